@@ -1,0 +1,42 @@
+/** An IPv4 network as numbers: `10.77.0.0/24` is base 0x0a4d0000, length 24. */
+export interface Subnet {
+	base: number;
+	length: number;
+}
+
+/** @returns the address as a number, or undefined when the text is not an IPv4 address */
+export function parseAddress(text: string): number | undefined {
+	const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+	if (!parts || parts.some((part) => part > 255)) return undefined;
+	return parts.reduce((all, part) => all * 256 + part, 0);
+}
+
+export function formatAddress(address: number): string {
+	return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
+}
+
+/** @returns the network, or undefined when the text is not one; host bits must be zero */
+export function parseSubnet(text: string): Subnet | undefined {
+	const [address = "", length = ""] = text.split("/");
+	const base = parseAddress(address);
+	if (base === undefined || !/^\d{1,2}$/.test(length)) return undefined;
+	const subnet = { base, length: Number(length) };
+	return subnet.length <= 32 && base % sizeOf(subnet) === 0 ? subnet : undefined;
+}
+
+export function sizeOf(subnet: Subnet): number {
+	return 2 ** (32 - subnet.length);
+}
+
+export function contains(subnet: Subnet, address: number): boolean {
+	return address >= subnet.base && address < subnet.base + sizeOf(subnet);
+}
+
+export function overlap(a: Subnet, b: Subnet): boolean {
+	return contains(a, b.base) || contains(b, a.base);
+}
+
+/** The first usable address: the sandbox's own end of the segment. */
+export function gatewayOf(subnet: Subnet): string {
+	return formatAddress(subnet.base + 1);
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+/** What `apply` would do to one server. */
+export const changeView = z.object({
+	server: z.string(),
+	kind: z.enum(["create", "change", "delete", "same"]),
+	/** One line for each difference, such as `memory: 512MiB → 1GiB`. */
+	differences: z.array(z.string()),
+	/** What is lost for ever: disks that go. Empty for most changes. */
+	destroys: z.array(z.string()),
+	/** True when a running session has to be restarted for the change to take effect. */
+	restartNeeded: z.boolean(),
+});
+export const planView = z.object({
+	site: z.string(),
+	/** The plan's fingerprint: `apply` does this plan or nothing. */
+	fingerprint: z.string(),
+	changes: z.array(changeView),
+	/** True when something is destroyed, and a person has to say yes. */
+	destructive: z.boolean(),
+});
+export type Plan = z.infer<typeof planView>;
+export type Change = z.infer<typeof changeView>;
+
+/** A line of the stream that a long task answers with. */
+export const progressView = z.discriminatedUnion("type", [
+	z.object({
+		type: z.literal("step"),
+		/** What is worked on: `template debian-web`, `server dc1`. */
+		subject: z.string(),
+		text: z.string(),
+		/** From 0 to 1 within the subject, or null where it cannot be told. */
+		fraction: z.number().nullable(),
+	}),
+	z.object({ type: z.literal("done"), subject: z.string() }),
+	z.object({ type: z.literal("finished"), text: z.string() }),
+	z.object({ type: z.literal("failed"), error: z.object({ code: z.string(), message: z.string() }) }),
+]);
+export type Progress = z.infer<typeof progressView>;
+
+export const checkView = z.object({
+	name: z.string(),
+	level: z.enum(["ok", "note", "bad"]),
+	/** What was found. */
+	found: z.string(),
+	/** What to do about it; empty when nothing has to be done. */
+	mend: z.string(),
+});
+/** One line of `doctor`. */
+export type Check = z.infer<typeof checkView>;

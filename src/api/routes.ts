@@ -1,0 +1,169 @@
+import { z } from "zod";
+import { eventView } from "./event.ts";
+import { incidentView } from "./incident.ts";
+import { planView } from "./plan.ts";
+import { faults, serverView } from "./server.ts";
+
+/**
+ * The daemon's HTTP API, said once: the daemon serves it, the client calls it, the OpenAPI page shows it.
+ * Answers that are not JSON have no `answer`: see `stream`.
+ */
+const server = z.object({ server: z.string() });
+const none = z.object({});
+
+export const routes = {
+	status: {
+		method: "GET",
+		path: "/v1/status",
+		params: none,
+		body: null,
+		summary: "The daemon itself",
+		answer: z.object({
+			version: z.string(),
+			pid: z.int(),
+			startedAt: z.number(),
+			state: z.string(),
+			site: z.string().nullable(),
+			accelerator: z.enum(["kvm", "tcg"]),
+		}),
+	},
+	list: {
+		method: "GET",
+		path: "/v1/servers",
+		params: none,
+		body: null,
+		summary: "All servers",
+		answer: z.array(serverView),
+	},
+	show: {
+		method: "GET",
+		path: "/v1/servers/:server",
+		params: server,
+		body: null,
+		summary: "One server",
+		answer: serverView,
+	},
+	start: {
+		method: "POST",
+		path: "/v1/servers/:server/start",
+		params: server,
+		body: null,
+		summary: "Start a server",
+		answer: serverView,
+	},
+	stop: {
+		method: "POST",
+		path: "/v1/servers/:server/stop",
+		params: server,
+		summary: "Stop a server: power button, then force after the deadline",
+		body: z.object({ deadlineMs: z.int().min(0).max(3_600_000) }),
+		answer: serverView,
+	},
+	restart: {
+		method: "POST",
+		path: "/v1/servers/:server/restart",
+		params: server,
+		summary: "Stop a server and start it in a new session",
+		body: z.object({ deadlineMs: z.int().min(0).max(3_600_000) }),
+		answer: serverView,
+	},
+	delete: {
+		method: "DELETE",
+		path: "/v1/servers/:server",
+		params: server,
+		summary: "Delete a stopped server with all its disks",
+		body: z.object({ destroyDisks: z.literal(true) }),
+		answer: z.object({ deleted: z.string() }),
+	},
+	maintenance: {
+		method: "POST",
+		path: "/v1/servers/:server/maintenance",
+		params: server,
+		summary: "Suspend or resume judgement of failures",
+		body: z.object({ on: z.boolean() }),
+		answer: serverView,
+	},
+	drill: {
+		method: "POST",
+		path: "/v1/servers/:server/drill",
+		params: server,
+		summary: "Make a failure on purpose",
+		body: z.object({ fault: z.enum(faults) }),
+		answer: z.object({ session: z.int(), at: z.number() }),
+	},
+	incidents: {
+		method: "GET",
+		path: "/v1/incidents",
+		params: none,
+		body: null,
+		summary: "All incidents, newest first",
+		answer: z.array(incidentView),
+	},
+	incident: {
+		method: "GET",
+		path: "/v1/incidents/:incident",
+		params: z.object({ incident: z.string() }),
+		body: null,
+		summary: "One incident",
+		answer: incidentView,
+	},
+	events: {
+		method: "GET",
+		path: "/v1/events/last",
+		params: none,
+		body: null,
+		summary: "The last 1,000 events, oldest first",
+		answer: z.array(eventView),
+	},
+	plan: {
+		method: "POST",
+		path: "/v1/site/plan",
+		params: none,
+		summary: "Check a site file and say what applying it would do",
+		body: z.object({ text: z.string().max(1_000_000) }),
+		answer: planView,
+	},
+} as const satisfies Record<string, Route>;
+
+interface Route {
+	method: "GET" | "POST" | "DELETE";
+	path: `/v1/${string}`;
+	params: z.ZodObject;
+	body: z.ZodObject | null;
+	answer: z.ZodType;
+	summary: string;
+}
+
+export type RouteName = keyof typeof routes;
+export type Params<R extends RouteName> = z.infer<(typeof routes)[R]["params"]>;
+export type Body<R extends RouteName> = (typeof routes)[R]["body"] extends z.ZodType
+	? z.infer<(typeof routes)[R]["body"]>
+	: null;
+export type Answer<R extends RouteName> = z.infer<(typeof routes)[R]["answer"]>;
+
+/** Routes that answer with something else than JSON. */
+export const streams = {
+	/** `text/event-stream`: each event as `id:` and `data:` (JSON of an event); `?after=ID` or `Last-Event-ID` for those since. */
+	events: "/v1/events",
+	/** POST `{text, fingerprint, confirmed}`; `application/x-ndjson` of progress lines. */
+	apply: "/v1/site/apply",
+	/** `image/png` of the server's screen. */
+	screenshot: "/v1/servers/:server/screenshot",
+	/** One evidence file of an incident. */
+	evidence: "/v1/incidents/:incident/evidence/:file",
+	/** Upgrade to `bulkhead-console`: raw bytes of the serial console both ways. */
+	console: "/v1/servers/:server/console",
+} as const;
+
+export const applyBody = z.object({
+	text: z.string().max(1_000_000),
+	fingerprint: z.string(),
+	confirmed: z.boolean(),
+});
+
+/** Default state directory, and the environment variable that moves it. */
+export const defaultState = "/var/lib/bulkhead";
+/** The API socket's path; a state directory elsewhere has a socket of its own inside it. */
+export function socketPath(stateDirectory: string): string {
+	return stateDirectory === defaultState ? "/run/bulkhead/api.sock" : `${stateDirectory}/api.sock`;
+}

@@ -1,0 +1,75 @@
+import { z } from "zod";
+
+export const serverStates = ["stopped", "starting", "running", "recovering", "stopping", "failed"] as const;
+export type ServerState = (typeof serverStates)[number];
+
+/**
+ * Which action is allowed in which state. Guards of the daemon, the commands and the documentation derive from it.
+ */
+export const allowedIn = {
+	start: ["stopped", "failed"],
+	stop: ["starting", "running", "recovering", "stopping"],
+	restart: ["starting", "running", "failed"],
+	delete: ["stopped", "failed"],
+	drill: ["running"],
+	console: ["starting", "running", "stopping"],
+	screenshot: ["starting", "running", "recovering", "stopping"],
+	maintenance: serverStates,
+} as const satisfies Record<string, readonly ServerState[]>;
+
+export type Action = keyof typeof allowedIn;
+
+export function isAllowed(action: Action, state: ServerState): boolean {
+	return (allowedIn[action] as readonly ServerState[]).includes(state);
+}
+
+export const faults = ["panic", "kill", "hang", "freeze"] as const;
+/** A failure that a drill makes. */
+export type Fault = (typeof faults)[number];
+
+export const publishedView = z.object({
+	service: z.string(),
+	protocol: z.enum(["http", "tcp"]),
+	/** Port inside the server. */
+	port: z.int(),
+	to: z.enum(["host", "lan"]),
+	/** Port on the host. */
+	listen: z.int(),
+});
+
+export const sessionView = z.object({
+	number: z.int(),
+	/** Process id of its QEMU. */
+	pid: z.int(),
+	/** Milliseconds since the Unix epoch. */
+	startedAt: z.number(),
+	/** When it first answered as ready; null while it boots. */
+	readyAt: z.number().nullable(),
+	accelerator: z.enum(["kvm", "tcg"]),
+});
+
+export const serverView = z.object({
+	name: z.string(),
+	state: z.enum(serverStates),
+	/** Why it is in this state, in words; empty when there is nothing to say. */
+	reason: z.string(),
+	wanted: z.enum(["running", "stopped"]),
+	maintenance: z.boolean(),
+	source: z.string(),
+	memoryBytes: z.number(),
+	cpus: z.int(),
+	systemDisk: z.enum(["kept", "disposable"]),
+	dataDisks: z.array(z.string()),
+	address: z.string().nullable(),
+	published: z.array(publishedView),
+	recovery: z.object({ mode: z.enum(["cold"]), attempts: z.int(), withinMs: z.number() }),
+	/** How failures of this server are noticed, besides the end of its process. */
+	watch: z.array(z.string()),
+	session: sessionView.nullable(),
+	incidents: z.int(),
+	/** True when the definition has changed since the session started: the change takes effect with the next one. */
+	restartNeeded: z.boolean(),
+});
+export type ServerView = z.infer<typeof serverView>;
+export type PublishedView = z.infer<typeof publishedView>;
+export type SessionView = z.infer<typeof sessionView>;

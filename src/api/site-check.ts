@@ -1,0 +1,144 @@
+import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from "./addresses.ts";
+import { type Site, siteSchema } from "./site.ts";
+import { nearest } from "./strict.ts";
+
+/** One thing wrong in a site: where, and in words what and how to mend it. */
+export interface Problem {
+	path: (string | number)[];
+	message: string;
+}
+
+export type CheckedSite = { site: Site; problems: [] } | { site?: undefined; problems: Problem[] };
+
+/** Checks a site as far as that can be done without looking at the host. */
+export function checkSite(value: unknown): CheckedSite {
+	const parsed = siteSchema.safeParse(value);
+	if (!parsed.success) {
+		return {
+			problems: parsed.error.issues.map((issue) => ({
+				path: [
+					...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part)),
+					...keyOf(issue),
+				],
+				message: issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message,
+			})),
+		};
+	}
+	const problems = [...segmentProblems(parsed.data), ...serverProblems(parsed.data)];
+	return problems.length > 0 ? { problems } : { site: parsed.data, problems: [] };
+}
+
+function keyOf(issue: { code?: string; keys?: string[] }): string[] {
+	return issue.code === "unrecognized_keys" && issue.keys?.[0] !== undefined ? [issue.keys[0]] : [];
+}
+
+function segmentProblems(site: Site): Problem[] {
+	const segments = Object.entries(site.segments ?? {});
+	return segments.flatMap(([name, { subnet }], index) =>
+		segments
+			.slice(0, index)
+			.filter(([, other]) => {
+				const [a, b] = [parseSubnet(subnet), parseSubnet(other.subnet)];
+				return a && b && overlap(a, b);
+			})
+			.map(([other, { subnet: theirs }]) => ({
+				path: ["segments", name, "subnet"],
+				message: `${subnet} overlaps ${theirs} of segment ${other}; give each segment a network of its own`,
+			})),
+	);
+}
+
+function serverProblems(site: Site): Problem[] {
+	const taken = new Map<string, string>();
+	const problems: Problem[] = [];
+	const claim = (key: string, owner: string, path: (string | number)[], message: (by: string) => string) => {
+		const holder = taken.get(key);
+		if (holder !== undefined) problems.push({ path, message: message(holder) });
+		else taken.set(key, owner);
+	};
+	for (const [name, server] of Object.entries(site.servers ?? {})) {
+		const at = ["servers", name];
+		if ((server.template === undefined) === (server.image === undefined)) {
+			const mend = "say either `template:` or `image:`";
+			problems.push({
+				path: at,
+				message: `${server.template ? "has both a template and an image" : "has neither template nor image"}; ${mend}`,
+			});
+		}
+		if (server.network) {
+			const own = [...at, "network", "address"];
+			problems.push(...addressProblems(site, server.network, at));
+			claim(
+				`address ${server.network.address}`,
+				name,
+				own,
+				(by) => `${server.network?.address} is already the address of ${by}; give each server its own`,
+			);
+		} else if (server.publish?.length) {
+			problems.push({
+				path: [...at, "publish"],
+				message: "a server without `network:` cannot publish anything; give it a segment and an address",
+			});
+		}
+		for (const [i, disk] of (server.data ?? []).entries()) {
+			const path = [...at, "data", i, "name"];
+			if (disk.name === "system")
+				problems.push({ path, message: '"system" is the system disk; choose another name' });
+			claim(
+				`disk ${name} ${disk.name}`,
+				name,
+				path,
+				() => `there are two data disks ${disk.name}; give each its own name`,
+			);
+		}
+		for (const [i, published] of (server.publish ?? []).entries()) {
+			const listen = published.listen ?? published.port;
+			if (listen === undefined) continue;
+			const path = [...at, "publish", i, published.listen === undefined ? "port" : "listen"];
+			claim(
+				`listen ${listen}`,
+				name,
+				path,
+				(by) => `port ${listen} of the host is already published by ${by}; choose another \`listen:\``,
+			);
+		}
+	}
+	return problems;
+}
+
+function addressProblems(site: Site, network: { segment: string; address: string }, at: string[]): Problem[] {
+	const segments = site.segments ?? {};
+	const segment = segments[network.segment];
+	if (!segment) {
+		const near = nearest(network.segment, Object.keys(segments));
+		const mend = near ? `did you mean "${near}"?` : "add it under `segments:`";
+		return [
+			{ path: [...at, "network", "segment"], message: `there is no segment ${network.segment}; ${mend}` },
+		];
+	}
+	const subnet = parseSubnet(segment.subnet);
+	const address = parseAddress(network.address);
+	if (!subnet || address === undefined) return [];
+	const path = [...at, "network", "address"];
+	if (!contains(subnet, address)) {
+		return [
+			{
+				path,
+				message: `${network.address} is outside segment ${network.segment} (${segment.subnet}); choose an address inside it`,
+			},
+		];
+	}
+	if (
+		address === subnet.base ||
+		address === subnet.base + sizeOf(subnet) - 1 ||
+		network.address === gatewayOf(subnet)
+	) {
+		return [
+			{
+				path,
+				message: `${network.address} is the network, the broadcast or the sandbox's own address of ${segment.subnet}; choose another`,
+			},
+		];
+	}
+	return [];
+}

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { parseAddress, parseSubnet } from "./addresses.ts";
+import { strict } from "./strict.ts";
+import { duration, size } from "./units.ts";
+
+const MiB = 2 ** 20;
+
+/** Names of sites, segments, servers and disks: they become names of folders, interfaces and groups. */
+function name(what: string, maximum: number) {
+	const rule = `lower-case letters, digits and hyphens, beginning with a letter, at most ${maximum} characters`;
+	return z
+		.string({ error: `must be a ${what} name: ${rule}` })
+		.regex(new RegExp(`^[a-z](?:[a-z0-9-]{0,${maximum - 2}}[a-z0-9])?$`), {
+			error: (issue) => `${JSON.stringify(String(issue.input).slice(0, 40))} is no ${what} name; use ${rule}`,
+		});
+}
+
+const wholeNumber = (minimum: number, maximum: number) =>
+	z
+		.int({ error: `must be a whole number between ${minimum} and ${maximum}` })
+		.min(minimum, { error: (issue) => `${issue.input} is too small; the least is ${minimum}` })
+		.max(maximum, { error: (issue) => `${issue.input} is too large; the most is ${maximum}` });
+
+const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
+	z.enum(values, { error: `must be one of ${values.join(", ")}` });
+
+const address = z
+	.string({ error: "must be an IPv4 address such as 10.77.0.10" })
+	.refine((text) => parseAddress(text) !== undefined, {
+		error: (issue) => `"${String(issue.input).slice(0, 40)}" is not an IPv4 address; write it as 10.77.0.10`,
+	});
+
+const subnet = z.string({ error: "must be an IPv4 network such as 10.77.0.0/24" }).refine(
+	(text) => {
+		const parsed = parseSubnet(text);
+		return parsed !== undefined && parsed.length >= 8 && parsed.length <= 29;
+	},
+	{
+		error: (issue) =>
+			`"${String(issue.input).slice(0, 40)}" is not an IPv4 network of /8 to /29; write its first address and its length, as in 10.77.0.0/24`,
+	},
+);
+
+const port = wholeNumber(1, 65535);
+
+export const publishSchema = strict({
+	service: name("service", 32).meta({
+		description: "`http`, a service of the template, or a name of your own with `port`.",
+	}),
+	protocol: choice(["http", "tcp"])
+		.optional()
+		.meta({ description: "How the front door treats it; `http` for the service http, else `tcp`." }),
+	port: port
+		.optional()
+		.meta({ description: "Port inside the server; taken from the template when it names the service." }),
+	to: choice(["host", "lan"]).meta({
+		description: "Who may reach it: this host only, or everybody who can reach this host.",
+	}),
+	listen: port.optional().meta({ description: "Port on the host; the service's own port when left out." }),
+	hold: duration(1000, 600_000)
+		.optional()
+		.meta({ description: "How long new connections wait while the server recovers (60s)." }),
+});
+
+const networkSchema = strict({ segment: name("segment", 12), address });
+
+const recoverySchema = strict({
+	mode: choice(["cold"]).optional(),
+	budget: strict({ attempts: wholeNumber(0, 100), within: duration(1000, 86_400_000) }).optional(),
+	bootDeadline: duration(1000, 3_600_000)
+		.optional()
+		.meta({ description: "A session that is not ready after this long has failed (5m)." }),
+	silence: duration(3000, 3_600_000).optional().meta({
+		description:
+			"A running session of which nothing is heard for this long hangs (20s); much sooner when its processors prove it.",
+	}),
+});
+
+const limitsSchema = strict({
+	diskBytesPerSecond: size(MiB).optional(),
+	diskOperationsPerSecond: wholeNumber(10, 1_000_000).optional(),
+});
+
+export const serverSchema = strict({
+	template: name("template", 40).optional().meta({ description: "A template that Bulkhead brings along." }),
+	image: z
+		.string()
+		.regex(/^\/[^\0\n]*$/, { error: "must be the absolute path of a qcow2 or raw disk image" })
+		.optional()
+		.meta({
+			description:
+				"A disk image to copy the system disk from, instead of a template. It boots by its own boot loader.",
+		}),
+	memory: size(32 * MiB).optional(),
+	cpus: wholeNumber(1, 64).optional(),
+	system: strict({ disk: choice(["kept", "disposable"]).optional(), size: size(MiB).optional() }).optional(),
+	data: z
+		.array(strict({ name: name("disk", 16), size: size(4 * MiB) }))
+		.max(16)
+		.optional(),
+	network: networkSchema.optional(),
+	publish: z.array(publishSchema).max(64).optional(),
+	outbound: choice(["deny"]).optional(),
+	recovery: recoverySchema.optional(),
+	limits: limitsSchema.optional(),
+	start: choice(["automatic", "manual"])
+		.optional()
+		.meta({ description: "`automatic`: started when applied; `manual`: only by `bulkhead start`." }),
+});
+
+export const siteSchema = strict({
+	name: name("site", 12),
+	segments: z
+		.record(name("segment", 12), strict({ subnet }), {
+			error: "must be a list of segments: a name and its subnet",
+		})
+		.optional(),
+	servers: z
+		.record(name("server", 24), serverSchema, { error: "must be a list of servers: a name and what it is" })
+		.optional(),
+});
+
+/** A site as its file says it. */
+export type Site = z.infer<typeof siteSchema>;
+/** A server as the site file says it: what is left out is the template's or the default. */
+export type ServerDefinition = z.infer<typeof serverSchema>;
+export type PublishDefinition = z.infer<typeof publishSchema>;

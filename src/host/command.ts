@@ -1,0 +1,98 @@
+import { spawn } from "node:child_process";
+
+const outputLimit = 16 * 1024 * 1024;
+
+export interface RunOptions {
+	/** Milliseconds until the command is killed. */
+	deadlineMs: number;
+	signal?: AbortSignal;
+	/** Written to the command's standard input. */
+	input?: string;
+	env?: Record<string, string>;
+	cwd?: string;
+	/** Called with each whole line of standard output as it comes. */
+	onLine?: (line: string) => void;
+}
+
+/** Thrown when a command could not be started, ended with a non-zero code, or ran out of time. */
+export class CommandError extends Error {
+	override readonly name = "CommandError";
+	readonly command: string;
+	readonly code: number | null;
+	readonly stderr: string;
+	constructor(command: string, why: string, code: number | null, stderr: string, cause?: unknown) {
+		const said = stderr.trim().split("\n").slice(-3).join(" | ");
+		super(`${command}: ${why}${said ? `: ${said}` : ""}`, { cause });
+		this.command = command;
+		this.code = code;
+		this.stderr = stderr;
+	}
+}
+
+/**
+ * Runs a command to its end. Killed, with everything in its process group, at the deadline or when aborted.
+ * @returns what it wrote to standard output and standard error, at most 16 MiB each
+ * @throws CommandError
+ */
+export async function run(
+	file: string,
+	args: readonly string[],
+	options: RunOptions,
+): Promise<{ stdout: string; stderr: string }> {
+	options.signal?.throwIfAborted();
+	const name = [file, ...args.slice(0, 4)].join(" ");
+	const child = spawn(file, args, {
+		stdio: ["pipe", "pipe", "pipe"],
+		detached: true,
+		...(options.env ? { env: { ...process.env, ...options.env } } : {}),
+		...(options.cwd ? { cwd: options.cwd } : {}),
+	});
+	const out = collect(child.stdout, options.onLine);
+	const err = collect(child.stderr);
+	let why: string | undefined;
+	const stop = (reason: string) => {
+		why ??= reason;
+		killGroup(child.pid);
+	};
+	const onAbort = () => stop("was cancelled");
+	options.signal?.addEventListener("abort", onAbort, { once: true });
+	const timer = setTimeout(() => stop(`did not finish within ${options.deadlineMs} ms`), options.deadlineMs);
+	// A command may end without reading its input; its exit code tells, not the broken pipe.
+	child.stdin.on("error", () => {});
+	child.stdin.end(options.input ?? "");
+	try {
+		const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+		child.once("error", (cause) => reject(new CommandError(name, "could not be started", null, "", cause)));
+		child.once("close", (code) => resolve(code));
+		const code = await promise;
+		if (why !== undefined) throw new CommandError(name, why, code, err());
+		if (code !== 0) throw new CommandError(name, `ended with code ${code}`, code, err());
+		return { stdout: out(), stderr: err() };
+	} finally {
+		clearTimeout(timer);
+		options.signal?.removeEventListener("abort", onAbort);
+	}
+}
+
+function killGroup(pid: number | undefined): void {
+	if (pid === undefined) return;
+	try {
+		process.kill(-pid, "SIGKILL");
+	} catch {
+		// The group has ended by itself in the meantime.
+	}
+}
+
+function collect(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
+	let text = "";
+	let partial = "";
+	stream.setEncoding("utf8");
+	stream.on("data", (chunk: string) => {
+		if (text.length < outputLimit) text += chunk;
+		if (!onLine) return;
+		const lines = (partial + chunk).split("\n");
+		partial = lines.pop() ?? "";
+		for (const line of lines) onLine(line);
+	});
+	return () => text;
+}

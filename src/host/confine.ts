@@ -1,0 +1,126 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { identify, type ProcessIdentity } from "./process.ts";
+
+/** What a confined process may see and use; everything else of the host is out of its sight. */
+export interface Confinement {
+	/** Name of the network namespace below /run/netns. */
+	namespace: string;
+	/** Numeric user and group that it runs as. */
+	uid: number;
+	/** `cgroup.procs` files that it enters first. */
+	groups: readonly string[];
+	/** Host folders or files, as `[host path, path inside]`. */
+	writable: readonly (readonly [string, string])[];
+	readable: readonly (readonly [string, string])[];
+	/** Device nodes, as `[host path, path inside]`. */
+	devices: readonly (readonly [string, string])[];
+	/** Working folder inside. */
+	workingFolder: string;
+	environment?: Record<string, string>;
+}
+
+/**
+ * The command line that confines `command`: it enters the control groups and the network namespace, gets a root
+ * file system with /usr and its own folders only (bubblewrap), and drops to its user without any privilege left.
+ * bubblewrap stays as its parent and reports its pid on descriptor 3.
+ */
+export function confinedCommand(confinement: Confinement, command: readonly string[]): string[] {
+	const { namespace, uid, groups, writable, readable, devices, workingFolder } = confinement;
+	const enter =
+		'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; exec "$@"';
+	return [
+		...["sh", "-c", enter, "sh", ...groups, "--"],
+		...["nsenter", `--net=/run/netns/${namespace}`],
+		...["bwrap", "--json-status-fd", "3", "--unshare-ipc", "--unshare-uts", "--clearenv"],
+		...Object.entries(confinement.environment ?? {}).flatMap(([name, value]) => ["--setenv", name, value]),
+		...["--ro-bind", "/usr", "/usr"],
+		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
+		...["--dev", "/dev"],
+		...devices.flatMap(([from, to]) => ["--dev-bind", from, to]),
+		...readable.flatMap(([from, to]) => ["--ro-bind", from, to]),
+		...writable.flatMap(([from, to]) => ["--bind", from, to]),
+		...["--chdir", workingFolder, "--"],
+		...["setpriv", "--reuid", `${uid}`, "--regid", `${uid}`, "--clear-groups", "--no-new-privs"],
+		...["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"],
+		...command,
+	];
+}
+
+export interface ConfinedProcess {
+	/** The confined program itself, not bubblewrap above it. */
+	readonly identity: ProcessIdentity;
+	/** Resolves when the program has ended: its exit code, 128 + signal number when it was killed. */
+	readonly ended: Promise<number>;
+}
+
+export interface LaunchFiles {
+	/** Gets bubblewrap's status as JSON lines; the next daemon finds the pid there. */
+	status: string;
+	/** Gets standard output and standard error. */
+	output: string;
+}
+
+/**
+ * Starts a confined program that lives on when its parent dies.
+ * @param descriptors passed on as 4, 5, …
+ * @throws Error with what the program wrote when it ended before it had begun
+ */
+export async function launchConfined(
+	confinement: Confinement,
+	command: readonly string[],
+	files: LaunchFiles,
+	descriptors: readonly number[] = [],
+): Promise<ConfinedProcess> {
+	const [file = "", ...args] = confinedCommand(confinement, command);
+	const status = openSync(files.status, "w", 0o640);
+	const output = openSync(files.output, "w", 0o640);
+	let child: ReturnType<typeof spawn>;
+	try {
+		child = spawn(file, args, {
+			stdio: ["ignore", output, output, status, ...descriptors],
+			detached: true,
+		});
+	} finally {
+		closeSync(status);
+		closeSync(output);
+	}
+	const { promise: ended, resolve, reject } = Promise.withResolvers<number>();
+	child.once("error", reject);
+	child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGKILL" ? 137 : 143)));
+	child.unref();
+	return { identity: await firstIdentity(files, ended), ended };
+}
+
+async function firstIdentity(files: LaunchFiles, ended: Promise<number>): Promise<ProcessIdentity> {
+	let code: number | undefined;
+	ended.then(
+		(value) => {
+			code = value;
+		},
+		() => {
+			code = 127;
+		},
+	);
+	const end = performance.now() + 10_000;
+	while (code === undefined && performance.now() < end) {
+		const identity = launchedProcess(files.status);
+		if (identity) return identity;
+		await delay(2);
+	}
+	const said = readFileSync(files.output, "utf8").trim().slice(-500);
+	throw new Error(`could not be started (code ${code ?? "none within 10 s"})${said ? `: ${said}` : ""}`);
+}
+
+/** @returns the confined program that a status file tells of, when it still runs */
+export function launchedProcess(statusFile: string): ProcessIdentity | undefined {
+	let text: string;
+	try {
+		text = readFileSync(statusFile, "utf8");
+	} catch {
+		return undefined;
+	}
+	const pid = /"child-pid"\s*:\s*(\d+)/.exec(text)?.[1];
+	return pid === undefined ? undefined : identify(Number(pid));
+}

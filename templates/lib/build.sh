@@ -1,0 +1,250 @@
+# Shared by the `build` scripts of the templates (bash). A build sources this file, says how many steps it
+# has, and calls the functions below. Results go to $OUT, everything in between to $WORK.
+#
+#   total=5; . "$(dirname "$0")/../lib/build.sh"; isolate "$@"
+#
+# Progress is one line a step on stdout; whatever the tools say goes to stderr.
+
+: "${OUT:?OUT must name an existing empty folder for the results}"
+: "${WORK:?WORK must name an existing empty folder for scratch files}"
+: "${total:?}"
+OUT=$(realpath "$OUT") WORK=$(realpath "$WORK")
+here=$(realpath "$(dirname "$0")")
+lib=$(realpath "${BASH_SOURCE[0]%/*}")
+export OUT WORK TMPDIR="$WORK" LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The same inputs should give the same image: no clock time in it.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1704067200}
+umask 022
+step_number=0
+doing="starting"
+
+step() {
+  step_number=$((step_number + 1)) doing="$*"
+  printf 'STEP %d/%d %s\n' "$step_number" "$total" "$*" >&3
+}
+
+fail() {
+  reason="$*"
+  exit 1
+}
+
+# Runs the rest of the build in mount and process namespaces of its own. Whatever ends this script, SIGKILL
+# included, takes every process and every mount of the build with it.
+isolate() {
+  [ "$(id -u)" = 0 ] || { echo "a template has to be built as root" >&2; exit 1; }
+  if [ "${BULKHEAD_BUILD_ISOLATED:-}" != yes ]; then
+    BULKHEAD_BUILD_ISOLATED=yes setpriv --pdeathsig KILL \
+      unshare --mount --pid --mount-proc --kill-child "$0" "$@" &
+    local inner=$! code=0
+    # unshare itself ignores SIGTERM and SIGINT while it waits, so it is killed outright.
+    trap 'kill -KILL "$inner" 2>/dev/null; wait "$inner" 2>/dev/null; echo "build of $(basename "$here") was interrupted" >&2; exit 143' TERM INT HUP
+    wait "$inner" || code=$?
+    exit "$code"
+  fi
+  exec 3>&1 1>&2
+  reason=""
+  trap 'code=$?; [ "$code" = 0 ] || echo "build of $(basename "$here") failed while $doing${reason:+: $reason}" >&2' EXIT
+  local tool
+  for tool in mmdebstrap depmod modprobe cpio mke2fs qemu-img dpkg-deb apt-get; do
+    command -v "$tool" >/dev/null || fail "the command $tool is missing on this machine"
+  done
+  apt_setup
+}
+
+# --- packages -----------------------------------------------------------------------------------------
+
+# apt with the machine's own Debian sources and nothing else: third-party lists that the machine may have
+# must neither be asked nor win over Debian's versions.
+apt_setup() {
+  local codename foreign file
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  [ -n "$codename" ] || fail "/etc/os-release has no VERSION_CODENAME"
+  suite=$codename
+  # Where apt has lists already it knows who publishes them. (Unknown origins are kept here: the suite and
+  # the component still have to be Debian's.)
+  foreign=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
+    awk '$2 != "" && $2 != "$(ORIGIN)" && $2 != "Debian" { print $1 }' | sort -u | tr '\n' ' ')
+  : > "$WORK/debian.sources"
+  : > "$WORK/debian.list"
+  for file in /etc/apt/sources.list.d/*.sources; do
+    [ -e "$file" ] || continue
+    sed 's/^#.*$//; s/[[:space:]]*$//' "$file" | awk -v suite="$codename" -v foreign="$foreign" '
+      # Comment lines inside a stanza are legal, empty lines end one; sed made the first into the second,
+      # so stanzas are put together by field names here: "Types" begins a new one.
+      function flush() {
+        if (stanza != "" && types ~ /(^| )deb( |$)/ && good && main && enabled && !other) print stanza "Suites:" kept "\n"
+        stanza = ""; types = ""; good = 0; main = 0; enabled = 1; other = 0; kept = ""
+      }
+      function word(w) {
+        if (field == "types") types = types " " w
+        if (field == "suites" && (w == suite || w == suite "-updates" || w == suite "-security")) { good = 1; kept = kept " " w }
+        if (field == "components" && w == "main") main = 1
+        if (field == "enabled" && tolower(w) ~ /^(no|false|0|off)$/) enabled = 0
+        if (field == "uris") { u = w; sub(/\/*$/, "/", u); if (index(" " foreign, " " u " ")) other = 1 }
+      }
+      BEGIN { enabled = 1 }
+      /^[ \t]*$/ { next }
+      /^[^ \t]/ { field = tolower($0); sub(/:.*/, "", field); if (field == "types") flush(); begin = 1 }
+      { text = $0; if (begin) { sub(/^[^:]*:/, "", text); begin = 0 } n = split(text, words); for (i = 1; i <= n; i++) word(words[i])
+        if (field != "suites") stanza = stanza (field == "types" ? "Types: deb" : $0) "\n" }
+      END { flush() }' >> "$WORK/debian.sources"
+  done
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    [ -e "$file" ] || continue
+    awk -v suite="$codename" -v foreign="$foreign" '
+      $1 == "deb" {
+        line = $0; sub(/^deb[ \t]+(\[[^]]*\][ \t]*)?/, "", line); n = split(line, f)
+        u = f[1]; sub(/\/*$/, "/", u)
+        main = 0; for (i = 3; i <= n; i++) if (f[i] == "main") main = 1
+        if (main && (f[2] == suite || f[2] == suite "-updates" || f[2] == suite "-security") && !index(" " foreign, " " u " ")) print
+      }' "$file" >> "$WORK/debian.list"
+  done
+  [ -s "$WORK/debian.sources" ] || [ -s "$WORK/debian.list" ] || fail "no apt source for Debian $codename on this machine"
+  sources=()
+  for file in "$WORK/debian.sources" "$WORK/debian.list"; do
+    if [ -s "$file" ]; then sources+=("$file"); else rm "$file"; fi
+  done
+  mkdir -p "$WORK/apt/sources.d" "$WORK/apt/lists/partial" "$WORK/debs"
+  cp "${sources[@]}" "$WORK/apt/sources.d/"
+  apt_options=(
+    -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$WORK/apt/sources.d"
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+    # The download user _apt cannot write to a folder that only root may enter.
+    -o APT::Sandbox::User=root
+  )
+}
+
+# Fetches packages into $WORK/debs. The machine's lists may be missing or older than the mirror: then lists
+# of our own are fetched, so that the machine's stay as they are.
+download() {
+  (
+    cd "$WORK/debs"
+    apt-get "${apt_options[@]}" download "$@"
+  ) && return
+  refresh_lists || fail "apt could not fetch the package lists"
+  (
+    cd "$WORK/debs"
+    apt-get "${apt_options[@]}" download "$@"
+  ) || fail "apt could not download $*"
+}
+
+refresh_lists() {
+  apt_options+=(-o Dir::State::Lists="$WORK/apt/lists")
+  apt-get "${apt_options[@]}" update
+}
+
+# The packages that NAME needs, libraries only: enough to run a program of it outside of a Debian system.
+library_packages() {
+  apt-cache "${apt_options[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+    --no-replaces --no-enhances "$1" | grep -E '^lib[a-z0-9.+-]*$' | grep -vE '^lib.*-perl$|^libperl' | sort -u
+}
+
+unpack() { # FOLDER PACKAGE...
+  local folder=$1 package deb
+  shift
+  mkdir -p "$folder"
+  for package in "$@"; do
+    for deb in "$WORK/debs/${package}"_*.deb; do dpkg-deb -x "$deb" "$folder"; done
+  done
+}
+
+# --- kernel and initrd ----------------------------------------------------------------------------------
+
+# Debian's cloud kernel into $WORK/kernel; sets kernel_version.
+fetch_kernel() {
+  local package
+  package=$(kernel_package)
+  if [ -z "$package" ]; then
+    refresh_lists
+    package=$(kernel_package)
+  fi
+  [ -n "$package" ] || fail "apt knows no package linux-image-cloud-amd64"
+  kernel_version=${package#linux-image-}
+  download "$package"
+  unpack "$WORK/kernel" "$package"
+  # /lib may be merged into /usr in newer packages.
+  if [ -d "$WORK/kernel/usr/lib/modules" ] && [ ! -e "$WORK/kernel/lib" ]; then ln -s usr/lib "$WORK/kernel/lib"; fi
+  depmod -b "$WORK/kernel" "$kernel_version"
+}
+
+kernel_package() {
+  apt-cache "${apt_options[@]}" depends linux-image-cloud-amd64 2>/dev/null | awk '/^ *Depends: linux-image-/ { print $2; exit }'
+}
+
+# Unpacks the ELF kernel out of a bzImage. QEMU starts it by PVH, and the guest is spared the unpacking:
+# 4 to 5 seconds of emulation.
+extract_vmlinux() { # BZIMAGE OUT
+  local image=$1 out=$2 sectors offset length start magic unpacker
+  sectors=$(od -An -tu1 -j $((0x1f1)) -N 1 "$image" | tr -d ' ')
+  read -r offset length < <(od -An -tu4 -j $((0x248)) -N 8 "$image")
+  start=$(((sectors + 1) * 512 + offset))
+  magic=$(od -An -tx1 -j "$start" -N 4 "$image" | tr -d ' ')
+  case $magic in
+    02214c18) unpacker=lz4 length=$((length - 4)) ;; # the last four bytes are the unpacked size
+    28b52ffd) unpacker=zstd length=$((length - 4)) ;;
+    fd377a58) unpacker=xz ;;
+    1f8b08*) unpacker=gzip ;;
+    *) fail "the kernel is packed in a way this script does not know ($magic)" ;;
+  esac
+  command -v "$unpacker" >/dev/null || fail "the command $unpacker is missing on this machine"
+  # Some unpackers complain about what follows the payload; the ELF header decides whether it worked.
+  tail -c +$((start + 1)) "$image" | head -c "$length" | "$unpacker" -dc > "$out" || true
+  [ "$(head -c 4 "$out" | od -An -tx1 | tr -d ' ')" = 7f454c46 ] && [ "$(stat -c %s "$out")" -gt "$length" ] ||
+    fail "no kernel came out of $(basename "$image")"
+}
+
+# Drivers of the machine that Bulkhead gives every guest. They all live in the initrd, in loading order:
+# first the one that reports a panic, then what the root needs.
+drivers="pvpanic-pci pvpanic-mmio virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_scsi sd_mod evdev button"
+
+build_initrd() { # OUT
+  local root=$WORK/initrd module path list=""
+  mkdir -p "$root"/{bin,dev,proc,sys,root,modules}
+  install_busybox "$root/bin/busybox"
+  install -m 755 "$lib/guest/init" "$root/init"
+  for module in $drivers; do
+    while read -r _ path; do
+      case " $list " in *" ${path##*/} "*) continue ;; esac
+      list="$list ${path##*/}"
+      install -m 644 "$path" "$root/modules/"
+    done < <(modprobe -d "$WORK/kernel" -S "$kernel_version" --show-depends "$module" | grep '^insmod ' ||
+      echo "the kernel has no driver $module" >&2)
+  done
+  # Newer kernels come with packed modules, and busybox cannot load those.
+  find "$root/modules" -name '*.xz' -exec xz -d {} +
+  find "$root/modules" -name '*.zst' -exec zstd -q -d --rm {} +
+  printf '%s\n' $list | sed -E 's/\.(xz|zst)$//' > "$root/modules/order"
+  find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+  # Not packed: reading it costs nothing, unpacking it under emulation does.
+  (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible) > "$1"
+}
+
+install_busybox() { # OUT
+  local file
+  for file in /bin/busybox /usr/bin/busybox; do
+    # The dynamic busybox of another package would not start in a guest that has no libraries.
+    if [ -x "$file" ] && ! LC_ALL=C ldd "$file" >/dev/null 2>&1; then
+      install -m 755 "$file" "$1"
+      return
+    fi
+  done
+  fail "the package busybox-static is missing on this machine"
+}
+
+# --- the root disk ----------------------------------------------------------------------------------------
+
+# A root folder becomes an ext4 file system on a bare disk. Journal and checksums stay on: what a guest has
+# synced must survive its panic.
+make_disk() { # FOLDER SIZE LABEL OUT [qemu-img options]
+  local folder=$1 size=$2 label=$3 out=$4
+  shift 4
+  find "$folder" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+  rm -f "$WORK/disk.raw"
+  mke2fs -q -t ext4 -L "$label" -m 1 -O has_journal,metadata_csum,extent,64bit \
+    -U 6b756c6b-6865-4164-8000-000000000001 \
+    -E hash_seed=6b756c6b-6865-4164-8000-000000000002,root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0 \
+    -d "$folder" "$WORK/disk.raw" "$size" || fail "mke2fs could not make a disk of $size"
+  qemu-img convert -f raw -O qcow2 "$@" "$WORK/disk.raw" "$out" || fail "qemu-img could not write the disk"
+  rm "$WORK/disk.raw"
+}

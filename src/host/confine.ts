@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { identify, type ProcessIdentity } from "./process.ts";
 
@@ -38,6 +39,7 @@ export function confinedCommand(confinement: Confinement, command: readonly stri
 		...["--ro-bind", "/usr", "/usr"],
 		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
 		...["--dev", "/dev"],
+		...parents([...readable, ...writable, ...devices]).flatMap((folder) => ["--perms", "0755", "--dir", folder]),
 		...devices.flatMap(([from, to]) => ["--dev-bind", from, to]),
 		...readable.flatMap(([from, to]) => ["--ro-bind", from, to]),
 		...writable.flatMap(([from, to]) => ["--bind", from, to]),
@@ -46,6 +48,11 @@ export function confinedCommand(confinement: Confinement, command: readonly stri
 		...["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"],
 		...command,
 	];
+}
+
+/** Folders above what is bound; bubblewrap would make them for root alone. */
+function parents(binds: readonly (readonly [string, string])[]): string[] {
+	return [...new Set(binds.map(([, to]) => dirname(to)))].filter((folder) => !["/", "/dev"].includes(folder));
 }
 
 export interface ConfinedProcess {

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -58,4 +59,47 @@ export function errorCode(error: unknown): string | undefined {
 
 function isMissing(error: unknown): boolean {
 	return errorCode(error) === "ENOENT";
+}
+
+/**
+ * Reads the end of a file that a session can change or replace: links are not followed, and what is no plain file is
+ * not read.
+ * @returns its last `limit` bytes, or undefined when there is nothing to read
+ */
+export async function readUntrustedTail(path: string, limit: number): Promise<Buffer | undefined> {
+	const file = await openUntrusted(path, constants.O_RDONLY);
+	if (!file) return undefined;
+	try {
+		const { size } = await file.stat();
+		const from = Math.max(0, size - limit);
+		const buffer = Buffer.alloc(Math.min(size, limit));
+		const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
+		return buffer.subarray(0, bytesRead);
+	} finally {
+		await file.close();
+	}
+}
+
+/** Empties a file that a session appends to, when it has grown beyond `limit` bytes. @returns whether it was emptied */
+export async function emptyWhenLarger(path: string, limit: number): Promise<boolean> {
+	const file = await openUntrusted(path, constants.O_RDWR);
+	if (!file) return false;
+	try {
+		if ((await file.stat()).size <= limit) return false;
+		await file.truncate(0);
+		return true;
+	} finally {
+		await file.close();
+	}
+}
+
+async function openUntrusted(path: string, flags: number) {
+	try {
+		const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+		if ((await file.stat()).isFile()) return file;
+		await file.close();
+	} catch (error) {
+		if (!["ENOENT", "ELOOP", "ENXIO"].includes(errorCode(error) ?? "")) throw error;
+	}
+	return undefined;
 }

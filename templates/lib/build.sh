@@ -248,3 +248,58 @@ make_disk() { # FOLDER SIZE LABEL OUT [qemu-img options]
   qemu-img convert -f raw -O qcow2 "$@" "$WORK/disk.raw" "$out" || fail "qemu-img could not write the disk"
   rm "$WORK/disk.raw"
 }
+
+# --- a Debian root ----------------------------------------------------------------------------------------
+
+install_debian() { # FOLDER PACKAGE,PACKAGE...
+  # Documentation and translations are two thirds of a small Debian.
+  mmdebstrap --quiet --mode=root --variant=essential --format=directory --include="$2" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/i18n/*' \
+    --aptopt='APT::Install-Recommends "false"' --aptopt='APT::Install-Suggests "false"' \
+    --aptopt='APT::Sandbox::User "root"' \
+    "$suite" "$1" "${sources[@]}" || fail "mmdebstrap could not install Debian $suite"
+  # Settings of the build that the guest should not inherit.
+  rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+}
+
+slim() { # FOLDER
+  rm -rf "$1"/usr/share/{doc,man,locale,info,i18n,lintian,bug} "$1"/var/cache/{apt,debconf}/* "$1"/var/lib/apt/lists/* \
+    "$1"/var/log/{apt,*.log} "$1"/usr/lib/udev/hwdb.{d,bin} "$1"/etc/udev/hwdb.bin
+  mkdir -p "$1/var/cache/apt/archives/partial" "$1/var/lib/apt/lists/partial"
+  rm -f "$1"/etc/resolv.conf
+  touch "$1"/etc/resolv.conf
+}
+
+# Only what a guest on Bulkhead's own machine needs gets started: every unit costs under emulation.
+configure_systemd() { # FOLDER UNIT...
+  local root=$1 unit
+  shift
+  local units=$root/etc/systemd/system
+  # Filled at the first boot: guests of one template must not share it.
+  : > "$root/etc/machine-id"
+  rm -f "$root/var/lib/dbus/machine-id"
+  for unit in \
+    apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+    systemd-hwdb-update.service systemd-pstore.service systemd-update-utmp.service systemd-update-utmp-runlevel.service \
+    systemd-boot-system-token.service systemd-machine-id-commit.service systemd-modules-load.service systemd-binfmt.service \
+    systemd-firstboot.service systemd-sysusers.service systemd-network-generator.service systemd-remount-fs.service \
+    systemd-timesyncd.service systemd-logind.service systemd-ask-password-console.path systemd-ask-password-wall.path \
+    modprobe@.service kmod-static-nodes.service ldconfig.service networking.service getty-static.service getty@tty1.service \
+    dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount \
+    sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount; do
+    ln -sf /dev/null "$units/$unit"
+  done
+  for unit in "$@"; do
+    mkdir -p "$units/multi-user.target.wants"
+    case $unit in
+      serial-getty@*)
+        mkdir -p "$units/getty.target.wants"
+        ln -sf /lib/systemd/system/serial-getty@.service "$units/getty.target.wants/$unit.service"
+        ;;
+      *) ln -sf "/etc/systemd/system/$unit.service" "$units/multi-user.target.wants/$unit.service" ;;
+    esac
+  done
+  ln -sf /lib/systemd/system/multi-user.target "$units/default.target"
+}

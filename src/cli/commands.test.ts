@@ -1,0 +1,449 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BulkheadError } from "../api/errors.ts";
+import { eventView } from "../api/event.ts";
+import type { Progress } from "../api/plan.ts";
+import { noon, sampleEvent, sampleIncident, samplePlan, sampleServer } from "../client/samples.ts";
+import { StandIn } from "../client/stand-in.ts";
+import { runHere } from "./harness.ts";
+
+let daemon: StandIn;
+let folder: string;
+
+beforeEach(async () => {
+	daemon = await StandIn.start();
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
+});
+afterEach(async () => {
+	await daemon[Symbol.asyncDispose]();
+	await rm(folder, { recursive: true, force: true });
+});
+
+const bulkhead = (line: string, typed?: string) =>
+	runHere(line.split(" "), { state: daemon.state, ...(typed === undefined ? {} : { typed }) });
+/** Writes seen by the daemon. */
+const acts = () => daemon.seen.filter((each) => !each.startsWith("GET "));
+
+describe("list", () => {
+	it("shows a table", async () => {
+		const session = {
+			number: 8,
+			pid: 1,
+			startedAt: Date.now(),
+			readyAt: Date.now() - 65_000,
+			accelerator: "tcg",
+		} as const;
+		daemon.answers.list = () => [
+			sampleServer({ session }),
+			sampleServer({
+				name: "dc1",
+				state: "failed",
+				session: null,
+				reason: "gave up\u001b[2J after 5 attempts",
+				published: [],
+			}),
+		];
+		const { code, out } = await bulkhead("list");
+		expect(code).toBe(0);
+		expect(out).toBe(
+			[
+				"SERVER    STATE    SESSION     UP  ADDRESS     PUBLISHED      INCIDENTS  REASON",
+				"intranet  running       #8  1 min  10.77.0.20  http lan:8080          1",
+				"dc1       failed                   10.77.0.20                         1  gave up after 5 attempts",
+				"",
+			].join("\n"),
+		);
+	});
+
+	it("puts the reasons under the table where a line cannot hold them", async () => {
+		const reason = "gave up after 5 attempts in 10 min; see bulkhead incidents intranet-7";
+		daemon.answers.list = () => [sampleServer({ session: null, state: "failed", reason })];
+		const { out } = await runHere(["list"], {
+			state: daemon.state,
+			typed: "",
+			environment: { NO_COLOR: "1" },
+		});
+		expect(out.split("\n")).toEqual([
+			"SERVER    STATE   SESSION  UP  ADDRESS     PUBLISHED      INCIDENTS",
+			"intranet  failed               10.77.0.20  http lan:8080          1",
+			"",
+			`intranet: ${reason}`,
+			"",
+		]);
+	});
+
+	it("says what to do when there is nothing, and answers in JSON", async () => {
+		daemon.answers.list = () => [];
+		expect((await bulkhead("list")).out).toMatch(/No servers yet.*bulkhead apply/);
+		daemon.answers.list = () => [sampleServer()];
+		expect(JSON.parse((await bulkhead("list --json")).out)).toEqual([sampleServer()]);
+		expect(JSON.parse((await bulkhead("--json list")).out)).toEqual([sampleServer()]);
+	});
+});
+
+describe("show and status", () => {
+	it("show everything", async () => {
+		daemon.answers.show = () => sampleServer({ restartNeeded: true, maintenance: true });
+		const { out } = await bulkhead("show intranet");
+		expect(out).toContain("Recovery     cold, at most 5 attempts in 10 min");
+		expect(out).toContain("`bulkhead restart intranet`");
+		expect(out).toContain("`bulkhead maintenance off intranet`");
+		daemon.answers.status = () => ({
+			version: "0.1.0",
+			pid: 5,
+			startedAt: noon,
+			state: "/s",
+			site: null,
+			accelerator: "tcg",
+		});
+		expect((await bulkhead("status")).out).toMatch(/Bulkhead 0\.1\.0, process 5/);
+	});
+});
+
+describe("start, stop and restart", () => {
+	it("wait until the server has got there, across a daemon that is replaced", async () => {
+		const views = [
+			sampleServer({ state: "starting" }),
+			sampleServer({ state: "recovering" }),
+			sampleServer(),
+		];
+		daemon.answers.start = () => sampleServer({ state: "starting" });
+		daemon.answers.show = async () => {
+			const view = views.shift() ?? sampleServer();
+			if (view.state === "recovering") {
+				await daemon.stop();
+				setTimeout(() => daemon.listen(), 300);
+			}
+			return view;
+		};
+		const { code, out } = await bulkhead("start intranet");
+		expect(out).toBe("intranet is running in session 8, ready after 9.40 s.\n");
+		expect(code).toBe(0);
+	});
+
+	it("fail with the reason", async () => {
+		daemon.answers.start = () => sampleServer({ state: "starting" });
+		daemon.answers.show = () => sampleServer({ state: "failed", reason: "no boot\u001b[2J within 5 min" });
+		expect(await bulkhead("start intranet")).toEqual({
+			code: 1,
+			out: "",
+			err: "bulkhead: intranet failed: no boot within 5 min\n",
+		});
+		const { out } = await bulkhead("start intranet --json");
+		expect(JSON.parse(out).error.code).toBe("guest-did-not-answer");
+	});
+
+	it("do not wait when nobody wants to", async () => {
+		daemon.answers.start = () => sampleServer({ state: "starting", session: null });
+		expect((await bulkhead("start intranet --no-wait")).out).toBe("intranet is starting.\n");
+	});
+
+	it("give the server its time", async () => {
+		const given: number[] = [];
+		daemon.answers.stop = (_, { deadlineMs }) => {
+			given.push(deadlineMs);
+			return sampleServer({ state: "stopping" });
+		};
+		daemon.answers.show = () => sampleServer({ state: "stopped", wanted: "stopped", session: null });
+		for (const option of ["", " --timeout 2m", " --force"]) {
+			expect((await bulkhead(`stop intranet${option}`)).out).toBe("intranet is stopped.\n");
+		}
+		expect(given).toEqual([60_000, 120_000, 0]);
+	});
+
+	it("know a restarted server by its new session", async () => {
+		const numbers = [7, 7, 8];
+		daemon.answers.show = () =>
+			sampleServer({
+				session: { number: numbers.shift() ?? 8, pid: 1, startedAt: 0, readyAt: 5, accelerator: "tcg" },
+			});
+		daemon.answers.restart = () => sampleServer();
+		expect((await bulkhead("restart intranet")).out).toContain("in session 8");
+		expect(numbers).toEqual([]);
+	});
+});
+
+describe("delete", () => {
+	beforeEach(() => {
+		daemon.answers.show = () => sampleServer({ state: "stopped" });
+		daemon.answers.delete = ({ server }) => ({ deleted: server });
+	});
+
+	it("names the disks and wants a yes", async () => {
+		const { code, err } = await bulkhead("delete intranet", "y\n");
+		expect(code).toBe(1);
+		expect(err).toContain("Destroy the system disk, the data disk files of intranet for ever?");
+		expect(acts()).toEqual([]);
+		expect((await bulkhead("delete intranet", "yes\n")).code).toBe(0);
+		expect((await bulkhead("delete intranet --yes --json")).out).toBe('{\n  "deleted": "intranet"\n}\n');
+		expect(acts()).toHaveLength(2);
+	});
+
+	it("refuses where nobody can be asked, and while it runs", async () => {
+		expect(await bulkhead("delete intranet")).toMatchObject({
+			code: 1,
+			err: expect.stringContaining("--yes"),
+		});
+		daemon.answers.show = () => sampleServer();
+		const { err } = await bulkhead("delete intranet --yes");
+		expect(err).toBe("bulkhead: intranet is running; stop it first: bulkhead stop intranet\n");
+		expect(acts()).toEqual([]);
+	});
+});
+
+describe("apply", () => {
+	const lines: Progress[] = [
+		{ type: "step", subject: "server mail", text: "makes its disk", fraction: 0.5 },
+		{ type: "done", subject: "server mail" },
+		{ type: "finished", text: "Site office is as site.yaml says." },
+	];
+	let file: string;
+	let applied: unknown;
+
+	beforeEach(async () => {
+		file = join(folder, "site.yaml");
+		await writeFile(file, "name: office\n");
+		applied = undefined;
+		daemon.answers.plan = () => samplePlan;
+		daemon.raw = (request, response, body) => {
+			if (request.url !== "/v1/site/apply") return false;
+			applied = JSON.parse(body);
+			response.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+			return true;
+		};
+	});
+
+	it("shows the plan, and destroys nothing without a yes", async () => {
+		const refused = await bulkhead(`apply ${file}`);
+		expect(refused.code).toBe(1);
+		expect(refused.out).toContain("DESTROYED FOR EVER: system disk");
+		expect(refused.err).toMatch(/^bulkhead: Destroy .* say it with --yes\n$/);
+		expect((await bulkhead(`apply ${file}`, "no\n")).code).toBe(1);
+		expect((await bulkhead(`apply ${file} --json`)).code).toBe(1);
+		expect(applied).toBeUndefined();
+	});
+
+	it("does exactly what was shown, and tells of it", async () => {
+		const { code, out } = await bulkhead(`apply ${file} --yes`);
+		expect(code).toBe(0);
+		expect(out).toContain(
+			"\nserver mail: makes its disk (50 %)\nserver mail: done\nSite office is as site.yaml says.\n",
+		);
+		expect(applied).toEqual({ text: "name: office\n", fingerprint: "3f9a", confirmed: true });
+		const { out: json } = await bulkhead(`apply ${file} --yes --json`);
+		expect(JSON.parse(json)).toEqual({
+			plan: samplePlan,
+			applied: true,
+			text: "Site office is as site.yaml says.",
+		});
+	});
+
+	it("says that there is nothing to do", async () => {
+		daemon.answers.plan = () => ({
+			...samplePlan,
+			changes: samplePlan.changes.slice(0, 1),
+			destructive: false,
+		});
+		expect((await bulkhead(`apply ${file}`)).out).toBe(`Nothing to do: site office is as ${file} says.\n`);
+		expect(applied).toBeUndefined();
+	});
+
+	it("shows where the mistakes are", async () => {
+		daemon.answers.plan = () => {
+			const problems = [
+				{ field: "servers.a.memory", message: "is missing", line: 4, column: 2 },
+				{ field: "", message: "is empty\u0007" },
+			];
+			throw new BulkheadError("bad-input", "the site file has 2 mistakes; nothing was changed", { problems });
+		};
+		expect((await bulkhead(`apply ${file}`)).err).toBe(
+			`bulkhead: the site file has 2 mistakes; nothing was changed\n${file}:4:2: servers.a.memory: is missing\n${file}: is empty\n`,
+		);
+		expect(JSON.parse((await bulkhead(`apply ${file} --json`)).out).error.problems).toHaveLength(2);
+	});
+
+	it("says why it failed half-way", async () => {
+		const failed: Progress = { type: "failed", error: { code: "disk-full", message: "no room for mail" } };
+		daemon.raw = (_request, response) => {
+			if (!_request.url?.endsWith("apply")) return false;
+			response.end(`${JSON.stringify(lines[0])}\n${JSON.stringify(failed)}\n`);
+			return true;
+		};
+		const { code, err } = await bulkhead(`apply ${file} --yes`);
+		expect({ code, err }).toEqual({ code: 1, err: "bulkhead: no room for mail\n" });
+	});
+
+	it("says what is wrong with the file itself", async () => {
+		expect((await bulkhead(`apply ${folder}/none.yaml`)).err).toMatch(
+			/cannot read .*none.yaml: there is no such file/,
+		);
+		expect((await bulkhead(`apply ${folder}`)).err).toMatch(/it is a folder/);
+		await writeFile(file, Buffer.from([0xff, 0xfe]));
+		expect((await bulkhead(`apply ${file}`)).err).toMatch(/not UTF-8/);
+		expect((await bulkhead("apply /dev/zero")).err).toMatch(/longer than a million/);
+	});
+});
+
+describe("incidents", () => {
+	it("lists them and tells one", async () => {
+		daemon.answers.incidents = () => [
+			sampleIncident(),
+			sampleIncident({ id: "dc1-1", server: "dc1", felt: null }),
+		];
+		daemon.answers.incident = ({ incident }) => sampleIncident({ id: incident });
+		expect((await bulkhead("incidents")).out.split("\n")).toHaveLength(4);
+		expect((await bulkhead("incidents --server dc1")).out.split("\n")).toHaveLength(3);
+		expect((await bulkhead("incidents intranet-7")).out).toContain("Incident intranet-7: ");
+		expect(JSON.parse((await bulkhead("incidents x-1 --json")).out)).toEqual(sampleIncident({ id: "x-1" }));
+	});
+
+	it("gives out evidence: clean to a terminal, as it is to a pipe or a file", async () => {
+		const bytes = Buffer.from("boot\u001b[2J\r\npanic");
+		daemon.raw = (_request, response) => Boolean(response.end(bytes));
+		expect((await bulkhead("incidents a-1 --evidence console.log", "")).out).toBe("boot\npanic\n");
+		expect((await bulkhead("incidents a-1 --evidence console.log")).out).toBe(String(bytes));
+		const { out } = await bulkhead("incidents a-1 --evidence console.log --json");
+		expect(JSON.parse(out)).toEqual({
+			incident: "a-1",
+			evidence: "console.log",
+			base64: bytes.toString("base64"),
+		});
+		await bulkhead(`incidents a-1 --evidence console.log -o ${folder}/c`);
+		expect(await readFile(join(folder, "c"))).toEqual(bytes);
+		expect((await bulkhead("incidents --evidence console.log")).code).toBe(2);
+		daemon.raw = (_request, response) => Boolean(response.end(Buffer.from([0, 1])));
+		expect((await bulkhead("incidents a-1 --evidence m.dump", "")).err).toContain("--output");
+	});
+});
+
+describe("events", () => {
+	it("shows the last ones", async () => {
+		daemon.answers.events = () => [
+			sampleEvent(1),
+			sampleEvent(2, { server: null, session: null }),
+			sampleEvent(3, { text: "x\u001b[2Jy" }),
+		];
+		const { out } = await bulkhead("events --last 2");
+		expect(out.split("\n").map((line) => line.slice(25))).toEqual([
+			"                state        event 2",
+			"intranet#8      state        xy",
+			"",
+		]);
+		expect(JSON.parse((await bulkhead("events --json")).out).map(({ id }: { id: number }) => id)).toEqual([
+			1, 2, 3,
+		]);
+	});
+
+	it("follows, in JSON one a line", async () => {
+		daemon.answers.events = () => [sampleEvent(1)];
+		const stop = new AbortController();
+		daemon.raw = (request, response) => {
+			if (request.url !== "/v1/events?after=1") return false;
+			for (const id of [2, 3]) response.write(`id: ${id}\ndata: ${JSON.stringify(sampleEvent(id))}\n\n`);
+			setTimeout(() => stop.abort(), 50);
+			return true;
+		};
+		const { code, out } = await runHere(["events", "-f", "--json"], {
+			state: daemon.state,
+			signal: stop.signal,
+		});
+		expect(code).toBe(0);
+		const events = out
+			.trim()
+			.split("\n")
+			.map((line) => eventView.parse(JSON.parse(line)));
+		expect(events).toEqual([1, 2, 3].map((id) => sampleEvent(id)));
+	});
+});
+
+describe("drill", () => {
+	beforeEach(() => {
+		daemon.answers.events = () => [];
+		daemon.answers.drill = () => ({ session: 7, at: noon });
+		daemon.answers.incident = () => sampleIncident();
+		daemon.raw = (request, response) =>
+			request.url?.startsWith("/v1/events?") === true &&
+			response.write(`data: ${JSON.stringify(sampleEvent(4, { text: "it panicked" }))}\n\n`) !== undefined;
+	});
+
+	it("follows the recovery and tells the incident", async () => {
+		const states = [7, 7, 7, 8].map((number) =>
+			sampleServer({ session: { number, pid: 1, startedAt: 0, readyAt: 5, accelerator: "tcg" } }),
+		);
+		daemon.answers.show = () => states.shift() ?? sampleServer();
+		const { code, out } = await bulkhead("drill intranet panic");
+		expect(code).toBe(0);
+		expect(out).toMatch(/it panicked\n[\s\S]*Incident intranet-7/);
+		const { out: json } = await bulkhead("drill intranet panic --json");
+		expect(JSON.parse(json)).toEqual({
+			drill: { session: 7, at: noon },
+			server: sampleServer(),
+			incident: sampleIncident(),
+		});
+	});
+
+	it("shows the incident also when the server did not come back", async () => {
+		const views = [sampleServer()];
+		daemon.answers.show = () => views.shift() ?? sampleServer({ state: "failed", reason: "budget spent" });
+		const { code, out, err } = await bulkhead("drill intranet kill");
+		expect({ code, err }).toEqual({ code: 1, err: "bulkhead: intranet failed: budget spent\n" });
+		expect(out).toContain("Incident intranet-7");
+	});
+
+	it("asks a person, and refuses where it would show nothing", async () => {
+		daemon.answers.show = () => sampleServer();
+		expect((await bulkhead("drill intranet panic", "\n")).err).toContain("not confirmed");
+		daemon.answers.show = () => sampleServer({ maintenance: true });
+		expect((await bulkhead("drill intranet panic")).err).toContain("bulkhead maintenance off intranet");
+		daemon.answers.show = () => sampleServer({ state: "stopped" });
+		expect((await bulkhead("drill intranet panic")).code).toBe(1);
+		expect(acts()).toEqual([]);
+	});
+});
+
+describe("screenshot, maintenance and console", () => {
+	it("never writes over an earlier picture", async () => {
+		daemon.raw = (_request, response) => Boolean(response.end("png"));
+		const before = process.cwd();
+		process.chdir(folder);
+		try {
+			await bulkhead("screenshot dc1");
+			expect(JSON.parse((await bulkhead("screenshot dc1 --json")).out)).toEqual({
+				server: "dc1",
+				file: "dc1-2.png",
+				bytes: 3,
+			});
+		} finally {
+			process.chdir(before);
+		}
+		expect(await readdir(folder)).toEqual(["dc1-1.png", "dc1-2.png"]);
+	});
+
+	it("suspends judgement", async () => {
+		daemon.answers.maintenance = (_, { on }) => sampleServer({ maintenance: on });
+		expect((await bulkhead("maintenance on intranet")).out).toContain("not judged until");
+		expect((await bulkhead("maintenance off intranet")).out).toContain("judged again");
+		expect((await bulkhead("maintenance maybe intranet")).code).toBe(2);
+	});
+
+	it("connects a keyboard, and leaves with Ctrl-]", async () => {
+		let typed = "";
+		daemon.onUpgrade = (_request, stream) => {
+			stream.write(
+				"HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: bulkhead-console\r\n\r\nlogin: \u001b]0;x\u0007",
+			);
+			stream.on("data", (bytes) => {
+				typed += bytes;
+			});
+		};
+		const { code, out, err } = await bulkhead("console dc1", "root\u0003\u001dlost");
+		expect(code).toBe(0);
+		expect(err).toMatch(/^\S*Console of dc1\. Ctrl-\] leaves it/);
+		expect(err).toContain("Left the console");
+		expect(out).not.toContain("\u001b]0");
+		await expect.poll(() => typed).toBe("root\u0003");
+		expect((await bulkhead("console dc1 --json")).code).toBe(2);
+	});
+});

@@ -1,0 +1,61 @@
+import { BulkheadError, explain, type ProblemView } from "../api/errors.ts";
+import { type Line, styled, type Terminal } from "./terminal.ts";
+
+/** The user pressed Ctrl-C. */
+export class Interrupted extends Error {
+	override readonly name = "Interrupted";
+}
+
+/** An error whose problems lie in a file that the user named. */
+export class InFile extends Error {
+	override readonly name = "InFile";
+	readonly file: string;
+	readonly error: BulkheadError;
+	constructor(file: string, error: BulkheadError) {
+		super(error.message, { cause: error });
+		this.file = file;
+		this.error = error;
+	}
+}
+
+/** Shell convention for a command that ended by SIGINT. */
+const interruptedCode = 130;
+
+/** Tells the user what went wrong. @returns the exit code */
+export function reportFailure(error: unknown, terminal: Terminal, json: boolean): number {
+	if (error instanceof Interrupted) {
+		terminal.note(["bulkhead: interrupted"]);
+		return interruptedCode;
+	}
+	const known = error instanceof InFile ? error.error : error;
+	if (json) terminal.json(failureView(known));
+	else terminal.note(...failureLines(known, error instanceof InFile ? error.file : undefined));
+	return 1;
+}
+
+/** The error as `--json` shows it. */
+export function failureView(error: unknown) {
+	const { code, problems } =
+		error instanceof BulkheadError ? error : { code: "internal" as const, problems: [] };
+	return { error: { code, message: messageOf(error), problems } };
+}
+
+/** One line for the error, then one for each of its problems. */
+export function failureLines(error: unknown, file?: string): Line[] {
+	const problems = error instanceof BulkheadError ? error.problems : [];
+	return [
+		[styled("bulkhead:", "red", "bold"), ` ${messageOf(error)}`],
+		...problems.map((problem) => [problemText(problem, file)]),
+	];
+}
+
+function messageOf(error: unknown): string {
+	// A BulkheadError says in its own words what to do; the causes of others are all that there is to go by.
+	return error instanceof BulkheadError ? error.message : explain(error);
+}
+
+/** `site.yaml:4:13: servers.dc1.memory: …`, as compilers and editors write it. */
+function problemText({ field, message, line, column }: ProblemView, file?: string): string {
+	const place = [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined);
+	return [...(place.length > 0 ? [place.join(":")] : []), ...(field ? [field] : []), message].join(": ");
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { samplePlan } from "../client/samples.ts";
+import { destroyQuestion, isEmpty, planLines } from "./plan-view.ts";
+import { plain } from "./terminal.ts";
+
+describe("plan", () => {
+	it("says what changes and what is destroyed", () => {
+		expect(planLines(samplePlan).map(plain).join("\n")).toMatchInlineSnapshot(`
+			"Site office: 1 to create, 1 to change, 1 to delete
+
+			  ~ intranet  changed; takes effect with its next session
+			      memory: 512MiB → 1GiB
+			  + mail      created
+			      template: debian-web
+			  - old       deleted
+			      DESTROYED FOR EVER: system disk
+			      DESTROYED FOR EVER: data disk files
+			  = 1 server unchanged"
+		`);
+	});
+
+	it("shows what is destroyed in bold and red", () => {
+		const words = planLines(samplePlan).flat();
+		const text = "DESTROYED FOR EVER: data disk files";
+		expect(words).toContainEqual({ text, styles: ["red", "bold"] });
+	});
+
+	it("asks about exactly that", () => {
+		expect(destroyQuestion(samplePlan)).toBe("Destroy system disk of old, data disk files of old for ever?");
+	});
+
+	it("is empty when all stays the same", () => {
+		expect(isEmpty(samplePlan)).toBe(false);
+		expect(isEmpty({ ...samplePlan, changes: samplePlan.changes.slice(0, 1), destructive: false })).toBe(
+			true,
+		);
+	});
+});

@@ -1,0 +1,64 @@
+import { BulkheadError } from "../../api/errors.ts";
+import type { Answer, Body, Params, RouteName } from "../../api/routes.ts";
+import { isAllowed } from "../../api/server.ts";
+import type { Bulkhead } from "../bulkhead.ts";
+import type { Context } from "../context.ts";
+
+export type Handlers = { [R in RouteName]: (params: Params<R>, body: Body<R>) => Promise<Answer<R>> };
+
+export interface Identity {
+	version: string;
+	startedAt: number;
+}
+
+/** What the daemon does for each route of the API. */
+export function handlers(bulkhead: Bulkhead, context: Context, identity: Identity): Handlers {
+	const command = async (
+		name: string,
+		what: Parameters<ReturnType<Bulkhead["server"]>["supervisor"]["command"]>[0],
+	) => {
+		const unit = bulkhead.server(name);
+		await unit.supervisor.command(what);
+		return unit.view();
+	};
+	return {
+		status: async () => ({
+			...identity,
+			pid: process.pid,
+			state: context.paths.state,
+			site: bulkhead.siteName,
+			accelerator: context.acceleration.accelerator,
+		}),
+		list: async () => bulkhead.list().map((unit) => unit.view()),
+		show: async ({ server }) => bulkhead.server(server).view(),
+		start: async ({ server }) => await command(server, { do: "start" }),
+		stop: async ({ server }, { deadlineMs }) => await command(server, { do: "stop", deadlineMs }),
+		restart: async ({ server }, { deadlineMs }) => await command(server, { do: "restart", deadlineMs }),
+		delete: async ({ server }) => {
+			const { state } = bulkhead.server(server).record;
+			if (!isAllowed("delete", state))
+				throw new BulkheadError("not-allowed-now", `${server} is ${state}; stop it first`);
+			await bulkhead.delete(server);
+			return { deleted: server };
+		},
+		maintenance: async ({ server }, { on }) => await command(server, { do: "maintenance", on }),
+		drill: async ({ server }, { fault }) => {
+			const unit = bulkhead.server(server);
+			await unit.supervisor.command({ do: "drill", fault });
+			const drill = unit.supervisor.lastDrill;
+			if (!drill) throw new BulkheadError("internal", "the drill left no trace");
+			return { session: drill.session, at: drill.at };
+		},
+		incidents: async () => await context.incidents.list(),
+		incident: async ({ incident }) => {
+			const found = await context.incidents.load(incident);
+			if (found) return found;
+			throw new BulkheadError(
+				"not-found",
+				`there is no incident ${incident.slice(0, 60)}; \`bulkhead incidents\` shows all`,
+			);
+		},
+		events: async () => await context.history.last(1000),
+		plan: async (_, { text }) => (await bulkhead.plan(text)).plan,
+	};
+}

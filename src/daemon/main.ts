@@ -1,0 +1,80 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import packageJson from "../../package.json" with { type: "json" };
+import { BulkheadError, explain } from "../api/errors.ts";
+import { defaultState } from "../api/routes.ts";
+import { detectGroupSupport } from "../host/cgroup.ts";
+import { createLog, type Logger } from "../host/log.ts";
+import { chooseAccelerator } from "../qemu/accelerator.ts";
+import { History } from "../store/history.ts";
+import { IncidentStore } from "../store/incidents.ts";
+import { takeLock } from "../store/lock.ts";
+import { type Paths, paths as pathsOf } from "../store/paths.ts";
+import { ServerStore } from "../store/servers.ts";
+import { Bulkhead } from "./bulkhead.ts";
+import type { Context } from "./context.ts";
+import { requireHost } from "./doctor/require.ts";
+import { openApi } from "./http/server.ts";
+
+/** Wires everything, and runs until told to end. Sessions and front doors run on without it. */
+async function main(): Promise<void> {
+	const { values } = parseArgs({ options: { "log-level": { type: "string", default: "info" } } });
+	const log = createLog(values["log-level"]);
+	const paths = pathsOf(
+		process.env.BULKHEAD_STATE ?? defaultState,
+		process.env.BULKHEAD_CACHE ?? "/var/cache/bulkhead",
+	);
+	await requireHost();
+	await makeFolders(paths);
+	const lock = takeLock(paths.lock, paths.state);
+	const context = await makeContext(paths, log);
+	const bulkhead = new Bulkhead(context);
+	await bulkhead.reconcile();
+	const app = await openApi(bulkhead, context, { version: packageJson.version, startedAt: Date.now() });
+	say(context, `Daemon ${process.pid} works on ${paths.state} (${context.acceleration.accelerator})`);
+	const signal = await endSignal();
+	say(context, `Daemon ${process.pid} ends on ${signal}; sessions run on`);
+	await app.close();
+	await bulkhead.leave();
+	await context.history.close();
+	await rm(paths.apiSocket, { force: true });
+	lock.release();
+}
+
+async function makeFolders(paths: Paths): Promise<void> {
+	for (const folder of [paths.state, paths.run, paths.servers])
+		await mkdir(folder, { recursive: true, mode: 0o755 });
+}
+
+async function makeContext(paths: Paths, log: Logger): Promise<Context> {
+	return {
+		paths,
+		log,
+		groups: detectGroupSupport(),
+		acceleration: await chooseAccelerator(),
+		history: await History.open(paths.history, (error) => log.error({ err: error }, "events cannot be kept")),
+		incidents: new IncidentStore(paths),
+		servers: new ServerStore(paths),
+		bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
+	};
+}
+
+function say({ history, log }: Context, text: string): void {
+	history.append({ at: Date.now(), server: null, session: null, kind: "daemon", text });
+	log.info(text);
+}
+
+async function endSignal(): Promise<string> {
+	const { promise, resolve } = Promise.withResolvers<string>();
+	for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+	return await promise;
+}
+
+try {
+	await main();
+	process.exit(0);
+} catch (error) {
+	process.stderr.write(`bulkhead: ${explain(error)}\n`);
+	if (!(error instanceof BulkheadError)) console.error(error);
+	process.exit(1);
+}

@@ -1,0 +1,104 @@
+import type { Fault } from "../../api/server.ts";
+import { emptyWhenLarger, readUntrustedTail } from "../../host/files.ts";
+import type { QemuMachine } from "../../qemu/machine.ts";
+import { readProcessors } from "../../qemu/registers.ts";
+import type { Machine } from "../../session/env.ts";
+import type { Pulse } from "../../session/evidence.ts";
+import type { SessionRecord } from "../../session/state.ts";
+import type { SessionPaths } from "../../store/paths.ts";
+
+/** A guest may write to its console without end; more than this is not kept. */
+const consoleLimitBytes = 8 * 2 ** 20;
+const consoleTailBytes = 64 * 1024;
+
+export interface Surroundings {
+	health: () => Promise<Pulse["services"]>;
+	files: SessionPaths;
+	/** Keeps a file of evidence. @returns its name */
+	keep: (incident: string, name: string, content: string | Buffer) => Promise<string>;
+	/** Lets QEMU make a further socket for as long as the result is not disposed of. */
+	openSockets: () => Promise<AsyncDisposable>;
+}
+
+/** A running session, as the supervisor wants to see it. */
+export class SessionMachine implements Machine {
+	readonly session: Omit<SessionRecord, "readyAt">;
+	readonly qemu: QemuMachine;
+	private readonly around: Surroundings;
+
+	constructor(qemu: QemuMachine, session: Omit<SessionRecord, "readyAt">, around: Surroundings) {
+		this.qemu = qemu;
+		this.session = session;
+		this.around = around;
+	}
+
+	async look(): Promise<Pulse> {
+		const [look, services] = await Promise.all([this.qemu.look(), this.around.health().catch(() => ({}))]);
+		await emptyWhenLarger(this.around.files.console, consoleLimitBytes).catch(() => false);
+		return { ...look, services };
+	}
+
+	async pressPowerButton(): Promise<void> {
+		await this.qemu.pressPowerButton();
+	}
+
+	async resume(): Promise<void> {
+		await this.qemu.resume();
+	}
+
+	async collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }> {
+		const { screen, registers, transcript } = await this.qemu.evidence();
+		const { files } = this.around;
+		const console = await readUntrustedTail(files.console, consoleTailBytes);
+		const said = await readUntrustedTail(files.output, consoleTailBytes);
+		const argv = await readUntrustedTail(files.argv, consoleTailBytes);
+		const parts = {
+			"screen.png": screen,
+			"console.txt": console,
+			"registers.txt": registers,
+			"qmp.log": transcript,
+			"argv.json": argv,
+			"qemu.log": said,
+		};
+		const kept: string[] = [];
+		for (const [name, content] of Object.entries(parts)) {
+			if (content?.length) kept.push(await this.around.keep(incident, name, content));
+		}
+		return { files: kept, details: processorDetails(registers) };
+	}
+
+	async close(politely: boolean): Promise<"ended" | "stuck"> {
+		return (await this.qemu.close(politely)) ? "ended" : "stuck";
+	}
+
+	async inject(fault: Fault): Promise<void> {
+		switch (fault) {
+			case "panic":
+				return await this.qemu.injectNmi();
+			case "kill":
+				return this.qemu.kill();
+			case "freeze":
+				return this.qemu.freeze();
+			case "hang": {
+				await using _ = await this.around.openSockets();
+				return await this.qemu.hang();
+			}
+			default:
+				return fault satisfies never;
+		}
+	}
+
+	leave(): void {
+		this.qemu.leave();
+	}
+}
+
+function processorDetails(registers: string | undefined): Record<string, string> {
+	const processors = readProcessors(registers ?? "");
+	return Object.fromEntries(
+		processors.map(({ at, halted, interruptsOn }, i) => [
+			`processor ${i}`,
+			`at ${at}, ${halted ? "halted" : "running"}, interrupts ${interruptsOn ? "on" : "off"}`,
+		]),
+	);
+}

@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import type { Change, Plan } from "../api/plan.ts";
+import type { ServerDefinition, Site } from "../api/site.ts";
+import { parseSize } from "../api/units.ts";
+import type { StoredServer } from "../store/servers.ts";
+
+/** What applying a site would do. Pure. */
+export function planOf(site: Site, stored: readonly StoredServer[]): Plan {
+	const wanted = Object.entries(site.servers ?? {});
+	const changes = [
+		...wanted.map(([name, definition]) => {
+			const old = stored.find((server) => server.name === name);
+			return old ? changeOf(name, old, definition, site) : creation(name, definition);
+		}),
+		...stored.filter(({ name }) => !wanted.some(([other]) => other === name)).map(deletion),
+	];
+	const fingerprint = createHash("sha256")
+		.update(JSON.stringify([site, stored]))
+		.digest("hex")
+		.slice(0, 16);
+	return {
+		site: site.name,
+		fingerprint,
+		changes,
+		destructive: changes.some(({ destroys }) => destroys.length > 0),
+	};
+}
+
+function creation(server: string, definition: ServerDefinition): Change {
+	return {
+		server,
+		kind: "create",
+		differences: flat(definition).map(([key, value]) => `${key}: ${value}`),
+		destroys: [],
+		restartNeeded: false,
+	};
+}
+
+function deletion(server: StoredServer): Change {
+	const disks = [
+		"system disk",
+		...(server.definition.data ?? []).map(({ name, size }) => `data disk ${name} (${size})`),
+	];
+	return { server: server.name, kind: "delete", differences: [], destroys: disks, restartNeeded: false };
+}
+
+function changeOf(server: string, old: StoredServer, definition: ServerDefinition, site: Site): Change {
+	const before = new Map(flat(old.definition));
+	const after = new Map(flat(definition));
+	const keys = [...new Set([...before.keys(), ...after.keys()])];
+	const differences = keys
+		.filter((key) => before.get(key) !== after.get(key))
+		.map((key) => `${key}: ${before.get(key) ?? "(not set)"} → ${after.get(key) ?? "(not set)"}`);
+	const subnet = subnetOf(definition, site);
+	if (subnet !== old.subnet) differences.push(`subnet: ${old.subnet ?? "(none)"} → ${subnet ?? "(none)"}`);
+	const gone = (old.definition.data ?? []).filter(
+		({ name }) => !(definition.data ?? []).some((disk) => disk.name === name),
+	);
+	const kind = differences.length === 0 ? "same" : "change";
+	// What the front door and the supervisor use takes effect at once; hardware with the next session.
+	const restartNeeded = differences.some((line) => !/^(publish|recovery|start)\b/.test(line));
+	return {
+		server,
+		kind,
+		differences,
+		destroys: gone.map(({ name, size }) => `data disk ${name} (${size})`),
+		restartNeeded,
+	};
+}
+
+/**
+ * Changes that are refused, because they would lose something or mean another server.
+ * @returns problems as field and message
+ */
+export function refusedChanges(
+	site: Site,
+	stored: readonly StoredServer[],
+): { field: string; message: string }[] {
+	return stored.flatMap((old) => {
+		const definition = site.servers?.[old.name];
+		if (!definition) return [];
+		const at = `servers.${old.name}`;
+		const problems: { field: string; message: string }[] = [];
+		const another =
+			"it would be another server: delete it and make a new one, or give the new one another name";
+		if (definition.template !== old.definition.template)
+			problems.push({ field: `${at}.template`, message: `cannot be changed; ${another}` });
+		if (definition.image !== old.definition.image)
+			problems.push({ field: `${at}.image`, message: `cannot be changed; ${another}` });
+		if ((definition.system?.disk ?? old.installed.systemDisk) !== old.installed.systemDisk) {
+			problems.push({
+				field: `${at}.system.disk`,
+				message: `is ${old.installed.systemDisk} and cannot be changed; what is on it would be lost or kept against your expectation; ${another}`,
+			});
+		}
+		problems.push(...sizeProblems(old, definition, at));
+		if (site.name !== old.site)
+			problems.push({
+				field: "name",
+				message: `this daemon runs site ${old.site}; rename it back, or delete that site's servers first`,
+			});
+		return problems;
+	});
+}
+
+function sizeProblems(
+	old: StoredServer,
+	definition: ServerDefinition,
+	at: string,
+): { field: string; message: string }[] {
+	const problems: { field: string; message: string }[] = [];
+	const fixed = (field: string, before: string | undefined, after: string | undefined) => {
+		if (before === undefined || after === undefined || parseSize(before) === parseSize(after)) return;
+		problems.push({
+			field: `${at}.${field}`,
+			message: `is ${before} and cannot be changed to ${after}; grow it by hand with the server stopped (qemu-img resize)`,
+		});
+	};
+	fixed("system.size", old.definition.system?.size, definition.system?.size);
+	for (const [i, disk] of (definition.data ?? []).entries()) {
+		fixed(`data[${i}].size`, old.definition.data?.find(({ name }) => name === disk.name)?.size, disk.size);
+	}
+	return problems;
+}
+
+export function subnetOf(definition: ServerDefinition, site: Site): string | null {
+	return definition.network ? (site.segments?.[definition.network.segment]?.subnet ?? null) : null;
+}
+
+/** A definition as lines: `network.address` → `10.77.0.10`. Lists of named things are keyed by their names. */
+function flat(value: unknown, prefix = ""): [string, string][] {
+	if (Array.isArray(value)) {
+		return value.flatMap((item, i) => {
+			const { name, service } = (item ?? {}) as { name?: unknown; service?: unknown };
+			return flat(item, `${prefix}[${String(name ?? service ?? i)}]`);
+		});
+	}
+	if (typeof value !== "object" || value === null) return [[prefix, String(value)]];
+	return Object.entries(value).flatMap(([key, inner]) =>
+		inner === undefined ? [] : flat(inner, prefix ? `${prefix}.${key}` : key),
+	);
+}

@@ -1,0 +1,219 @@
+import { chmod, chown, copyFile, mkdir, rm, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { BulkheadError, explain } from "../api/errors.ts";
+import type { ServerDefinition } from "../api/site.ts";
+import { formatSize, parseSize } from "../api/units.ts";
+import { errorCode } from "../host/files.ts";
+import { convertImage, createDataImage, growImage, ImageError, inspectImage } from "../qemu/image.ts";
+import type { Installed, StoredServer } from "../store/servers.ts";
+import { ensureBuilt } from "../templates/build.ts";
+import { readTemplate } from "../templates/catalogue.ts";
+import type { Context } from "./context.ts";
+import { qemuUid } from "./resolve.ts";
+
+export type OnStep = (text: string, fraction: number | null) => void;
+
+/** Left free on the host's disk, beyond what is written at once. */
+const reserveBytes = 64 * 2 ** 20;
+
+export interface NewServer {
+	name: string;
+	site: string;
+	subnet: string | null;
+	definition: ServerDefinition;
+	index: number;
+	uuid: string;
+}
+
+/**
+ * Makes a server: its images, its disks, its definition, which is written last. When any step fails, all that was
+ * made before is undone.
+ * @throws BulkheadError disk-full, template-failed, bad-input
+ */
+export async function createServer(
+	wanted: NewServer,
+	context: Context,
+	onStep: OnStep,
+	signal?: AbortSignal,
+): Promise<StoredServer> {
+	const paths = context.paths.server(wanted.name);
+	await using undo = new AsyncDisposableStack();
+	try {
+		const source = await sourceOf(wanted, context, onStep, signal);
+		const { site, subnet, definition, name, index, uuid } = wanted;
+		const stored: StoredServer = {
+			name,
+			site,
+			subnet,
+			definition,
+			installed: { ...source.installed, index, uuid },
+		};
+		undo.defer(async () => await rm(paths.folder, { recursive: true, force: true }));
+		await mkdir(paths.disks, { recursive: true, mode: 0o750 });
+		await mkdir(paths.boot, { recursive: true, mode: 0o755 });
+		await refuseWithoutRoom(paths.folder, source.bytes);
+		onStep("copying the system disk", 0.7);
+		await source.install(paths.disk("system"), paths.boot);
+		await growImage(paths.disk("system"), stored.installed.systemBytes);
+		await own(paths.disk("system"), stored);
+		for (const disk of definition.data ?? []) {
+			onStep(`making data disk ${disk.name}`, 0.85);
+			await createDisk(stored, disk.name, disk.size, context, signal);
+		}
+		await context.servers.save(stored);
+		undo.move();
+		return stored;
+	} catch (error) {
+		throw translate(error, paths.folder);
+	}
+}
+
+/** Makes one data disk of a server. An existing one is never touched. */
+export async function createDisk(
+	server: StoredServer,
+	name: string,
+	size: string,
+	context: Context,
+	signal?: AbortSignal,
+): Promise<void> {
+	const path = context.paths.server(server.name).disk(name);
+	await createDataImage(path, name, parseSize(size) ?? 0, signal);
+	await own(path, server);
+}
+
+interface Source {
+	installed: Omit<Installed, "index" | "uuid">;
+	/** Bytes that installing it writes at once. */
+	bytes: number;
+	install(systemDisk: string, bootFolder: string): Promise<void>;
+}
+
+async function sourceOf(
+	wanted: NewServer,
+	context: Context,
+	onStep: OnStep,
+	signal?: AbortSignal,
+): Promise<Source> {
+	const { template, image } = wanted.definition;
+	return template === undefined
+		? await imageSource(wanted, image ?? "", signal)
+		: await templateSource(wanted, template, context, onStep, signal);
+}
+
+async function templateSource(
+	wanted: NewServer,
+	name: string,
+	context: Context,
+	onStep: OnStep,
+	signal?: AbortSignal,
+): Promise<Source> {
+	const template = await readTemplate(name);
+	const scaled: OnStep = (text, fraction) =>
+		onStep(`template ${name}: ${text}`, fraction === null ? null : fraction * 0.7);
+	const built = await ensureBuilt(template, {
+		cache: context.paths.cache,
+		onStep: scaled,
+		...(signal ? { signal } : {}),
+	});
+	const systemBytes = parseSize(wanted.definition.system?.size ?? template.systemDisk.size) ?? 0;
+	const least = parseSize(template.systemDisk.size) ?? 0;
+	if (systemBytes < least) {
+		throw fieldError(
+			wanted,
+			"system.size",
+			`is less than template ${name} needs; give it at least ${template.systemDisk.size}`,
+		);
+	}
+	const disk = join(built.folder, "system.qcow2");
+	return {
+		bytes: await sizeOnDisk([disk, join(built.folder, "kernel"), join(built.folder, "initrd")]),
+		installed: {
+			source: `template ${name} ${built.hash}`,
+			boot: { kind: "kernel", append: template.boot.append },
+			agent: template.agent,
+			memoryBytes: parseSize(template.memory) ?? 0,
+			cpus: template.cpus,
+			systemDisk: wanted.definition.system?.disk ?? template.systemDisk.use,
+			systemBytes,
+			services: Object.fromEntries(
+				template.services.map(({ name, port, protocol, health }) => [
+					name,
+					{ port, protocol, healthPath: health?.path ?? null },
+				]),
+			),
+		},
+		install: async (systemDisk, bootFolder) => {
+			await copyFile(disk, systemDisk);
+			for (const file of ["kernel", "initrd"]) {
+				await copyFile(join(built.folder, file), join(bootFolder, file));
+				await chmod(join(bootFolder, file), 0o644);
+			}
+		},
+	};
+}
+
+async function imageSource(wanted: NewServer, image: string, signal?: AbortSignal): Promise<Source> {
+	const facts = await inspectImage(image).catch((error) => {
+		throw error instanceof ImageError ? fieldError(wanted, "image", error.message) : error;
+	});
+	const asked = parseSize(wanted.definition.system?.size ?? "") ?? facts.virtualBytes;
+	if (asked < facts.virtualBytes) {
+		throw fieldError(
+			wanted,
+			"system.size",
+			`is less than the image's ${formatSize(facts.virtualBytes)}; a disk is never made smaller`,
+		);
+	}
+	return {
+		bytes: await sizeOnDisk([image]),
+		installed: {
+			source: `image ${image}`,
+			boot: { kind: "disk" },
+			agent: false,
+			memoryBytes: 2 ** 30,
+			cpus: 1,
+			// What users put on C: or / stays, unless a person says otherwise.
+			systemDisk: wanted.definition.system?.disk ?? "kept",
+			systemBytes: asked,
+			services: {},
+		},
+		install: async (systemDisk) => await convertImage(image, facts.format, systemDisk, signal),
+	};
+}
+
+function fieldError(wanted: NewServer, field: string, message: string): BulkheadError {
+	const problem = { field: `servers.${wanted.name}.${field}`, message };
+	return new BulkheadError("bad-input", `servers.${wanted.name}.${field}: ${message}`, {
+		problems: [problem],
+	});
+}
+
+async function own(path: string, server: StoredServer): Promise<void> {
+	await chown(path, qemuUid(server), qemuUid(server));
+	await chmod(path, 0o600);
+}
+
+async function sizeOnDisk(files: readonly string[]): Promise<number> {
+	const sizes = await Promise.all(files.map(async (file) => (await stat(file)).blocks * 512));
+	return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function refuseWithoutRoom(folder: string, bytes: number): Promise<void> {
+	const { bavail, bsize } = await statfs(folder);
+	const free = bavail * bsize;
+	if (free >= bytes + reserveBytes) return;
+	throw new BulkheadError(
+		"disk-full",
+		`${folder} needs ${formatSize(bytes + reserveBytes)} and has ${formatSize(free)} free; make room there, or move the state directory to a larger disk`,
+	);
+}
+
+function translate(error: unknown, folder: string): unknown {
+	const words = explain(error);
+	if (errorCode(error) !== "ENOSPC" && !words.includes("No space left on device")) return error;
+	return new BulkheadError(
+		"disk-full",
+		`the disk of ${folder} is full; nothing was made; make room there and try again`,
+		{ cause: error },
+	);
+}

@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import { BulkheadError, explain } from "../api/errors.ts";
+import type { ServerView } from "../api/server.ts";
+import { systemClock } from "../host/clock.ts";
+import type { Sandbox } from "../network/sandbox.ts";
+import type { ServerRecord } from "../session/state.ts";
+import { Supervisor } from "../session/supervisor.ts";
+import type { Paths } from "../store/paths.ts";
+import type { StoredServer } from "../store/servers.ts";
+import type { Context } from "./context.ts";
+import { HostDoor } from "./parts/door.ts";
+import { HostJournal } from "./parts/journal.ts";
+import { HostMachines } from "./parts/machines.ts";
+import { cpusOf, memoryOf, policyOf, publishedOf } from "./resolve.ts";
+
+/** One server with all its parts on the real host. */
+export class ServerUnit {
+	stored: StoredServer;
+	readonly door: HostDoor;
+	readonly supervisor: Supervisor;
+	private readonly machines: HostMachines;
+	private readonly paths: Paths;
+
+	private constructor(
+		stored: StoredServer,
+		record: ServerRecord,
+		context: Context,
+		sandbox: Sandbox,
+		journal: HostJournal,
+	) {
+		this.stored = stored;
+		this.paths = context.paths;
+		this.door = new HostDoor(stored, context, sandbox);
+		this.machines = new HostMachines(stored, context, sandbox, async () => await this.door.health());
+		const env = { clock: systemClock, machines: this.machines, door: this.door, journal };
+		this.supervisor = new Supervisor(policyOf(stored), record, env);
+	}
+
+	/** Takes a server into supervision; a session that an earlier daemon started is taken over. */
+	static async open(stored: StoredServer, context: Context, sandbox: Sandbox): Promise<ServerUnit> {
+		const journal = new HostJournal(stored.name, context);
+		const record = await journal.loadRecord();
+		return new ServerUnit(stored, record, context, sandbox, journal);
+	}
+
+	/** Takes a changed definition: the front door and the policy at once, the hardware with the next session. */
+	async change(stored: StoredServer): Promise<void> {
+		this.stored = stored;
+		this.machines.server = stored;
+		this.door.server = stored;
+		this.supervisor.policy = policyOf(stored);
+		await this.door.open();
+	}
+
+	get record(): ServerRecord {
+		return this.supervisor.record;
+	}
+
+	view(): ServerView {
+		const { record, stored } = this;
+		const { recovery } = stored.definition;
+		const policy = policyOf(stored);
+		const silent = this.supervisor.silent;
+		return {
+			name: stored.name,
+			state: record.state,
+			reason: record.reason || (silent.length > 0 ? `${silent.join(", ")} does not answer` : ""),
+			wanted: record.wanted,
+			maintenance: record.maintenance,
+			source: stored.installed.source,
+			memoryBytes: memoryOf(stored),
+			cpus: cpusOf(stored),
+			systemDisk: stored.installed.systemDisk,
+			dataDisks: (stored.definition.data ?? []).map(({ name }) => name),
+			address: stored.definition.network?.address ?? null,
+			published: publishedOf(stored),
+			recovery: {
+				mode: recovery?.mode ?? "cold",
+				attempts: policy.budget.attempts,
+				withinMs: policy.budget.withinMs,
+			},
+			watch: watchWords(policy.hearing),
+			session: sessionView(record),
+			incidents: record.incidents,
+			restartNeeded: record.session !== null && record.session.definition !== this.machines.definitionMark(),
+		};
+	}
+
+	/** @returns the screen as PNG. @throws BulkheadError not-allowed-now, guest-did-not-answer */
+	async screenshot(): Promise<Buffer> {
+		const machine = this.machines.current;
+		if (!machine || !this.record.session) throw this.noSession();
+		return await machine.qemu.screenshot().catch((cause) => {
+			throw new BulkheadError("guest-did-not-answer", `QEMU made no picture: ${explain(cause)}`, { cause });
+		});
+	}
+
+	/** @returns the path of its serial console's socket. @throws BulkheadError not-allowed-now */
+	consoleSocket(): string {
+		const { session } = this.record;
+		if (!session) throw this.noSession();
+		return join(this.paths.sockets(this.stored.name, session.number), "console.sock");
+	}
+
+	private noSession(): BulkheadError {
+		return new BulkheadError(
+			"not-allowed-now",
+			`${this.stored.name} is ${this.record.state} and has no session`,
+		);
+	}
+}
+
+function watchWords({ agent, services }: { agent: boolean; services: readonly string[] }): string[] {
+	return [
+		"panic device",
+		...(agent ? ["guest agent"] : []),
+		...services.map((service) => `health of ${service}`),
+	];
+}
+
+function sessionView({ session }: ServerRecord): ServerView["session"] {
+	if (!session) return null;
+	const { number, pid, startedAt, readyAt, accelerator } = session;
+	return { number, pid, startedAt, readyAt, accelerator };
+}

@@ -1,0 +1,70 @@
+import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { BulkheadError, type ProblemView } from "../api/errors.ts";
+import type { Site } from "../api/site.ts";
+import { checkSite, type Problem } from "../api/site-check.ts";
+
+/**
+ * Reads a site file.
+ * @throws BulkheadError bad-input with every problem: field, what is wrong and what to do, line and column
+ */
+export function readSite(text: string): Site {
+	const lines = new LineCounter();
+	// Aliases can be nested into a text of gigabytes ("billion laughs"); a site file needs few.
+	const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+	if (document.errors.length > 0) {
+		refuse(
+			document.errors.map((error) => ({
+				field: "",
+				message: yamlMessage(error.code, error.message),
+				...place(lines, error.pos[0]),
+			})),
+		);
+	}
+	const value: unknown = document.toJS({ maxAliasCount: 50 });
+	const { site, problems } = checkSite(value);
+	if (site) return site;
+	return refuse(problems.map((problem) => located(problem, document.contents, lines)));
+}
+
+function refuse(problems: ProblemView[]): never {
+	const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
+	throw new BulkheadError("bad-input", `the site file has ${count}; nothing was changed`, { problems });
+}
+
+function yamlMessage(code: string, message: string): string {
+	const first = message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? message;
+	if (code === "DUPLICATE_KEY")
+		return "this name is there twice in one block; rename or remove one of the two";
+	return `this is not valid YAML: ${first}`;
+}
+
+function located(problem: Problem, root: Node | null, lines: LineCounter): ProblemView {
+	const field = problem.path
+		.map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`))
+		.join("");
+	const offset = offsetOf(root, problem.path);
+	return { field, message: problem.message, ...(offset === undefined ? {} : place(lines, offset)) };
+}
+
+function place(lines: LineCounter, offset: number): { line: number; column: number } {
+	const { line, col } = lines.linePos(offset);
+	return { line, column: col };
+}
+
+/** @returns where the key (or list item) begins that is deepest along the path */
+function offsetOf(root: Node | null, path: Problem["path"]): number | undefined {
+	let node: unknown = root;
+	let offset: number | undefined;
+	for (const part of path) {
+		if (!isCollection(node)) return offset;
+		const next: unknown = isMap(node)
+			? node.items.find(
+					(item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part),
+				)
+			: node.items[Number(part)];
+		const key: unknown = isPair(next) ? next.key : next;
+		offset = (key as Node | undefined)?.range?.[0] ?? offset;
+		node = isPair(next) ? next.value : next;
+	}
+	return offset;
+}

@@ -1,0 +1,61 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { DoorPlan, ServicePlan } from "../plan.ts";
+import { doorPlan } from "../testing/door-plan.ts";
+import { configOf } from "./config.ts";
+import { listenAll } from "./listen.ts";
+
+const [http, sql] = doorPlan.services as [ServicePlan, ServicePlan];
+
+test("the configuration of a web and an SQL service", async () => {
+	await expect(configOf(doorPlan)).toMatchFileSnapshot("../goldens/haproxy.cfg");
+});
+
+test("where a service listens and how long it holds are part of the text", () => {
+	const texts = [
+		doorPlan,
+		withService({ ...http, to: "host" }),
+		withService({ ...http, listen: 8081 }),
+		withService({ ...http, holdMs: 61_000 }),
+	].map(configOf);
+	expect(new Set(texts).size).toBe(texts.length);
+});
+
+test.each(["", "healthz", "/a b", "/a'b", '/a"b', "/a\nglobal", "/a\\"])(
+	"refuses %j as a health path",
+	(path) => {
+		expect(() => configOf(withService({ ...http, health: { path } }))).toThrow(/write it as \/healthz/);
+	},
+);
+
+test.skipIf(!existsSync("/usr/sbin/haproxy"))("HAProxy takes it without a warning", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "bulkhead-config-"));
+	const listeners = await listenAll({
+		...doorPlan,
+		services: doorPlan.services.map((service) => ({ ...service, to: "host", listen: 0 })),
+	});
+	try {
+		writeFileSync(join(folder, "haproxy.cfg"), configOf(doorPlan));
+		const { status, stdout, stderr } = spawnSync(
+			"/usr/sbin/haproxy",
+			["-c", "-f", join(folder, "haproxy.cfg")],
+			{
+				stdio: ["ignore", "pipe", "pipe", "ignore", ...listeners.descriptors],
+				encoding: "utf8",
+				timeout: 10_000,
+			},
+		);
+		expect(`${stdout}${stderr}`).toBe("Configuration file is valid\n");
+		expect(status).toBe(0);
+	} finally {
+		listeners.close();
+		rmSync(folder, { recursive: true });
+	}
+});
+
+function withService(service: ServicePlan): DoorPlan {
+	return { ...doorPlan, services: [service, sql] };
+}

@@ -1,0 +1,199 @@
+import { BulkheadError } from "../../api/errors.ts";
+import type { DoorPlan, ServicePlan } from "../plan.ts";
+
+/** Paths as the confined HAProxy sees them: both at the top, as bubblewrap makes folders above them for root only. */
+export const inside = { config: "/haproxy.cfg", run: "/door" } as const;
+export const adminSocket = "admin.sock";
+/** Name of the ring in memory that keeps the last requests. */
+export const ringName = "requests";
+
+/** Milliseconds of one attempt to connect; an attempt that is refused also takes this long. See `retries` below. */
+const attemptMs = 100;
+/** Connections from outside that are served at once, all services together; more wait in the kernel's queue. */
+const mostClients = 2000;
+const slowestAnswer = "10m";
+
+/**
+ * The text of haproxy.cfg (HAProxy 2.6) for one server's front door. It also says where each service listens,
+ * so that two plans with the same text are served by the same process.
+ * @throws BulkheadError for a health path that cannot be written into it
+ */
+export function configOf(plan: DoorPlan): string {
+	const share = Math.max(64, Math.floor(mostClients / Math.max(1, plan.services.length)));
+	return [
+		"# Written by Bulkhead; changes are lost.",
+		...globalSection(share * plan.services.length),
+		...defaultsSections(),
+		...plan.services.flatMap((service, index) =>
+			service.protocol === "http"
+				? httpSections(plan, service, 4 + index, share)
+				: tcpSections(plan, service, 4 + index, share),
+		),
+		...plan.services.flatMap((service) => healthSection(plan, service)),
+		"",
+	].join("\n");
+}
+
+/** The part of a section's name that tells the service: one service may be published twice. */
+function nameOf({ service, listen }: ServicePlan): string {
+	return `${service}.${listen}`;
+}
+
+/** Name of the backend that only checks a service, and carries no traffic. */
+export function healthNameOf(service: ServicePlan): string {
+	return `health.${nameOf(service)}`;
+}
+
+/** Names of the frontends whose sessions are users' own: the inner hop's too, as it is where its requests wait. */
+export function trafficNamesOf(plan: DoorPlan): Set<string> {
+	return new Set(plan.services.map(nameOf).flatMap((name) => [name, `once.${name}`]));
+}
+
+function section(head: string, lines: readonly string[]): string[] {
+	return ["", head, ...lines.map((line) => `\t${line}`)];
+}
+
+function globalSection(clients: number): string[] {
+	return [
+		...section("global", [
+			// A request that is not replayed passes twice.
+			`maxconn ${2 * clients + 100}`,
+			"nbthread 1",
+			`stats socket unix@${inside.run}/${adminSocket} mode 600 level admin`,
+			"stats timeout 10s",
+		]),
+		// About 25,000 requests. It is memory of HAProxy's, so that the next daemon can read it too.
+		...section(`ring ${ringName}`, ["format raw", "maxlen 200", "size 2097152"]),
+	];
+}
+
+function defaultsSections(): string[] {
+	const waiting = [
+		`timeout connect ${attemptMs}ms`,
+		"option abortonclose",
+		"option clitcpka",
+		"option srvtcpka",
+	];
+	return [
+		...section("defaults http", [
+			"mode http",
+			...waiting,
+			`timeout client ${slowestAnswer}`,
+			`timeout server ${slowestAnswer}`,
+			"timeout http-request 30s",
+			"timeout http-keep-alive 60s",
+			"timeout tunnel 24h",
+			"option dontlognull",
+			`log ring@${ringName} local0`,
+			// felt.ts reads this. The method comes last because its length is the client's choice.
+			'log-format "http %[date(0,ms)] %Ta %Tw %Tc %Tr %ST %rc %ts %B %HM"',
+			`http-error status 503 content-type "text/plain; charset=utf-8" string "The server does not answer at the moment. Please try again.\\n" hdr Retry-After 5`,
+		]),
+		...section("defaults tcp", [
+			"mode tcp",
+			...waiting,
+			"timeout client 24h",
+			"timeout server 24h",
+			`log ring@${ringName} local0`,
+			'log-format "tcp %[date(0,ms)] %Tt %Tw %Tc -1 0 %rc %ts %B -"',
+		]),
+		...section("defaults health", ["timeout connect 300ms", "timeout server 1s", "timeout check 800ms"]),
+	];
+}
+
+/** A new connection is tried again until the time is up: a guest that starts answers the next attempt at once. */
+function retries({ holdMs }: ServicePlan): string {
+	return `retries ${Math.ceil(holdMs / attemptMs)}`;
+}
+
+function bindSection(service: ServicePlan, descriptor: number, share: number): string[] {
+	return [
+		`# published to the ${service.to} on port ${service.listen}`,
+		`bind fd@${descriptor}`,
+		`maxconn ${share}`,
+	];
+}
+
+/**
+ * Requests that may be repeated (GET, HEAD, OPTIONS) are, when the connection ends before the response begins.
+ * All others go through a second hop and are not: HAProxy 2.6 answers 502 only to the first request of a
+ * connection and closes silently at a later one, which some clients take as leave to repeat it. On the inner hop
+ * every request is the first. That hop is a socket file and no abstract one: those can be reached from the whole
+ * namespace.
+ */
+function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, share: number): string[] {
+	const name = nameOf(service);
+	const inner = `unix@${inside.run}/${name}.sock`;
+	const guest = `server guest ${plan.address}:${service.port}`;
+	return [
+		...section(`frontend ${name} from http`, [
+			...bindSection(service, descriptor, share),
+			"acl repeatable method GET HEAD OPTIONS",
+			// The inner hop logs those, with the times and retries that count.
+			"http-request set-log-level silent if !repeatable",
+			`use_backend repeat.${name} if repeatable`,
+			`default_backend hop.${name}`,
+		]),
+		...section(`backend repeat.${name} from http`, [
+			retries(service),
+			"retry-on conn-failure empty-response",
+			guest,
+		]),
+		...section(`backend hop.${name} from http`, [
+			// As long as the inner hop may hold it and the server may think about it.
+			`timeout server ${service.holdMs + 660_000}ms`,
+			"retries 0",
+			"option http-server-close",
+			`server inner ${inner}`,
+		]),
+		...section(`frontend once.${name} from http`, [
+			`bind ${inner} mode 600`,
+			`maxconn ${share}`,
+			`default_backend once.${name}`,
+		]),
+		...section(`backend once.${name} from http`, [retries(service), "retry-on conn-failure", guest]),
+	];
+}
+
+function tcpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, share: number): string[] {
+	const name = nameOf(service);
+	return [
+		...section(`frontend ${name} from tcp`, [
+			...bindSection(service, descriptor, share),
+			`default_backend guest.${name}`,
+		]),
+		...section(`backend guest.${name} from tcp`, [
+			retries(service),
+			`server guest ${plan.address}:${service.port}`,
+		]),
+	];
+}
+
+/**
+ * A backend that no request ever takes: a checked server that is down answers 503 at once, and the traffic is to
+ * wait instead.
+ */
+function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
+	const check = "check inter 400ms fastinter 200ms downinter 100ms fall 1 rise 1";
+	const page = service.health === null ? [] : httpCheck(plan, service, service.health.path);
+	return section(`backend ${healthNameOf(service)} from health`, [
+		...page,
+		`server guest ${plan.address}:${service.port} ${check}`,
+	]);
+}
+
+function httpCheck(plan: DoorPlan, service: ServicePlan, path: string): string[] {
+	if (!/^\/[\w./~%?&=+:@,;()*!$-]{0,500}$/.test(path)) {
+		const where = `servers.${plan.server}: health path of ${service.service}`;
+		throw new BulkheadError(
+			"bad-input",
+			`${where}: ${JSON.stringify(path)} is no path; write it as /healthz`,
+		);
+	}
+	return [
+		"mode http",
+		"option httpchk",
+		`http-check send meth GET uri '${path}' ver HTTP/1.1 hdr Host ${plan.server}`,
+		"http-check expect status 200-399",
+	];
+}

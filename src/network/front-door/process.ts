@@ -1,0 +1,138 @@
+import { rm } from "node:fs/promises";
+import { BulkheadError } from "../../api/errors.ts";
+import type { Felt } from "../../api/incident.ts";
+import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
+import type { DoorPlan } from "../plan.ts";
+import { askAdmin } from "./admin.ts";
+import { configOf, healthNameOf, ringName, trafficNamesOf } from "./config.ts";
+import { feltOf, parseRing, parseSessions } from "./felt.ts";
+import { type Health, healthOf } from "./health.ts";
+import { answers, start } from "./launch.ts";
+import { portInUse, portIsFree } from "./listen.ts";
+import {
+	type DoorFiles,
+	type DoorRecord,
+	doorFiles,
+	findUnrecorded,
+	isAsPlanned,
+	readRecord,
+} from "./record.ts";
+
+/** Milliseconds. */
+const answerWithinMs = 2000;
+const feltWithinMs = 10_000;
+
+/** The HAProxy of one server. It lives on when this process dies; the next one adopts it. */
+export class FrontDoor {
+	readonly plan: DoorPlan;
+	readonly #process: ProcessIdentity;
+	readonly #ended: Promise<number> | undefined;
+	readonly #files: DoorFiles;
+	#stopping = false;
+
+	private constructor(plan: DoorPlan, process: ProcessIdentity, ended?: Promise<number>) {
+		this.plan = plan;
+		this.#process = process;
+		this.#ended = ended;
+		this.#files = doorFiles(plan.folder);
+	}
+
+	/**
+	 * Adopts the front door that an earlier process started by the same plan, or starts a new one in its place.
+	 * @throws BulkheadError "port-in-use", before anything is stopped where that can be seen before;
+	 *   "bad-input" for a health path that is none; "internal" when HAProxy would not start, with what it said
+	 */
+	static async ensure(plan: DoorPlan, signal?: AbortSignal): Promise<FrontDoor> {
+		signal?.throwIfAborted();
+		configOf(plan);
+		const files = doorFiles(plan.folder);
+		const old = await readRecord(files);
+		if (old && (await isAsPlanned(old, plan, files)) && (await answers(files))) {
+			return new FrontDoor(plan, old.process);
+		}
+		// One that nobody knew of holds ports that would look like another program's.
+		if (!old) await endOld(await findUnrecorded(files));
+		await refuseTakenPorts(plan, old);
+		await endOld(old?.process);
+		const { identity, ended } = await start(plan, files, signal);
+		return new FrontDoor(plan, identity, ended);
+	}
+
+	/** Ends whatever front door a folder tells of; for one whose server is gone. */
+	static async endIn(folder: string): Promise<void> {
+		const files = doorFiles(folder);
+		await endOld((await readRecord(files))?.process ?? (await findUnrecorded(files)));
+		await rm(files.record, { force: true });
+	}
+
+	get pid(): number {
+		return this.#process.pid;
+	}
+
+	alive(): boolean {
+		return isAlive(this.#process);
+	}
+
+	/**
+	 * Calls back, once, when the front door ends without having been stopped. Only for one that this process
+	 * started: the kernel does not tell of others, ask `alive()`.
+	 */
+	onEnd(callback: (exitCode: number) => void): void {
+		this.#ended?.then(
+			(code) => {
+				if (!this.#stopping) callback(code);
+			},
+			() => {},
+		);
+	}
+
+	/** @returns what the health checks last found of each service; "unknown" where HAProxy does not say */
+	async health(): Promise<Record<string, Health>> {
+		const stat = await askAdmin(this.#files.admin, "show stat", answerWithinMs).catch(() => "");
+		return healthOf(stat, this.plan.services);
+	}
+
+	/** A new session begins: services count as down until a check of it has passed. */
+	async forgetHealth(): Promise<void> {
+		const commands = this.plan.services.map(
+			(service) => `set server ${healthNameOf(service)}/guest health down`,
+		);
+		await askAdmin(this.#files.admin, commands.join("; "), answerWithinMs);
+	}
+
+	/**
+	 * What users felt between two moments, milliseconds since the Unix epoch. Ask a second or two after the server
+	 * is back: those that still wait are counted as neither held nor failed.
+	 * @throws Error or DeadlineError when HAProxy does not answer
+	 */
+	async felt(fromMs: number, toMs: number): Promise<Felt> {
+		const ask = async (command: string) => await askAdmin(this.#files.admin, command, feltWithinMs);
+		// In this order none is counted twice; one that ends between the two answers is not counted.
+		const ended = parseRing(await ask(`show events ${ringName}`));
+		const sessions = parseSessions(await ask("show sess all"), Date.now(), trafficNamesOf(this.plan));
+		return feltOf([...ended, ...sessions], fromMs, toMs);
+	}
+
+	/** Ends it; clients that are connected are cut off. @throws BulkheadError when it does not end */
+	async stop(): Promise<void> {
+		this.#stopping = true;
+		await endOld(this.#process);
+		await rm(this.#files.record, { force: true });
+	}
+}
+
+/** Ports that the old front door holds come free with its end. */
+async function refuseTakenPorts(plan: DoorPlan, old: DoorRecord | undefined): Promise<void> {
+	for (const service of plan.services) {
+		if (old?.listens.includes(service.listen)) continue;
+		if (!(await portIsFree(service.to, service.listen))) throw portInUse(plan.server, service);
+	}
+}
+
+async function endOld(process: ProcessIdentity | undefined): Promise<void> {
+	if (!process || (await endProcess(process, 1000))) return;
+	throw new BulkheadError(
+		"internal",
+		`the front door (process ${process.pid}) does not end, even when killed`,
+	);
+}

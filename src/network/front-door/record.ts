@@ -1,0 +1,88 @@
+import { chmod, chown, mkdir, readlink, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { launchedProcess } from "../../host/confine.ts";
+import { readIfThere, writeFileAtomic } from "../../host/files.ts";
+import { isAlive, type ProcessIdentity } from "../../host/process.ts";
+import type { DoorPlan } from "../plan.ts";
+import { adminSocket, configOf, inside } from "./config.ts";
+
+/**
+ * The files of one front door. Only `run` belongs to the confined HAProxy: what a root daemon writes or believes
+ * must not lie where HAProxy could put a link or a lie.
+ */
+export function doorFiles(folder: string) {
+	return {
+		config: join(folder, "haproxy.cfg"),
+		record: join(folder, "door.json"),
+		status: join(folder, "status.json"),
+		output: join(folder, "output.log"),
+		run: join(folder, "run"),
+		admin: join(folder, "run", adminSocket),
+	};
+}
+export type DoorFiles = ReturnType<typeof doorFiles>;
+
+/** What a running front door was started with, besides its configuration. */
+export interface DoorRecord {
+	process: ProcessIdentity;
+	namespace: string;
+	uid: number;
+	groups: readonly string[];
+	/** Ports of the host that it listens on. */
+	listens: number[];
+}
+
+/** Makes the folder, root's own, and in it a fresh one for HAProxy's sockets. */
+export async function prepareFolders(plan: DoorPlan, files: DoorFiles): Promise<void> {
+	await mkdir(plan.folder, { recursive: true, mode: 0o700 });
+	await chmod(plan.folder, 0o700);
+	await rm(files.run, { recursive: true, force: true });
+	await mkdir(files.run, { mode: 0o700 });
+	await chown(files.run, plan.uid, plan.uid);
+	await writeFileAtomic(files.config, configOf(plan), 0o644);
+}
+
+export async function writeRecord(files: DoorFiles, plan: DoorPlan, process: ProcessIdentity): Promise<void> {
+	const { namespace, uid, groups } = plan;
+	const record: DoorRecord = { process, namespace, uid, groups, listens: plan.services.map((s) => s.listen) };
+	await writeFileAtomic(files.record, `${JSON.stringify(record, null, "\t")}\n`);
+}
+
+/** @returns what the folder tells of a front door that still runs */
+export async function readRecord(files: DoorFiles): Promise<DoorRecord | undefined> {
+	const text = await readIfThere(files.record);
+	if (text === undefined) return undefined;
+	const record = JSON.parse(text) as DoorRecord;
+	return isAlive(record.process) ? record : undefined;
+}
+
+/**
+ * A HAProxy whose daemon died before it could write the record: bubblewrap's status tells a pid, and that process
+ * is ours if its /door is this folder's. A pid alone may be another program's by now.
+ */
+export async function findUnrecorded(files: DoorFiles): Promise<ProcessIdentity | undefined> {
+	const process = launchedProcess(files.status);
+	if (!process) return undefined;
+	const [seen, own] = await Promise.all([
+		inodeOf(`/proc/${process.pid}/root${inside.run}`),
+		inodeOf(files.run),
+	]);
+	return seen !== undefined && seen === own && isAlive(process) ? process : undefined;
+}
+
+async function inodeOf(path: string): Promise<string | undefined> {
+	const found = await stat(path).catch(() => undefined);
+	return found && `${found.dev}:${found.ino}`;
+}
+
+/** @returns whether a running front door is what the plan asks for, in the namespace that has the name now */
+export async function isAsPlanned(record: DoorRecord, plan: DoorPlan, files: DoorFiles): Promise<boolean> {
+	if (record.namespace !== plan.namespace || record.uid !== plan.uid) return false;
+	if (record.groups.join("\n") !== plan.groups.join("\n")) return false;
+	if ((await readIfThere(files.config)) !== configOf(plan)) return false;
+	const [lives, named] = await Promise.all([
+		readlink(`/proc/${record.process.pid}/ns/net`).catch(() => ""),
+		stat(`/run/netns/${plan.namespace}`).catch(() => undefined),
+	]);
+	return named !== undefined && lives === `net:[${named.ino}]`;
+}

@@ -1,0 +1,59 @@
+import { readdir } from "node:fs/promises";
+import { run } from "../host/command.ts";
+
+const folder = "/run/netns";
+/** Milliseconds; each of these commands takes a few, more on a host that swaps. */
+const deadlineMs = 10_000;
+
+/** @returns the names of this host's network namespaces, sorted */
+export async function namespaces(): Promise<string[]> {
+	return (await readdir(folder).catch(() => [])).sort();
+}
+
+/** `ip ARGS` for a namespace. @throws CommandError */
+export async function ip(namespace: string, ...args: string[]): Promise<string> {
+	return (await run("ip", ["-n", namespace, ...args], { deadlineMs })).stdout;
+}
+
+/** `bridge ARGS` for a namespace. @throws CommandError */
+export async function bridge(namespace: string, ...args: string[]): Promise<void> {
+	await run("bridge", ["-n", namespace, ...args], { deadlineMs });
+}
+
+/** Runs a command inside a namespace. @throws CommandError */
+export async function inside(namespace: string, command: readonly string[], input = ""): Promise<string> {
+	const args = [`--net=${folder}/${namespace}`, "--", ...command];
+	return (await run("nsenter", args, { deadlineMs, input })).stdout;
+}
+
+export async function addNamespace(namespace: string): Promise<void> {
+	await run("ip", ["netns", "add", namespace], { deadlineMs });
+}
+
+export async function deleteNamespace(namespace: string): Promise<void> {
+	await run("ip", ["netns", "del", namespace], { deadlineMs });
+}
+
+/** One interface as `ip -j -d addr` tells of it; only what we look at. */
+export interface Link {
+	ifname: string;
+	address?: string;
+	flags?: string[];
+	linkinfo?: { info_kind?: string };
+	addr_info?: { family: string; local: string; prefixlen: number }[];
+}
+
+/** @returns all interfaces of a namespace */
+export async function links(namespace: string): Promise<Link[]> {
+	return JSON.parse(await ip(namespace, "-j", "-d", "addr", "show")) as Link[];
+}
+
+/** Writes kernel settings below /proc/sys of a namespace; those that this kernel does not have are left out. */
+export async function setKernel(
+	namespace: string,
+	settings: Readonly<Record<string, number>>,
+): Promise<void> {
+	const script = 'while [ $# -gt 0 ]; do [ ! -e "$1" ] || echo "$2" > "$1" || exit 1; shift 2; done';
+	const pairs = Object.entries(settings).flatMap(([name, value]) => [`/proc/sys/${name}`, `${value}`]);
+	await inside(namespace, ["sh", "-c", script, "sh", ...pairs]);
+}

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+
+/** A private network inside the sandbox. */
+export interface SegmentPlan {
+	name: string;
+	/** IPv4 network such as `10.77.0.0/24`; its first address is the sandbox's own end. */
+	subnet: string;
+}
+
+/** A server's place on its segment. */
+export interface PortPlan {
+	server: string;
+	segment: string;
+	address: string;
+	mac: string;
+	/** Name of the tap interface, at most 15 characters. */
+	tap: string;
+	/** The user that may open the tap. */
+	uid: number;
+}
+
+/** One service that is let out of the sandbox. */
+export interface ServicePlan {
+	service: string;
+	protocol: "http" | "tcp";
+	/** Port inside the server. */
+	port: number;
+	/** Who may reach it: this host only, or everybody who can reach this host. */
+	to: "host" | "lan";
+	/** Port on the host. */
+	listen: number;
+	/** Milliseconds that a new connection waits for a server that does not answer. */
+	holdMs: number;
+	/** The page that tells whether the service is well; null for a plain connection. */
+	health: { path: string } | null;
+}
+
+/** The front door of one server. */
+export interface DoorPlan {
+	server: string;
+	namespace: string;
+	/** The server's address on its segment. */
+	address: string;
+	/** The user that the front door runs as; no other process may run as it. */
+	uid: number;
+	/** `cgroup.procs` files that it enters. */
+	groups: readonly string[];
+	/** Its own folder on the host; made when it is not there. */
+	folder: string;
+	services: readonly ServicePlan[];
+}
+
+/** What the front door of one server may connect to. */
+export interface Permission {
+	/** The front door's user: nothing else in the namespace may use the permission. */
+	uid: number;
+	address: string;
+	port: number;
+}
+
+/** A server's hardware address: the same in every session, in the locally administered range that QEMU uses. */
+export function macOf(site: string, server: string): string {
+	return hashedMac("52:54:00", `server/${site}/${server}`);
+}
+
+/**
+ * A bridge's own hardware address. Without one it takes that of a port, changes it when ports come and go, and the
+ * kernel forgets every neighbour entry with it.
+ */
+export function bridgeMacOf(site: string, segment: string): string {
+	return hashedMac("02:00:5e", `segment/${site}/${segment}`);
+}
+
+function hashedMac(prefix: string, what: string): string {
+	const digest = createHash("sha256").update(what).digest("hex");
+	return [prefix, ...[0, 2, 4].map((at) => digest.slice(at, at + 2))].join(":");
+}
+
+const bridgePrefix = "br-";
+
+/** The segment's bridge. Segment names have at most 12 characters, interface names at most 15. */
+export function bridgeNameOf(segment: string): string {
+	const name = `${bridgePrefix}${segment}`;
+	if (name.length > 15) throw new RangeError(`segment name ${segment} is longer than 12 characters`);
+	return name;
+}

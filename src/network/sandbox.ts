@@ -1,0 +1,184 @@
+import { gatewayOf, parseSubnet } from "../api/addresses.ts";
+import { BulkheadError } from "../api/errors.ts";
+import {
+	addNamespace,
+	bridge,
+	deleteNamespace,
+	inside,
+	ip,
+	type Link,
+	links,
+	namespaces,
+	setKernel,
+} from "./namespace.ts";
+import { bridgeMacOf, bridgeNameOf, type Permission, type PortPlan, type SegmentPlan } from "./plan.ts";
+import { rulesetOf } from "./ruleset.ts";
+
+/** A new namespace takes these from the host, so they are said, not assumed. Missing ones are left out. */
+const kernelSettings = {
+	"net/ipv4/ip_forward": 0,
+	"net/ipv4/conf/all/accept_redirects": 0,
+	"net/ipv4/conf/default/accept_redirects": 0,
+	// Segments are IPv4 for now; no link-local chatter on the bridges.
+	"net/ipv6/conf/all/disable_ipv6": 1,
+	"net/ipv6/conf/default/disable_ipv6": 1,
+	// Bridged frames stay out of the inet rules, also where br_netfilter is loaded.
+	"net/bridge/bridge-nf-call-iptables": 0,
+	"net/bridge/bridge-nf-call-ip6tables": 0,
+	"net/bridge/bridge-nf-call-arptables": 0,
+} as const;
+
+/**
+ * A site's network: one namespace with a bridge a segment, and no way from it to the host's own network.
+ *
+ * INVARIANTS
+ * - The firewall is in place before the first bridge is.
+ * - Ports are isolated from each other, learn nothing and are never flooded: a frame for a server leaves by that
+ *   server's own port or not at all, whatever other guests claim to be.
+ * - A neighbour entry stays when its port goes: connections to a dead guest meet silence, which the front door
+ *   waits out, and not an error, which it would have to pass on.
+ */
+export class Sandbox {
+	readonly namespace: string;
+	readonly site: string;
+
+	constructor(namespace: string, site: string) {
+		this.namespace = namespace;
+		this.site = site;
+	}
+
+	static async exists(namespace: string): Promise<boolean> {
+		return (await namespaces()).includes(namespace);
+	}
+
+	/** @returns the namespaces of this host whose name begins so */
+	static async list(prefix: string): Promise<string[]> {
+		return (await namespaces()).filter((name) => name.startsWith(prefix));
+	}
+
+	/**
+	 * Brings the namespace and its bridges to what the segments say; ports and permissions that are there stay.
+	 * When a step fails, what was made before it is taken away again.
+	 * @throws CommandError, BulkheadError for a subnet that is none
+	 */
+	async ensure(segments: readonly SegmentPlan[]): Promise<void> {
+		const wanted = segments.map((segment) => ({ segment, ...endOf(segment) }));
+		await using undo = new AsyncDisposableStack();
+		if (!(await Sandbox.exists(this.namespace))) {
+			await addNamespace(this.namespace);
+			undo.defer(async () => await deleteNamespace(this.namespace));
+		}
+		await this.#prepare();
+		const there = await this.#bridges();
+		for (const { segment, address } of wanted) await this.#ensureBridge(segment, address, there, undo);
+		const names = new Set(segments.map(({ name }) => bridgeNameOf(name)));
+		for (const { ifname } of there) if (!names.has(ifname)) await this.#ip("link", "del", ifname);
+		undo.move();
+	}
+
+	/** Lets front doors connect to exactly these; what is established stays. @throws CommandError */
+	async permit(allowed: readonly Permission[]): Promise<void> {
+		await inside(this.namespace, ["nft", "-f", "-"], rulesetOf(allowed));
+	}
+
+	/**
+	 * Makes the server's port: a tap that the user may open, in place of any that was left over by a session that
+	 * has ended. One that a running QEMU holds is left as it is.
+	 * @throws CommandError; then no port is left behind
+	 */
+	async addPort(port: PortPlan): Promise<void> {
+		const old = (await links(this.namespace)).find(({ ifname }) => ifname === port.tap);
+		if (old && isHeld(old)) return;
+		if (old) await this.#ip("link", "del", port.tap);
+		await using undo = new AsyncDisposableStack();
+		await this.#ip("tuntap", "add", "dev", port.tap, "mode", "tap", "user", `${port.uid}`);
+		undo.defer(async () => await this.removePort(port));
+		const segment = bridgeNameOf(port.segment);
+		const { tap, address, mac } = port;
+		await this.#ip("link", "set", tap, "txqueuelen", "1000", "master", segment);
+		const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
+		await bridge(this.namespace, "link", "set", "dev", tap, "isolated", "on", ...closed);
+		await bridge(this.namespace, "fdb", "replace", mac, "dev", tap, "master", "static");
+		await this.#ip("neigh", "replace", address, "lladdr", mac, "dev", segment, "nud", "permanent");
+		await this.#ip("link", "set", tap, "up");
+		undo.move();
+	}
+
+	/** Takes the port away, if it is there, and leaves its address silent. @throws CommandError */
+	async removePort(port: Pick<PortPlan, "tap">): Promise<void> {
+		const there = (await links(this.namespace)).some(({ ifname }) => ifname === port.tap);
+		if (there) await this.#ip("link", "del", port.tap);
+	}
+
+	/**
+	 * Destroys the connections to a guest from inside the namespace, at once: HAProxy cannot know that the other end
+	 * has died, and would wait for its own timeout. Needs a kernel with CONFIG_INET_DIAG_DESTROY; without it this
+	 * does nothing, and requests in flight wait until the new session's kernel resets them.
+	 * @throws CommandError
+	 */
+	async cut(address: string): Promise<void> {
+		await inside(this.namespace, ["ss", "-K", "-t", "-n", "dst", address]);
+	}
+
+	/** Takes everything away, if it is there. Processes inside must have ended: they would keep it in being. */
+	async destroy(): Promise<void> {
+		if (!(await Sandbox.exists(this.namespace))) return;
+		for (const { ifname } of await this.#bridges()) await this.#ip("link", "del", ifname);
+		await deleteNamespace(this.namespace);
+	}
+
+	async #prepare(): Promise<void> {
+		await setKernel(this.namespace, kernelSettings);
+		const tables = await inside(this.namespace, ["nft", "list", "tables"]);
+		// An earlier daemon's permissions are in use by its front doors.
+		if (!tables.split("\n").includes("table inet bulkhead")) await this.permit([]);
+		await this.#ip("link", "set", "lo", "up");
+	}
+
+	async #bridges(): Promise<Link[]> {
+		return (await links(this.namespace)).filter(({ linkinfo }) => linkinfo?.info_kind === "bridge");
+	}
+
+	async #ensureBridge(
+		segment: SegmentPlan,
+		address: string,
+		there: readonly Link[],
+		undo: AsyncDisposableStack,
+	): Promise<void> {
+		const name = bridgeNameOf(segment.name);
+		const mac = bridgeMacOf(this.site, segment.name);
+		const old = there.find(({ ifname }) => ifname === name);
+		const plain = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"];
+		if (!old) {
+			await this.#ip("link", "add", name, "address", mac, "type", "bridge", ...plain);
+			undo.defer(async () => await this.#ip("link", "del", name));
+		} else if (old.address !== mac) await this.#ip("link", "set", name, "address", mac);
+		if (!hasOnly(old, address)) {
+			await this.#ip("addr", "flush", "dev", name);
+			await this.#ip("addr", "add", address, "dev", name);
+		}
+		await this.#ip("link", "set", name, "up");
+	}
+
+	async #ip(...args: string[]): Promise<void> {
+		await ip(this.namespace, ...args);
+	}
+}
+
+/** The sandbox's own end of a segment: `10.77.0.1/24`. */
+function endOf(segment: SegmentPlan): { address: string } {
+	const subnet = parseSubnet(segment.subnet);
+	if (subnet) return { address: `${gatewayOf(subnet)}/${subnet.length}` };
+	const message = `segments.${segment.name}.subnet: "${segment.subnet}" is not an IPv4 network; write it as 10.77.0.0/24`;
+	throw new BulkheadError("bad-input", message);
+}
+
+function hasOnly(link: Link | undefined, address: string): boolean {
+	const has = (link?.addr_info ?? []).filter(({ family }) => family === "inet");
+	return has.length === 1 && has.every(({ local, prefixlen }) => `${local}/${prefixlen}` === address);
+}
+
+/** A tap has a carrier exactly while a process holds it open. */
+function isHeld(link: Link): boolean {
+	return link.flags?.includes("LOWER_UP") ?? false;
+}

@@ -1,0 +1,113 @@
+import { CommandError, run } from "../host/command.ts";
+import { parseObject } from "./qmp/connection.ts";
+
+const quick = { deadlineMs: 30_000 };
+const long = { deadlineMs: 3_600_000 };
+/** A crafted header can make qemu-img use memory and time without end (qemu's docs/system/security). */
+const imageLimits = ["--as=2147483648", "--cpu=600", "--core=0"];
+
+export interface ImageFacts {
+	format: "qcow2" | "raw";
+	virtualBytes: number;
+}
+
+/** Thrown for an image that cannot be used, with the reason in words. */
+export class ImageError extends Error {
+	override readonly name = "ImageError";
+}
+
+/** Makes an empty qcow2 image. */
+export async function createImage(path: string, bytes: number): Promise<void> {
+	await run("qemu-img", ["create", "-q", "-f", "qcow2", path, String(bytes)], quick);
+}
+
+/**
+ * Makes an overlay: what is written goes into it, what is not is read from the base.
+ * @param base as the session will see it, not as the host does
+ */
+export async function createOverlay(path: string, base: string, bytes: number): Promise<void> {
+	await run(
+		"qemu-img",
+		["create", "-q", "-u", "-f", "qcow2", "-b", base, "-F", "qcow2", path, String(bytes)],
+		quick,
+	);
+}
+
+/** Makes an image larger; never smaller. */
+export async function growImage(path: string, bytes: number): Promise<void> {
+	await run("qemu-img", ["resize", "-q", "-f", "qcow2", path, String(bytes)], quick);
+}
+
+/** Makes a data disk: a qcow2 image with an empty ext4 labelled with the disk's name. */
+export async function createDataImage(
+	path: string,
+	name: string,
+	bytes: number,
+	signal?: AbortSignal,
+): Promise<void> {
+	const raw = `${path}.raw`;
+	try {
+		await run("truncate", ["-s", String(bytes), raw], quick);
+		await run(
+			"mke2fs",
+			["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1", "-L", name, raw],
+			quick,
+		);
+		await convertImage(raw, "raw", path, signal);
+	} finally {
+		await run("rm", ["-f", raw], quick);
+	}
+}
+
+/** Copies an image into a qcow2 of its own, without any tie to another file. */
+export async function convertImage(
+	from: string,
+	format: ImageFacts["format"],
+	to: string,
+	signal?: AbortSignal,
+): Promise<void> {
+	await run("prlimit", [...imageLimits, "qemu-img", "convert", "-q", "-f", format, "-O", "qcow2", from, to], {
+		...long,
+		...(signal ? { signal } : {}),
+	});
+}
+
+/**
+ * Looks at an image from outside, which is hostile until checked: it may name other files of the host as its
+ * backing file or its data file.
+ * @throws ImageError in words for the user
+ */
+export async function inspectImage(path: string): Promise<ImageFacts> {
+	const facts = await askAboutImage(path);
+	const format = facts.format;
+	if (format !== "qcow2" && format !== "raw") {
+		throw new ImageError(`${path} is a ${String(format)} image; convert it with qemu-img to qcow2 or raw`);
+	}
+	if (facts["backing-filename"] !== undefined) {
+		throw new ImageError(
+			`${path} depends on another file (a backing file); make it whole with: qemu-img convert -O qcow2`,
+		);
+	}
+	if (JSON.stringify(facts["format-specific"] ?? {}).includes('"data-file"')) {
+		throw new ImageError(
+			`${path} keeps its data in another file; make it whole with: qemu-img convert -O qcow2`,
+		);
+	}
+	return { format, virtualBytes: Number(facts["virtual-size"]) };
+}
+
+async function askAboutImage(path: string): Promise<Record<string, unknown>> {
+	try {
+		const { stdout } = await run(
+			"prlimit",
+			[...imageLimits, "qemu-img", "info", "--output=json", "-U", path],
+			quick,
+		);
+		return parseObject(stdout) ?? {};
+	} catch (error) {
+		const said = error instanceof CommandError ? error.stderr.trim() : "";
+		throw new ImageError(`${path} cannot be read as a disk image${said ? ` (${said.slice(0, 200)})` : ""}`, {
+			cause: error,
+		});
+	}
+}

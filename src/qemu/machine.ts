@@ -1,0 +1,281 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock, withDeadline } from "../host/clock.ts";
+import { readUntrustedTail } from "../host/files.ts";
+import {
+	endProcess,
+	isAlive,
+	type ProcessIdentity,
+	sendSignal,
+	stateOf,
+	waitForEnd,
+} from "../host/process.ts";
+import { Starvation } from "../host/starvation.ts";
+import { AgentEar } from "./agent.ts";
+import { hangProcessors } from "./gdb.ts";
+import { inside } from "./hardware.ts";
+import { QmpConnection, type QmpEvent } from "./qmp/connection.ts";
+import { readProcessors } from "./registers.ts";
+
+/** Host paths of one session. */
+export interface MachineFolders {
+	/** Holds what the session writes itself: console log and screenshots. */
+	session: string;
+	/** Holds its sockets. */
+	sockets: string;
+}
+
+export type MachineEvent =
+	| { kind: "qmp"; event: QmpEvent; at: number }
+	/** The process has ended, with its exit code where that can be known. */
+	| { kind: "ended"; code: number | null; at: number }
+	/** The monitor closed, yet the process lives on. */
+	| { kind: "monitor-lost"; why: string; at: number };
+
+/** What a look at a machine found. Times are milliseconds since the Unix epoch. */
+export interface Look {
+	at: number;
+	process: "runs" | "frozen" | "uninterruptible" | "ended";
+	status: string | null;
+	qmpHeardAt: number;
+	agentHeardAt: number | null;
+	interrupts: "on" | "off" | "unknown";
+	starved: number;
+}
+
+const answersWithinMs = 400;
+const evidenceWithinMs = 2000;
+
+/** One QEMU process, started by this daemon or by an earlier one. */
+export class QemuMachine {
+	readonly identity: ProcessIdentity;
+	private readonly folders: MachineFolders;
+	private readonly onEvent: (event: MachineEvent) => void;
+	private readonly agent: AgentEar;
+	private readonly starvation: Starvation;
+	private qmp: QmpConnection | undefined;
+	private qmpHeardAt = Date.now();
+	private agentHeardAt: number | null = null;
+	private statusAsked: Promise<string | null> | undefined;
+	private exitCode: Promise<number> | undefined;
+	private over = false;
+
+	private constructor(
+		identity: ProcessIdentity,
+		folders: MachineFolders,
+		onEvent: (event: MachineEvent) => void,
+	) {
+		this.identity = identity;
+		this.folders = folders;
+		this.onEvent = onEvent;
+		this.starvation = new Starvation(identity.pid);
+		this.agent = new AgentEar(join(folders.sockets, "agent.sock"), (at) => {
+			this.agentHeardAt = at;
+		});
+	}
+
+	/**
+	 * Connects to a QEMU process.
+	 * @param exitCode resolves when it ends, where this daemon started it
+	 * @throws Error when its monitor cannot be reached
+	 */
+	static async connect(
+		identity: ProcessIdentity,
+		folders: MachineFolders,
+		onEvent: (event: MachineEvent) => void,
+		exitCode?: Promise<number>,
+	): Promise<QemuMachine> {
+		const machine = new QemuMachine(identity, folders, onEvent);
+		machine.exitCode = exitCode;
+		await untilThere(join(folders.sockets, "qmp.sock"), identity);
+		await machine.openMonitor();
+		exitCode?.then(
+			(code) => machine.tellEnd(code),
+			() => machine.tellEnd(null),
+		);
+		return machine;
+	}
+
+	/** Looks at every sign of life. Waits at most 0.4 s, and never throws. */
+	async look(): Promise<Look> {
+		this.agent.ask();
+		const status = await this.withinReach(this.status());
+		const interrupts = status === "running" ? await this.interrupts() : "unknown";
+		return {
+			at: Date.now(),
+			process: this.processState(),
+			status,
+			qmpHeardAt: this.qmpHeardAt,
+			agentHeardAt: this.agentHeardAt,
+			interrupts,
+			starved: this.starvation.since(),
+		};
+	}
+
+	async pressPowerButton(): Promise<void> {
+		await this.monitor().execute("system_powerdown", {});
+	}
+
+	async resume(): Promise<void> {
+		await this.monitor().execute("cont", {});
+	}
+
+	/** Writes `screen.png` into the session's folder, in at most `deadlineMs`. @returns the picture */
+	async screenshot(deadlineMs = 2000): Promise<Buffer> {
+		await this.monitor().execute("screendump", { filename: inside.screen, format: "png" }, deadlineMs);
+		const path = join(this.folders.session, "screen.png");
+		try {
+			const picture = await readUntrustedTail(path, 32 * 2 ** 20);
+			if (!picture) throw new Error("QEMU wrote no picture");
+			return picture;
+		} finally {
+			await rm(path, { force: true });
+		}
+	}
+
+	/** What can be learned from a failed session before it is closed; parts that do not answer are left out. */
+	async evidence(): Promise<{
+		screen: Buffer | undefined;
+		registers: string | undefined;
+		transcript: string;
+	}> {
+		const reachable = isAlive(this.identity) && stateOf(this.identity) !== "T";
+		const screen = reachable ? await this.screenshot(evidenceWithinMs / 2).catch(() => undefined) : undefined;
+		const registers = reachable
+			? await this.registers(evidenceWithinMs / 2).catch(() => undefined)
+			: undefined;
+		return { screen, registers, transcript: this.qmp?.transcript.text() ?? "" };
+	}
+
+	/** Ends the process: `quit` first when `politely`, then SIGKILL. @returns false when nothing ended it */
+	async close(politely: boolean): Promise<boolean> {
+		this.over = true;
+		this.agent.close();
+		if (politely && stateOf(this.identity) !== "T") {
+			await this.qmp?.execute("quit", {}).catch(() => {});
+			await waitForEnd(this.identity, 2000);
+		}
+		const ended = await endProcess(this.identity, 0);
+		this.qmp?.close();
+		return ended;
+	}
+
+	/** SIGKILL, as the kernel's out-of-memory killer would send it. */
+	kill(): void {
+		sendSignal(this.identity, "SIGKILL");
+	}
+
+	/** SIGSTOP: the process is there and does nothing. */
+	freeze(): void {
+		sendSignal(this.identity, "SIGSTOP");
+	}
+
+	/** A non-maskable interrupt: guests that are told so panic on it. */
+	async injectNmi(): Promise<void> {
+		await this.monitor().execute("inject-nmi", {});
+	}
+
+	/** Interrupts off and an endless loop, on every processor. */
+	async hang(): Promise<void> {
+		const server = `gdbserver unix:${inside.gdb},server=on,wait=off`;
+		await this.monitor().execute("human-monitor-command", { "command-line": server });
+		await hangProcessors(join(this.folders.sockets, "gdb.sock"));
+		await this.monitor().execute("human-monitor-command", { "command-line": "gdbserver none" });
+	}
+
+	/** Lets go without ending the process. */
+	leave(): void {
+		this.over = true;
+		this.agent.close();
+		this.qmp?.close();
+	}
+
+	private async openMonitor(): Promise<void> {
+		this.qmp = await QmpConnection.open(join(this.folders.sockets, "qmp.sock"), {
+			onEvent: (event) => {
+				if (!this.over) this.onEvent({ kind: "qmp", event, at: event.receivedAt });
+			},
+			onDisconnect: (why) => void this.onDisconnect(why),
+			onHeard: () => {
+				this.qmpHeardAt = Date.now();
+			},
+		});
+	}
+
+	private async onDisconnect(why: string): Promise<void> {
+		if (this.over) return;
+		const at = Date.now();
+		// A process that is killed closes its sockets a moment before it is gone.
+		if (await waitForEnd(this.identity, 1000)) this.tellEnd(await this.knownExitCode(), at);
+		else if (!this.over) this.onEvent({ kind: "monitor-lost", why, at });
+	}
+
+	private async knownExitCode(): Promise<number | null> {
+		const { exitCode } = this;
+		if (!exitCode) return null;
+		return await withDeadline("the exit code", 200, () => exitCode).catch(() => null);
+	}
+
+	private tellEnd(code: number | null, at = Date.now()): void {
+		if (this.over) return;
+		this.over = true;
+		this.agent.close();
+		this.onEvent({ kind: "ended", code, at });
+	}
+
+	private monitor(): QmpConnection {
+		if (!this.qmp) throw new Error("the monitor is not connected");
+		return this.qmp;
+	}
+
+	/** One question at a time: a QEMU that is slow to answer is not asked again meanwhile. */
+	private status(): Promise<string | null> {
+		this.statusAsked ??= this.monitor()
+			.execute("query-status", {})
+			.then(
+				(answer) => String(answer.status),
+				() => null,
+			)
+			.finally(() => {
+				this.statusAsked = undefined;
+			});
+		return this.statusAsked;
+	}
+
+	private async interrupts(): Promise<Look["interrupts"]> {
+		const text = await this.withinReach(this.registers(answersWithinMs).catch(() => null));
+		const processors = readProcessors(text ?? "");
+		if (processors.length === 0) return "unknown";
+		return processors.some((processor) => processor.interruptsOn) ? "on" : "off";
+	}
+
+	private async registers(deadlineMs: number): Promise<string> {
+		return await this.monitor().execute(
+			"human-monitor-command",
+			{ "command-line": "info registers -a" },
+			deadlineMs,
+		);
+	}
+
+	private async withinReach<T>(answer: Promise<T | null>): Promise<T | null> {
+		return await withDeadline("an answer", answersWithinMs, () => answer).catch(() => null);
+	}
+
+	private processState(): Look["process"] {
+		const state = stateOf(this.identity);
+		if (state === undefined) return "ended";
+		if (state === "T") return "frozen";
+		return state === "D" ? "uninterruptible" : "runs";
+	}
+}
+
+/** A QEMU that has just been started makes its socket a moment later. */
+async function untilThere(socket: string, identity: ProcessIdentity): Promise<void> {
+	await withDeadline("QEMU's monitor", 10_000, async (signal) => {
+		while (!existsSync(socket)) {
+			if (!isAlive(identity)) throw new Error("QEMU ended at once");
+			await systemClock.sleep(2, signal);
+		}
+	});
+}

@@ -1,0 +1,149 @@
+import type { Cause } from "../api/incident.ts";
+import { formatDuration } from "../api/units.ts";
+import type { Sign } from "./evidence.ts";
+import type { Watch } from "./watch.ts";
+
+/** What follows from evidence. */
+export type Verdict =
+	| { kind: "fine" }
+	/** Worth telling, nothing to do. */
+	| { kind: "note"; text: string }
+	/** The guest restarted itself within its session. */
+	| { kind: "rebooted" }
+	/** The host's disk is full; the guest waits. */
+	| { kind: "disk-full"; text: string }
+	/** The guest shut itself down: no failure. */
+	| { kind: "ended"; text: string }
+	| { kind: "failed"; cause: Cause; summary: string };
+
+/** Limits in milliseconds of un-starved time, see Watch. */
+export interface Patience {
+	boot: number;
+	silence: number;
+}
+
+/**
+ * Interrupts off on every processor, nothing heard: proven, so there is no need to wait as long. Only for a guest that
+ * had been ready: firmware and early kernels run with interrupts off for a good while.
+ */
+const provenHang = { silenceMs: 1500, interruptsOffMs: 2000 };
+const frozenMs = 1000;
+const monitorSilenceMs = 10_000;
+const resetsWithoutReady = 5;
+
+const fine: Verdict = { kind: "fine" };
+const failed = (cause: Cause, summary: string): Verdict => ({ kind: "failed", cause, summary });
+
+/** Judges what the process itself said. */
+export function judgeSign(sign: Sign): Verdict {
+	switch (sign.kind) {
+		case "panicked":
+			return failed("panic", "The guest's kernel panicked");
+		case "process-ended":
+			return failed("process-ended", `QEMU ended${endedHow(sign.code)} without being asked`);
+		case "qmp-lost":
+			return failed("qmp-lost", `QEMU's monitor closed while its process lives on (${sign.why})`);
+		case "disk-error":
+			return sign.diskFull
+				? {
+						kind: "disk-full",
+						text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
+					}
+				: { kind: "note", text: `The guest got a disk error: ${sign.text}` };
+		case "reset":
+			return sign.guest
+				? { kind: "rebooted" }
+				: { kind: "note", text: `The guest was reset (${sign.reason})` };
+		case "shutdown":
+			return judgeShutdown(sign.guest, sign.reason);
+		default:
+			return sign satisfies never;
+	}
+}
+
+/** Reasons are QEMU's ShutdownCause, qapi/run-state.json. */
+function judgeShutdown(guest: boolean, reason: string): Verdict {
+	if (reason === "guest-panic") return failed("panic", "The guest's kernel panicked");
+	if (reason === "guest-reset") return { kind: "rebooted" };
+	if (guest) return { kind: "ended", text: "The guest shut itself down" };
+	if (reason === "host-signal")
+		return failed("unexpected-shutdown", "QEMU was told to end by a signal that Bulkhead did not send");
+	return failed("unexpected-shutdown", `QEMU shut the guest down by itself (${reason})`);
+}
+
+function endedHow(code: number | null): string {
+	if (code === null) return "";
+	return code > 128 ? ` by signal ${code - 128}` : ` with code ${code}`;
+}
+
+/** Judges what was seen, and not seen, over time. */
+export function judgeWatch(watch: Watch, patience: Patience): Verdict {
+	return (
+		judgeStatus(watch) ??
+		judgeProcess(watch) ??
+		judgeBoot(watch, patience) ??
+		judgeSilence(watch, patience) ??
+		fine
+	);
+}
+
+/** States that were entered before anybody listened: the sign itself was missed. */
+function judgeStatus({ status }: Watch): Verdict | undefined {
+	switch (status) {
+		case "guest-panicked":
+			return failed("panic", "The guest's kernel panicked");
+		case "internal-error":
+			return failed("internal-error", "QEMU stopped the guest with an internal error");
+		case "shutdown":
+			return { kind: "ended", text: "The guest shut itself down" };
+		case "io-error":
+			return {
+				kind: "disk-full",
+				text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
+			};
+		default:
+			return undefined;
+	}
+}
+
+function judgeProcess(watch: Watch): Verdict | undefined {
+	if (watch.process === "ended") return failed("process-ended", "QEMU ended without being asked");
+	if (watch.frozenMs >= frozenMs)
+		return failed("frozen", "QEMU was frozen: its process is stopped by a signal");
+	if (watch.monitorSilenceMs >= monitorSilenceMs) {
+		return failed("frozen", `QEMU's monitor has not answered for ${formatDuration(watch.monitorSilenceMs)}`);
+	}
+	return undefined;
+}
+
+function judgeBoot(watch: Watch, patience: Patience): Verdict | undefined {
+	if (watch.phase !== "booting") return undefined;
+	if (watch.resets >= resetsWithoutReady)
+		return failed("reset-loop", `The guest restarted itself ${watch.resets} times without becoming ready`);
+	if (watch.bootingMs < patience.boot) return undefined;
+	return failed(
+		"boot-timeout",
+		`The session was not ready after ${formatDuration(watch.bootingMs)} (${missing(watch)})`,
+	);
+}
+
+function missing(watch: Watch): string {
+	return watch.missing.length > 0 ? `not heard: ${watch.missing.join(", ")}` : "nothing to hear";
+}
+
+function judgeSilence(watch: Watch, patience: Patience): Verdict | undefined {
+	const { silenceMs, interruptsOffMs, phase } = watch;
+	if (phase !== "ready") return undefined;
+	if (silenceMs >= provenHang.silenceMs && interruptsOffMs >= provenHang.interruptsOffMs) {
+		const off = formatDuration(interruptsOffMs);
+		return failed(
+			"hang",
+			`The guest hangs: interrupts are off on every processor for ${off}, and nothing answers`,
+		);
+	}
+	if (silenceMs >= patience.silence) {
+		const silent = formatDuration(silenceMs);
+		return failed("hang", `The guest hangs: neither its agent nor its services have answered for ${silent}`);
+	}
+	return undefined;
+}

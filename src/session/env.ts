@@ -1,0 +1,73 @@
+import type { Event, NewEvent } from "../api/event.ts";
+import type { Felt, Incident } from "../api/incident.ts";
+import type { Fault } from "../api/server.ts";
+import type { Pulse, Sign } from "./evidence.ts";
+import type { ServerRecord, SessionRecord } from "./state.ts";
+
+/**
+ * Everything that the supervision of a server needs from outside. The daemon wires the real parts; the simulator in
+ * test/sim runs the same supervisor against made-up ones, with a clock of its own.
+ */
+export interface Env {
+	clock: {
+		/** Milliseconds since the Unix epoch. */
+		now(): number;
+		sleep(ms: number, signal?: AbortSignal): Promise<void>;
+	};
+	machines: Machines;
+	door: Door;
+	journal: Journal;
+}
+
+export interface Machines {
+	/**
+	 * Starts a session in a process of its own. The session before has ended: its disks have no other writer.
+	 * @throws Error in words when it could not be started; nothing is left then
+	 */
+	start(number: number, onSign: (sign: Sign) => void): Promise<Machine>;
+	/** Takes over a session that an earlier daemon started. @returns undefined when it has ended meanwhile */
+	adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Machine | undefined>;
+	/** Whether the host still runs the boot that a session was started in. */
+	sameBoot(bootId: string): Promise<boolean>;
+	/** Keeps what an ended session left behind as evidence of an incident. @returns the names of the files kept */
+	keepRemains(number: number, incident: string): Promise<string[]>;
+	/** Removes what a session leaves behind on the host: control group, sockets, throw-away disks. Also after a crash of the daemon. */
+	cleanUp(number: number): Promise<void>;
+}
+
+/** One running session. */
+export interface Machine {
+	readonly session: Omit<SessionRecord, "readyAt">;
+	/** Looks at every sign of life there is. Never throws; what does not answer is said as such. */
+	look(): Promise<Pulse>;
+	pressPowerButton(): Promise<void>;
+	/** Lets a session run again that was paused because the host's disk was full. */
+	resume(): Promise<void>;
+	/** Screenshot, registers, console, monitor transcript, as far as they can be had within two seconds. */
+	collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }>;
+	/** Ends the process, asking first when `politely`. @returns "stuck" when not even SIGKILL ended it */
+	close(politely: boolean): Promise<"ended" | "stuck">;
+	/** Makes a failure on purpose. */
+	inject(fault: Fault): Promise<void>;
+	/** Lets go of the process without ending it. */
+	leave(): void;
+}
+
+/** What the supervisor needs of the front door. */
+export interface Door {
+	/** A new session begins: what was known of the server's health is void. */
+	expect(): Promise<void>;
+	/** Ends the front door's own connections to the failed session, so that nobody waits for a dead peer. */
+	cut(): Promise<void>;
+	/** What users felt between two moments, milliseconds since the Unix epoch; null when nothing is published. */
+	felt(from: number, to: number): Promise<Felt | null>;
+}
+
+export interface Journal {
+	/** Persists the server's record; resolves when it is safe on disk. */
+	saveRecord(record: ServerRecord): Promise<void>;
+	saveIncident(incident: Incident): Promise<void>;
+	loadIncident(id: string): Promise<Incident | undefined>;
+	/** Publishes an event at once and keeps it. */
+	event(event: Omit<NewEvent, "server">): Event | undefined;
+}

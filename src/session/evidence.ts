@@ -1,0 +1,34 @@
+/** Something that a session's process said by itself, at the moment it was heard (milliseconds since the Unix epoch). */
+export type Sign = { at: number } & (
+	| { kind: "panicked"; details: Record<string, string> }
+	| { kind: "shutdown"; guest: boolean; reason: string }
+	| { kind: "reset"; guest: boolean; reason: string }
+	| { kind: "process-ended"; code: number | null }
+	| { kind: "qmp-lost"; why: string }
+	| { kind: "disk-error"; diskFull: boolean; text: string }
+);
+
+/** What was seen when a session was looked at. */
+export interface Pulse {
+	/** Milliseconds since the Unix epoch. */
+	at: number;
+	process: "runs" | "frozen" | "uninterruptible" | "ended";
+	/** QEMU's run state, or null when it did not answer in time. */
+	status: string | null;
+	/** When QEMU last said anything. */
+	qmpHeardAt: number;
+	/** When the guest agent last answered; null when it never has. */
+	agentHeardAt: number | null;
+	/** Health of the published services, as the front door sees it. */
+	services: Readonly<Record<string, "up" | "down" | "unknown">>;
+	/** Whether any processor of the guest takes interrupts. */
+	interrupts: "on" | "off" | "unknown";
+	/** Share of the time since the last look that QEMU's threads wanted a processor of the host and got none, 0 to 1. */
+	starved: number;
+}
+
+/** Which signs of life a server can give at all. */
+export interface Hearing {
+	agent: boolean;
+	services: readonly string[];
+}

@@ -1,0 +1,83 @@
+import type { ServerState } from "../api/server.ts";
+import type { Attempt } from "./recovery.ts";
+
+/**
+ * The states of a server:
+ *
+ *   stopped ──start──▶ starting ──ready──▶ running
+ *      ▲                  │  ▲  ◀─reboots─    │
+ *      │                fails │             fails
+ *      │                  ▼  │                │
+ *      │              recovering ◀────────────┘
+ *      │                  │ budget used up, or the old process does not die
+ *      │                  ▼
+ *      ├─── stopping ◀─ stop ─ (starting, running, recovering)
+ *      │                                failed ──start──▶ starting
+ *      └── the guest shut itself down (from starting, running)
+ *
+ * INVARIANTS
+ * - Only `Supervisor.become` changes a state; it checks this table, persists, logs and publishes.
+ * - A server has at most one session whose process may live; a new one starts only after the old process has ended.
+ * - A session's number is used once. It is persisted before its process is started.
+ */
+const transitions = {
+	stopped: ["starting", "failed"],
+	starting: ["running", "recovering", "stopping", "stopped", "failed"],
+	running: ["starting", "recovering", "stopping", "stopped", "failed"],
+	recovering: ["starting", "stopping", "stopped", "failed"],
+	stopping: ["stopped", "starting", "failed"],
+	failed: ["starting", "stopping", "stopped"],
+} as const satisfies Record<ServerState, readonly ServerState[]>;
+
+export function mayBecome(from: ServerState, to: ServerState): boolean {
+	return from === to || (transitions[from] as readonly ServerState[]).includes(to);
+}
+
+/** One session as it is remembered, so that the next daemon finds its process again. */
+export interface SessionRecord {
+	number: number;
+	pid: number;
+	/** Start time of the process in clock ticks since boot. */
+	startTime: number;
+	/** Boot of the host that it belongs to: /proc/sys/kernel/random/boot_id. */
+	bootId: string;
+	/** Milliseconds since the Unix epoch. */
+	startedAt: number;
+	readyAt: number | null;
+	accelerator: "kvm" | "tcg";
+	/** Fingerprint of the definition that it was started with. */
+	definition: string;
+}
+
+/** What is remembered of a server across daemons. */
+export interface ServerRecord {
+	state: ServerState;
+	reason: string;
+	wanted: "running" | "stopped";
+	maintenance: boolean;
+	/** Number of the next session; counts up from 1 and never goes back. */
+	nextSession: number;
+	session: SessionRecord | null;
+	/** Number of a session that was about to start: its process may live although nobody noted its pid. */
+	planned: number | null;
+	/** Sessions that were started to recover, newest last; those that a drill made are left out. */
+	recoveries: Attempt[];
+	/** The incident that is being recovered from. */
+	openIncident: string | null;
+	incidents: number;
+}
+
+export function newRecord(): ServerRecord {
+	return {
+		state: "stopped",
+		reason: "",
+		wanted: "stopped",
+		maintenance: false,
+		nextSession: 1,
+		session: null,
+		planned: null,
+		recoveries: [],
+		openIncident: null,
+		incidents: 0,
+	};
+}

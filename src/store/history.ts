@@ -1,0 +1,94 @@
+import { Worker } from "node:worker_threads";
+import type { Event, NewEvent } from "../api/event.ts";
+import { withDeadline } from "../host/clock.ts";
+
+/** What is asked of the worker. */
+export type HistoryRequest =
+	| { do: "append"; event: Event }
+	| { do: "read"; after: number; limit: number; id: number }
+	| { do: "close"; id: number };
+
+export interface HistoryAnswer {
+	id: number;
+	value?: Event[];
+	error?: string;
+}
+
+/**
+ * The events, in SQLite. SQLite is synchronous here, so it lives in a worker: nothing that waits for a disk runs beside
+ * a recovery. Ids are given on this side, so that an event can be published before it is on disk.
+ */
+export class History {
+	private readonly worker: Worker;
+	private readonly waiting = new Map<number, (answer: HistoryAnswer) => void>();
+	private readonly listeners = new Set<(event: Event) => void>();
+	private nextId: number;
+	private nextRequest = 1;
+
+	private constructor(worker: Worker, onFailure: (error: Error) => void) {
+		this.worker = worker;
+		this.nextId = 1;
+		worker.on("error", (error) => onFailure(error instanceof Error ? error : new Error(String(error))));
+		worker.on("message", (answer: HistoryAnswer) => {
+			if (answer.id === 0) onFailure(new Error(answer.error ?? "history failed"));
+			this.waiting.get(answer.id)?.(answer);
+		});
+	}
+
+	/** @param onFailure is told when events can no longer be kept */
+	static async open(file: string, onFailure: (error: Error) => void): Promise<History> {
+		const worker = new Worker(new URL("./history-worker.ts", import.meta.url), { workerData: { file } });
+		const history = new History(worker, onFailure);
+		const last = await history.last(1);
+		history.nextId = (last[0]?.id ?? 0) + 1;
+		return history;
+	}
+
+	/** Publishes an event at once, and keeps it. */
+	append(event: NewEvent): Event {
+		const numbered = { ...event, id: this.nextId++ };
+		for (const listener of this.listeners) listener(numbered);
+		this.worker.postMessage({ do: "append", event: numbered } satisfies HistoryRequest);
+		return numbered;
+	}
+
+	/** @returns events with a higher id, oldest first */
+	async after(id: number, limit: number): Promise<Event[]> {
+		return await this.read(id, limit);
+	}
+
+	/** @returns the newest events, oldest first */
+	async last(limit: number): Promise<Event[]> {
+		return await this.read(-1, limit);
+	}
+
+	/** @returns a function that ends the subscription */
+	subscribe(listener: (event: Event) => void): () => void {
+		this.listeners.add(listener);
+		return () => this.listeners.delete(listener);
+	}
+
+	/** Resolves when everything appended so far is on disk. */
+	async close(): Promise<void> {
+		await this.ask((id) => ({ do: "close", id }));
+		await this.worker.terminate();
+	}
+
+	private async read(after: number, limit: number): Promise<Event[]> {
+		return (await this.ask((id) => ({ do: "read", after, limit, id }))).value ?? [];
+	}
+
+	private async ask(request: (id: number) => HistoryRequest): Promise<HistoryAnswer> {
+		const id = this.nextRequest++;
+		const { promise, resolve } = Promise.withResolvers<HistoryAnswer>();
+		this.waiting.set(id, resolve);
+		this.worker.postMessage(request(id));
+		try {
+			const answer = await withDeadline("the history", 10_000, () => promise);
+			if (answer.error) throw new Error(answer.error);
+			return answer;
+		} finally {
+			this.waiting.delete(id);
+		}
+	}
+}

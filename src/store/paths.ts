@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { defaultState, socketPath } from "../api/routes.ts";
+
+/** Every file and folder that Bulkhead keeps, in one place. */
+export interface Paths {
+	state: string;
+	/** Sockets and other things that do not outlive the host's boot. */
+	run: string;
+	cache: string;
+	apiSocket: string;
+	lock: string;
+	history: string;
+	site: string;
+	servers: string;
+	server(name: string): ServerPaths;
+	/** Sockets of one session; its path is short, because a unix socket's path has 107 characters at most. */
+	sockets(server: string, session: number): string;
+	/** Files of the front door of one server. */
+	door(server: string): string;
+}
+
+export interface ServerPaths {
+	folder: string;
+	definition: string;
+	record: string;
+	disks: string;
+	disk(name: string): string;
+	boot: string;
+	/** Device nodes of its own; not below /run, where most systems let no device be opened. */
+	device(name: string): string;
+	incidents: string;
+	session(number: number): SessionPaths;
+	incident(id: string): IncidentPaths;
+}
+
+export interface SessionPaths {
+	folder: string;
+	argv: string;
+	/** The only part that the session itself can write to. */
+	own: string;
+	console: string;
+	/** QEMU's own messages. */
+	output: string;
+	/** bubblewrap's account of the process that it started. */
+	launch: string;
+	/** The throw-away overlay of a disposable system disk. */
+	overlay: string;
+}
+
+export interface IncidentPaths {
+	folder: string;
+	file: string;
+	evidence(name: string): string;
+}
+
+/** Distinguishes what several daemons on one machine keep outside of their state directories. */
+export function instanceTag(state: string): string {
+	return state === defaultState ? "" : createHash("sha256").update(state).digest("hex").slice(0, 6);
+}
+
+export function paths(state: string, cache: string): Paths {
+	const tag = instanceTag(state);
+	const run = tag ? `/run/bulkhead-${tag}` : "/run/bulkhead";
+	const servers = join(state, "servers");
+	return {
+		state,
+		run,
+		cache,
+		apiSocket: socketPath(state),
+		lock: join(state, "lock"),
+		history: join(state, "history.sqlite"),
+		site: join(state, "site.yaml"),
+		servers,
+		server: (name) => serverPaths(join(servers, name)),
+		sockets: (server, session) => join(run, `${server}-${session}`),
+		door: (server) => join(run, `door-${server}`),
+	};
+}
+
+function serverPaths(folder: string): ServerPaths {
+	const disks = join(folder, "disks");
+	const incidents = join(folder, "incidents");
+	return {
+		folder,
+		definition: join(folder, "server.yaml"),
+		record: join(folder, "record.json"),
+		disks,
+		disk: (name) => join(disks, `${name}.qcow2`),
+		boot: join(folder, "boot"),
+		device: (name) => join(folder, `device-${name}`),
+		incidents,
+		session: (number) => sessionPaths(join(folder, "sessions", String(number))),
+		incident: (id) => {
+			const own = join(incidents, id);
+			return { folder: own, file: join(own, "incident.json"), evidence: (name) => join(own, name) };
+		},
+	};
+}
+
+function sessionPaths(folder: string): SessionPaths {
+	const own = join(folder, "own");
+	return {
+		folder,
+		argv: join(folder, "argv.json"),
+		own,
+		console: join(own, "console.log"),
+		output: join(folder, "qemu.log"),
+		launch: join(folder, "launch.json"),
+		overlay: join(own, "system.qcow2"),
+	};
+}

@@ -1,0 +1,62 @@
+import { parse, stringify } from "yaml";
+import { z } from "zod";
+import { serverSchema } from "../api/site.ts";
+import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
+import type { Paths } from "./paths.ts";
+
+/** What a server was made with, so that it runs on when its template changes or is gone. */
+const installedSchema = z.object({
+	/** Number of the server on this host, from 1: its user id, its tap and its group derive from it. */
+	index: z.int(),
+	uuid: z.string(),
+	/** `template tiny 0123abcd`, or `image /path`. */
+	source: z.string(),
+	boot: z.discriminatedUnion("kind", [
+		z.object({ kind: z.literal("kernel"), append: z.string() }),
+		z.object({ kind: z.literal("disk") }),
+	]),
+	agent: z.boolean(),
+	memoryBytes: z.number(),
+	cpus: z.int(),
+	systemDisk: z.enum(["kept", "disposable"]),
+	systemBytes: z.number(),
+	/** The template's services, by name. */
+	services: z.record(
+		z.string(),
+		z.object({ port: z.int(), protocol: z.enum(["http", "tcp"]), healthPath: z.string().nullable() }),
+	),
+});
+
+const storedSchema = z.object({
+	/** Name of the site and network of its segment, when it has one. */
+	site: z.string(),
+	subnet: z.string().nullable(),
+	definition: serverSchema,
+	installed: installedSchema,
+});
+
+/** A server as it is kept: servers/NAME/server.yaml. */
+export type StoredServer = z.infer<typeof storedSchema> & { name: string };
+export type Installed = z.infer<typeof installedSchema>;
+
+export class ServerStore {
+	private readonly paths: Paths;
+
+	constructor(paths: Paths) {
+		this.paths = paths;
+	}
+
+	async save({ name, ...stored }: StoredServer): Promise<void> {
+		await writeFileAtomic(this.paths.server(name).definition, stringify(stored));
+	}
+
+	/** @returns all servers that were completely made, by name */
+	async list(): Promise<StoredServer[]> {
+		const found: StoredServer[] = [];
+		for (const name of await listIfThere(this.paths.servers)) {
+			const text = await readIfThere(this.paths.server(name).definition);
+			if (text !== undefined) found.push({ name, ...storedSchema.parse(parse(text)) });
+		}
+		return found;
+	}
+}

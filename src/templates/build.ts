@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BulkheadError, explain } from "../api/errors.ts";
+import { run } from "../host/command.ts";
+import { readIfThere } from "../host/files.ts";
+import { shipped } from "./catalogue.ts";
+import type { Template } from "./template.ts";
+
+/** A template's images: `kernel`, `initrd` and `system.qcow2` in `folder`. */
+export interface Built {
+	folder: string;
+	/** Hash of everything the images are made from. */
+	hash: string;
+}
+
+export interface BuildOptions {
+	/** Where images are kept from one use to the next. */
+	cache: string;
+	onStep: (text: string, fraction: number | null) => void;
+	signal?: AbortSignal;
+}
+
+const buildDeadlineMs = 30 * 60_000;
+
+/**
+ * Makes a template's images, or finds them as they were made before from the very same things.
+ * @throws BulkheadError template-failed, with the last words of the build
+ */
+export async function ensureBuilt(template: Template, options: BuildOptions): Promise<Built> {
+	const hash = await fingerprint(template);
+	const folder = join(options.cache, "templates", `${template.name}-${hash}`);
+	if ((await readIfThere(join(folder, "complete"))) === undefined) await build(template, folder, options);
+	return { folder, hash };
+}
+
+async function build(
+	template: Template,
+	folder: string,
+	{ cache, onStep, signal }: BuildOptions,
+): Promise<void> {
+	await mkdir(join(cache, "templates"), { recursive: true });
+	const scratch = await mkdtemp(join(cache, "templates", `.${template.name}-`));
+	try {
+		const [out, work] = [join(scratch, "out"), join(scratch, "work")];
+		await Promise.all([mkdir(out), mkdir(work)]);
+		onStep("waiting for another build of it, or beginning", 0);
+		const lock = join(cache, "templates", `${template.name}.lock`);
+		const env = { OUT: out, WORK: work, COMPLETE: join(folder, "complete") };
+		await runBuild(template, lock, env, onStep, signal);
+		if ((await readIfThere(join(folder, "complete"))) !== undefined) return;
+		await writeFile(join(out, "complete"), `${new Date().toISOString()}\n`);
+		await rm(folder, { recursive: true, force: true });
+		await rename(out, folder);
+	} catch (cause) {
+		signal?.throwIfAborted();
+		throw new BulkheadError(
+			"template-failed",
+			`template ${template.name} could not be built: ${explain(cause)}`,
+			{ cause },
+		);
+	} finally {
+		await rm(scratch, { recursive: true, force: true });
+	}
+}
+
+async function runBuild(
+	template: Template,
+	lock: string,
+	env: Record<string, string>,
+	onStep: BuildOptions["onStep"],
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	const onLine = (line: string) => {
+		const step = /^STEP (\d+)\/(\d+) (.*)$/.exec(line);
+		if (step) onStep(step[3] ?? "", (Number(step[1]) - 1) / Number(step[2]));
+	};
+	// Two daemons may want the same images at the same time: the second waits, and then finds them.
+	const script = 'test -e "$COMPLETE" || exec "$0"';
+	const command = ["-o", lock, "sh", "-c", script, join(shipped, template.name, "build")];
+	await run("flock", command, { deadlineMs: buildDeadlineMs, env, onLine, ...(signal ? { signal } : {}) });
+}
+
+/** Everything that decides what the images hold: the template's own files, its inputs, the packages' versions. */
+async function fingerprint(template: Template): Promise<string> {
+	const hash = createHash("sha256");
+	const root = join(shipped, template.name);
+	const own = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) =>
+		entry.isFile(),
+	);
+	const files = [
+		...own.map((entry) => join(entry.parentPath, entry.name)),
+		...template.inputs.map((input) => join(root, input)),
+	];
+	for (const file of files.sort()) {
+		hash.update(`${file.slice(shipped.length)}\0`);
+		hash.update(await readFile(file));
+	}
+	if (template.packages.length > 0) hash.update(await packageVersions(template.packages));
+	return hash.digest("hex").slice(0, 16);
+}
+
+async function packageVersions(packages: readonly string[]): Promise<string> {
+	const { stdout } = await run("apt-cache", ["policy", ...packages], {
+		deadlineMs: 30_000,
+		env: { LC_ALL: "C" },
+	});
+	return [...stdout.matchAll(/^(\S+):\n.*\n\s+Candidate: (.*)$/gm)]
+		.map((match) => `${match[1]}=${match[2]}`)
+		.join("\n");
+}

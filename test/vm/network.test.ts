@@ -1,0 +1,388 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { run } from "../../src/host/command.ts";
+import { endProcess, identify } from "../../src/host/process.ts";
+import { FrontDoor } from "../../src/network/front-door/process.ts";
+import {
+	bridgeNameOf,
+	type DoorPlan,
+	macOf,
+	type PortPlan,
+	type ServicePlan,
+} from "../../src/network/plan.ts";
+import { Sandbox } from "../../src/network/sandbox.ts";
+import { type Client, clientFor } from "../../src/network/testing/client.ts";
+
+/** Real namespaces and a real HAProxy; two namespaces with a node HTTP server in them stand in for guests. */
+vi.setConfig({ testTimeout: 60_000 });
+const testing = join(import.meta.dirname, "../../src/network/testing");
+const tag = `bhn${process.pid}`;
+const segment = { name: "office", subnet: "10.77.0.0/24" };
+const uid = 300_000 + (process.pid % 10_000);
+const sandbox = new Sandbox(tag, "test");
+const started: ChildProcess[] = [];
+let folder: string;
+let door: FrontDoor | undefined;
+let plan: DoorPlan;
+let web: Client;
+
+interface Guest extends PortPlan {
+	namespace: string;
+	veth: string;
+}
+const guests = [10, 11].map(
+	(host, index): Guest => ({
+		server: `s${index}`,
+		segment: segment.name,
+		address: `10.77.0.${host}`,
+		mac: macOf("test", `s${index}`),
+		tap: `tap-s${index}`,
+		uid: 310_000 + index,
+		namespace: `${tag}g${index}`,
+		veth: `veth-s${index}`,
+	}),
+) as [Guest, Guest];
+const [guest, other] = guests;
+
+const ip = async (...args: string[]) => await run("ip", args, { deadlineMs: 10_000 });
+const inNamespace = async (namespace: string, ...command: string[]) =>
+	await run("nsenter", [`--net=/run/netns/${namespace}`, ...command], { deadlineMs: 20_000 });
+
+/** A veth in the tap's place, with the same bridge port settings. */
+async function attach(guest: Guest): Promise<void> {
+	const { namespace, veth, mac, address } = guest;
+	await sandbox.addPort(guest);
+	await ip("netns", "add", namespace);
+	await ip(
+		"-n",
+		namespace,
+		"link",
+		"add",
+		"eth0",
+		"address",
+		mac,
+		"type",
+		"veth",
+		"peer",
+		veth,
+		"netns",
+		tag,
+	);
+	await ip("-n", namespace, "addr", "add", `${address}/24`, "dev", "eth0");
+	await ip("-n", namespace, "link", "set", "lo", "up");
+	await ip("-n", namespace, "link", "set", "eth0", "up");
+	await ip("-n", tag, "link", "set", veth, "master", bridgeNameOf(segment.name), "up");
+	const options = ["isolated", "learning", "flood", "mcast_flood", "bcast_flood"];
+	const values = options.flatMap((option) => [option, option === "isolated" ? "on" : "off"]);
+	await run("bridge", ["-n", tag, "link", "set", "dev", veth, ...values], { deadlineMs: 10_000 });
+	const entry = ["fdb", "replace", mac, "dev", veth, "master", "static"];
+	await run("bridge", ["-n", tag, ...entry], { deadlineMs: 10_000 });
+}
+
+/** Silence, as of a guest whose kernel has died. */
+const die = async () => await ip("-n", guest.namespace, "link", "set", "eth0", "down");
+const comeBack = async () => await ip("-n", guest.namespace, "link", "set", "eth0", "up");
+
+async function startStandIn(namespace: string): Promise<void> {
+	const script = join(testing, "stand-in.ts");
+	const args = [`--net=/run/netns/${namespace}`, process.execPath, script];
+	const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+	started.push(child);
+	await once(child.stdout, "data");
+}
+
+async function freePort(): Promise<number> {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as AddressInfo;
+	server.close();
+	await once(server, "close");
+	return port;
+}
+
+async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
+	const end = performance.now() + 20_000;
+	while (!(await condition())) {
+		if (performance.now() > end) throw new Error(`within 20 s not seen: ${what}`);
+		await delay(20);
+	}
+}
+
+/** How often the stand-in ran a request to this path. */
+const runs = async (path: string) => Number((await web.request("GET", `/runs?${path}`)).body);
+
+async function ensureDoor(changed: Partial<DoorPlan> = {}): Promise<FrontDoor> {
+	plan = { ...plan, ...changed };
+	door = await FrontDoor.ensure(plan);
+	return door;
+}
+
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-network-"));
+	await sandbox.ensure([segment, { name: "spare", subnet: "10.78.0.0/24" }]);
+	for (const guest of guests) {
+		await attach(guest);
+		await startStandIn(guest.namespace);
+	}
+	const [http, tcp] = [await freePort(), await freePort()];
+	const common = { port: 8000, to: "host", holdMs: 30_000 } as const;
+	const services: ServicePlan[] = [
+		{ ...common, service: "http", protocol: "http", listen: http, health: { path: "/healthz" } },
+		{ ...common, service: "raw", protocol: "tcp", listen: tcp, health: null },
+	];
+	plan = {
+		...{ server: guest.server, namespace: tag, address: guest.address, uid, groups: [] },
+		...{ folder: join(folder, "door"), services },
+	};
+	await sandbox.permit([{ uid, address: guest.address, port: 8000 }]);
+	web = clientFor(http);
+	await ensureDoor();
+}, 60_000);
+
+afterAll(async () => {
+	await FrontDoor.endIn(join(folder, "door")).catch(() => {});
+	for (const child of started) child.kill("SIGKILL");
+	for (const { namespace } of guests) await ip("netns", "del", namespace).catch(() => {});
+	await sandbox.destroy();
+	await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+describe("the sandbox", () => {
+	test("is brought to the plan again and again, and loses a segment that is no more", async () => {
+		await sandbox.ensure([segment]);
+		await sandbox.ensure([segment]);
+		const { stdout } = await ip("-n", tag, "-o", "-4", "addr", "show");
+		expect(stdout).toContain("10.77.0.1/24");
+		expect(stdout).not.toContain("10.78.0.1");
+		expect(await Sandbox.list(tag)).toContain(tag);
+		expect((await web.request("GET", "/")).status).toBe(200);
+	});
+
+	test("a guest reaches neither the sandbox nor the other guest", async () => {
+		const attempt = (address: string) =>
+			inNamespace(other.namespace, process.execPath, join(testing, "probe.ts"), address);
+		// Something listens on every address of the sandbox, so that it is the firewall that keeps guests off.
+		await startStandIn(tag);
+		expect((await attempt("10.77.0.1")).stdout).toBe("nothing\n");
+		expect((await attempt(guest.address)).stdout).toBe("nothing\n");
+		expect((await attempt(other.address)).stdout).toBe("connected\n");
+		const counters = await inNamespace(tag, "nft", "list", "counter", "inet", "bulkhead", "dropped_in");
+		expect(counters.stdout).toMatch(/packets [1-9]/);
+	});
+
+	test("nobody but the front door's user may use its permission", async () => {
+		const probe = [process.execPath, join(testing, "probe.ts"), guest.address];
+		expect((await inNamespace(tag, ...probe)).stdout).toBe("nothing\n");
+		const user = ["setpriv", "--reuid", `${uid}`, "--clear-groups"];
+		expect((await inNamespace(tag, ...user, ...probe)).stdout).toBe("connected\n");
+	});
+
+	test("a port is made anew unless it is held", async () => {
+		const port = { ...guest, tap: "tap-x", mac: macOf("test", "x"), address: "10.77.0.99" };
+		const index = async () =>
+			(await ip("-n", tag, "-o", "link", "show", "dev", "tap-x")).stdout.split(":")[0];
+		await sandbox.addPort(port);
+		const first = await index();
+		await sandbox.addPort(port);
+		const second = await index();
+		const settings = await run("bridge", ["-n", tag, "-d", "link", "show", "dev", "tap-x"], {
+			deadlineMs: 10_000,
+		});
+		for (const closed of ["isolated on", "learning off", " flood off"]) {
+			expect(settings.stdout).toContain(closed);
+		}
+		expect(second).not.toBe(first);
+		const holder = spawn("nsenter", [
+			...[`--net=/run/netns/${tag}`, "qemu-system-x86_64", "-M", "none", "-display", "none"],
+			...["-netdev", "tap,id=n,ifname=tap-x,script=no,downscript=no"],
+		]);
+		started.push(holder);
+		await until("the tap held", async () => {
+			return (await ip("-n", tag, "link", "show", "dev", "tap-x")).stdout.includes("LOWER_UP");
+		});
+		await sandbox.addPort(port);
+		expect(await index()).toBe(second);
+		holder.kill("SIGKILL");
+		await once(holder, "exit");
+		await sandbox.removePort(port);
+		await sandbox.removePort(port);
+		await expect(index()).rejects.toThrow();
+	});
+
+	test("one that cannot be finished is taken away again", async () => {
+		const broken = new Sandbox(`${tag}x`, "test");
+		const clash = { name: "other", subnet: "10.77.0.0/33" };
+		await expect(broken.ensure([segment, clash])).rejects.toThrow(/segments.other.subnet/);
+		await expect(broken.ensure([{ ...segment, name: "a/b" }])).rejects.toThrow();
+		expect(await Sandbox.exists(`${tag}x`)).toBe(false);
+	});
+});
+
+describe("the front door", () => {
+	test("passes requests of all kinds", async () => {
+		expect(await web.request("GET", "/")).toMatchObject({ status: 200, body: "GET" });
+		expect(await web.request("POST", "/")).toMatchObject({ status: 200, body: "POST" });
+		expect((await clientFor(plan.services[1]?.listen ?? 0).request("GET", "/")).status).toBe(200);
+		await until("both services up", async () => {
+			return Object.values((await door?.health()) ?? {}).join() === "up,up";
+		});
+	});
+
+	test("forgets what its checks found, and finds it again", async () => {
+		await door?.forgetHealth();
+		await until("both services up again", async () => {
+			return Object.values((await door?.health()) ?? {}).join() === "up,up";
+		});
+	});
+
+	test("runs as its own user, with no privilege left", async () => {
+		const status = await readFile(`/proc/${door?.pid}/status`, "utf8");
+		expect(status).toMatch(/^Name:\s+haproxy$/m);
+		expect(status).toMatch(new RegExp(`^Uid:(\\s+${uid}){4}$`, "m"));
+		expect(status).toMatch(new RegExp(`^Gid:(\\s+${uid}){4}$`, "m"));
+		expect(status).toMatch(/^Groups:\s*$/m);
+		expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+		for (const set of ["Inh", "Prm", "Eff", "Bnd", "Amb"]) {
+			expect(status).toMatch(new RegExp(`^Cap${set}:\\s+0{16}$`, "m"));
+		}
+		expect((await stat(plan.folder)).mode & 0o777).toBe(0o700);
+		expect((await stat(plan.folder)).uid).toBe(0);
+	});
+
+	test("is adopted while the plan is the same, and replaced when it changes", async () => {
+		const first = door?.pid;
+		expect((await ensureDoor()).pid).toBe(first);
+		const services = plan.services.map((service) => ({ ...service, holdMs: 31_000 }));
+		const second = await ensureDoor({ services });
+		expect(second.pid).not.toBe(first);
+		expect(identify(first ?? 0)).toBeUndefined();
+		expect((await web.request("GET", "/")).status).toBe(200);
+	});
+
+	test("requests to a dead server wait, and none fails", async () => {
+		const from = Date.now();
+		await die();
+		await sandbox.cut(guest.address);
+		const waiting = ["GET", "POST", "GET", "HEAD", "PUT"].map((method) => web.request(method, "/held"));
+		await until("the health checks notice", async () => (await door?.health())?.http === "down");
+		await comeBack();
+		expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+		const felt = await door?.felt(from, Date.now());
+		expect(felt).toMatchObject({ requests: 5, held: 5, failed: 0 });
+		expect(felt?.longestPauseMs).toBeGreaterThan(100);
+		expect(await runs("/held")).toBe(5);
+	});
+
+	test("cut off in flight: a GET is sent again, a POST gets its 502 and runs once", async () => {
+		const from = Date.now();
+		const connection = web.keptAlive();
+		await connection.request("GET", "/");
+		const get = web.request("GET", "/slow-get");
+		const post = connection.request("POST", "/slow-post");
+		await until("both in flight", async () => (await runs("/slow-get")) + (await runs("/slow-post")) === 2);
+		await sandbox.cut(guest.address);
+		expect((await post).status).toBe(502);
+		expect((await get).status).toBe(200);
+		connection.close();
+		expect(await runs("/slow-post")).toBe(1);
+		expect(await runs("/slow-get")).toBe(2);
+		expect(await door?.felt(from, Date.now())).toMatchObject({ held: 1, failed: 1 });
+	});
+
+	test("cut ends a TCP connection at once, and counts it as failed", async () => {
+		const from = Date.now();
+		const raw = clientFor(plan.services[1]?.listen ?? 0).keptAlive();
+		const answer = raw.request("GET", "/slow-raw").catch((error: unknown) => error);
+		await until("in flight", async () => (await runs("/slow-raw")) === 1);
+		await sandbox.cut(guest.address);
+		expect(String(await answer)).toMatch(/socket hang up|ECONNRESET/);
+		expect((await door?.felt(from, Date.now()))?.failed).toBe(1);
+	});
+
+	test("answers 503 with Retry-After when the holding time is over", async () => {
+		const usual = plan.services;
+		await ensureDoor({ services: usual.map((service) => ({ ...service, holdMs: 1000 })) });
+		await die();
+		const [get, post] = await Promise.all([web.request("GET", "/"), web.request("POST", "/")]);
+		await comeBack();
+		expect(get).toMatchObject({ status: 503, retryAfter: "5" });
+		expect(post).toMatchObject({ status: 503, retryAfter: "5" });
+		expect((await door?.felt(0, Date.now()))?.failed).toBe(2);
+		await ensureDoor({ services: usual });
+	});
+
+	test("a port that another program holds is named, and the old front door stays", async () => {
+		const blocker = createServer().listen(0, "127.0.0.1");
+		await once(blocker, "listening");
+		const { port } = blocker.address() as AddressInfo;
+		const services = plan.services.map((s) => (s.service === "raw" ? { ...s, listen: port } : s));
+		const failure = await FrontDoor.ensure({ ...plan, services }).catch((error: unknown) => error);
+		expect(failure).toMatchObject({ code: "port-in-use" });
+		expect(String(failure)).toContain(`${guest.server} cannot publish raw: port ${port}`);
+		blocker.close();
+		expect(door?.alive()).toBe(true);
+		expect((await web.request("GET", "/")).status).toBe(200);
+	});
+
+	test("serves the LAN on all addresses", async () => {
+		const services = plan.services.map((s) => (s.service === "raw" ? { ...s, to: "lan" as const } : s));
+		await ensureDoor({ services });
+		const port = plan.services[1]?.listen ?? 0;
+		expect((await clientFor(port, "127.0.0.1").request("GET", "/")).status).toBe(200);
+		const { stdout } = await run("ss", ["-ltnH", `sport = :${port}`], { deadlineMs: 10_000 });
+		expect(stdout).toMatch(/(\*|\[::\]|0\.0\.0\.0):/);
+	});
+
+	test("outlives its parent, and the next one adopts it", async () => {
+		await door?.stop();
+		expect(door?.alive()).toBe(false);
+		const script = join(testing, "parent.ts");
+		const parent = spawn(process.execPath, [script, JSON.stringify(plan)], {
+			stdio: ["ignore", "pipe", "inherit"],
+		});
+		started.push(parent);
+		const [line] = await once(parent.stdout, "data");
+		parent.kill("SIGKILL");
+		await once(parent, "exit");
+		const adopted = await ensureDoor();
+		expect(adopted.pid).toBe(Number(String(line)));
+		expect(adopted.alive()).toBe(true);
+		expect((await web.request("GET", "/")).status).toBe(200);
+	});
+
+	test("one whose parent died before it could write it down is ended, and does not look like a taken port", async () => {
+		const lost = door?.pid;
+		await rm(join(plan.folder, "door.json"));
+		expect((await ensureDoor()).pid).not.toBe(lost);
+		expect(identify(lost ?? 0)).toBeUndefined();
+	});
+
+	test("tells when it ends by itself, and not when it is stopped", async () => {
+		const ends: number[] = [];
+		door?.onEnd((code) => ends.push(code));
+		const process = identify(door?.pid ?? 0);
+		if (process) await endProcess(process, 0);
+		await until("the end", () => ends.length === 1);
+		const next = await ensureDoor();
+		next.onEnd((code) => ends.push(code));
+		await next.stop();
+		await delay(50);
+		expect(ends).toHaveLength(1);
+		await mkdir(plan.folder, { recursive: true });
+	});
+
+	test("says what was wrong when it cannot start", async () => {
+		const failure = await FrontDoor.ensure({ ...plan, namespace: `${tag}-none` }).catch((e: unknown) => e);
+		expect(String(failure)).toMatch(/front door of s0 could not be started.*netns/s);
+		const refused = await FrontDoor.ensure({ ...plan, address: "no address" }).catch((e: unknown) => e);
+		expect(String(refused)).toMatch(
+			/HAProxy says: .*could not resolve address|HAProxy says: .*unknown keyword/s,
+		);
+	});
+});

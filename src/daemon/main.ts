@@ -38,6 +38,7 @@ async function main(): Promise<void> {
 	await bulkhead.leave();
 	await context.history.close();
 	await rm(paths.apiSocket, { force: true });
+	if (bulkhead.list().length === 0) await rm(paths.run, { recursive: true, force: true });
 	lock.release();
 }
 

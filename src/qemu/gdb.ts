@@ -1,9 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { withDeadline } from "../host/clock.ts";
 
-/** Numbers of x86-64 registers in the remote protocol (gdb/features/i386/64bit-core.xml). */
-const instructionPointer = 16;
-const flags = 17;
+/** Places in the answer to `g`, in bytes: 16 registers of 8 bytes come first (gdb/features/i386/64bit-core.xml). */
+const instructionPointer = 16 * 8;
+const flags = 17 * 8;
+const interruptFlag = 0x200;
 
 /**
  * Makes a guest hang for real, through QEMU's gdb server: on every processor interrupts are switched off, and the code
@@ -38,13 +39,14 @@ async function threads(remote: Remote): Promise<string[]> {
 async function hangOne(remote: Remote, thread: string): Promise<void> {
 	await remote.ask(`Hg${thread}`);
 	const registers = Buffer.from(await remote.ask("g"), "hex");
-	const address = registers.readBigUInt64LE(instructionPointer * 8);
-	const current = registers.readUInt32LE(instructionPointer * 8 + 8);
+	const address = registers.readBigUInt64LE(instructionPointer);
+	const current = registers.readUInt32LE(flags);
 	await remote.ask(`M${address.toString(16)},2:ebfe`);
-	const masked = Buffer.alloc(4);
-	masked.writeUInt32LE(current & ~0x200);
-	await remote.ask(`P${flags.toString(16)}=${masked.toString("hex")}`);
+	registers.writeUInt32LE(current & ~interruptFlag, flags);
+	await remote.ask(`G${registers.toString("hex")}`);
 }
+
+const nextPacket = /\$([^#]*)#[0-9a-f]{2}/;
 
 /** The gdb remote serial protocol, as far as it is needed: $packet#checksum, answered by + and a packet. */
 class Remote {
@@ -68,13 +70,13 @@ class Remote {
 		const sum = [...packet].reduce((all, char) => (all + char.charCodeAt(0)) % 256, 0);
 		this.socket.write(`$${packet}#${sum.toString(16).padStart(2, "0")}`);
 		for (;;) {
-			const answer = /\$([^#]*)#[0-9a-f]{2}/.exec(this.received);
+			const answer = nextPacket.exec(this.received);
 			if (answer) {
 				this.received = this.received.slice(answer.index + answer[0].length);
 				this.socket.write("+");
-				if (/^E[0-9a-f]{2}$/.test(answer[1] ?? ""))
-					throw new Error(`the gdb server refused ${packet.slice(0, 12)}: ${answer[1]}`);
-				return answer[1] ?? "";
+				// The stop that connecting causes is reported whenever it is done: T and S are never our answer.
+				if (/^[TS]/.test(answer[1] ?? "")) continue;
+				return accepted(packet, answer[1] ?? "");
 			}
 			if (this.failure) throw this.failure;
 			const { promise, resolve } = Promise.withResolvers<void>();
@@ -87,4 +89,10 @@ class Remote {
 		this.failure ??= error;
 		this.wake();
 	}
+}
+
+/** An empty answer says that the packet is not known, E and two digits that it failed. */
+function accepted(packet: string, answer: string): string {
+	if (answer !== "" && !/^E[0-9a-f]{2}$/.test(answer)) return answer;
+	throw new Error(`the gdb server refused ${packet.slice(0, 12)}: ${answer || "not known"}`);
 }

@@ -46,6 +46,7 @@ export interface Look {
 
 const answersWithinMs = 400;
 const evidenceWithinMs = 2000;
+const panicPrintsMs = 150;
 
 /** One QEMU process, started by this daemon or by an earlier one. */
 export class QemuMachine {
@@ -141,11 +142,24 @@ export class QemuMachine {
 		transcript: string;
 	}> {
 		const reachable = isAlive(this.identity) && stateOf(this.identity) !== "T";
+		if (reachable) await this.letPanicBePrinted();
 		const screen = reachable ? await this.screenshot(evidenceWithinMs / 2).catch(() => undefined) : undefined;
 		const registers = reachable
 			? await this.registers(evidenceWithinMs / 2).catch(() => undefined)
 			: undefined;
 		return { screen, registers, transcript: this.qmp?.transcript.text() ?? "" };
+	}
+
+	/**
+	 * A panic in a non-maskable interrupt is printed after the panic device was told of it (Linux: printk_safe_flush), so
+	 * the paused screen does not show it yet. The session still has its disks to itself here.
+	 */
+	private async letPanicBePrinted(): Promise<void> {
+		if ((await this.withinReach(this.status())) !== "guest-panicked") return;
+		await this.monitor()
+			.execute("cont", {}, evidenceWithinMs)
+			.catch(() => {});
+		await systemClock.sleep(panicPrintsMs);
 	}
 
 	/** Ends the process: `quit` first when `politely`, then SIGKILL. @returns false when nothing ended it */

@@ -19,6 +19,8 @@ export class HostDoor implements Door {
 	private readonly sandbox: Sandbox;
 	private door: FrontDoor | undefined;
 	private reopening: NodeJS.Timeout | undefined;
+	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
+	private turn = 0;
 
 	constructor(server: StoredServer, context: Context, sandbox: Sandbox) {
 		this.server = server;
@@ -29,11 +31,13 @@ export class HostDoor implements Door {
 	/** Opens it as the server's definition says, or closes it when nothing is published. @throws BulkheadError port-in-use */
 	async open(): Promise<void> {
 		clearTimeout(this.reopening);
+		const turn = ++this.turn;
 		const plan = await this.plan();
 		if (!plan) return await this.close();
 		const door = await FrontDoor.ensure(plan);
 		this.door = door;
 		door.onEnd((code) => {
+			if (turn !== this.turn) return;
 			this.say(`The front door of ${this.server.name} ended with code ${code}; it is opened again`);
 			this.reopen();
 		});
@@ -41,6 +45,7 @@ export class HostDoor implements Door {
 
 	async close(): Promise<void> {
 		clearTimeout(this.reopening);
+		this.turn++;
 		this.door = undefined;
 		await FrontDoor.endIn(this.context.paths.door(this.server.name));
 		await this.group().destroy();

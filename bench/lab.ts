@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Progress } from "../src/api/plan.ts";
+import { socketPath } from "../src/api/routes.ts";
+import type { ServerView } from "../src/api/server.ts";
+import type { Site } from "../src/api/site.ts";
+import { Client } from "../src/client/http.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** A daemon of its own on a state directory of its own, for demos and benchmarks. */
+export class Lab {
+	readonly state: string;
+	readonly client: Client;
+	private daemon: ChildProcess | undefined;
+
+	constructor(state: string) {
+		this.state = state;
+		this.client = new Client(socketPath(state));
+	}
+
+	/** Starts the daemon, and waits until it answers. */
+	async startDaemon(): Promise<number> {
+		await mkdir(this.state, { recursive: true, mode: 0o755 });
+		const log = openSync(join(this.state, "daemon.log"), "a");
+		const env = { ...process.env, BULKHEAD_STATE: this.state };
+		const daemon = spawn(join(root, "bin/bulkhead"), ["daemon"], {
+			env,
+			stdio: ["ignore", log, log],
+			detached: true,
+		});
+		closeSync(log);
+		this.daemon = daemon;
+		const { pid } = await this.answer();
+		return pid;
+	}
+
+	/** Ends the daemon without a chance to tidy up. Sessions run on. */
+	async killDaemon(): Promise<void> {
+		await this.endDaemon("SIGKILL");
+	}
+
+	/** Applies a site; what it destroys is confirmed. */
+	async apply(site: Site, onProgress: (progress: Progress) => void = () => {}): Promise<void> {
+		const text = JSON.stringify(site);
+		const { fingerprint } = await this.client.call("plan", {}, { text });
+		await this.client.apply({ text, fingerprint, confirmed: true }, onProgress);
+	}
+
+	/** Waits until a server is as wanted. @throws Error with what it was instead */
+	async until(
+		server: string,
+		wanted: (view: ServerView) => boolean,
+		deadlineMs: number,
+		signal?: AbortSignal,
+	): Promise<ServerView> {
+		const end = performance.now() + deadlineMs;
+		for (;;) {
+			const view = await this.client.call("show", { server }, null);
+			if (wanted(view)) return view;
+			if (performance.now() > end)
+				throw new Error(`${server} is ${view.state} (${view.reason}) after ${deadlineMs} ms`);
+			await delay(50, undefined, signal ? { signal } : {});
+		}
+	}
+
+	/** Waits until all servers run. */
+	async allRun(deadlineMs: number, signal?: AbortSignal): Promise<void> {
+		const servers = await this.client.call("list", {}, null);
+		await Promise.all(
+			servers.map(({ name }) => this.until(name, ({ state }) => state === "running", deadlineMs, signal)),
+		);
+	}
+
+	/** Ends and removes everything: servers, disks, sandbox, daemon, state. Also what an earlier one left behind. */
+	async dispose(): Promise<void> {
+		if (!(await this.answers())) await this.startDaemon();
+		const { site } = await this.client.call("status", {}, null);
+		for (const { name, state } of await this.client.call("list", {}, null)) {
+			if (state !== "stopped" && state !== "failed")
+				await this.client.call("stop", { server: name }, { deadlineMs: 0 });
+		}
+		if (site !== null) await this.apply({ name: site });
+		await this.endDaemon("SIGTERM");
+		await rm(this.state, { recursive: true, force: true });
+	}
+
+	private async endDaemon(signal: NodeJS.Signals): Promise<void> {
+		const { pid } = await this.client.call("status", {}, null);
+		process.kill(pid, signal);
+		while (await this.answers()) await delay(20);
+		if (this.daemon?.pid === pid && this.daemon.exitCode === null && this.daemon.signalCode === null) {
+			await new Promise((resolve) => this.daemon?.once("exit", resolve));
+		}
+		this.daemon = undefined;
+	}
+
+	private async answers(): Promise<boolean> {
+		return await this.client.call("status", {}, null).then(
+			() => true,
+			() => false,
+		);
+	}
+
+	private async answer(): Promise<{ pid: number }> {
+		for (let tries = 0; ; tries++) {
+			try {
+				return await this.client.call("status", {}, null);
+			} catch (cause) {
+				if (this.daemon?.exitCode != null)
+					throw new Error(`the daemon ended at once; see ${this.state}/daemon.log`, { cause });
+				if (tries > 600) throw new Error("the daemon did not answer within a minute", { cause });
+				await delay(100);
+			}
+		}
+	}
+}
+
+/** Writes a result as out/NAME.json. */
+export async function writeResult(name: string, result: unknown): Promise<string> {
+	const folder = join(root, "out");
+	await mkdir(folder, { recursive: true });
+	const path = join(folder, `${name}.json`);
+	await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
+	return path;
+}
+
+/** @returns the middle value of a list that is not empty */
+export function median(values: readonly number[]): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** Everything left behind on the host by daemons that work on `state`: should be empty after `dispose`. */
+export async function leftBehind(tag: string): Promise<string[]> {
+	const names = async (folder: string) => await readdir(folder).catch(() => []);
+	const namespaces = (await names("/run/netns")).filter((name) => name.startsWith(`bh-${tag}-`));
+	const runs = (await names("/run")).filter((name) => name === `bulkhead-${tag}`);
+	return [...namespaces, ...runs];
+}

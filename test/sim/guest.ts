@@ -1,0 +1,261 @@
+import type { Fault } from "../../src/api/server.ts";
+import type { Pulse, Sign } from "../../src/session/evidence.ts";
+import type { VirtualClock } from "./clock.ts";
+
+/** What a guest does each time it boots. */
+export type BootPlan =
+	| { kind: "ready"; afterMs: number }
+	| { kind: "never" }
+	| { kind: "panics"; afterMs: number }
+	| { kind: "resets"; afterMs: number };
+
+/** What all sessions of a simulated host have in common. */
+export interface Surroundings {
+	clock: VirtualClock;
+	boots: BootPlan;
+	services: readonly string[];
+	agent: boolean;
+	ignoresPowerButton: boolean;
+	diskFull: boolean;
+	/** Share of its time that the host does not let the guest run. */
+	starved: number;
+}
+
+type Doing = "booting" | "serving" | "hangs" | "hangs-with-interrupts" | "panicked" | "off";
+/** The distributive form of Omit, which keeps the union apart. */
+type Said = Sign extends infer S ? (S extends Sign ? Omit<S, "at"> : never) : never;
+
+/** The front door's checks need this long to see that a service does not answer. */
+const checkLagMs = 1000;
+const shutdownMs = 3000;
+const agentAnswersMs = 300;
+const firmwareMs = 500;
+
+interface Service {
+	silenced: boolean;
+	answered: boolean;
+	/** When it last began or ceased to answer. */
+	since: number;
+	health: "up" | "down" | "unknown";
+}
+
+/** A made-up QEMU process with a made-up guest inside: the outside of what the supervisor sees of a real one. */
+export class Guest {
+	readonly number: number;
+	readonly pid: number;
+	process: Pulse["process"] = "runs";
+	/** Not even SIGKILL ends it. */
+	stuck = false;
+	onSign: ((sign: Sign) => void) | undefined;
+	private readonly around: Surroundings;
+	private doing: Doing = "booting";
+	private monitor = true;
+	private waitsForRoom = false;
+	private bootedAt = 0;
+	private boot = 0;
+	private agentHeardAt: number | null = null;
+	private agentAsked = false;
+	private qmpHeardAt: number;
+	private readonly services: Map<string, Service>;
+
+	constructor(number: number, around: Surroundings) {
+		this.number = number;
+		this.pid = 1000 + number;
+		this.around = around;
+		const now = around.clock.now();
+		this.qmpHeardAt = now;
+		this.services = new Map(
+			around.services.map((name) => [
+				name,
+				{ silenced: false, answered: false, since: now, health: "unknown" },
+			]),
+		);
+		this.begin();
+	}
+
+	get alive(): boolean {
+		return this.process !== "ended";
+	}
+
+	// ---- what it does
+
+	becomeReady(): void {
+		this.doing = "serving";
+		this.changed();
+	}
+
+	panic(): void {
+		this.stopDoing("panicked");
+		this.tell({ kind: "panicked", details: { action: "pause" } });
+	}
+
+	reset(): void {
+		this.tell({ kind: "reset", guest: true, reason: "guest-reset" });
+		this.begin();
+	}
+
+	shutDown(): void {
+		this.stopDoing("off");
+		this.tell({ kind: "shutdown", guest: true, reason: "guest-shutdown" });
+	}
+
+	hang(interrupts: "on" | "off"): void {
+		this.stopDoing(interrupts === "off" ? "hangs" : "hangs-with-interrupts");
+	}
+
+	silence(service: string, silenced: boolean): void {
+		const found = this.services.get(service);
+		if (!found) throw new Error(`the guest has no service ${service}`);
+		found.silenced = silenced;
+		this.changed();
+	}
+
+	/** The process ends, as the kernel's out-of-memory killer would end it. */
+	kill(): void {
+		this.end();
+		this.tell({ kind: "process-ended", code: 137 });
+	}
+
+	loseMonitor(): void {
+		this.monitor = false;
+		this.tell({ kind: "qmp-lost", why: "QEMU closed its monitor" });
+	}
+
+	freeze(): void {
+		this.process = "frozen";
+		this.changed();
+	}
+
+	findDiskFull(): void {
+		this.waitsForRoom = true;
+		this.changed();
+		this.tell({ kind: "disk-error", diskFull: true, text: "No space left on device" });
+	}
+
+	/** Ends without a word: the process is gone, or the whole host was restarted. */
+	end(): void {
+		this.stopDoing("off");
+		this.process = "ended";
+	}
+
+	// ---- what is asked of it
+
+	async pressPowerButton(): Promise<void> {
+		this.require();
+		if (this.around.ignoresPowerButton || this.doing !== "serving") return;
+		this.around.clock.after(shutdownMs, () => this.doing === "serving" && this.shutDown());
+	}
+
+	async resume(): Promise<void> {
+		this.require();
+		if (this.around.diskFull) return this.findDiskFull();
+		this.waitsForRoom = false;
+		this.changed();
+	}
+
+	async inject(fault: Fault): Promise<void> {
+		switch (fault) {
+			case "panic":
+				this.around.clock.after(20, () => this.alive && this.panic());
+				return;
+			case "kill":
+				return this.kill();
+			case "hang":
+				return this.hang("off");
+			case "freeze":
+				return this.freeze();
+			default:
+				return fault satisfies never;
+		}
+	}
+
+	async look(): Promise<Pulse> {
+		const { clock, starved } = this.around;
+		const speaks = this.process === "runs" && this.monitor;
+		this.askAgent();
+		// A monitor that does not answer is waited for.
+		await clock.sleep(speaks ? 3 : 400);
+		const status = this.process === "runs" && this.monitor ? this.status() : null;
+		if (status !== null) this.qmpHeardAt = clock.now();
+		return {
+			at: clock.now(),
+			process: this.process,
+			status,
+			qmpHeardAt: this.qmpHeardAt,
+			agentHeardAt: this.agentHeardAt,
+			services: Object.fromEntries([...this.services].map(([name, service]) => [name, this.health(service)])),
+			interrupts: status === "running" ? this.interrupts() : "unknown",
+			starved,
+		};
+	}
+
+	// ---- how it does it
+
+	private begin(): void {
+		const { boots, clock } = this.around;
+		this.doing = "booting";
+		this.bootedAt = clock.now();
+		this.changed();
+		const boot = ++this.boot;
+		if (boots.kind === "never") return;
+		const act = { ready: () => this.becomeReady(), panics: () => this.panic(), resets: () => this.reset() };
+		clock.after(boots.afterMs, () => {
+			if (this.alive && this.doing === "booting" && this.boot === boot) act[boots.kind]();
+		});
+	}
+
+	private stopDoing(doing: Doing): void {
+		this.doing = doing;
+		this.changed();
+	}
+
+	private tell(said: Said): void {
+		this.onSign?.({ ...said, at: this.around.clock.now() });
+	}
+
+	private status(): string {
+		if (this.doing === "panicked") return "guest-panicked";
+		if (this.doing === "off") return "shutdown";
+		return this.waitsForRoom ? "io-error" : "running";
+	}
+
+	private interrupts(): Pulse["interrupts"] {
+		const firmware = this.doing === "booting" && this.around.clock.now() - this.bootedAt < firmwareMs;
+		return this.doing === "hangs" || firmware ? "off" : "on";
+	}
+
+	private get answers(): boolean {
+		return this.process === "runs" && this.doing === "serving" && !this.waitsForRoom;
+	}
+
+	/** As the ear of the guest agent does: one question at a time, and an answer counts whenever it comes. */
+	private askAgent(): void {
+		const { agent, clock, starved } = this.around;
+		if (!agent || this.agentAsked || starved >= 1) return;
+		this.agentAsked = true;
+		clock.after(agentAnswersMs / (1 - starved), () => {
+			this.agentAsked = false;
+			if (this.answers) this.agentHeardAt = clock.now();
+		});
+	}
+
+	private health(service: Service): Service["health"] {
+		const { clock, starved } = this.around;
+		const lasted = clock.now() - service.since;
+		if (service.answered && starved < 0.9) service.health = "up";
+		else if (lasted >= checkLagMs) service.health = "down";
+		return service.health;
+	}
+
+	private changed(): void {
+		for (const service of this.services.values()) {
+			const answers = this.answers && !service.silenced;
+			if (answers !== service.answered) service.since = this.around.clock.now();
+			service.answered = answers;
+		}
+	}
+
+	private require(): void {
+		if (this.process !== "runs" || !this.monitor) throw new Error("QEMU's monitor does not answer");
+	}
+}

@@ -1,0 +1,237 @@
+import { explain } from "../../src/api/errors.ts";
+import { formatDuration } from "../../src/api/units.ts";
+import { type Policy, Supervisor } from "../../src/session/supervisor.ts";
+import { settled } from "./clock.ts";
+import type { BootPlan } from "./guest.ts";
+import type { Script, Step } from "./script.ts";
+import { World } from "./world.ts";
+
+export interface Outcome {
+	log: string;
+	/** What happened that never may; empty when all is well. */
+	violations: readonly string[];
+}
+
+/** Plays a script against a supervisor of its own. */
+export async function play(script: Script): Promise<Outcome> {
+	const run = new Run(script);
+	return await run.play();
+}
+
+class Run {
+	private readonly script: Script;
+	private readonly world: World;
+	private readonly policy: Policy;
+	private supervisor: Supervisor | undefined;
+
+	constructor(script: Script) {
+		this.script = script;
+		const { agent, services, boot, silence, budget } = script.policy;
+		this.world = new World(script.boots, agent, services);
+		this.policy = {
+			server: "dc1",
+			hearing: { agent, services },
+			patience: { boot, silence },
+			budget: { attempts: budget.attempts, withinMs: budget.within },
+		};
+	}
+
+	async play(): Promise<Outcome> {
+		const { world, script } = this;
+		this.startDaemon();
+		for (const step of script.steps) {
+			await world.clock.passUntil(step.at);
+			await this.do(step);
+			await settled();
+		}
+		await world.clock.passUntil(script.end);
+		this.checkEnd();
+		const log = [...world.lines, "", ...this.summary()].join("\n");
+		void this.supervisor?.leave();
+		await settled();
+		return { log: `${log}\n`, violations: world.violations };
+	}
+
+	private startDaemon(): void {
+		this.supervisor = new Supervisor(this.policy, structuredClone(this.world.saved), this.world.env());
+	}
+
+	private async do(step: Step): Promise<void> {
+		const { world } = this;
+		if ("command" in step) return this.command(step);
+		if ("guest" in step) {
+			world.log("guest", step.guest);
+			return this.guest(step.guest);
+		}
+		if ("boots" in step) {
+			world.log("guest", `boots: ${wordsOf(step.boots)}`);
+			world.boots = step.boots;
+			return;
+		}
+		if ("host" in step) {
+			world.log("host", step.host);
+			return this.host(step.host);
+		}
+		await this.daemon(step.daemon);
+	}
+
+	private command(step: Extract<Step, { command: string }>): void {
+		const { supervisor, world } = this;
+		if (!supervisor) throw new Error("there is no daemon to command");
+		world.log("command", step.command);
+		supervisor.command(commandOf(step)).then(
+			() => world.log("command", `${step.command}: done`),
+			(error) => world.log("command", `${step.command}: refused, ${explain(error)}`),
+		);
+	}
+
+	private guest(does: Extract<Step, { guest: string }>["guest"]): void {
+		const { world } = this;
+		const { guest } = world;
+		switch (does) {
+			case "becomes ready":
+				return guest.becomeReady();
+			case "panics":
+				return guest.panic();
+			case "resets":
+				return guest.reset();
+			case "shuts down":
+				return guest.shutDown();
+			case "hangs":
+				return guest.hang("off");
+			case "hangs with interrupts on":
+				return guest.hang("on");
+			case "is killed":
+				return guest.kill();
+			case "loses its monitor":
+				return guest.loseMonitor();
+			case "is frozen":
+				return guest.freeze();
+			case "finds the disk full":
+				return guest.findDiskFull();
+			case "does not end":
+				guest.stuck = true;
+				guest.process = "uninterruptible";
+				return;
+			case "ends at last":
+			case "ends unheard":
+				guest.stuck = false;
+				return guest.end();
+			case "ignores the power button":
+				world.ignoresPowerButton = true;
+				return;
+			default: {
+				const [, service = "", silent] = /^service (\S+) (goes silent)?/.exec(does) ?? [];
+				return guest.silence(service, silent !== undefined);
+			}
+		}
+	}
+
+	private host(does: Extract<Step, { host: string }>["host"]): void {
+		const { world } = this;
+		switch (does) {
+			case "has time again":
+				world.starved = 0;
+				return;
+			case "disk is full":
+				world.diskFull = true;
+				return;
+			case "disk has room":
+				world.diskFull = false;
+				world.canWrite = true;
+				world.keepsEvidence = true;
+				return;
+			case "starts sessions again":
+				world.startFailure = undefined;
+				return;
+			case "cannot keep evidence":
+				world.keepsEvidence = false;
+				return;
+			case "cannot write":
+				world.canWrite = false;
+				return;
+			case "restarts":
+				this.supervisor = undefined;
+				return world.restartHost();
+			default:
+				if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
+				else world.startFailure = does.slice("cannot start sessions: ".length);
+		}
+	}
+
+	private async daemon(does: Extract<Step, { daemon: string }>["daemon"]): Promise<void> {
+		const { world } = this;
+		if (does === "starts") {
+			world.log("daemon", "starts");
+			this.startDaemon();
+		} else if (does === "dies") {
+			world.killDaemon("dies");
+		} else if (does === "leaves") {
+			world.log("daemon", "leaves");
+			await this.supervisor?.leave();
+		} else {
+			const [, when, what = ""] = /^dies (before|after) (.*)$/.exec(does) ?? [];
+			world.trap = { when: when === "before" ? "before" : "after", what };
+		}
+	}
+
+	private checkEnd(): void {
+		const { world } = this;
+		const { saved, incidents } = world;
+		for (const { id, outcome } of incidents.values()) {
+			if (outcome === "recovering" && saved.openIncident !== id)
+				world.violate(`incident ${id} is left open, and nobody works on it`);
+		}
+		if (saved.openIncident !== null && saved.state !== "recovering" && saved.state !== "starting")
+			world.violate(`the server is ${saved.state} with open incident ${saved.openIncident}`);
+	}
+
+	/** How everything stands at the end. */
+	private summary(): string[] {
+		const { saved, incidents } = this.world;
+		const about = saved.reason ? ` (${saved.reason})` : "";
+		const session = saved.session ? `, session ${saved.session.number}` : "";
+		return [
+			`at the end: ${saved.state}${about}, wanted ${saved.wanted}${session}`,
+			...[...incidents.values()].flatMap((incident) => {
+				const { id, cause, summary, outcome, nextSession, outageMs, drill, evidence, felt } = incident;
+				const next = nextSession === null ? "" : `, next session ${nextSession}`;
+				const outage = outageMs === null ? "" : `, outage ${formatDuration(outageMs)}`;
+				return [
+					"",
+					`incident ${id}: ${cause}, ${outcome}${next}${outage}${drill ? `, a drill (${drill.fault})` : ""}`,
+					`  ${summary}`,
+					...incident.timeline.map(({ atMs, what }) => `  ${String(atMs).padStart(8)}  ${what}`),
+					`  evidence: ${evidence.join(", ") || "none"}; felt: ${felt ? formatDuration(felt.longestPauseMs) : "not read"}`,
+				];
+			}),
+		];
+	}
+}
+
+function commandOf(step: Extract<Step, { command: string }>): Parameters<Supervisor["command"]>[0] {
+	switch (step.command) {
+		case "start":
+			return { do: "start" };
+		case "stop":
+		case "restart":
+			return { do: step.command, deadlineMs: step.deadline };
+		case "maintenance on":
+		case "maintenance off":
+			return { do: "maintenance", on: step.command === "maintenance on" };
+		case "drill panic":
+			return { do: "drill", fault: "panic" };
+		case "drill kill":
+			return { do: "drill", fault: "kill" };
+		case "drill hang":
+			return { do: "drill", fault: "hang" };
+		case "drill freeze":
+			return { do: "drill", fault: "freeze" };
+		default:
+			return step satisfies never;
+	}
+}
+
+function wordsOf(boots: BootPlan): string {
+	return boots.kind === "never" ? "never ready" : `${boots.kind} after ${formatDuration(boots.afterMs)}`;
+}

@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { z } from "zod";
+import { faults } from "../../src/api/server.ts";
+import { parseDuration } from "../../src/api/units.ts";
+import type { BootPlan } from "./guest.ts";
+
+/** Milliseconds from `0s`, `2m`, and also `1h2m3s`. */
+const duration = z.string().transform((text, context) => {
+	const parts = [...text.matchAll(/[\d.]+(?:ms|s|m|h|d)/g)].map(([part]) => parseDuration(part));
+	const sum = parts.reduce<number>((all, part) => all + (part ?? Number.NaN), 0);
+	if (parts.length === 0 || Number.isNaN(sum)) context.addIssue(`"${text}" is no duration`);
+	return sum;
+});
+
+const boots = z.string().transform((text, context): BootPlan => {
+	if (text === "never ready") return { kind: "never" };
+	const match = /^(ready|panics|resets) after (\S+)$/.exec(text);
+	const afterMs = parseDuration(match?.[2] ?? "");
+	if (afterMs === undefined) context.addIssue(`"${text}" is no way to boot`);
+	return { kind: (match?.[1] ?? "ready") as "ready", afterMs: afterMs ?? 0 };
+});
+
+const at = { at: duration };
+const step = z.union([
+	z.strictObject({ ...at, command: z.enum(["start", "maintenance on", "maintenance off"]) }),
+	z.strictObject({ ...at, command: z.enum(["stop", "restart"]), deadline: duration.prefault("60s") }),
+	z.strictObject({ ...at, command: z.literal(faults.map((fault) => `drill ${fault}` as const)) }),
+	z.strictObject({
+		...at,
+		/** `service NAME goes silent` and `service NAME answers` besides these. */
+		guest: z.union([
+			z.enum([
+				"becomes ready",
+				"panics",
+				"resets",
+				"shuts down",
+				"hangs",
+				"hangs with interrupts on",
+				"is killed",
+				"loses its monitor",
+				"is frozen",
+				"finds the disk full",
+				"does not end",
+				"ends at last",
+				"ends unheard",
+				"ignores the power button",
+			]),
+			z.templateLiteral(["service ", z.string(), " goes silent"]),
+			z.templateLiteral(["service ", z.string(), " answers"]),
+		]),
+	}),
+	z.strictObject({ ...at, boots }),
+	z.strictObject({
+		...at,
+		host: z.union([
+			z.enum([
+				"has time again",
+				"disk is full",
+				"disk has room",
+				"starts sessions again",
+				"restarts",
+				"cannot keep evidence",
+				"cannot write",
+			]),
+			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
+			z.templateLiteral(["cannot start sessions: ", z.string()]),
+		]),
+	}),
+	z.strictObject({
+		...at,
+		daemon: z.union([
+			z.enum(["dies", "leaves", "starts"]),
+			z.templateLiteral(["dies before ", z.string()]),
+			z.templateLiteral(["dies after ", z.string()]),
+		]),
+	}),
+]);
+export type Step = z.infer<typeof step>;
+
+const scriptSchema = z.strictObject({
+	policy: z
+		.strictObject({
+			agent: z.boolean().default(true),
+			services: z.array(z.string()).default(["http"]),
+			boot: duration.prefault("5m"),
+			silence: duration.prefault("20s"),
+			budget: z
+				.strictObject({ attempts: z.int().default(5), within: duration.prefault("10m") })
+				.prefault({}),
+		})
+		.prefault({}),
+	boots: boots.prefault("ready after 8s"),
+	steps: z.array(step),
+	/** Steps that come again and again, each time later by `every`. */
+	repeat: z
+		.strictObject({ every: duration, times: z.int(), steps: z.array(step) })
+		.optional(),
+	end: duration,
+});
+export type Script = z.output<typeof scriptSchema>;
+
+export function readScript(file: string): Script {
+	const script = scriptSchema.parse(parse(readFileSync(file, "utf8")));
+	const { repeat } = script;
+	const again = Array.from({ length: repeat?.times ?? 0 }, (_, i) =>
+		(repeat?.steps ?? []).map((step) => ({ ...step, at: step.at + i * (repeat?.every ?? 0) })),
+	);
+	const steps = [...script.steps, ...again.flat()].sort((a, b) => a.at - b.at);
+	return { ...script, steps };
+}

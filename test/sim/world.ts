@@ -1,0 +1,338 @@
+import type { NewEvent } from "../../src/api/event.ts";
+import type { Felt, Incident } from "../../src/api/incident.ts";
+import type { Door, Env, Journal, Machine, Machines } from "../../src/session/env.ts";
+import type { Sign } from "../../src/session/evidence.ts";
+import { newRecord, type ServerRecord, type SessionRecord } from "../../src/session/state.ts";
+import { VirtualClock } from "./clock.ts";
+import { Guest, type Surroundings } from "./guest.ts";
+
+const took = { start: 300, evidence: 120, closing: 30, closingPolitely: 80, stuck: 5000 };
+
+/**
+ * A simulated host: what outlives a daemon. It writes down everything that happens and is asked, and what must never
+ * happen.
+ */
+export class World implements Omit<Surroundings, "services" | "agent" | "boots"> {
+	readonly clock = new VirtualClock();
+	readonly lines: string[] = [];
+	readonly violations: string[] = [];
+	readonly incidents = new Map<string, Incident>();
+	readonly guests: Guest[] = [];
+	ignoresPowerButton = false;
+	diskFull = false;
+	starved = 0;
+	boots: Surroundings["boots"];
+	readonly services: readonly string[];
+	readonly agent: boolean;
+	bootId = "boot-1";
+	startFailure: string | undefined;
+	keepsEvidence = true;
+	canWrite = true;
+	/** The server's record as it is on disk. */
+	saved: ServerRecord = newRecord();
+	/** The daemon ends when the next thing is asked that begins so. */
+	trap: { when: "before" | "after"; what: string } | undefined;
+	private daemon = 0;
+
+	constructor(boots: Surroundings["boots"], agent: boolean, services: readonly string[]) {
+		this.boots = boots;
+		this.agent = agent;
+		this.services = services;
+	}
+
+	log(kind: string, text: string): void {
+		this.lines.push(`${String(this.clock.elapsed).padStart(10)}  ${kind.padEnd(12)}${text}`.trimEnd());
+	}
+
+	violate(what: string): void {
+		this.violations.push(`at ${this.clock.elapsed} ms: ${what}`);
+	}
+
+	/** The guest that runs, or the last one. */
+	get guest(): Guest {
+		const guest = this.guests.findLast(({ alive }) => alive) ?? this.guests.at(-1);
+		if (!guest) throw new Error("there is no session yet");
+		return guest;
+	}
+
+	/** What the next daemon sees of this host. Nothing of it does anything any more once that daemon is gone. */
+	env(): Env {
+		const number = ++this.daemon;
+		const asked = new Asked(this, () => this.daemon === number);
+		const clock = {
+			now: () => this.clock.now(),
+			sleep: async (ms: number, signal?: AbortSignal) => await asked.quietly(this.clock.sleep(ms, signal)),
+		};
+		return {
+			clock,
+			machines: new SimulatedMachines(this, asked),
+			door: new SimulatedDoor(asked),
+			journal: new SimulatedJournal(this, asked),
+		};
+	}
+
+	/** The daemon is gone, in whatever it was doing. */
+	killDaemon(why: string): void {
+		this.log("daemon", why);
+		this.daemon++;
+		this.trap = undefined;
+		for (const guest of this.guests) guest.onSign = undefined;
+	}
+
+	restartHost(): void {
+		this.killDaemon("ends with its host");
+		for (const guest of this.guests) if (guest.alive) guest.end();
+		this.bootId = "boot-2";
+	}
+}
+
+/** Writes down what is asked of the host, and lets nothing come back to a daemon that is gone. */
+class Asked {
+	private readonly world: World;
+	readonly isCurrent: () => boolean;
+
+	constructor(world: World, isCurrent: () => boolean) {
+		this.world = world;
+		this.isCurrent = isCurrent;
+	}
+
+	async step<T>(what: string, work: () => T | Promise<T>, told = true): Promise<T> {
+		if (this.trapped("before", what) || !this.isCurrent()) return await never();
+		if (told) this.world.log("asked", what);
+		const value = await this.quietly(Promise.resolve().then(work));
+		return this.trapped("after", what) ? await never() : value;
+	}
+
+	async quietly<T>(work: Promise<T>): Promise<T> {
+		try {
+			const value = await work;
+			return this.isCurrent() ? value : await never();
+		} catch (error) {
+			if (this.isCurrent()) throw error;
+			return await never();
+		}
+	}
+
+	private trapped(when: "before" | "after", what: string): boolean {
+		const { trap } = this.world;
+		if (!this.isCurrent() || trap?.when !== when || !what.startsWith(trap.what)) return false;
+		this.world.killDaemon(`dies ${when} ${what}`);
+		return true;
+	}
+}
+
+class SimulatedMachines implements Machines {
+	private readonly world: World;
+	private readonly asked: Asked;
+
+	constructor(world: World, asked: Asked) {
+		this.world = world;
+		this.asked = asked;
+	}
+
+	async start(number: number, onSign: (sign: Sign) => void): Promise<Machine> {
+		const { world } = this;
+		return await this.asked.step(`start #${number}`, async () => {
+			this.checkStart(number);
+			if (world.startFailure !== undefined) throw new Error(world.startFailure);
+			const guest = new Guest(number, world);
+			world.guests.push(guest);
+			await world.clock.sleep(took.start);
+			guest.onSign = onSign;
+			const { clock, bootId } = world;
+			return new SimulatedMachine(world, this.asked, guest, {
+				number,
+				pid: guest.pid,
+				startTime: 1,
+				bootId,
+				startedAt: clock.now(),
+				accelerator: "tcg",
+				definition: "",
+			});
+		});
+	}
+
+	private checkStart(number: number): void {
+		const { world } = this;
+		const other = world.guests.find(({ alive }) => alive);
+		if (other) world.violate(`session ${number} starts while session ${other.number} lives`);
+		const last = world.guests.at(-1)?.number ?? 0;
+		if (number <= last) world.violate(`session ${number} starts after session ${last}`);
+		if (world.saved.planned !== number) world.violate(`session ${number} starts without a note on disk`);
+	}
+
+	async adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Machine | undefined> {
+		return await this.asked.step(`adopt #${session.number}`, async () => {
+			const guest = this.world.guests.find(({ number }) => number === session.number);
+			if (!guest?.alive || guest.process === "uninterruptible" || session.bootId !== this.world.bootId)
+				return undefined;
+			guest.onSign = onSign;
+			return new SimulatedMachine(this.world, this.asked, guest, session);
+		});
+	}
+
+	async sameBoot(bootId: string): Promise<boolean> {
+		return bootId === this.world.bootId;
+	}
+
+	async keepRemains(number: number, incident: string): Promise<string[]> {
+		return await this.asked.step(`keep remains of #${number} for ${incident}`, () => ["console.txt"]);
+	}
+
+	async cleanUp(number: number): Promise<void> {
+		await this.asked.step(`clean up #${number}`, () => {
+			const guest = this.world.guests.find((guest) => guest.number === number);
+			if (guest?.alive && guest.stuck)
+				throw new Error(`processes ${guest.pid} of session ${number} do not end`);
+			guest?.end();
+		});
+	}
+}
+
+class SimulatedMachine implements Machine {
+	readonly session: Omit<SessionRecord, "readyAt">;
+	private readonly world: World;
+	private readonly asked: Asked;
+	private readonly guest: Guest;
+
+	constructor(world: World, asked: Asked, guest: Guest, session: Omit<SessionRecord, "readyAt">) {
+		this.world = world;
+		this.asked = asked;
+		this.guest = guest;
+		this.session = session;
+	}
+
+	async look() {
+		return await this.asked.quietly(this.guest.look());
+	}
+
+	async pressPowerButton(): Promise<void> {
+		await this.ask("press power button", () => this.guest.pressPowerButton());
+	}
+
+	async resume(): Promise<void> {
+		await this.ask("resume", () => this.guest.resume());
+	}
+
+	async collectEvidence(incident: string) {
+		return await this.ask("take evidence", async () => {
+			if (this.world.incidents.get(incident)?.outcome !== "recovering")
+				this.world.violate(`evidence for ${incident}, which is not on disk as open`);
+			await this.world.clock.sleep(took.evidence);
+			if (!this.world.keepsEvidence) throw new Error("No space left on device");
+			return { files: ["screen.png", "console.txt"], details: {} };
+		});
+	}
+
+	async close(politely: boolean): Promise<"ended" | "stuck"> {
+		return await this.ask(politely ? "close politely" : "close", async () => {
+			this.guest.onSign = undefined;
+			if (this.guest.stuck) {
+				await this.world.clock.sleep(took.stuck);
+				if (this.guest.stuck) return "stuck";
+			}
+			await this.world.clock.sleep(politely ? took.closingPolitely : took.closing);
+			this.guest.end();
+			return "ended";
+		});
+	}
+
+	async inject(fault: Parameters<Machine["inject"]>[0]): Promise<void> {
+		await this.ask(`inject ${fault}`, () => this.guest.inject(fault));
+	}
+
+	leave(): void {
+		this.world.log("asked", `let go of #${this.session.number}`);
+		this.guest.onSign = undefined;
+	}
+
+	private async ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+		return await this.asked.step(`${what} #${this.session.number}`, work);
+	}
+}
+
+class SimulatedDoor implements Door {
+	private readonly asked: Asked;
+
+	constructor(asked: Asked) {
+		this.asked = asked;
+	}
+
+	async expect(): Promise<void> {
+		await this.asked.step("expect a new session", () => {});
+	}
+
+	async cut(): Promise<void> {
+		await this.asked.step("cut", () => {});
+	}
+
+	async felt(from: number, to: number): Promise<Felt | null> {
+		const longestPauseMs = to - from;
+		return await this.asked.step(`felt during ${longestPauseMs} ms`, () => ({
+			requests: 10,
+			held: 10,
+			failed: 0,
+			longestPauseMs,
+		}));
+	}
+}
+
+class SimulatedJournal implements Journal {
+	private readonly world: World;
+	private readonly asked: Asked;
+
+	constructor(world: World, asked: Asked) {
+		this.world = world;
+		this.asked = asked;
+	}
+
+	async saveRecord(record: ServerRecord): Promise<void> {
+		await this.asked.step(
+			`save ${record.state}`,
+			() => {
+				this.write();
+				this.world.saved = structuredClone(record);
+				if (record.state === "stopped" && this.world.guests.some(({ alive }) => alive))
+					this.world.violate("the server is stopped while a session lives");
+			},
+			false,
+		);
+	}
+
+	async saveIncident(incident: Incident): Promise<void> {
+		await this.asked.step(
+			`save incident ${incident.id}`,
+			() => {
+				this.write();
+				const { id, cause, outcome } = incident;
+				const before = this.world.incidents.get(id);
+				if (before?.outcome !== outcome) this.world.log("incident", `${id} (${cause}): ${outcome}`);
+				if (before && before.outcome !== "recovering" && outcome === "recovering")
+					this.world.violate(`incident ${id} was over (${before.outcome}) and is opened again`);
+				this.world.incidents.set(id, structuredClone(incident));
+			},
+			false,
+		);
+	}
+
+	async loadIncident(id: string): Promise<Incident | undefined> {
+		return structuredClone(this.world.incidents.get(id));
+	}
+
+	event({ kind, text, session }: Omit<NewEvent, "server">): undefined {
+		if (!this.asked.isCurrent()) return;
+		this.world.log(kind, `${session === null ? "" : `#${session} `}${text}`);
+		if (kind === "state" && !text.startsWith(this.world.saved.state))
+			this.world.violate(`"${text}" is told, but ${this.world.saved.state} is on disk`);
+		if (text.includes("upervision failed") || text.startsWith("Watching session"))
+			this.world.violate(`a defect: ${text}`);
+	}
+
+	private write(): void {
+		if (!this.world.canWrite) throw new Error("ENOSPC: no space left on device, write");
+	}
+}
+
+async function never(): Promise<never> {
+	return await new Promise<never>(() => {});
+}

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
-import type { Plan, Progress } from "../api/plan.ts";
+import type { Change, Plan, Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
@@ -98,7 +98,7 @@ export class Bulkhead {
 				throw new BulkheadError("not-allowed-now", `${name} is ${record.state}; stop it first`);
 			}
 			const { [name]: _, ...others } = this.site?.servers ?? {};
-			await this.remove(this.server(name));
+			await this.discard(this.server(name).stored);
 			if (this.site) await this.saveSite({ ...this.site, servers: others });
 		});
 		this.changing = work.catch(() => {});
@@ -129,14 +129,12 @@ export class Bulkhead {
 		if (plan.destructive && !confirmed)
 			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
 		await this.openSandbox(site);
-		for (const change of plan.changes) {
-			signal.throwIfAborted();
-			const definition = site.servers?.[change.server];
-			if (change.kind === "delete") await this.deleteNow(change.server, report);
-			else if (change.kind === "create" && definition)
-				await this.create(site, change.server, definition, report, signal);
-			else if (change.kind === "change" && definition)
-				await this.change(site, change.server, definition, report);
+		try {
+			for (const change of plan.changes) await this.carryOut(change, site, report, signal);
+		} catch (error) {
+			// The next daemon would not know of the sandbox of a site that never came to be.
+			if (!this.site) await this.dropSandbox();
+			throw error;
 		}
 		await this.saveSite(site);
 		if (this.units.size === 0) await this.closeSandbox(site);
@@ -148,6 +146,16 @@ export class Bulkhead {
 			text: `Site ${site.name} applied`,
 		});
 		report({ type: "finished", text: `site ${site.name} is applied` });
+	}
+
+	private async carryOut(change: Change, site: Site, report: Report, signal: AbortSignal): Promise<void> {
+		signal.throwIfAborted();
+		const definition = site.servers?.[change.server];
+		if (change.kind === "delete") await this.deleteNow(change.server, report);
+		else if (change.kind === "create" && definition)
+			await this.create(site, change.server, definition, report, signal);
+		else if (change.kind === "change" && definition)
+			await this.change(site, change.server, definition, report);
 	}
 
 	private async create(
@@ -222,14 +230,8 @@ export class Bulkhead {
 		if (!["stopped", "failed"].includes(unit.record.state))
 			await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 });
 		await untilStopped(unit);
-		await this.remove(unit);
-		report({ type: "done", subject });
-	}
-
-	private async remove(unit: ServerUnit): Promise<void> {
-		await unit.supervisor.leave();
-		this.units.delete(unit.stored.name);
 		await this.discard(unit.stored);
+		report({ type: "done", subject });
 	}
 
 	/** Removes all that belongs to a server; its disks too. */
@@ -342,10 +344,14 @@ export class Bulkhead {
 	}
 
 	private async closeSandbox(site: Site): Promise<void> {
-		await this.sandbox?.destroy();
-		this.sandbox = undefined;
+		await this.dropSandbox();
 		if (Object.keys(site.segments ?? {}).length > 0) await this.openSandbox(site);
 		else await ControlGroup.at(groupRoot(this.context.paths), this.context.groups).destroy();
+	}
+
+	private async dropSandbox(): Promise<void> {
+		await this.sandbox?.destroy();
+		this.sandbox = undefined;
 	}
 
 	private async saveSite(site: Site): Promise<void> {

@@ -6,7 +6,9 @@ import { newRecord, type ServerRecord, type SessionRecord } from "../../src/sess
 import { VirtualClock } from "./clock.ts";
 import { Guest, type Surroundings } from "./guest.ts";
 
-const took = { start: 300, evidence: 120, closing: 30, closingPolitely: 80, stuck: 5000 };
+const took = { start: 300, failing: 50, evidence: 120, closing: 30, closingPolitely: 80, stuck: 5000 };
+
+const linesAtMost = 5000;
 
 /**
  * A simulated host: what outlives a daemon. It writes down everything that happens and is asked, and what must never
@@ -41,6 +43,10 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots">
 	}
 
 	log(kind: string, text: string): void {
+		if (this.lines.length === linesAtMost) {
+			this.violate("it goes on and on: the daemon is ended");
+			this.daemon++;
+		}
 		this.lines.push(`${String(this.clock.elapsed).padStart(10)}  ${kind.padEnd(12)}${text}`.trimEnd());
 	}
 
@@ -134,7 +140,10 @@ class SimulatedMachines implements Machines {
 		const { world } = this;
 		return await this.asked.step(`start #${number}`, async () => {
 			this.checkStart(number);
-			if (world.startFailure !== undefined) throw new Error(world.startFailure);
+			if (world.startFailure !== undefined) {
+				await world.clock.sleep(took.failing);
+				throw new Error(world.startFailure);
+			}
 			const guest = new Guest(number, world);
 			world.guests.push(guest);
 			await world.clock.sleep(took.start);

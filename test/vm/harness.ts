@@ -290,7 +290,8 @@ export class Instance {
 		return found;
 	}
 
-	private async namespaces(): Promise<string[]> {
+	/** Names of the instance's network namespaces. */
+	async namespaces(): Promise<string[]> {
 		return (await listIfThere("/run/netns")).filter((name) => name.startsWith(`bh-${this.tag}-`));
 	}
 
@@ -334,15 +335,17 @@ export function instanceForTests(state?: string): Instance {
 	return instance;
 }
 
-/** What an earlier run left that was killed itself. */
+/** What an earlier run left that was killed itself; its folders have its process id in their names. */
 async function sweep(): Promise<void> {
 	for (const name of await readdir("/tmp")) {
-		const pid = /^bhvm-(\d+)-\d+$/.exec(name)?.[1];
+		const [, what, pid] = /^bhvm-(?:([a-z]+)-)?(\d+)(?:-\d+)?$/.exec(name) ?? [];
 		if (pid === undefined || (await isThere(`/proc/${pid}`))) continue;
-		const old = new Instance(`/tmp/${name}`);
+		const folder = `/tmp/${name}`;
+		const old = new Instance(what === "small" ? `${folder}/state` : folder);
 		for (const process of await daemonsOf(old.state)) kill(process);
 		await old.takeAway();
-		await rm(old.state, { recursive: true, force: true });
+		if (what === "small") await run("umount", [folder], { deadlineMs: 10_000 }).catch(() => {});
+		await rm(folder, { recursive: true, force: true });
 		await rm(old.log, { force: true });
 	}
 }

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Event } from "../src/api/event.ts";
+import type { Fault } from "../src/api/server.ts";
+import { formatDuration } from "../src/api/units.ts";
+import { writtenUp } from "./demo/drills.ts";
+import { Lab, median, writeResult } from "./lab.ts";
+
+/**
+ * How long it takes from a failure to the first event of its incident, as a client of the daemon hears it.
+ * The fault's moment is taken right before it is made; both times are of the same host's clock.
+ */
+
+const rounds: { fault: Fault; times: number; limitMs: number; judged: "median" | "worst" }[] = [
+	{ fault: "panic", times: 20, limitMs: 50, judged: "median" },
+	{ fault: "kill", times: 10, limitMs: 100, judged: "median" },
+	{ fault: "hang", times: 5, limitMs: 5000, judged: "worst" },
+	{ fault: "freeze", times: 5, limitMs: 5000, judged: "worst" },
+];
+
+interface Measured {
+	/** The daemon's own time of the incident's first sign. */
+	signMs: number;
+	/** When the event had arrived at a client of the event stream. */
+	heardMs: number;
+}
+
+const lab = new Lab("/var/lib/bulkhead-bench");
+const site = {
+	name: "bench",
+	segments: { bench: { subnet: "10.78.0.0/24" } },
+	servers: {
+		guest: {
+			template: "tiny",
+			network: { segment: "bench", address: "10.78.0.10" },
+			publish: [{ service: "http", to: "host" as const, listen: 18090 }],
+		},
+	},
+};
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort(new Error("interrupted")));
+
+/** Hears the event stream and keeps when each incident was first told of. */
+async function listen(heard: Map<number, number>): Promise<void> {
+	for await (const event of lab.client.events(0, stop.signal) as AsyncIterable<Event>) {
+		if (event.kind === "incident" && event.session !== null && !heard.has(event.session))
+			heard.set(event.session, Date.now());
+	}
+}
+
+async function measure(fault: Fault, heard: Map<number, number>): Promise<Measured> {
+	await lab.until("guest", ({ state }) => state === "running", 120_000, stop.signal);
+	await delay(1000, undefined, { signal: stop.signal });
+	const { session, at } = await lab.client.call("drill", { server: "guest" }, { fault });
+	const incident = await writtenUp(lab, "guest", session, stop.signal);
+	return {
+		signMs: Math.round(incident.at - at),
+		heardMs: Math.round((heard.get(session) ?? Number.NaN) - at),
+	};
+}
+
+async function main(): Promise<boolean> {
+	await lab.startDaemon();
+	await lab.apply(site);
+	const heard = new Map<number, number>();
+	listen(heard).catch(() => {});
+	const results = [];
+	for (const { fault, times, limitMs, judged } of rounds) {
+		const measured: Measured[] = [];
+		for (let i = 0; i < times; i++) {
+			measured.push(await measure(fault, heard));
+			process.stdout.write(`\r${fault} ${i + 1}/${times}  `);
+		}
+		const heardMs = measured.map(({ heardMs }) => heardMs);
+		const figures = {
+			median: median(heardMs),
+			worst: Math.max(...heardMs),
+			all: heardMs,
+			signMs: measured.map(({ signMs }) => signMs),
+		};
+		const ok = figures[judged] < limitMs;
+		console.log(
+			`\r${fault.padEnd(8)} median ${formatDuration(figures.median)}, worst ${formatDuration(figures.worst)} of ${times}; ${judged} under ${formatDuration(limitMs)}: ${ok ? "yes" : "NO"}`,
+		);
+		results.push({ fault, times, judged, limitMs, ok, ...figures });
+	}
+	const ok = results.every((result) => result.ok);
+	console.log(
+		`figures in ${await writeResult("detection", { ok, unit: "ms from the fault to the incident's first event at a client", results })}`,
+	);
+	return ok;
+}
+
+let ok = false;
+try {
+	ok = await main();
+} finally {
+	stop.abort(new Error("done"));
+	await lab.dispose();
+}
+process.exitCode = ok ? 0 : 1;

@@ -1,0 +1,78 @@
+import { cpus, loadavg } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { Lab, median, writeResult } from "./lab.ts";
+import { loadHost } from "./load.ts";
+import { SteadyClient } from "./steady-client.ts";
+
+/**
+ * No false alarms: a guest that is busy (its processor never idle, requests all the time) on a host that is busy too.
+ * Whatever is noticed as a failure here is a false alarm. MINUTES=60 by default; LOAD=2 processes load the host.
+ */
+
+const minutes = Number(process.env.MINUTES ?? "60");
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort(new Error("interrupted")));
+const lab = new Lab("/var/lib/bulkhead-quiet");
+const site = {
+	name: "quiet",
+	segments: { quiet: { subnet: "10.79.0.0/24" } },
+	servers: {
+		busy: {
+			template: "tiny",
+			network: { segment: "quiet", address: "10.79.0.10" },
+			publish: [{ service: "http", to: "host" as const, listen: 18091 }],
+		},
+	},
+};
+
+async function main(): Promise<boolean> {
+	await lab.startDaemon();
+	await lab.apply(site);
+	const before = await lab.until("busy", ({ state }) => state === "running", 120_000, stop.signal);
+	await fetch("http://127.0.0.1:18091/cgi-bin/burn?what=cpu", { signal: AbortSignal.timeout(10_000) });
+	using _load = loadHost(Number(process.env.LOAD ?? "2"));
+	const loads: number[] = [];
+	const client = new SteadyClient("http://127.0.0.1:18091/", 200);
+	const begin = Date.now();
+	while (Date.now() - begin < minutes * 60_000) {
+		await delay(10_000, undefined, { signal: stop.signal });
+		loads.push(loadavg()[0] ?? 0);
+		const { state, incidents } = await lab.client.call("show", { server: "busy" }, null);
+		process.stdout.write(
+			`\r${Math.round((Date.now() - begin) / 60_000)} of ${minutes} min: ${state}, ${incidents} incidents, ${client.samples.length} requests  `,
+		);
+		if (incidents > 0) break;
+	}
+	await client.stop();
+	const after = await lab.client.call("show", { server: "busy" }, null);
+	const times = client.samples.map(({ ms }) => ms);
+	const signals = (await lab.client.call("events", {}, null)).filter(
+		({ kind }) => kind === "signal" || kind === "incident",
+	);
+	const ok = after.incidents === 0 && after.session?.pid === before.session?.pid;
+	const requests = {
+		sent: times.length,
+		failed: client.samples.filter(({ ok }) => !ok).length,
+		medianMs: median(times),
+		worstMs: Math.max(...times),
+	};
+	const result = {
+		ok,
+		minutes: (Date.now() - begin) / 60_000,
+		falseAlarms: after.incidents,
+		requests,
+		signals,
+	};
+	console.log(
+		`\n${after.incidents} false alarms in ${minutes} minutes; figures in ${await writeResult("quiet", result)}`,
+	);
+	return ok;
+}
+
+let ok = false;
+try {
+	ok = await main();
+} finally {
+	await lab.dispose();
+}
+process.exitCode = ok ? 0 : 1;

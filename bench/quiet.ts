@@ -60,6 +60,7 @@ async function main(): Promise<boolean> {
 		ok,
 		minutes: (Date.now() - begin) / 60_000,
 		falseAlarms: after.incidents,
+		hostLoad: { processors: cpus().length, median: median(loads), worst: Math.max(...loads) },
 		requests,
 		signals,
 	};

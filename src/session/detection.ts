@@ -32,6 +32,10 @@ const monitorSilenceMs = 10_000;
 const resetsWithoutReady = 5;
 
 const fine: Verdict = { kind: "fine" };
+export const diskFull = {
+	kind: "disk-full",
+	text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
+} as const satisfies Verdict;
 const failed = (cause: Cause, summary: string): Verdict => ({ kind: "failed", cause, summary });
 
 /** Judges what the process itself said. */
@@ -44,12 +48,7 @@ export function judgeSign(sign: Sign): Verdict {
 		case "qmp-lost":
 			return failed("qmp-lost", `QEMU's monitor closed while its process lives on (${sign.why})`);
 		case "disk-error":
-			return sign.diskFull
-				? {
-						kind: "disk-full",
-						text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
-					}
-				: { kind: "note", text: `The guest got a disk error: ${sign.text}` };
+			return sign.diskFull ? diskFull : { kind: "note", text: `The guest got a disk error: ${sign.text}` };
 		case "reset":
 			return sign.guest
 				? { kind: "rebooted" }
@@ -97,10 +96,7 @@ function judgeStatus({ status }: Watch): Verdict | undefined {
 		case "shutdown":
 			return { kind: "ended", text: "The guest shut itself down" };
 		case "io-error":
-			return {
-				kind: "disk-full",
-				text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
-			};
+			return diskFull;
 		default:
 			return undefined;
 	}

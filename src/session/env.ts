@@ -31,8 +31,11 @@ export interface Machines {
 	sameBoot(bootId: string): Promise<boolean>;
 	/** Keeps what an ended session left behind as evidence of an incident. @returns the names of the files kept */
 	keepRemains(number: number, incident: string): Promise<string[]>;
-	/** Removes what a session leaves behind on the host: control group, sockets, throw-away disks. Also after a crash of the daemon. */
-	cleanUp(number: number): Promise<void>;
+	/**
+	 * Ends whatever of a session still lives, and removes what it leaves behind on the host: control group, sockets,
+	 * throw-away disks. @returns false when a process does not end
+	 */
+	cleanUp(number: number): Promise<boolean>;
 }
 
 /** One running session. */

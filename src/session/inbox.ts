@@ -4,17 +4,19 @@ export class Inbox<T> {
 	private wake: (() => void) | undefined;
 	private closed = false;
 
-	put(item: T): void {
-		if (this.closed) return;
+	/** @returns false once closed: then the item is not taken in */
+	put(item: T): boolean {
+		if (this.closed) return false;
 		this.items.push(item);
 		this.wake?.();
+		return true;
 	}
 
-	/** Nothing more is taken in, and what is left unread is dropped. */
-	close(): void {
+	/** Nothing more is taken in. @returns what is left unread */
+	close(): T[] {
 		this.closed = true;
-		this.items.length = 0;
 		this.wake?.();
+		return this.items.splice(0);
 	}
 
 	/** @returns the next item, or undefined once closed */

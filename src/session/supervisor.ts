@@ -1,11 +1,12 @@
 import { BulkheadError, explain } from "../api/errors.ts";
-import type { Incident } from "../api/incident.ts";
 import { type Action, allowedIn, type Fault, isAllowed, type ServerState } from "../api/server.ts";
-import { judgeSign, judgeWatch, type Patience, type Verdict } from "./detection.ts";
+import { formatDuration } from "../api/units.ts";
+import { diskFull, judgeSign, judgeWatch, type Patience, type Verdict } from "./detection.ts";
 import type { Env, Machine } from "./env.ts";
 import type { Hearing, Pulse, Sign } from "./evidence.ts";
+import { Holder } from "./holder.ts";
 import { Inbox } from "./inbox.ts";
-import { noted, openIncident, recovered } from "./incident.ts";
+import { IncidentBook } from "./incident-book.ts";
 import { type Budget, nextStep } from "./recovery.ts";
 import { mayBecome, type ServerRecord, type SessionRecord } from "./state.ts";
 import { beginWatch, observe, rebooted, type Watch } from "./watch.ts";
@@ -31,10 +32,14 @@ type Input =
 	| { kind: "due"; what: "relaunch" | "force"; token: number }
 	| { kind: "felt"; incident: string; until: number };
 
-const lookEveryMs = { booting: 100, ready: 500 };
 /** Requests that were held are logged when they are answered: some time after the server is ready. */
 const feltAfterMs = 1500;
 const resumeEveryMs = 5000;
+/** A press of the power button is lost on a guest that does not listen yet. */
+const pressEveryMs = 5000;
+const stopAfterRestartMs = 60_000;
+
+type Failure = Extract<Verdict, { kind: "failed" }>;
 
 /**
  * Supervises one server: the only place where its state changes.
@@ -50,23 +55,31 @@ export class Supervisor {
 	policy: Policy;
 	private readonly env: Env;
 	private readonly inbox = new Inbox<Input>();
-	private readonly stopLooking = new Map<number, AbortController>();
+	private readonly book: IncidentBook;
+	private readonly holder: Holder;
 	private readonly gone = new AbortController();
 	private readonly running: Promise<void>;
-	private machine: Machine | undefined;
 	private watch: Watch = beginWatch(0);
-	private incident: Incident | undefined;
 	private drill: { fault: Fault; at: number; session: number } | undefined;
+	/** Timers that were set before carry an older token, and mean nothing any more. */
 	private token = 0;
 	private startAgain = false;
 	private suspended = "";
 	private resumedAt = 0;
+	private pressedAt = 0;
 	private silentServices = "";
 
 	constructor(policy: Policy, record: ServerRecord, env: Env) {
 		this.policy = policy;
 		this.record = record;
 		this.env = env;
+		this.book = new IncidentBook(env);
+		this.holder = new Holder(env, {
+			onSign: (session, sign) => this.inbox.put({ kind: "sign", session, sign }),
+			onPulse: (session, pulse) => this.inbox.put({ kind: "pulse", session, pulse }),
+			phase: () => this.watch.phase,
+			onTrouble: (error) => this.say("daemon", `Watching failed: ${explain(error)}`),
+		});
 		this.running = this.work();
 	}
 
@@ -74,18 +87,14 @@ export class Supervisor {
 	async command(command: Command): Promise<void> {
 		const { promise, resolve, reject } = Promise.withResolvers<void>();
 		const done = (error?: unknown) => (error === undefined ? resolve() : reject(error));
-		this.inbox.put({ kind: "command", command, done });
+		const taken = this.inbox.put({ kind: "command", command, done });
+		if (!taken) throw new BulkheadError("not-allowed-now", `${this.policy.server} is being let go of`);
 		await promise;
 	}
 
-	/** What the drill that was made last did and when; undefined when there was none. */
+	/** The drill that was made last. */
 	get lastDrill(): { fault: Fault; at: number; session: number } | undefined {
 		return this.drill;
-	}
-
-	/** The session's console and screen can be reached. */
-	get session(): SessionRecord | null {
-		return this.record.session;
 	}
 
 	/** Services that do not answer although the guest does. */
@@ -95,11 +104,13 @@ export class Supervisor {
 
 	/** Lets go of the session without ending it. */
 	async leave(): Promise<void> {
-		this.inbox.close();
+		for (const input of this.inbox.close()) {
+			if (input.kind === "command") input.done(new BulkheadError("not-allowed-now", "the daemon ends"));
+		}
 		this.gone.abort();
-		for (const abort of this.stopLooking.values()) abort.abort();
+		this.holder.stopLooking();
 		await this.running;
-		this.machine?.leave();
+		this.holder.leave();
 	}
 
 	private async work(): Promise<void> {
@@ -125,16 +136,16 @@ export class Supervisor {
 			case "command":
 				return await this.obey(input.command, input.done);
 			case "sign":
-				if (input.session === this.record.session?.number) await this.onSign(input.sign);
-				return;
+				if (input.session !== this.record.session?.number) return;
+				return await this.act(judgeSign(input.sign), input.sign);
 			case "pulse":
-				if (input.session === this.record.session?.number) await this.onPulse(input.pulse);
-				return;
+				if (input.session !== this.record.session?.number) return;
+				return await this.onPulse(input.pulse);
 			case "due":
-				if (input.token === this.token) await (input.what === "force" ? this.force() : this.launch());
-				return;
+				if (input.token !== this.token) return;
+				return await (input.what === "force" ? this.force() : this.launch());
 			case "felt":
-				return await this.writeFelt(input.incident, input.until);
+				return await this.addFelt(input.incident, input.until);
 			default:
 				input satisfies never;
 		}
@@ -145,23 +156,7 @@ export class Supervisor {
 	private async obey(command: Command, done: (error?: unknown) => void): Promise<void> {
 		try {
 			this.require(command.do);
-			switch (command.do) {
-				case "start":
-					await this.start();
-					break;
-				case "stop":
-				case "restart":
-					await this.stop(command.deadlineMs, command.do === "restart");
-					break;
-				case "maintenance":
-					await this.setMaintenance(command.on);
-					break;
-				case "drill":
-					await this.makeFault(command.fault);
-					break;
-				default:
-					command satisfies never;
-			}
+			await this.carryOut(command);
 			done();
 		} catch (error) {
 			done(error);
@@ -172,16 +167,32 @@ export class Supervisor {
 		const { state } = this.record;
 		if (isAllowed(action, state)) return;
 		const when = (allowedIn[action] as readonly string[]).join(" or ");
+		const { server } = this.policy;
 		throw new BulkheadError(
 			"not-allowed-now",
-			`${this.policy.server} is ${state}; ${action} is possible when it is ${when}`,
+			`${server} is ${state}; ${action} is possible when it is ${when}`,
 		);
 	}
 
-	private async start(): Promise<void> {
-		if (this.machine && !(await this.end(this.machine, false))) {
-			throw new BulkheadError("not-allowed-now", this.record.reason);
+	private async carryOut(command: Command): Promise<void> {
+		switch (command.do) {
+			case "start":
+				return await this.start();
+			case "stop":
+			case "restart":
+				return await this.stop(command.deadlineMs, command.do === "restart");
+			case "maintenance":
+				return await this.setMaintenance(command.on);
+			case "drill":
+				return await this.makeFault(command.fault);
+			default:
+				command satisfies never;
 		}
+	}
+
+	private async start(): Promise<void> {
+		// A process that did not end when its session failed may have ended since.
+		if (!(await this.clear())) throw new BulkheadError("not-allowed-now", this.record.reason);
 		this.record = { ...this.record, wanted: "running", recoveries: [] };
 		await this.launch();
 	}
@@ -189,13 +200,17 @@ export class Supervisor {
 	private async stop(deadlineMs: number, startAgain: boolean): Promise<void> {
 		this.startAgain = startAgain;
 		this.record = { ...this.record, wanted: startAgain ? "running" : "stopped" };
-		if (this.record.state === "failed" && !this.machine) return await this.stopped("");
 		await this.become("stopping", startAgain ? "restarting" : "");
-		if (!this.machine) return await this.stopped("");
-		await this.machine
-			.pressPowerButton()
-			.catch((error) => this.say("session", `The power button did not work: ${explain(error)}`));
+		if (!this.holder.machine) return await this.stopped("");
+		await this.pressPowerButton();
 		this.due("force", deadlineMs);
+	}
+
+	private async pressPowerButton(): Promise<void> {
+		this.pressedAt = this.env.clock.now();
+		await this.holder.machine
+			?.pressPowerButton()
+			.catch((error) => this.say("session", `The power button did not work: ${explain(error)}`));
 	}
 
 	private async force(): Promise<void> {
@@ -207,15 +222,13 @@ export class Supervisor {
 		this.record = { ...this.record, maintenance: on };
 		this.suspended = "";
 		await this.env.journal.saveRecord(this.record);
-		this.say(
-			"maintenance",
-			on ? "Maintenance begins: failures are told, and nothing is done about them" : "Maintenance ends",
-		);
+		const begins = "Maintenance begins: failures are told, and nothing is done about them";
+		this.say("maintenance", on ? begins : "Maintenance ends");
 		if (!on && this.record.wanted === "running" && this.record.state === "stopped") await this.launch();
 	}
 
 	private async makeFault(fault: Fault): Promise<void> {
-		const { machine } = this;
+		const { machine } = this.holder;
 		if (!machine) throw new BulkheadError("not-allowed-now", `${this.policy.server} has no session`);
 		this.drill = { fault, at: this.env.clock.now(), session: machine.session.number };
 		this.say("drill", `Drill: ${fault}`);
@@ -228,68 +241,48 @@ export class Supervisor {
 		const number = this.record.nextSession;
 		this.token++;
 		this.record = { ...this.record, nextSession: number + 1, planned: number };
-		await this.become("starting", this.incident ? `recovering from ${this.incident.id}` : "");
-		this.note(`session ${number} starts`);
+		await this.become("starting", this.book.open ? `recovering from ${this.book.open.id}` : "");
+		this.book.note(`session ${number} starts`);
 		try {
-			await this.env.door.expect();
-			const machine = await this.env.machines.start(number, (sign) =>
-				this.inbox.put({ kind: "sign", session: number, sign }),
-			);
-			await this.attach(machine, { ...machine.session, readyAt: null });
+			// A server without its front door is still there for its neighbours, and for its administrator.
+			await this.env.door
+				.expect()
+				.catch((error) => this.say("front-door", `It could not be made ready: ${explain(error)}`));
+			const machine = await this.holder.start(number);
+			await this.attach({ ...machine.session, readyAt: null });
 		} catch (error) {
-			await this.env.machines.cleanUp(number);
-			this.record = { ...this.record, planned: null };
-			await this.couldNotStart(number, error);
+			if (await this.clear()) await this.couldNotStart(number, error);
 		}
 	}
 
-	private async attach(machine: Machine, session: SessionRecord): Promise<void> {
-		this.machine = machine;
-		this.watch = {
-			...beginWatch(this.env.clock.now()),
-			phase: session.readyAt === null ? "booting" : "ready",
-		};
+	private async attach(session: SessionRecord): Promise<void> {
+		// A guest that restarts itself boots again, in a session that was ready before.
+		const booting = session.readyAt === null || this.record.state === "starting";
+		const phase = booting ? "booting" : "ready";
+		this.watch = { ...beginWatch(this.env.clock.now()), phase };
 		this.record = { ...this.record, session, planned: null };
 		await this.env.journal.saveRecord(this.record);
 		this.say("session", `Session ${session.number} runs as process ${session.pid}`);
-		this.look(machine);
+		this.holder.watch();
 	}
 
 	private async couldNotStart(number: number, error: unknown): Promise<void> {
 		const summary = `Session ${number} could not be started: ${explain(error)}`;
 		this.say("session", summary);
-		if (!this.incident) return await this.become("failed", summary);
-		this.note(summary);
-		await this.recover();
-	}
-
-	/** Looks at the session again and again until it is over. A look never blocks the inbox. */
-	private look(machine: Machine): void {
-		const { number } = machine.session;
-		const abort = new AbortController();
-		this.stopLooking.set(number, abort);
-		const { clock } = this.env;
-		const loop = async () => {
-			while (!abort.signal.aborted) {
-				const pulse = await machine.look();
-				this.inbox.put({ kind: "pulse", session: number, pulse });
-				await clock.sleep(lookEveryMs[this.watch.phase], abort.signal).catch(() => {});
-			}
-		};
-		loop().catch((error) => this.say("daemon", `Watching session ${number} failed: ${explain(error)}`));
+		if (!this.book.open) return await this.become("failed", summary);
+		this.book.note(summary);
+		await this.recover(true);
 	}
 
 	// ---- evidence
-
-	private async onSign(sign: Sign): Promise<void> {
-		await this.act(judgeSign(sign), sign);
-	}
 
 	private async onPulse(pulse: Pulse): Promise<void> {
 		const before = this.watch.phase;
 		this.watch = observe(this.watch, pulse, this.policy.hearing);
 		if (before === "booting" && this.watch.phase === "ready") await this.onReady();
 		this.tellSilentServices();
+		if (this.record.state === "stopping" && pulse.at - this.pressedAt >= pressEveryMs)
+			await this.pressPowerButton();
 		await this.act(judgeWatch(this.watch, this.policy.patience), undefined);
 	}
 
@@ -297,7 +290,7 @@ export class Supervisor {
 		const at = sign?.at ?? this.env.clock.now();
 		switch (verdict.kind) {
 			case "fine":
-				return;
+				return await this.onFine();
 			case "note":
 				this.say("signal", verdict.text);
 				return;
@@ -318,16 +311,15 @@ export class Supervisor {
 		const at = this.env.clock.now();
 		const { session } = this.record;
 		if (!session || this.record.state !== "starting") return;
-		const recoveries = this.record.recoveries.map((attempt, i, all) =>
-			i === all.length - 1 ? { ...attempt, ready: true } : attempt,
+		const { recoveries: made } = this.record;
+		const recoveries = made.map((attempt, i) =>
+			i === made.length - 1 ? { ...attempt, ready: true } : attempt,
 		);
 		this.record = { ...this.record, recoveries, session: { ...session, readyAt: session.readyAt ?? at } };
 		await this.become("running", "");
 		this.say("session", `Session ${session.number} is ready`);
-		if (!this.incident) return;
-		const closed = recovered(this.incident, at, session.number);
-		await this.env.journal.saveIncident(closed);
-		this.incident = undefined;
+		const closed = await this.book.recovered(at, session.number);
+		if (!closed) return;
 		this.record = { ...this.record, openIncident: null };
 		await this.env.journal.saveRecord(this.record);
 		this.say("incident", `Incident ${closed.id} is over after ${closed.outageMs} ms`);
@@ -335,6 +327,7 @@ export class Supervisor {
 	}
 
 	private tellSilentServices(): void {
+		if (this.watch.phase !== "ready") return;
 		const now = this.watch.silentServices.join(", ");
 		if (now === this.silentServices) return;
 		this.silentServices = now;
@@ -351,9 +344,16 @@ export class Supervisor {
 		if (this.record.reason !== text) await this.become(this.record.state, text);
 		if (at - this.resumedAt < resumeEveryMs) return;
 		this.resumedAt = at;
-		await this.machine
+		await this.holder.machine
 			?.resume()
 			.catch((error) => this.say("session", `The guest could not go on: ${explain(error)}`));
+	}
+
+	/** There is room on the host's disk again. */
+	private async onFine(): Promise<void> {
+		if (this.record.reason !== diskFull.text || this.watch.status !== "running") return;
+		this.say("signal", "There is room on the host's disk again: the guest goes on");
+		await this.become(this.record.state, "");
 	}
 
 	private async onGuestShutdown(text: string): Promise<void> {
@@ -364,140 +364,119 @@ export class Supervisor {
 		await this.closeAndStop("the guest shut itself down");
 	}
 
-	private async onFailure(
-		verdict: Extract<Verdict, { kind: "failed" }>,
-		at: number,
-		sign: Sign | undefined,
-	): Promise<void> {
-		if (this.record.state === "stopping") return await this.closeAndStop("");
-		if (this.record.state === "failed") return await this.closeAndStop("");
-		if (this.record.maintenance) return await this.suspend(verdict, sign);
-		await this.openIncident(verdict, at, sign?.kind === "panicked" ? sign.details : {});
-		await this.become("recovering", verdict.summary);
+	private async onFailure(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
+		const { state } = this.record;
+		if (state === "stopping" || state === "failed") return await this.closeAndStop("");
+		if (this.record.maintenance) return await this.suspend(failure);
+		await this.beginIncident(failure, at, sign?.kind === "panicked" ? sign.details : {});
+		await this.become("recovering", failure.summary);
 		await this.env.door
 			.cut()
 			.catch((error) => this.say("front-door", `Connections could not be cut: ${explain(error)}`));
-		this.note("connections to the failed session cut");
-		if (this.machine && !(await this.closeFailed(this.machine))) return;
-		await this.recover();
+		this.book.note("connections to the failed session cut");
+		if (await this.closeFailed()) await this.recover();
 	}
 
 	/** In maintenance a failure is told once; only a process that has gone is put away. */
-	private async suspend(
-		verdict: Extract<Verdict, { kind: "failed" }>,
-		sign: Sign | undefined,
-	): Promise<void> {
-		if (this.suspended !== verdict.cause)
-			this.say("maintenance", `${verdict.summary}; nothing is done, because of the maintenance`);
-		this.suspended = verdict.cause;
-		if (sign?.kind === "process-ended" || verdict.cause === "process-ended")
-			await this.closeAndStop(`${verdict.summary}, during maintenance`);
-	}
-
-	// ---- incidents and recovery
-
-	private async openIncident(
-		verdict: Extract<Verdict, { kind: "failed" }>,
-		at: number,
-		details: Record<string, string>,
-	): Promise<void> {
-		const session = this.record.session?.number ?? this.record.nextSession - 1;
-		const earlier = this.incident;
-		const drill = this.drill?.session === session ? { fault: this.drill.fault, at: this.drill.at } : null;
-		const { server } = this.policy;
-		this.incident = {
-			...openIncident({ server, session, cause: verdict.cause, summary: verdict.summary, at, drill }),
-			details,
-		};
-		this.say("incident", `Incident ${this.incident.id}: ${verdict.summary}`);
-		this.record = { ...this.record, openIncident: this.incident.id, incidents: this.record.incidents + 1 };
-		if (earlier)
-			await this.env.journal.saveIncident({
-				...noted(earlier, at, `session ${session} failed too`),
-				outcome: "failed-again",
-				nextSession: session,
-			});
-		await this.env.journal.saveIncident(this.incident);
-	}
-
-	/** Takes the evidence and ends the failed session. @returns false when its process does not die */
-	private async closeFailed(machine: Machine): Promise<boolean> {
-		const { number } = machine.session;
-		this.stopLook(number);
-		if (this.incident) {
-			const { files, details } = await machine.collectEvidence(this.incident.id);
-			this.incident = {
-				...this.incident,
-				evidence: files,
-				details: { ...this.incident.details, ...details },
-			};
-			this.note("evidence taken");
+	private async suspend(failure: Failure): Promise<void> {
+		if (this.suspended !== failure.cause) {
+			this.say("maintenance", `${failure.summary}; nothing is done, because of the maintenance`);
 		}
-		const ended = await this.end(machine, this.incident?.cause === "panic");
-		this.note(ended ? `session ${number} closed` : `session ${number} does not end`);
+		this.suspended = failure.cause;
+		if (failure.cause === "process-ended") await this.closeAndStop(`${failure.summary}, during maintenance`);
+	}
+
+	// ---- recovery
+
+	private async beginIncident(failure: Failure, at: number, details: Record<string, string>): Promise<void> {
+		const session = this.record.session?.number ?? this.record.nextSession - 1;
+		const drill = this.drill?.session === session ? { fault: this.drill.fault, at: this.drill.at } : null;
+		const { cause, summary } = failure;
+		const { id } = await this.book.begin(
+			{ server: this.policy.server, session, cause, summary, at, drill },
+			details,
+		);
+		this.record = { ...this.record, openIncident: id, incidents: this.record.incidents + 1 };
+	}
+
+	/** Takes the evidence and ends the failed session. @returns false when its process does not end */
+	private async closeFailed(): Promise<boolean> {
+		const { machine } = this.holder;
+		this.holder.stopLooking();
+		if (!machine) return true;
+		const { open } = this.book;
+		if (open) await this.takeEvidence(machine, open.id);
+		const ended = await this.clear(open?.cause === "panic");
+		if (ended) this.book.note(`session ${machine.session.number} closed`);
 		return ended;
 	}
 
-	private async end(machine: Machine, politely: boolean): Promise<boolean> {
-		this.stopLook(machine.session.number);
-		if ((await machine.close(politely)) === "stuck") {
-			const reason = `process ${machine.session.pid} of session ${machine.session.number} does not end (it waits in the kernel, mostly for a disk); its disks stay with it until it does: look at the host's disks, then start the server`;
-			if (this.incident) await this.giveUp(reason);
-			else await this.become("failed", reason);
+	/** Without evidence is better than without the server; what there is, the next daemon knows of, too. */
+	private async takeEvidence(machine: Machine, incident: string): Promise<void> {
+		try {
+			const { files, details } = await machine.collectEvidence(incident);
+			this.book.addEvidence(files, details);
+			this.book.note("evidence taken");
+			await this.book.save();
+		} catch (error) {
+			this.book.note(`evidence could not be kept: ${explain(error)}`);
+		}
+	}
+
+	/**
+	 * Makes sure that nothing of an earlier session lives: until then its disks have a writer.
+	 * @returns false when a process does not end: then the server has failed, and remembers it
+	 */
+	private async clear(politely = false): Promise<boolean> {
+		const { session, planned } = this.record;
+		const closed = await this.holder.end(politely);
+		for (const number of [session?.number, planned]) {
+			if (typeof number !== "number") continue;
+			if (closed && (await this.env.machines.cleanUp(number))) continue;
+			await this.giveUp(stuckWords(number));
 			return false;
 		}
-		this.machine = undefined;
-		await this.env.machines.cleanUp(machine.session.number);
-		this.record = { ...this.record, session: null };
+		this.record = { ...this.record, session: null, planned: null };
 		return true;
 	}
 
-	private async recover(): Promise<void> {
+	/** @param counts against the budget: a drill is no sign of trouble, but what fails after it is */
+	private async recover(counts = this.book.open?.drill === null): Promise<void> {
 		const now = this.env.clock.now();
 		const step = nextStep(this.record.recoveries, now, this.policy.budget);
 		if (step.kind === "give-up") return await this.giveUp(step.reason);
 		const kept = this.record.recoveries.slice(-100);
-		// A drill is no sign of trouble: it does not use up what is there for real failures.
-		const counts = this.incident?.drill === null;
 		this.record = { ...this.record, recoveries: counts ? [...kept, { at: now, ready: false }] : kept };
 		if (step.afterMs === 0) return await this.launch();
-		this.note(`attempt ${step.attempt} begins in ${step.afterMs} ms`);
-		await this.become("recovering", `attempt ${step.attempt} begins in ${step.afterMs} ms`);
+		const words = `attempt ${step.attempt} begins in ${formatDuration(step.afterMs)}`;
+		this.book.note(words);
+		await this.become("recovering", words);
 		this.due("relaunch", step.afterMs);
 	}
 
 	private async giveUp(reason: string): Promise<void> {
-		if (this.incident) {
-			this.note(`given up: ${reason}`);
-			await this.env.journal.saveIncident({ ...this.incident, outcome: "gave-up" });
-			this.incident = undefined;
-		}
+		this.token++;
+		this.book.note(`given up: ${reason}`);
+		await this.book.end("gave-up");
 		this.record = { ...this.record, openIncident: null };
 		await this.become("failed", reason);
 	}
 
-	private async writeFelt(id: string, until: number): Promise<void> {
-		const incident = await this.env.journal.loadIncident(id);
-		if (!incident) return;
-		const from = incident.drill?.at ?? incident.at;
-		const felt = await this.env.door.felt(from, until).catch((error) => {
-			this.say("front-door", `What users felt could not be read: ${explain(error)}`);
-			return null;
-		});
-		await this.env.journal.saveIncident({ ...incident, felt });
+	private async addFelt(id: string, until: number): Promise<void> {
+		await this.book
+			.addFelt(id, until)
+			.catch((error) => this.say("front-door", `What users felt could not be read: ${explain(error)}`));
 	}
 
 	// ---- ending a session
 
 	private async closeAndStop(reason: string): Promise<void> {
-		if (this.machine && !(await this.end(this.machine, true))) return;
-		await this.stopped(reason);
+		if (await this.clear(true)) await this.stopped(reason);
 	}
 
 	private async stopped(reason: string): Promise<void> {
 		this.token++;
-		if (this.incident) await this.env.journal.saveIncident({ ...this.incident, outcome: "stopped" });
-		this.incident = undefined;
+		await this.book.end("stopped");
 		this.record = { ...this.record, session: null, openIncident: null };
 		if (!this.startAgain) return await this.become("stopped", reason);
 		this.startAgain = false;
@@ -507,59 +486,49 @@ export class Supervisor {
 	// ---- after a restart of the daemon
 
 	private async resumeAfterRestart(): Promise<void> {
-		const { openIncident: open, session, state, planned } = this.record;
-		this.incident = open === null ? undefined : await this.env.journal.loadIncident(open);
-		if (planned !== null) await this.env.machines.cleanUp(planned);
-		this.record = { ...this.record, planned: null };
+		const { openIncident, session, state } = this.record;
+		await this.book.resume(openIncident);
 		if (session) return await this.resumeSession(session);
+		if (!(await this.clear())) return;
 		if (state === "stopping") return await this.stopped("");
 		if (state === "starting" || state === "recovering") return await this.launch();
 	}
 
 	private async resumeSession(session: SessionRecord): Promise<void> {
-		const { number } = session;
-		const machine = await this.env.machines.adopt(session, (sign) =>
-			this.inbox.put({ kind: "sign", session: number, sign }),
-		);
-		if (machine) return await this.resumeLiving(machine, session);
-		const incident = `${this.policy.server}-${number}`;
+		if (await this.holder.adopt(session)) return await this.resumeLiving(session);
 		const { state } = this.record;
-		const remains =
-			state === "starting" || state === "running"
-				? await this.env.machines.keepRemains(number, incident)
-				: [];
-		await this.env.machines.cleanUp(number);
-		if (state === "stopping") return await this.stopped("");
-		if (state === "recovering") return await this.recoverWithout(session);
+		const remains = await this.env.machines.keepRemains(
+			session.number,
+			`${this.policy.server}-${session.number}`,
+		);
+		if (!(await this.clear())) return;
+		if (state === "stopping" || state === "stopped" || state === "failed") return await this.stopped("");
+		if (state === "recovering") {
+			this.book.addEvidence(remains);
+			return await this.recover();
+		}
 		await this.sessionGone(session, remains);
 	}
 
-	private async resumeLiving(machine: Machine, session: SessionRecord): Promise<void> {
-		await this.attach(machine, session);
+	private async resumeLiving(session: SessionRecord): Promise<void> {
+		await this.attach(session);
 		this.say("daemon", `Session ${session.number} was taken over`);
-		if (this.record.state === "stopping") return await this.stop(60_000, false);
+		if (this.record.state === "stopping")
+			return await this.stop(stopAfterRestartMs, this.record.wanted === "running");
 		// Between the incident and the end of its session the daemon was ended: go on from there.
-		if (this.record.state === "recovering" && (await this.closeFailed(machine))) await this.recover();
-	}
-
-	private async recoverWithout(session: SessionRecord): Promise<void> {
-		this.record = { ...this.record, session: null };
-		this.note(`session ${session.number} closed`);
-		await this.recover();
+		if (this.record.state === "recovering" && (await this.closeFailed())) await this.recover();
 	}
 
 	private async sessionGone(session: SessionRecord, remains: string[]): Promise<void> {
-		const at = this.env.clock.now();
-		if (session.bootId !== "" && !(await this.env.machines.sameBoot(session.bootId))) {
+		if (!(await this.env.machines.sameBoot(session.bootId))) {
 			this.say("session", `The host was restarted; session ${session.number} ended with it`);
-			this.record = { ...this.record, session: null };
 			return await this.launch();
 		}
 		const summary = "QEMU ended without being asked, while no daemon was watching";
-		const verdict = { kind: "failed", cause: "process-ended", summary } as const;
 		if (this.record.maintenance) return await this.stopped(`${summary}, during maintenance`);
-		await this.openIncident(verdict, at, {});
-		if (this.incident) this.incident = { ...this.incident, evidence: remains };
+		this.record = { ...this.record, session };
+		await this.beginIncident({ kind: "failed", cause: "process-ended", summary }, this.env.clock.now(), {});
+		this.book.addEvidence(remains);
 		this.record = { ...this.record, session: null };
 		await this.become("recovering", summary);
 		await this.recover();
@@ -577,22 +546,9 @@ export class Supervisor {
 		if (before !== state || reason) this.say("state", reason ? `${state}: ${reason}` : state);
 	}
 
-	private note(what: string): void {
-		if (this.incident) this.incident = noted(this.incident, this.env.clock.now(), what);
-	}
-
 	private say(kind: Parameters<Env["journal"]["event"]>[0]["kind"], text: string): void {
-		this.env.journal.event({
-			at: this.env.clock.now(),
-			session: this.record.session?.number ?? null,
-			kind,
-			text,
-		});
-	}
-
-	private stopLook(number: number): void {
-		this.stopLooking.get(number)?.abort();
-		this.stopLooking.delete(number);
+		const session = this.record.session?.number ?? null;
+		this.env.journal.event({ at: this.env.clock.now(), session, kind, text });
 	}
 
 	private due(what: "relaunch" | "force", afterMs: number): void {
@@ -600,11 +556,15 @@ export class Supervisor {
 	}
 
 	private later(afterMs: number, input: Input): void {
-		const wait = async () => {
-			await this.env.clock.sleep(afterMs, this.gone.signal);
-			this.inbox.put(input);
-		};
 		// The sleep is cut short only when this server is let go of.
-		wait().catch(() => {});
+		this.env.clock.sleep(afterMs, this.gone.signal).then(
+			() => this.inbox.put(input),
+			() => {},
+		);
 	}
+}
+
+function stuckWords(session: number): string {
+	const where = "it waits in the kernel, mostly for a disk; its disks stay with it until it does";
+	return `a process of session ${session} does not end (${where}): look at the host's disks, then start the server`;
 }

@@ -79,9 +79,14 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 		process: pulse.process,
 		status: pulse.status,
 		missing,
-		silentServices: ready && heard ? hearing.services.filter((name) => pulse.services[name] === "down") : [],
+		silentServices: ready ? silentOf(watch, pulse, hearing, heard) : [],
 		lastLook: Math.max(watch.lastLook, pulse.at),
 	};
+}
+
+/** When nothing at all is heard, nothing is learned about single services. */
+function silentOf(watch: Watch, pulse: Pulse, hearing: Hearing, heard: boolean): readonly string[] {
+	return heard ? hearing.services.filter((name) => pulse.services[name] === "down") : watch.silentServices;
 }
 
 function heardSince(pulse: Pulse, watch: Watch): boolean {

@@ -132,6 +132,18 @@ export class Guest {
 		this.tell({ kind: "disk-error", diskFull: true, text: "No space left on device" });
 	}
 
+	/** It waits in the kernel for a disk that does not answer. */
+	getStuck(): void {
+		this.stuck = true;
+		this.process = "uninterruptible";
+		this.changed();
+	}
+
+	getUnstuck(): void {
+		this.stuck = false;
+		this.end();
+	}
+
 	/** Ends without a word: the process is gone, or the whole host was restarted. */
 	end(): void {
 		this.stopDoing("off");

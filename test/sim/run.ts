@@ -2,7 +2,7 @@ import { explain } from "../../src/api/errors.ts";
 import { formatDuration } from "../../src/api/units.ts";
 import { type Policy, Supervisor } from "../../src/session/supervisor.ts";
 import { settled } from "./clock.ts";
-import type { BootPlan } from "./guest.ts";
+import type { BootPlan, Guest } from "./guest.ts";
 import type { Script, Step } from "./script.ts";
 import { World } from "./world.ts";
 
@@ -17,6 +17,35 @@ export async function play(script: Script): Promise<Outcome> {
 	const run = new Run(script);
 	return await run.play();
 }
+
+const guestActs: Readonly<Record<string, (guest: Guest, world: World) => void>> = {
+	"becomes ready": (guest) => guest.becomeReady(),
+	panics: (guest) => guest.panic(),
+	resets: (guest) => guest.reset(),
+	"shuts down": (guest) => guest.shutDown(),
+	hangs: (guest) => guest.hang("off"),
+	"hangs with interrupts on": (guest) => guest.hang("on"),
+	"is killed": (guest) => guest.kill(),
+	"loses its monitor": (guest) => guest.loseMonitor(),
+	"is frozen": (guest) => guest.freeze(),
+	"finds the disk full": (guest) => guest.findDiskFull(),
+	"does not end": (guest) => guest.getStuck(),
+	"ends at last": (guest) => guest.getUnstuck(),
+	"ignores the power button": (_, world) => {
+		world.ignoresPowerButton = true;
+	},
+};
+
+const hostActs: Readonly<Record<string, (world: World) => void>> = {
+	restarts: (world) => world.restartHost(),
+	"has time again": (world) => Object.assign(world, { starved: 0 }),
+	"disk is full": (world) => Object.assign(world, { diskFull: true }),
+	"disk has room": (world) => Object.assign(world, { diskFull: false, canWrite: true, keepsEvidence: true }),
+	"starts sessions again": (world) => Object.assign(world, { startFailure: undefined }),
+	"cannot keep evidence": (world) => Object.assign(world, { keepsEvidence: false }),
+	"cannot write": (world) => Object.assign(world, { canWrite: false }),
+	"cannot open the front door": (world) => Object.assign(world, { doorOpens: false }),
+};
 
 class Run {
 	private readonly script: Script;
@@ -49,7 +78,9 @@ class Run {
 		const log = [...world.lines, "", ...this.summary()].join("\n");
 		void this.supervisor?.leave();
 		await settled();
-		return { log: `${log}\n`, violations: world.violations };
+		const { violations, defects } = world;
+		const told = script.supervisionFails ? [] : defects;
+		return { log: `${log}\n`, violations: [...violations, ...told] };
 	}
 
 	private startDaemon(): void {
@@ -85,78 +116,21 @@ class Run {
 		);
 	}
 
-	private guest(does: Extract<Step, { guest: string }>["guest"]): void {
+	private guest(does: string): void {
 		const { world } = this;
-		const { guest } = world;
-		switch (does) {
-			case "becomes ready":
-				return guest.becomeReady();
-			case "panics":
-				return guest.panic();
-			case "resets":
-				return guest.reset();
-			case "shuts down":
-				return guest.shutDown();
-			case "hangs":
-				return guest.hang("off");
-			case "hangs with interrupts on":
-				return guest.hang("on");
-			case "is killed":
-				return guest.kill();
-			case "loses its monitor":
-				return guest.loseMonitor();
-			case "is frozen":
-				return guest.freeze();
-			case "finds the disk full":
-				return guest.findDiskFull();
-			case "does not end":
-				guest.stuck = true;
-				guest.process = "uninterruptible";
-				return;
-			case "ends at last":
-			case "ends unheard":
-				guest.stuck = false;
-				return guest.end();
-			case "ignores the power button":
-				world.ignoresPowerButton = true;
-				return;
-			default: {
-				const [, service = "", silent] = /^service (\S+) (goes silent)?/.exec(does) ?? [];
-				return guest.silence(service, silent !== undefined);
-			}
-		}
+		const act = guestActs[does];
+		if (act) return void act(world.guest, world);
+		const [, service = "", silent] = /^service (\S+) (goes silent)?/.exec(does) ?? [];
+		world.guest.silence(service, silent !== undefined);
 	}
 
-	private host(does: Extract<Step, { host: string }>["host"]): void {
+	private host(does: string): void {
 		const { world } = this;
-		switch (does) {
-			case "has time again":
-				world.starved = 0;
-				return;
-			case "disk is full":
-				world.diskFull = true;
-				return;
-			case "disk has room":
-				world.diskFull = false;
-				world.canWrite = true;
-				world.keepsEvidence = true;
-				return;
-			case "starts sessions again":
-				world.startFailure = undefined;
-				return;
-			case "cannot keep evidence":
-				world.keepsEvidence = false;
-				return;
-			case "cannot write":
-				world.canWrite = false;
-				return;
-			case "restarts":
-				this.supervisor = undefined;
-				return world.restartHost();
-			default:
-				if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
-				else world.startFailure = does.slice("cannot start sessions: ".length);
-		}
+		if (does === "restarts") this.supervisor = undefined;
+		if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
+		else if (does.startsWith("cannot start sessions"))
+			world.startFailure = does.split(": ").slice(1).join(": ");
+		else hostActs[does]?.(world);
 	}
 
 	private async daemon(does: Extract<Step, { daemon: string }>["daemon"]): Promise<void> {

@@ -43,7 +43,6 @@ const step = z.union([
 				"finds the disk full",
 				"does not end",
 				"ends at last",
-				"ends unheard",
 				"ignores the power button",
 			]),
 			z.templateLiteral(["service ", z.string(), " goes silent"]),
@@ -62,6 +61,7 @@ const step = z.union([
 				"restarts",
 				"cannot keep evidence",
 				"cannot write",
+				"cannot open the front door",
 			]),
 			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
 			z.templateLiteral(["cannot start sessions: ", z.string()]),
@@ -85,17 +85,15 @@ const scriptSchema = z.strictObject({
 			services: z.array(z.string()).default(["http"]),
 			boot: duration.prefault("5m"),
 			silence: duration.prefault("20s"),
-			budget: z
-				.strictObject({ attempts: z.int().default(5), within: duration.prefault("10m") })
-				.prefault({}),
+			budget: z.strictObject({ attempts: z.int().default(5), within: duration.prefault("10m") }).prefault({}),
 		})
 		.prefault({}),
 	boots: boots.prefault("ready after 8s"),
 	steps: z.array(step),
+	/** Says in the README why: the supervisor itself fails at something, tells it, and leaves the server down. */
+	supervisionFails: z.boolean().default(false),
 	/** Steps that come again and again, each time later by `every`. */
-	repeat: z
-		.strictObject({ every: duration, times: z.int(), steps: z.array(step) })
-		.optional(),
+	repeat: z.strictObject({ every: duration, times: z.int(), steps: z.array(step) }).optional(),
 	end: duration,
 });
 export type Script = z.output<typeof scriptSchema>;

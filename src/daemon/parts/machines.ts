@@ -44,7 +44,7 @@ export class HostMachines implements Machines {
 
 	async start(number: number, onSign: (sign: Sign) => void): Promise<Machine> {
 		await using undo = new AsyncDisposableStack();
-		undo.defer(async () => await this.cleanUp(number));
+		undo.defer(async () => void (await this.cleanUp(number)));
 		const { accelerator } = this.context.acceleration;
 		const hardware = hardwareOf(this.server, number, accelerator);
 		const command = commandLine(hardware);
@@ -97,15 +97,19 @@ export class HostMachines implements Machines {
 		return tail ? [await this.context.incidents.keep(this.server.name, incident, "console.txt", tail)] : [];
 	}
 
-	async cleanUp(number: number): Promise<void> {
+	async cleanUp(number: number): Promise<boolean> {
 		const { paths, groups, log } = this.context;
 		const stuck = await ControlGroup.at(this.groupPath(number), groups).destroy();
-		if (stuck.length > 0) throw new Error(`processes ${stuck.join(", ")} of session ${number} do not end`);
+		if (stuck.length > 0) {
+			log.error({ server: this.server.name, session: number, pids: stuck }, "processes do not end");
+			return false;
+		}
 		await rm(paths.sockets(this.server.name, number), { recursive: true, force: true });
 		await rm(this.files(number).overlay, { force: true });
 		const port = portOf(this.server);
 		if (port)
 			await this.sandbox.removePort(port).catch((err) => log.warn({ err }, "a port could not be removed"));
+		return true;
 	}
 
 	/** Tells definitions apart, to see whether a running session has the current one. */

@@ -1,0 +1,213 @@
+import { expect, test } from "vitest";
+import { checkSite } from "./site-check.ts";
+
+const web = {
+	template: "tiny",
+	network: { segment: "office", address: "10.77.0.10" },
+	publish: [{ service: "http", port: 80, to: "host", listen: 8080 }],
+};
+const site = { name: "home", segments: { office: { subnet: "10.77.0.0/24" } }, servers: { web } };
+
+/** The site with one more server `b`, or with other things changed. */
+const and = (b: object, more: object = {}) => ({ ...site, servers: { web, b }, ...more });
+const other = { template: "tiny", network: { segment: "office", address: "10.77.0.11" } };
+
+/** Problems as `path: message`. */
+function problems(value: unknown): string[] {
+	return checkSite(value).problems.map(({ path, message }) => `${path.join(".")}: ${message}`);
+}
+
+test("a right site is right", () => {
+	expect(checkSite(site).site).toEqual(site);
+	expect(problems(and(other))).toEqual([]);
+	expect(problems({ name: "empty" })).toEqual([]);
+});
+
+const badInput: [what: string, value: unknown, expected: string][] = [
+	[
+		"an unknown key",
+		and({ ...other, memry: "1GiB" }),
+		'servers.b.memry: there is no key "memry" here; did you mean "memory"?',
+	],
+	[
+		"an unknown key on top",
+		{ ...site, server: {} },
+		'server: there is no key "server" here; did you mean "servers"?',
+	],
+	[
+		"a bad size",
+		and({ ...other, memory: "512" }),
+		'servers.b.memory: "512" is not a size; write a number and a unit: 512MiB, 4GiB, 1.5TiB',
+	],
+	[
+		"a size that is too small",
+		and({ ...other, memory: "1MiB" }),
+		"servers.b.memory: 1MiB is out of range; choose a size between 32MiB and 64TiB",
+	],
+	[
+		"a number for a size",
+		and({ ...other, memory: 512 }),
+		"servers.b.memory: must be a size; write a number and a unit: 512MiB, 4GiB, 1.5TiB",
+	],
+	["too many processors", and({ ...other, cpus: 65 }), "servers.b.cpus: 65 is too large; the most is 64"],
+	[
+		"half a processor",
+		and({ ...other, cpus: 0.5 }),
+		"servers.b.cpus: must be a whole number between 1 and 64",
+	],
+	[
+		"an address outside its segment",
+		and({ ...other, network: { segment: "office", address: "10.78.0.10" } }),
+		"servers.b.network.address: 10.78.0.10 is outside segment office (10.77.0.0/24); choose an address inside it",
+	],
+	[
+		"the sandbox's own address",
+		and({ ...other, network: { segment: "office", address: "10.77.0.1" } }),
+		"servers.b.network.address: 10.77.0.1 is the network, the broadcast or the sandbox's own address of 10.77.0.0/24; choose another",
+	],
+	[
+		"the broadcast address",
+		and({ ...other, network: { segment: "office", address: "10.77.0.255" } }),
+		"servers.b.network.address: 10.77.0.255 is the network, the broadcast or the sandbox's own address of 10.77.0.0/24; choose another",
+	],
+	[
+		"no address at all",
+		and({ ...other, network: { segment: "office", address: "ten" } }),
+		'servers.b.network.address: "ten" is not an IPv4 address; write it as 10.77.0.10',
+	],
+	[
+		"the address of another",
+		and({ ...other, network: web.network }),
+		"servers.b.network.address: 10.77.0.10 is already the address of web; give each server its own",
+	],
+	[
+		"a segment that is not there",
+		and({ ...other, network: { segment: "ofice", address: "10.77.0.11" } }),
+		'servers.b.network.segment: there is no segment ofice; did you mean "office"?',
+	],
+	[
+		"segments that overlap",
+		{ ...site, segments: { ...site.segments, lab: { subnet: "10.77.0.128/25" } } },
+		"segments.lab.subnet: 10.77.0.128/25 overlaps 10.77.0.0/24 of segment office; give each segment a network of its own",
+	],
+	[
+		"host bits in a network",
+		{ ...site, segments: { office: { subnet: "10.77.0.1/24" } } },
+		'segments.office.subnet: "10.77.0.1/24" is not an IPv4 network of /8 to /29; write its first address and its length, as in 10.77.0.0/24',
+	],
+	[
+		"a network that is too small",
+		{ ...site, segments: { office: { subnet: "10.77.0.0/30" } } },
+		'segments.office.subnet: "10.77.0.0/30" is not an IPv4 network of /8 to /29; write its first address and its length, as in 10.77.0.0/24',
+	],
+	[
+		"a port that another publishes",
+		and({ ...other, publish: [{ service: "http", port: 80, to: "lan", listen: 8080 }] }),
+		"servers.b.publish.0.listen: port 8080 of the host is already published by web; choose another `listen:`",
+	],
+	[
+		"a port that is published twice by one",
+		and({
+			...other,
+			publish: [
+				{ service: "a", port: 1, to: "lan" },
+				{ service: "c", port: 2, to: "lan", listen: 1 },
+			],
+		}),
+		"servers.b.publish.1.listen: port 1 of the host is already published by b; choose another `listen:`",
+	],
+	[
+		"a port that is none",
+		and({ ...other, publish: [{ service: "http", port: 70_000, to: "lan" }] }),
+		"servers.b.publish.0.port: 70000 is too large; the most is 65535",
+	],
+	[
+		"published to nobody known",
+		and({ ...other, publish: [{ service: "http", port: 80, to: "world" }] }),
+		"servers.b.publish.0.to: must be one of host, lan",
+	],
+	[
+		"published without a network",
+		and({ template: "tiny", publish: [{ service: "http", port: 80, to: "lan" }] }),
+		"servers.b.publish: a server without `network:` cannot publish anything; give it a segment and an address",
+	],
+	[
+		"a bad server name",
+		{ ...site, servers: { Web_1: web } },
+		'servers.Web_1: "Web_1" is no server name; use lower-case letters, digits and hyphens, beginning with a letter, at most 24 characters',
+	],
+	[
+		"a server name that ends with a hyphen",
+		{ ...site, servers: { "web-": web } },
+		'servers.web-: "web-" is no server name; use lower-case letters, digits and hyphens, beginning with a letter, at most 24 characters',
+	],
+	[
+		"a bad site name",
+		{ ...site, name: "../etc" },
+		'name: "../etc" is no site name; use lower-case letters, digits and hyphens, beginning with a letter, at most 12 characters',
+	],
+	[
+		"no site name",
+		{ servers: {} },
+		"name: must be a site name: lower-case letters, digits and hyphens, beginning with a letter, at most 12 characters",
+	],
+	[
+		"two data disks of one name",
+		and({
+			...other,
+			data: [
+				{ name: "d", size: "1GiB" },
+				{ name: "d", size: "1GiB" },
+			],
+		}),
+		"servers.b.data.1.name: there are two data disks d; give each its own name",
+	],
+	[
+		"a data disk named system",
+		and({ ...other, data: [{ name: "system", size: "1GiB" }] }),
+		'servers.b.data.0.name: "system" is the system disk; choose another name',
+	],
+	[
+		"neither template nor image",
+		and({}),
+		"servers.b: has neither template nor image; say either `template:` or `image:`",
+	],
+	[
+		"both template and image",
+		and({ ...other, image: "/x.qcow2" }),
+		"servers.b: has both a template and an image; say either `template:` or `image:`",
+	],
+	[
+		"an image that is no absolute path",
+		and({ image: "x.qcow2" }),
+		"servers.b.image: must be the absolute path of a qcow2 or raw disk image",
+	],
+	[
+		"a bad duration",
+		and({ ...other, recovery: { bootDeadline: "5 minutes" } }),
+		'servers.b.recovery.bootDeadline: "5 minutes" is not a duration; write a number and a unit: 500ms, 30s, 10m, 2h, 14d',
+	],
+	[
+		"a list for a block",
+		{ ...site, servers: [] },
+		"servers: must be a list of servers: a name and what it is",
+	],
+];
+
+test.each(badInput)("%s is one problem, with its place and the mend", (_, value, expected) => {
+	expect(problems(value)).toEqual([expected]);
+});
+
+test.each([null, undefined, "text", 7, []])("%j is no site", (value) => {
+	expect(problems(value)).toHaveLength(1);
+});
+
+test("all problems are told at once", () => {
+	expect(problems(and({ ...other, memory: "x", cpus: 0 }))).toHaveLength(2);
+});
+
+test("names of every object's own properties are no servers", () => {
+	expect(
+		checkSite(JSON.parse('{"name":"home","servers":{"__proto__":{"template":"tiny"}}}')).site,
+	).toBeUndefined();
+});

@@ -1,0 +1,84 @@
+import type { Env, Machine } from "./env.ts";
+import type { Pulse, Sign } from "./evidence.ts";
+import type { SessionRecord } from "./state.ts";
+
+const lookEveryMs = { booting: 100, ready: 500 };
+
+export interface Reports {
+	onSign(session: number, sign: Sign): void;
+	onPulse(session: number, pulse: Pulse): void;
+	/** How closely the session is looked at. */
+	phase(): keyof typeof lookEveryMs;
+	onTrouble(error: unknown): void;
+}
+
+/** Holds the one machine that a server may have, and looks at it again and again until it is over. */
+export class Holder {
+	private readonly env: Env;
+	private readonly reports: Reports;
+	private looking = new AbortController();
+	private held: Machine | undefined;
+
+	constructor(env: Env, reports: Reports) {
+		this.env = env;
+		this.reports = reports;
+	}
+
+	get machine(): Machine | undefined {
+		return this.held;
+	}
+
+	/** Starts a session. @throws Error in words; nothing of it is left then */
+	async start(number: number): Promise<Machine> {
+		return this.take(await this.env.machines.start(number, (sign) => this.reports.onSign(number, sign)));
+	}
+
+	/** Takes over a session of an earlier daemon. @returns undefined when it has ended meanwhile */
+	async adopt(session: SessionRecord): Promise<Machine | undefined> {
+		const machine = await this.env.machines.adopt(session, (sign) =>
+			this.reports.onSign(session.number, sign),
+		);
+		return machine && this.take(machine);
+	}
+
+	/** Begins to look. A look never blocks anything: what it finds is reported. */
+	watch(): void {
+		const machine = this.held;
+		const { signal } = this.looking;
+		const loop = async () => {
+			while (machine && !signal.aborted) {
+				const pulse = await machine.look();
+				if (!signal.aborted) this.reports.onPulse(machine.session.number, pulse);
+				await this.env.clock.sleep(lookEveryMs[this.reports.phase()], signal).catch(() => {});
+			}
+		};
+		loop().catch((error) => this.reports.onTrouble(error));
+	}
+
+	/** Ends the session's process. @returns false when it does not end: then it is held on to */
+	async end(politely: boolean): Promise<boolean> {
+		const machine = this.held;
+		if (!machine) return true;
+		this.stopLooking();
+		if ((await machine.close(politely)) === "stuck") return false;
+		this.held = undefined;
+		return true;
+	}
+
+	stopLooking(): void {
+		this.looking.abort();
+	}
+
+	/** Lets go without ending anything. */
+	leave(): void {
+		this.stopLooking();
+		this.held?.leave();
+	}
+
+	private take(machine: Machine): Machine {
+		this.stopLooking();
+		this.looking = new AbortController();
+		this.held = machine;
+		return machine;
+	}
+}

@@ -17,9 +17,9 @@ export function formatAddress(address: number): string {
 
 /** @returns the network, or undefined when the text is not one; host bits must be zero */
 export function parseSubnet(text: string): Subnet | undefined {
-	const [address = "", length = ""] = text.split("/");
+	const [address = "", length = "", ...more] = text.split("/");
 	const base = parseAddress(address);
-	if (base === undefined || !/^\d{1,2}$/.test(length)) return undefined;
+	if (base === undefined || more.length > 0 || !/^\d{1,2}$/.test(length)) return undefined;
 	const subnet = { base, length: Number(length) };
 	return subnet.length <= 32 && base % sizeOf(subnet) === 0 ? subnet : undefined;
 }

@@ -26,7 +26,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 	const ranked = candidates
 		.map((candidate) => ({ candidate, far: distance(word.toLowerCase(), candidate.toLowerCase()) }))
 		.sort((a, b) => a.far - b.far)[0];
-	return ranked && ranked.far <= Math.max(2, Math.floor(word.length / 3)) ? ranked.candidate : undefined;
+	if (!ranked) return undefined;
+	return ranked.far <= Math.max(2, Math.floor(ranked.candidate.length / 3)) ? ranked.candidate : undefined;
 }
 
 /** Levenshtein distance. */

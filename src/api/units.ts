@@ -15,8 +15,9 @@ export function parseDuration(text: string): number | undefined {
 
 function parse(text: string, units: Readonly<Record<string, number>>): number | undefined {
 	const match = /^(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]+)$/.exec(text);
-	const unit = match?.[2] === undefined ? undefined : units[match[2]];
-	return match && unit !== undefined ? Math.round(Number(match[1]) * unit) : undefined;
+	const name = match?.[2];
+	if (!match || name === undefined || !Object.hasOwn(units, name)) return undefined;
+	return Math.round(Number(match[1]) * (units[name] ?? Number.NaN));
 }
 
 /** Bytes as a person writes them: the largest unit that shows at most one decimal. */

@@ -50,7 +50,8 @@ export class Bulkhead {
 		await this.removeStrays(stored);
 		if (!this.site) return;
 		await this.openSandbox(this.site);
-		for (const server of stored) await this.open(server);
+		// One server's trouble with its port keeps neither it nor the others from running.
+		for (const server of stored) await (await this.supervise(server)).door.openWhenPossible();
 	}
 
 	list(): ServerUnit[] {
@@ -184,7 +185,8 @@ export class Bulkhead {
 			// Written before the first start: whatever happens from here on, the next daemon knows this server.
 			await this.saveSite({ ...site, servers: { ...this.site?.servers, [name]: definition } });
 			onStep("opening its front door", 0.95);
-			const unit = await this.open(stored);
+			const unit = await this.supervise(stored);
+			await unit.door.open();
 			if ((definition.start ?? "automatic") === "automatic") await unit.supervisor.command({ do: "start" });
 			report({ type: "done", subject });
 		} catch (error) {
@@ -317,12 +319,11 @@ export class Bulkhead {
 
 	// ---- the parts
 
-	private async open(stored: StoredServer): Promise<ServerUnit> {
+	private async supervise(stored: StoredServer): Promise<ServerUnit> {
 		if (!this.sandbox) throw new Error("there is no sandbox");
 		await this.permit([...this.list().map(({ stored }) => stored), stored]);
 		const unit = await ServerUnit.open(stored, this.context, this.sandbox);
 		this.units.set(stored.name, unit);
-		await unit.door.open();
 		return unit;
 	}
 
@@ -359,12 +360,14 @@ export class Bulkhead {
 		this.site = site;
 	}
 
-	/** A server without its definition was being made when the daemon ended. */
+	/** Servers that were being made when the daemon ended. A folder of any other kind is left alone. */
 	private async removeHalfMade(stored: readonly StoredServer[]): Promise<void> {
-		for (const name of await listIfThere(this.context.paths.servers)) {
-			if (!stored.some((server) => server.name === name)) {
-				await rm(join(this.context.paths.servers, name), { recursive: true, force: true });
-			}
+		const { paths, log } = this.context;
+		for (const name of await listIfThere(paths.servers)) {
+			if (stored.some((server) => server.name === name)) continue;
+			const { folder, unfinished } = paths.server(name);
+			if ((await readIfThere(unfinished)) !== undefined) await rm(folder, { recursive: true, force: true });
+			else log.warn({ folder }, "this folder holds no server.yaml; it is left alone");
 		}
 	}
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
-import { errorCode } from "../host/files.ts";
+import { errorCode, writeFileAtomic } from "../host/files.ts";
 import { convertImage, createDataImage, growImage, ImageError, inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
@@ -50,6 +50,10 @@ export async function createServer(
 		};
 		undo.defer(async () => await rm(paths.folder, { recursive: true, force: true }));
 		await mkdir(paths.disks, { recursive: true, mode: 0o750 });
+		await writeFileAtomic(
+			paths.unfinished,
+			"This server is being made; if no daemon works on it, it may go.\n",
+		);
 		await mkdir(paths.boot, { recursive: true, mode: 0o755 });
 		await refuseWithoutRoom(paths.folder, source.bytes);
 		onStep("copying the system disk", 0.7);
@@ -61,6 +65,7 @@ export async function createServer(
 			await createDisk(stored, disk.name, disk.size, context, signal);
 		}
 		await context.servers.save(stored);
+		await rm(paths.unfinished);
 		undo.move();
 		return stored;
 	} catch (error) {

@@ -1,5 +1,14 @@
-import { isCollection, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
-import { BulkheadError, type ProblemView } from "../api/errors.ts";
+import {
+	type Document,
+	isCollection,
+	isMap,
+	isPair,
+	isScalar,
+	LineCounter,
+	type Node,
+	parseDocument,
+} from "yaml";
+import { BulkheadError, explain, type ProblemView } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
 import { checkSite, type Problem } from "../api/site-check.ts";
 
@@ -9,7 +18,6 @@ import { checkSite, type Problem } from "../api/site-check.ts";
  */
 export function readSite(text: string): Site {
 	const lines = new LineCounter();
-	// Aliases can be nested into a text of gigabytes ("billion laughs"); a site file needs few.
 	const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
 	if (document.errors.length > 0) {
 		refuse(
@@ -20,10 +28,18 @@ export function readSite(text: string): Site {
 			})),
 		);
 	}
-	const value: unknown = document.toJS({ maxAliasCount: 50 });
-	const { site, problems } = checkSite(value);
+	const { site, problems } = checkSite(plain(document));
 	if (site) return site;
 	return refuse(problems.map((problem) => located(problem, document.contents, lines)));
+}
+
+/** Aliases can be nested into a text of gigabytes ("billion laughs"); a site file needs few. */
+function plain(document: Document): unknown {
+	try {
+		return document.toJS({ maxAliasCount: 50 });
+	} catch (error) {
+		return refuse([{ field: "", message: `its aliases (*name) cannot be followed: ${explain(error)}` }]);
+	}
 }
 
 function refuse(problems: ProblemView[]): never {

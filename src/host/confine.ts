@@ -39,7 +39,12 @@ export function confinedCommand(confinement: Confinement, command: readonly stri
 		...["--ro-bind", "/usr", "/usr"],
 		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
 		...["--dev", "/dev"],
-		...parents([...readable, ...writable, ...devices]).flatMap((folder) => ["--perms", "0755", "--dir", folder]),
+		...parents([...readable, ...writable, ...devices]).flatMap((folder) => [
+			"--perms",
+			"0755",
+			"--dir",
+			folder,
+		]),
 		...devices.flatMap(([from, to]) => ["--dev-bind", from, to]),
 		...readable.flatMap(([from, to]) => ["--ro-bind", from, to]),
 		...writable.flatMap(([from, to]) => ["--bind", from, to]),

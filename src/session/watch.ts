@@ -58,16 +58,19 @@ const longestStep = 2000;
 
 /** Takes in one look. */
 export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
+	// The system's clock may be set back: then this boot began at the latest now.
+	const since = Math.min(watch.since, pulse.at);
 	const step = Math.min(Math.max(0, pulse.at - watch.lastLook), longestStep);
 	const fair = step * (1 - Math.min(1, Math.max(0, pulse.starved)));
 	const heard = heardSince(pulse, watch);
-	const missing = missingSigns(pulse, watch, hearing);
+	const missing = missingSigns(pulse, since, hearing);
 	const ready = watch.phase === "ready" || missing.length === 0;
 	const watchable = hearing.agent || hearing.services.length > 0;
 	// A guest that is paused from outside (a debugger, a full disk) cannot answer, and does not have to.
 	const running = pulse.status === null || pulse.status === "running";
 	return {
 		...watch,
+		since,
 		phase: ready ? "ready" : "booting",
 		bootingMs: ready ? 0 : watch.bootingMs + (running ? fair : 0),
 		resets: ready ? 0 : watch.resets,
@@ -80,7 +83,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 		status: pulse.status,
 		missing,
 		silentServices: ready ? silentOf(watch, pulse, hearing, heard) : [],
-		lastLook: Math.max(watch.lastLook, pulse.at),
+		lastLook: pulse.at,
 	};
 }
 
@@ -90,12 +93,13 @@ function silentOf(watch: Watch, pulse: Pulse, hearing: Hearing, heard: boolean):
 }
 
 function heardSince(pulse: Pulse, watch: Watch): boolean {
-	const agent = pulse.agentHeardAt !== null && pulse.agentHeardAt > watch.lastLook;
+	const { agentHeardAt, at } = pulse;
+	const agent = agentHeardAt !== null && agentHeardAt > watch.lastLook && agentHeardAt <= at;
 	return agent || Object.values(pulse.services).includes("up");
 }
 
-function missingSigns(pulse: Pulse, watch: Watch, hearing: Hearing): string[] {
-	const agent = pulse.agentHeardAt !== null && pulse.agentHeardAt > watch.since;
+function missingSigns(pulse: Pulse, since: number, hearing: Hearing): string[] {
+	const agent = pulse.agentHeardAt !== null && pulse.agentHeardAt > since;
 	const services = hearing.services.filter((name) => pulse.services[name] !== "up");
 	return [...(hearing.agent && !agent ? ["guest agent"] : []), ...services];
 }

@@ -23,6 +23,8 @@ export interface Paths {
 export interface ServerPaths {
 	folder: string;
 	definition: string;
+	/** There as long as the server is being made. */
+	unfinished: string;
 	record: string;
 	disks: string;
 	disk(name: string): string;
@@ -84,6 +86,7 @@ function serverPaths(folder: string): ServerPaths {
 	return {
 		folder,
 		definition: join(folder, "server.yaml"),
+		unfinished: join(folder, "unfinished"),
 		record: join(folder, "record.json"),
 		disks,
 		disk: (name) => join(disks, `${name}.qcow2`),

@@ -1,5 +1,6 @@
 import { parse, stringify } from "yaml";
 import { z } from "zod";
+import { BulkheadError, explain } from "../api/errors.ts";
 import { serverSchema } from "../api/site.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
 import type { Paths } from "./paths.ts";
@@ -55,8 +56,17 @@ export class ServerStore {
 		const found: StoredServer[] = [];
 		for (const name of await listIfThere(this.paths.servers)) {
 			const text = await readIfThere(this.paths.server(name).definition);
-			if (text !== undefined) found.push({ name, ...storedSchema.parse(parse(text)) });
+			if (text !== undefined) found.push({ name, ...read(text, this.paths.server(name).definition) });
 		}
 		return found;
+	}
+}
+
+function read(text: string, file: string): Omit<StoredServer, "name"> {
+	try {
+		return storedSchema.parse(parse(text));
+	} catch (cause) {
+		const mend = "mend it by hand, or move its folder away; nothing was changed";
+		throw new BulkheadError("bad-input", `${file} cannot be read: ${mend}: ${explain(cause)}`, { cause });
 	}
 }

@@ -460,45 +460,48 @@ export interface Load {
 /** Asks for a page at an even rate, whatever the answers do, until told to stop; every request on a connection of its own. */
 export class SteadyClient {
 	private readonly port: number;
-	private readonly everyMs: number;
-	private readonly path: string;
-	private readonly took: number[] = [];
+	/** When each request was over (milliseconds since the Unix epoch), and how long it took. */
+	private readonly asked: { endedAt: number; tookMs: number }[] = [];
 	private readonly failures: string[] = [];
-	private readonly under = new Set<Promise<void>>();
+	private readonly underWay = new Set<Promise<void>>();
 	private readonly timer: NodeJS.Timeout;
 
-	constructor(port: number, everyMs = 50, path = "/") {
+	constructor(port: number, everyMs = 50) {
 		this.port = port;
-		this.everyMs = everyMs;
-		this.path = path;
-		this.timer = setInterval(() => this.ask(), this.everyMs);
+		this.timer = setInterval(() => this.ask(), everyMs);
 	}
 
 	/** Stops asking, and waits for the answers that are still to come. */
 	async stop(): Promise<Load> {
 		clearInterval(this.timer);
-		await Promise.all(this.under);
-		const sorted = this.took.sort((a, b) => a - b);
+		await Promise.all(this.underWay);
+		const took = this.asked.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
 		return {
-			requests: sorted.length,
+			requests: took.length,
 			failures: this.failures,
-			longestMs: Math.round(sorted.at(-1) ?? 0),
-			medianMs: Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0),
+			longestMs: Math.round(took.at(-1) ?? 0),
+			medianMs: Math.round(took[Math.floor(took.length / 2)] ?? 0),
 		};
 	}
 
+	/** The longest that a request took which was over before `moment` (milliseconds since the Unix epoch). */
+	longestBefore(moment: number): number {
+		const over = this.asked.filter(({ endedAt }) => endedAt <= moment);
+		return Math.round(Math.max(0, ...over.map(({ tookMs }) => tookMs)));
+	}
+
 	private ask(): void {
-		const work = this.one().finally(() => this.under.delete(work));
-		this.under.add(work);
+		const work = this.one().finally(() => this.underWay.delete(work));
+		this.underWay.add(work);
 	}
 
 	private async one(): Promise<void> {
 		const began = performance.now();
-		const problem = await get(this.port, this.path).then(
+		const problem = await get(this.port).then(
 			({ status }) => (status === 200 ? undefined : `status ${status}`),
 			(error: unknown) => String(error),
 		);
-		this.took.push(performance.now() - began);
+		this.asked.push({ endedAt: Date.now(), tookMs: performance.now() - began });
 		if (problem) this.failures.push(`${new Date().toISOString()} ${problem}`);
 	}
 }

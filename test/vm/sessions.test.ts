@@ -76,10 +76,10 @@ describe("a server", () => {
 	test("serves every GET of a steady client across a panic, and says what the client felt", async () => {
 		const before = await bulkhead.session(server);
 		const steady = new SteadyClient(port, 50);
-		await delay(3000);
+		await delay(2000);
 		await client.call("drill", { server }, { fault: "panic" });
-		await bulkhead.untilNext(server, before.number);
-		await delay(3000);
+		const { readyAt } = await bulkhead.untilNext(server, before.number);
+		await delay(2000);
 		const load = await steady.stop();
 		const { felt, outageMs } = await bulkhead.incident(`${server}-${before.number}`);
 		report("a steady client over a cold recovery", { ...load, outageMs, felt });
@@ -87,7 +87,9 @@ describe("a server", () => {
 		expect(load.requests).toBeGreaterThan(100);
 		expect(felt?.failed).toBe(0);
 		expect(felt?.held).toBeGreaterThan(0);
-		expect(Math.abs((felt?.longestPauseMs ?? 0) - load.longestMs)).toBeLessThan(1000);
+		// It is summed up 1.5 s after the server is ready: on a busy machine some still wait for their answer then.
+		const longest = steady.longestBefore((readyAt ?? 0) + 1500);
+		expect(Math.abs((felt?.longestPauseMs ?? 0) - longest)).toBeLessThan(1000);
 	});
 
 	test("that restarts itself stays in its session, without an incident", async () => {

@@ -10,7 +10,7 @@ import { type Context, groupRoot } from "../context.ts";
 import { completeServicesOf, doorUid } from "../resolve.ts";
 
 const limits = { memoryBytes: 256 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
-const reopenAfterMs = 500;
+const retryAfterMs = 2000;
 
 /** The front door of one server, kept open as long as the server publishes anything. */
 export class HostDoor implements Door {
@@ -18,7 +18,10 @@ export class HostDoor implements Door {
 	private readonly context: Context;
 	private readonly sandbox: Sandbox;
 	private door: FrontDoor | undefined;
-	private reopening: NodeJS.Timeout | undefined;
+	private retry: NodeJS.Timeout | undefined;
+	private opening: Promise<void> = Promise.resolve();
+	/** What stood in the way last. */
+	private trouble = "";
 	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
 	private turn = 0;
 
@@ -30,7 +33,28 @@ export class HostDoor implements Door {
 
 	/** Opens it as the server's definition says, or closes it when nothing is published. @throws BulkheadError port-in-use */
 	async open(): Promise<void> {
-		clearTimeout(this.reopening);
+		// Two at the same time would find their ports taken by each other.
+		const opening = this.opening.then(async () => await this.openNow());
+		this.opening = opening.catch(() => {});
+		await opening;
+	}
+
+	/** Opens it, now or as soon as that is possible; what stands in the way is told once. */
+	async openWhenPossible(): Promise<void> {
+		try {
+			await this.open();
+			this.trouble = "";
+		} catch (error) {
+			const trouble = explain(error);
+			if (trouble !== this.trouble)
+				this.say(`The front door of ${this.server.name} cannot be opened yet: ${trouble}`);
+			this.trouble = trouble;
+			this.retry = setTimeout(() => void this.openWhenPossible(), retryAfterMs);
+		}
+	}
+
+	private async openNow(): Promise<void> {
+		clearTimeout(this.retry);
 		const turn = ++this.turn;
 		const plan = await this.plan();
 		if (!plan) return await this.close();
@@ -39,12 +63,12 @@ export class HostDoor implements Door {
 		door.onEnd((code) => {
 			if (turn !== this.turn) return;
 			this.say(`The front door of ${this.server.name} ended with code ${code}; it is opened again`);
-			this.reopen();
+			void this.openWhenPossible();
 		});
 	}
 
 	async close(): Promise<void> {
-		clearTimeout(this.reopening);
+		clearTimeout(this.retry);
 		this.turn++;
 		this.door = undefined;
 		await FrontDoor.endIn(this.context.paths.door(this.server.name));
@@ -75,15 +99,6 @@ export class HostDoor implements Door {
 
 	async felt(from: number, to: number): Promise<Felt | null> {
 		return this.door ? await this.door.felt(from, to) : null;
-	}
-
-	private reopen(): void {
-		this.reopening = setTimeout(() => {
-			this.open().catch((error) => {
-				this.say(`The front door of ${this.server.name} could not be opened: ${explain(error)}`);
-				this.reopen();
-			});
-		}, reopenAfterMs);
 	}
 
 	private async plan(): Promise<DoorPlan | undefined> {

@@ -3,6 +3,8 @@ import type { QmpEvent } from "../../qemu/qmp/connection.ts";
 import type { Sign } from "../../session/evidence.ts";
 
 const textLimit = 400;
+const depthLimit = 3;
+const widthLimit = 20;
 
 /** What a machine said, in the supervisor's words. @returns undefined for what means nothing to it */
 export function signOf(event: MachineEvent): Sign | undefined {
@@ -33,16 +35,19 @@ function signOfQmp({ event, data }: QmpEvent, at: number): Sign | undefined {
 	}
 }
 
-/** Flattens what a panic event tells: for Windows on KVM the stop code and its parameters. */
+/**
+ * Flattens what a panic event tells: for Windows on KVM the stop code and its parameters. QEMU may be captured: what
+ * is deep or wide is left out.
+ */
 function detailsOf(data: object): Record<string, string> {
 	const details: Record<string, string> = {};
-	const add = (prefix: string, value: unknown) => {
-		if (typeof value === "object" && value !== null) {
-			for (const [key, inner] of Object.entries(value).slice(0, 40))
-				add(prefix ? `${prefix}.${key}` : key, inner);
-		} else details[prefix.slice(0, 80)] = text(value);
+	const add = (prefix: string, value: unknown, depth: number) => {
+		if (typeof value !== "object" || value === null) details[prefix.slice(0, 80)] = text(value);
+		else if (depth < depthLimit)
+			for (const [key, inner] of Object.entries(value).slice(0, widthLimit))
+				add(prefix ? `${prefix}.${key}` : key, inner, depth + 1);
 	};
-	add("", data);
+	add("", data, 0);
 	return details;
 }
 

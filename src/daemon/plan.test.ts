@@ -1,0 +1,149 @@
+import { expect, test } from "vitest";
+import type { ServerDefinition, Site } from "../api/site.ts";
+import type { StoredServer } from "../store/servers.ts";
+import { planOf, refusedChanges } from "./plan.ts";
+
+const definition: ServerDefinition = {
+	template: "tiny",
+	memory: "128MiB",
+	data: [{ name: "books", size: "1GiB" }],
+	network: { segment: "office", address: "10.77.0.10" },
+	publish: [{ service: "http", to: "host", listen: 8080 }],
+};
+const installed: StoredServer["installed"] = {
+	index: 1,
+	uuid: "00000000-0000-4000-8000-000000000001",
+	source: "template tiny 0123abcd",
+	boot: { kind: "disk" },
+	agent: true,
+	memoryBytes: 2 ** 27,
+	cpus: 1,
+	systemDisk: "disposable",
+	systemBytes: 2 ** 26,
+	services: {},
+};
+const web: StoredServer = { name: "web", site: "home", subnet: "10.77.0.0/24", definition, installed };
+
+function site(servers: Record<string, ServerDefinition>, more: Partial<Site> = {}): Site {
+	return { name: "home", segments: { office: { subnet: "10.77.0.0/24" } }, servers, ...more };
+}
+const change = (after: Partial<ServerDefinition>) =>
+	planOf(site({ web: { ...definition, ...after } }), [web]).changes[0];
+
+test("a new server is created", () => {
+	const { changes, destructive } = planOf(site({ web: { template: "tiny", cpus: 2 } }), []);
+	expect(changes).toEqual([
+		{
+			server: "web",
+			kind: "create",
+			differences: ["template: tiny", "cpus: 2"],
+			destroys: [],
+			restartNeeded: false,
+		},
+	]);
+	expect(destructive).toBe(false);
+});
+
+test("the same definition is the same, in whatever order its keys stand", () => {
+	const turned = Object.fromEntries(Object.entries(definition).reverse());
+	expect(planOf(site({ web: turned }), [web]).changes[0]).toMatchObject({ kind: "same", differences: [] });
+});
+
+test("a server that is not in the file any more is deleted, with its disks", () => {
+	const { changes, destructive } = planOf(site({}), [web]);
+	expect(changes[0]).toMatchObject({ kind: "delete", destroys: ["system disk", "data disk books (1GiB)"] });
+	expect(destructive).toBe(true);
+});
+
+test.each<[string, Partial<ServerDefinition>, string[], boolean]>([
+	["memory", { memory: "1GiB" }, ["memory: 128MiB → 1GiB"], true],
+	["processors", { cpus: 4 }, ["cpus: (not set) → 4"], true],
+	[
+		"what is published",
+		{ publish: [] },
+		[
+			"publish[http].service: http → (not set)",
+			"publish[http].to: host → (not set)",
+			"publish[http].listen: 8080 → (not set)",
+		],
+		false,
+	],
+	["the recovery", { recovery: { silence: "30s" } }, ["recovery.silence: (not set) → 30s"], false],
+	["the start", { start: "manual" }, ["start: (not set) → manual"], false],
+	[
+		"its address",
+		{ network: { segment: "office", address: "10.77.0.11" } },
+		["network.address: 10.77.0.10 → 10.77.0.11"],
+		true,
+	],
+])("a change of %s says what, and whether a restart is needed", (_, after, differences, restartNeeded) => {
+	expect(change(after)).toMatchObject({ kind: "change", differences, restartNeeded, destroys: [] });
+});
+
+test("a data disk that goes is destroyed, a new one is not", () => {
+	expect(change({ data: [{ name: "other", size: "1GiB" }] })?.destroys).toEqual(["data disk books (1GiB)"]);
+	expect(
+		change({
+			data: [
+				{ name: "other", size: "1GiB" },
+				{ name: "books", size: "1GiB" },
+			],
+		})?.destroys,
+	).toEqual([]);
+});
+
+test("another subnet under the same name is a change", () => {
+	const moved = site({ web: definition }, { segments: { office: { subnet: "10.77.0.0/23" } } });
+	expect(planOf(moved, [web]).changes[0]).toMatchObject({
+		kind: "change",
+		differences: ["subnet: 10.77.0.0/24 → 10.77.0.0/23"],
+		restartNeeded: true,
+	});
+});
+
+test("the fingerprint changes with the site and with what is there", () => {
+	const prints = [
+		planOf(site({ web: definition }), [web]),
+		planOf(site({ web: definition }), []),
+		planOf(site({ web: { ...definition, cpus: 2 } }), [web]),
+	].map(({ fingerprint }) => fingerprint);
+	expect(new Set(prints).size).toBe(3);
+	expect(planOf(site({ web: definition }), [web]).fingerprint).toBe(prints[0]);
+});
+
+const refused = (after: Partial<ServerDefinition>, more: Partial<Site> = {}) =>
+	refusedChanges(site({ web: { ...definition, ...after } }, more), [web]).map(
+		({ field, message }) => `${field}: ${message}`,
+	);
+
+test("nothing is refused of what can be done", () => {
+	expect(refused({})).toEqual([]);
+	expect(refused({ memory: "1GiB", data: [] })).toEqual([]);
+	expect(refused({ data: [{ name: "books", size: "1024MiB" }] })).toEqual([]);
+	expect(refusedChanges(site({}), [web])).toEqual([]);
+});
+
+test.each<[string, Partial<ServerDefinition>, RegExp]>([
+	[
+		"another template",
+		{ template: "debian-web" },
+		/^servers\.web\.template: cannot be changed; it would be another server/,
+	],
+	["an image for the template", { image: "/x.qcow2" }, /^servers\.web\.image: cannot be changed/],
+	[
+		"a kept system disk",
+		{ system: { disk: "kept" } },
+		/^servers\.web\.system\.disk: is disposable and cannot be changed/,
+	],
+	[
+		"a smaller data disk",
+		{ data: [{ name: "books", size: "512MiB" }] },
+		/^servers\.web\.data\[0\]\.size: is 1GiB and cannot be changed to 512MiB; grow it by hand/,
+	],
+])("%s is refused, with what to do", (_, after, expected) => {
+	expect(refused(after)).toEqual([expect.stringMatching(expected)]);
+});
+
+test("another site's name is refused", () => {
+	expect(refused({}, { name: "work" })).toEqual([expect.stringMatching(/^name: this daemon runs site home/)]);
+});

@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { AgentEar } from "./agent.ts";
+import { ScriptedSocket } from "./testing/scripted.ts";
+
+/** Only the date is made up: sockets need the real timers. */
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 }));
+afterEach(() => void vi.useRealTimers());
+
+const questions = (received: string) =>
+	[...received.matchAll(/\xff(\{[^\n]*\})\n/g)].map((match) => JSON.parse(match[1] ?? ""));
+const asked = (count: number) => (received: string) => questions(received).length >= count;
+
+async function listen() {
+	const server = await ScriptedSocket.open();
+	const heard: number[] = [];
+	const ear = new AgentEar(server.path, (at) => void heard.push(at));
+	const answer = (id: unknown) =>
+		server.say(Buffer.from(`\xff{"return": ${JSON.stringify(id)}}\n`, "latin1"));
+	const cleanUp = async () => {
+		ear.close();
+		await server[Symbol.asyncDispose]();
+	};
+	return { server, heard, ear, answer, [Symbol.asyncDispose]: cleanUp };
+}
+
+test("asks one question at a time, and hears the answer", async () => {
+	await using agent = await listen();
+	const { ear, server, heard, answer } = agent;
+	ear.ask();
+	ear.ask();
+	await server.until(asked(1));
+	answer(1);
+	await vi.waitFor(() => expect(heard).toEqual([1_000_000]));
+	ear.ask();
+	await server.until(asked(2));
+	expect(questions(server.received).map(({ arguments: { id } }) => id)).toEqual([1, 2]);
+	expect(questions(server.received)[0]?.execute).toBe("guest-sync-delimited");
+});
+
+test("a question that stays without an answer is asked anew", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	ear.ask();
+	await server.until(asked(1));
+	vi.setSystemTime(1_003_999);
+	ear.ask();
+	vi.setSystemTime(1_004_000);
+	ear.ask();
+	await server.until(asked(2));
+	expect(questions(server.received)).toHaveLength(2);
+});
+
+test("a guest that always answers late is heard all the same", async () => {
+	await using agent = await listen();
+	const { ear, server, heard, answer } = agent;
+	for (let id = 1; id <= 5; id++) {
+		vi.setSystemTime(1_000_000 + id * 4000);
+		ear.ask();
+		await server.until(asked(id));
+		// The answer to the question before arrives when the next one has been asked.
+		if (id > 1) answer(id - 1);
+		await vi.waitFor(() => expect(heard).toHaveLength(id - 1));
+	}
+	expect(heard.at(-1)).toBe(1_020_000);
+});
+
+test.each<[string, string]>([
+	["an answer to no question", '{"return": 77}\n'],
+	["another thing than a number", '{"return": {"id": 1}}\n'],
+	["an error", '{"error": {"class": "GenericError", "desc": "no"}}\n'],
+	["garbage", "hello\n\n\n{\n"],
+	["half a megabyte without a line end", "x".repeat(500_000)],
+])("%s is no answer, and the right one is heard after it", async (_, said) => {
+	await using agent = await listen();
+	const { ear, server, heard, answer } = agent;
+	ear.ask();
+	await server.until(asked(1));
+	server.say(`${said}`);
+	server.say("\n");
+	answer(1);
+	await vi.waitFor(() => expect(heard).toHaveLength(1));
+});
+
+test("the same answer twice is one answer", async () => {
+	await using agent = await listen();
+	const { ear, server, heard, answer } = agent;
+	ear.ask();
+	await server.until(asked(1));
+	answer(1);
+	answer(1);
+	ear.ask();
+	await vi.waitFor(() => expect(heard).toHaveLength(1));
+	ear.ask();
+	await server.until(asked(2));
+	answer(2);
+	await vi.waitFor(() => expect(heard).toHaveLength(2));
+});
+
+test("connects anew when the connection was lost", async () => {
+	await using agent = await listen();
+	const { ear, server, heard, answer } = agent;
+	ear.ask();
+	await server.until(asked(1));
+	server.hangUp();
+	for (let at = 1_004_000; server.connections < 2; at += 4000) {
+		vi.setSystemTime(at);
+		ear.ask();
+		await new Promise(setImmediate);
+	}
+	await server.until((received) => questions(received).length >= 2);
+	answer(questions(server.received).at(-1)?.arguments.id);
+	await vi.waitFor(() => expect(heard).toHaveLength(1));
+});
+
+test("nobody there is no error", async () => {
+	const ear = new AgentEar("/nonexistent/agent.sock", () => {});
+	expect(() => ear.ask()).not.toThrow();
+	await new Promise(setImmediate);
+	ear.close();
+	expect(() => ear.ask()).not.toThrow();
+});

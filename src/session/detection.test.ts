@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import { judgeSign, judgeWatch, type Verdict } from "./detection.ts";
+import type { Sign } from "./evidence.ts";
+import { beginWatch, type Watch } from "./watch.ts";
+
+/** A verdict as one line: its kind, its cause where it is a failure, and its words. */
+function line(verdict: Verdict): string {
+	if (verdict.kind === "failed") return `${verdict.cause}: ${verdict.summary}`;
+	return "text" in verdict ? `${verdict.kind}: ${verdict.text}` : verdict.kind;
+}
+
+const at = 0;
+const full = "disk-full: The host's disk is full: the guest waits, and goes on as soon as there is room";
+
+test.each<[Sign, string]>([
+	[{ at, kind: "panicked", details: {} }, "panic: The guest's kernel panicked"],
+	[{ at, kind: "process-ended", code: 1 }, "process-ended: QEMU ended with code 1 without being asked"],
+	[{ at, kind: "process-ended", code: 137 }, "process-ended: QEMU ended by signal 9 without being asked"],
+	[{ at, kind: "process-ended", code: null }, "process-ended: QEMU ended without being asked"],
+	[
+		{ at, kind: "qmp-lost", why: "EPIPE" },
+		"qmp-lost: QEMU's monitor closed while its process lives on (EPIPE)",
+	],
+	[{ at, kind: "disk-error", diskFull: true, text: "ENOSPC" }, full],
+	[{ at, kind: "disk-error", diskFull: false, text: "EIO" }, "note: The guest got a disk error: EIO"],
+	[{ at, kind: "reset", guest: true, reason: "guest-reset" }, "rebooted"],
+	[
+		{ at, kind: "reset", guest: false, reason: "host-qmp-system-reset" },
+		"note: The guest was reset (host-qmp-system-reset)",
+	],
+	[{ at, kind: "shutdown", guest: true, reason: "guest-shutdown" }, "ended: The guest shut itself down"],
+	[{ at, kind: "shutdown", guest: true, reason: "guest-panic" }, "panic: The guest's kernel panicked"],
+	[{ at, kind: "shutdown", guest: true, reason: "guest-reset" }, "rebooted"],
+	[
+		{ at, kind: "shutdown", guest: false, reason: "host-signal" },
+		"unexpected-shutdown: QEMU was told to end by a signal that Bulkhead did not send",
+	],
+	[
+		{ at, kind: "shutdown", guest: false, reason: "host-error" },
+		"unexpected-shutdown: QEMU shut the guest down by itself (host-error)",
+	],
+])("the sign %j", (sign, expected) => {
+	expect(line(judgeSign(sign))).toBe(expected);
+});
+
+const patience = { boot: 300_000, silence: 20_000 };
+const judge = (seen: Partial<Watch>) =>
+	line(judgeWatch({ ...beginWatch(0), status: "running", ...seen }, patience));
+const silent = "neither its agent nor its services have answered for";
+
+describe("while it boots", () => {
+	test.each<[string, Partial<Watch>, string]>([
+		["a fresh session", {}, "fine"],
+		["just within its deadline", { bootingMs: 299_999 }, "fine"],
+		[
+			"at its deadline",
+			{ bootingMs: 300_000, missing: ["guest agent", "http"] },
+			"boot-timeout: The session was not ready after 5 min (not heard: guest agent, http)",
+		],
+		[
+			"silent and with interrupts off, as firmware is",
+			{ silenceMs: 60_000, interruptsOffMs: 60_000 },
+			"fine",
+		],
+		["restarted four times", { resets: 4 }, "fine"],
+		[
+			"restarted five times",
+			{ resets: 5 },
+			"reset-loop: The guest restarted itself 5 times without becoming ready",
+		],
+	])("%s", (_, seen, expected) => {
+		expect(judge({ phase: "booting", ...seen })).toBe(expected);
+	});
+});
+
+describe("once it was ready", () => {
+	test.each<[string, Partial<Watch>, string]>([
+		["heard a moment ago", { silenceMs: 0 }, "fine"],
+		["silent within its patience", { silenceMs: 19_999 }, "fine"],
+		["silent beyond it", { silenceMs: 20_000 }, `hang: The guest hangs: ${silent} 20.0 s`],
+		["silent with interrupts off, not for long yet", { silenceMs: 3000, interruptsOffMs: 1999 }, "fine"],
+		["interrupts off, but heard", { silenceMs: 1000, interruptsOffMs: 30_000 }, "fine"],
+		[
+			"silent with interrupts off",
+			{ silenceMs: 1500, interruptsOffMs: 2000 },
+			"hang: The guest hangs: interrupts are off on every processor for 2.00 s, and nothing answers",
+		],
+		["a boot that took longer than allowed, but is over", { bootingMs: 900_000 }, "fine"],
+		["many restarts, each of which became ready", { resets: 9 }, "fine"],
+	])("%s", (_, seen, expected) => {
+		expect(judge({ phase: "ready", ...seen })).toBe(expected);
+	});
+});
+
+describe("in whatever phase", () => {
+	test.each<[string, Partial<Watch>, string]>([
+		["stopped by a signal for a moment", { frozenMs: 999 }, "fine"],
+		[
+			"stopped by a signal",
+			{ frozenMs: 1000 },
+			"frozen: QEMU was frozen: its process is stopped by a signal",
+		],
+		["a slow monitor", { monitorSilenceMs: 9999 }, "fine"],
+		["a silent monitor", { monitorSilenceMs: 10_000 }, "frozen: QEMU's monitor has not answered for 10.0 s"],
+		["a process that has gone", { process: "ended" }, "process-ended: QEMU ended without being asked"],
+		["a process that waits for a disk", { process: "uninterruptible" }, "fine"],
+		["a panic that nobody heard of", { status: "guest-panicked" }, "panic: The guest's kernel panicked"],
+		[
+			"an internal error",
+			{ status: "internal-error" },
+			"internal-error: QEMU stopped the guest with an internal error",
+		],
+		["a shutdown that nobody heard of", { status: "shutdown" }, "ended: The guest shut itself down"],
+		["a full disk", { status: "io-error" }, full],
+		["paused by a person", { status: "paused" }, "fine"],
+		["no answer about its status", { status: null }, "fine"],
+	])("%s", (_, seen, expected) => {
+		expect(judge(seen)).toBe(expected);
+		expect(judge({ ...seen, phase: "ready" })).toBe(expected);
+	});
+});
+
+test("a panic is told as such although the guest is silent, too", () => {
+	expect(judge({ phase: "ready", status: "guest-panicked", silenceMs: 60_000 })).toMatch(/^panic/);
+});

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { type Attempt, nextStep } from "./recovery.ts";
+
+const minute = 60_000;
+const budget = { attempts: 5, withinMs: 10 * minute };
+const now = 100 * minute;
+
+/** Attempts so many minutes ago; `+` became ready. */
+function made(text: string): Attempt[] {
+	return text
+		.split(" ")
+		.filter(Boolean)
+		.map((word) => ({ at: now - Number.parseFloat(word) * minute, ready: word.endsWith("+") }));
+}
+
+test.each([
+	["no recovery before", "", "attempt 1 after 0 ms"],
+	["one that became ready", "5+", "attempt 2 after 0 ms"],
+	["one that did not", "1", "attempt 2 after 1000 ms"],
+	["two that did not", "2 1", "attempt 3 after 2000 ms"],
+	["three that did not", "3 2 1", "attempt 4 after 4000 ms"],
+	["four that did not", "4 3 2 1", "attempt 5 after 8000 ms"],
+	["some that did not, then one that did", "4 3 2+", "attempt 4 after 0 ms"],
+	["one that did, then one that did not", "4+ 1", "attempt 3 after 1000 ms"],
+	["five within the window", "9 8 7 6 5", "give up"],
+	["five within the window, all ready", "9+ 8+ 7+ 6+ 5+", "give up"],
+	["five, the first just out of the window", "10 8+ 7+ 6+ 5+", "attempt 5 after 0 ms"],
+	["many, long ago", "99+ 98+ 97+ 96+ 95+ 94+", "attempt 1 after 0 ms"],
+	["stillborn ones, long ago", "50 40 30 20", "attempt 1 after 0 ms"],
+])("after %s (%s)", (_, attempts, expected) => {
+	const step = nextStep(made(attempts), now, budget);
+	expect(step.kind === "cold" ? `attempt ${step.attempt} after ${step.afterMs} ms` : "give up").toBe(
+		expected,
+	);
+});
+
+test("the pause grows to a minute and no further", () => {
+	const many = made(Array.from({ length: 30 }, (_, i) => `${(30 - i) / 10}`).join(" "));
+	expect(nextStep(many, now, { attempts: 100, withinMs: budget.withinMs })).toMatchObject({
+		afterMs: minute,
+	});
+});
+
+test("giving up says why, and what to do", () => {
+	expect(nextStep(made("5 4 3 2 1"), now, budget)).toEqual({
+		kind: "give-up",
+		reason:
+			"it failed again after 5 recoveries within 10 min; its disks and all evidence are kept; look at the incidents, then start it",
+	});
+	expect(nextStep([], now, { attempts: 0, withinMs: minute })).toEqual({
+		kind: "give-up",
+		reason: "its recovery budget is 0 attempts; look at the incident, then start it",
+	});
+});

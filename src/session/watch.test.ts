@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import type { Hearing, Pulse } from "./evidence.ts";
+import { beginWatch, observe, rebooted, type Watch } from "./watch.ts";
+
+const hearing: Hearing = { agent: true, services: ["http"] };
+const well: Pulse = {
+	at: 0,
+	process: "runs",
+	status: "running",
+	qmpHeardAt: 0,
+	agentHeardAt: null,
+	services: { http: "up" },
+	interrupts: "on",
+	starved: 0,
+};
+const dead: Partial<Pulse> = { services: { http: "down" }, interrupts: "off" };
+
+/** Looks every half second; each look is `pulse` with what the moment changes. */
+function watch(
+	seconds: number,
+	pulse: (at: number) => Partial<Pulse>,
+	from = beginWatch(0),
+	to = hearing,
+): Watch {
+	let seen = from;
+	for (let at = from.lastLook + 500; at <= from.lastLook + seconds * 1000; at += 500) {
+		seen = observe(seen, { ...well, at, qmpHeardAt: at, ...pulse(at) }, to);
+	}
+	return seen;
+}
+
+const answering = (at: number) => ({ agentHeardAt: at });
+const ready = watch(1, answering);
+
+test.each<[string, Partial<Pulse>, Hearing, string[]]>([
+	["agent and service", { agentHeardAt: 100 }, hearing, []],
+	["the service alone", {}, hearing, ["guest agent"]],
+	["the agent alone", { agentHeardAt: 100, services: { http: "down" } }, hearing, ["http"]],
+	[
+		"a service that was not checked yet",
+		{ agentHeardAt: 100, services: { http: "unknown" } },
+		hearing,
+		["http"],
+	],
+	["an answer of the boot before", { agentHeardAt: -1 }, hearing, ["guest agent"]],
+	["nothing, of a server that can give no sign", { services: {} }, { agent: false, services: [] }, []],
+])("ready after %s: missing are %4$j", (_, pulse, to, missing) => {
+	const seen = observe(beginWatch(0), { ...well, at: 500, ...pulse }, to);
+	expect(seen.missing).toEqual(missing);
+	expect(seen.phase).toBe(missing.length === 0 ? "ready" : "booting");
+});
+
+test("once ready it stays ready, whatever falls silent", () => {
+	expect(watch(60, () => dead, ready).phase).toBe("ready");
+});
+
+test("silence counts from the last answer of agent or service", () => {
+	expect(watch(10, answering, ready).silenceMs).toBe(0);
+	expect(watch(10, () => ({ ...dead, agentHeardAt: ready.lastLook }), ready).silenceMs).toBe(10_000);
+	expect(watch(10, () => ({ services: { http: "up" } }), ready).silenceMs).toBe(0);
+});
+
+test("patience does not run out while the host is too busy for the guest", () => {
+	expect(watch(3600, () => ({ ...dead, starved: 1 }), ready).silenceMs).toBe(0);
+	expect(watch(100, () => ({ ...dead, starved: 0.75 }), ready).silenceMs).toBe(25_000);
+	expect(watch(100, () => ({ starved: 0.75, services: {} })).bootingMs).toBe(25_000);
+});
+
+test("a share outside of 0 to 1 is taken as the nearest", () => {
+	expect(watch(10, () => ({ ...dead, starved: 7 }), ready).silenceMs).toBe(0);
+	expect(watch(10, () => ({ ...dead, starved: -7 }), ready).silenceMs).toBe(10_000);
+});
+
+test("time in which nobody looked counts as two seconds", () => {
+	const late = observe(ready, { ...well, ...dead, at: ready.lastLook + 3_600_000 }, hearing);
+	expect(late.silenceMs).toBe(2000);
+});
+
+test("a guest that is paused from outside cannot answer, and does not have to", () => {
+	expect(watch(60, () => ({ ...dead, status: "paused" }), ready).silenceMs).toBe(0);
+});
+
+test("a server that can give no sign is never silent", () => {
+	const deaf = { agent: false, services: [] };
+	expect(
+		watch(
+			60,
+			() => ({ ...dead, services: {} }),
+			watch(1, () => ({}), beginWatch(0), deaf),
+			deaf,
+		).silenceMs,
+	).toBe(0);
+});
+
+test("one look with interrupts on is enough to begin anew", () => {
+	expect(watch(5, () => dead, ready).interruptsOffMs).toBe(5000);
+	const from = ready.lastLook;
+	expect(
+		watch(5, (at) => ({ ...dead, interrupts: at === from + 4500 ? "on" : "off" }), ready).interruptsOffMs,
+	).toBe(500);
+});
+
+test("a frozen process counts in full, also on a busy host", () => {
+	expect(watch(2, () => ({ process: "frozen", status: null, starved: 1 }), ready).frozenMs).toBe(2000);
+});
+
+test("a monitor is silent only while it says nothing at all", () => {
+	const mute = { status: null, qmpHeardAt: ready.lastLook };
+	expect(watch(10, () => mute, ready).monitorSilenceMs).toBe(10_000);
+	expect(watch(10, () => ({ status: null }), ready).monitorSilenceMs).toBe(0);
+});
+
+test("silent services are known only while something is heard", () => {
+	const one = watch(2, (at) => ({ agentHeardAt: at, services: { http: "down" } }), ready);
+	expect(one.silentServices).toEqual(["http"]);
+	expect(watch(10, () => dead, one).silentServices).toEqual(["http"]);
+	expect(watch(2, answering, one).silentServices).toEqual([]);
+	expect(watch(2, () => dead).silentServices).toEqual([]);
+});
+
+test("a reboot begins a new boot in the same session", () => {
+	const again = rebooted(ready, 5000);
+	expect(again).toMatchObject({ phase: "booting", since: 5000, resets: 1, bootingMs: 0 });
+	expect(watch(1, () => ({ agentHeardAt: 4999 }), again).missing).toEqual(["guest agent"]);
+	expect(watch(1, answering, again)).toMatchObject({ phase: "ready", resets: 0 });
+});
+
+test("reboots without becoming ready share one boot deadline", () => {
+	const booting = watch(60, () => ({ services: {} }));
+	const again = rebooted(booting, 60_000);
+	expect(again).toMatchObject({ resets: 1, bootingMs: 60_000 });
+	expect(rebooted(again, 61_000).resets).toBe(2);
+});
+
+test("a clock that is set back is not a reason to stop watching", () => {
+	const hour = 3_600_000;
+	const late = observe(
+		ready,
+		{ ...well, at: ready.lastLook + hour, agentHeardAt: ready.lastLook + hour },
+		hearing,
+	);
+	const back = observe(late, { ...well, ...dead, at: 2000 }, hearing);
+	const silent = observe(back, { ...well, ...dead, at: 4000 }, hearing);
+	expect(silent.silenceMs).toBe(2000);
+});

@@ -17,6 +17,7 @@ export class AgentEar {
 	private partial = "";
 	private askedId = 0;
 	private askedAt = 0;
+	private answeredId = 0;
 	private waiting = false;
 	private closed = false;
 
@@ -33,7 +34,7 @@ export class AgentEar {
 		if (this.waiting && now - this.askedAt < askAgainMs) return;
 		this.waiting = true;
 		this.askedAt = now;
-		this.askedId = (this.askedId % 2 ** 30) + 1;
+		this.askedId += 1;
 		// 0xff makes the agent drop whatever half a message it may hold: guest-sync-delimited's rule.
 		const question = { execute: "guest-sync-delimited", arguments: { id: this.askedId } };
 		this.connection().write(
@@ -62,8 +63,11 @@ export class AgentEar {
 		const lines = (this.partial + chunk).split("\n");
 		this.partial = (lines.pop() ?? "").slice(-answerLimit);
 		for (const line of lines) {
-			if (parseObject(line.replaceAll("\xff", ""))?.return !== this.askedId) continue;
-			this.waiting = false;
+			const id = parseObject(line.replaceAll("\xff", ""))?.return;
+			// A slow guest answers an earlier question when the next has long been asked: it lives all the same.
+			if (typeof id !== "number" || id <= this.answeredId || id > this.askedId) continue;
+			this.answeredId = id;
+			if (id === this.askedId) this.waiting = false;
 			this.onAnswer(Date.now());
 		}
 	}

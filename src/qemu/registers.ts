@@ -14,9 +14,11 @@ export interface ProcessorSample {
  * Bit 9 of RFLAGS is IF: Intel SDM volume 1, section 3.4.3.
  */
 export function readProcessors(text: string): ProcessorSample[] {
-	return [...text.matchAll(/[RE]IP=([0-9a-f]+) [RE]FL=([0-9a-f]+)[^\n]*?HLT=([01])/g)].map((match) => ({
-		at: match[1] ?? "",
-		interruptsOn: (Number.parseInt(match[2] ?? "0", 16) & 0x200) !== 0,
-		halted: match[3] === "1",
-	}));
+	return [...text.matchAll(/[RE]IP=([0-9a-f]{1,16}) [RE]FL=([0-9a-f]{1,16})[^\n]{0,100}?HLT=([01])/g)].map(
+		(match) => ({
+			at: match[1] ?? "",
+			interruptsOn: (Number.parseInt(match[2] ?? "0", 16) & 0x200) !== 0,
+			halted: match[3] === "1",
+		}),
+	);
 }

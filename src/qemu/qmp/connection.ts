@@ -6,7 +6,7 @@ import type { Commands, Events } from "./schema.generated.ts";
 import { Transcript } from "./transcript.ts";
 
 /** A QEMU that sends more than this without a line end is not speaking QMP. */
-const lineLimit = 16 * 1024 * 1024;
+const lineLimit = 2 * 1024 * 1024;
 
 export type QmpEvent = {
 	[E in keyof Events]: { event: E; data: Events[E]; receivedAt: number };
@@ -102,7 +102,7 @@ export class QmpConnection {
 		const lines = (this.partial + chunk).split("\n");
 		this.partial = lines.pop() ?? "";
 		if (this.partial.length > lineLimit) this.end("QEMU sent a line without end");
-		else for (const line of lines) if (line.trim()) this.handle(line);
+		else for (const line of lines) if (line.trim() && !this.ended) this.handle(line);
 	}
 
 	private handle(line: string): void {

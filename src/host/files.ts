@@ -96,10 +96,12 @@ export async function emptyWhenLarger(path: string, limit: number): Promise<bool
 async function openUntrusted(path: string, flags: number) {
 	try {
 		const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-		if ((await file.stat()).isFile()) return file;
+		const facts = await file.stat();
+		// A file with a second name may be another's.
+		if (facts.isFile() && facts.nlink <= 1) return file;
 		await file.close();
 	} catch (error) {
-		if (!["ENOENT", "ELOOP", "ENXIO"].includes(errorCode(error) ?? "")) throw error;
+		if (!["ENOENT", "ELOOP", "ENXIO", "EISDIR"].includes(errorCode(error) ?? "")) throw error;
 	}
 	return undefined;
 }

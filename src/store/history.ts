@@ -28,7 +28,12 @@ export class History {
 	private constructor(worker: Worker, onFailure: (error: Error) => void) {
 		this.worker = worker;
 		this.nextId = 1;
-		worker.on("error", (error) => onFailure(error instanceof Error ? error : new Error(String(error))));
+		worker.on("error", (error) => {
+			const failure = error instanceof Error ? error : new Error(String(error));
+			onFailure(failure);
+			// Nobody waits for an answer that cannot come any more.
+			for (const [id, answer] of this.waiting) answer({ id, error: failure.message });
+		});
 		worker.on("message", (answer: HistoryAnswer) => {
 			if (answer.id === 0) onFailure(new Error(answer.error ?? "history failed"));
 			this.waiting.get(answer.id)?.(answer);

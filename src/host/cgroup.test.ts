@@ -1,0 +1,68 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { detectGroupSupport } from "./cgroup.ts";
+
+let unified: string;
+beforeEach(async () => {
+	unified = await mkdtemp(join(tmpdir(), "bulkhead-cgroup-"));
+});
+afterEach(async () => await rm(unified, { recursive: true }));
+
+const offer = async (controllers: string) =>
+	await writeFile(join(unified, "cgroup.controllers"), controllers);
+const other = `proc /proc proc rw,nosuid 0 0
+/dev/sda1 / ext4 rw,memory,cpu 0 0
+`;
+const v1 = `cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
+cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,relatime,cpu,cpuacct 0 0
+cgroup /sys/fs/cgroup/pids cgroup rw,relatime,pids 0 0
+cgroup /sys/fs/cgroup/systemd cgroup rw,xattr,name=systemd 0 0
+`;
+const v2 = () => `cgroup2 ${unified} cgroup2 rw,nosuid,nsdelegate 0 0\n`;
+
+test("version 2 has all", async () => {
+	await offer("cpuset cpu io memory hugetlb pids rdma\n");
+	const own = { version: 2, root: unified };
+	expect(detectGroupSupport(other + v2())).toEqual({ memory: own, cpu: own, pids: own });
+});
+
+test("version 1 has a hierarchy each", () => {
+	expect(detectGroupSupport(other + v1)).toEqual({
+		memory: { version: 1, root: "/sys/fs/cgroup/memory" },
+		cpu: { version: 1, root: "/sys/fs/cgroup/cpu,cpuacct" },
+		pids: { version: 1, root: "/sys/fs/cgroup/pids" },
+	});
+});
+
+test("hybrid: version 2 is there and offers nothing", async () => {
+	await offer("\n");
+	for (const mounts of [v1 + v2(), v2() + v1])
+		expect(detectGroupSupport(mounts).memory).toEqual({ version: 1, root: "/sys/fs/cgroup/memory" });
+});
+
+test("hybrid: what version 2 offers is taken from there, whatever comes first", async () => {
+	await offer("pids\n");
+	for (const mounts of [v1 + v2(), v2() + v1]) {
+		expect(detectGroupSupport(mounts).pids).toEqual({ version: 2, root: unified });
+		expect(detectGroupSupport(mounts).cpu?.version).toBe(1);
+	}
+});
+
+test("the first of two hierarchies with the same controller counts", () => {
+	const again = "cgroup /mnt/memory cgroup rw,memory 0 0\n";
+	expect(detectGroupSupport(v1 + again).memory?.root).toBe("/sys/fs/cgroup/memory");
+});
+
+test.each(["", other, "garbage\n\n"])("none where there are none", (mounts) => {
+	expect(detectGroupSupport(mounts)).toEqual({});
+});
+
+test("a version 2 that cannot be read offers nothing", () => {
+	expect(detectGroupSupport("cgroup2 /nonexistent cgroup2 rw 0 0\n")).toEqual({});
+});
+
+test("this host can be looked at", () => {
+	expect(() => detectGroupSupport()).not.toThrow();
+});

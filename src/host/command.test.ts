@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { CommandError, run } from "./command.ts";
+import { identify } from "./process.ts";
+
+const sh = async (script: string, options: Partial<Parameters<typeof run>[2]> = {}) =>
+	await run("sh", ["-c", script], { deadlineMs: 20_000, ...options });
+const failure = async (work: Promise<unknown>) => {
+	const error = await work.then(
+		() => undefined,
+		(error: unknown) => error,
+	);
+	if (error instanceof CommandError) return error;
+	throw new Error("it did not fail as a command fails", { cause: error });
+};
+
+test("gives what was written", async () => {
+	expect(await sh("echo out; echo err >&2")).toEqual({ stdout: "out\n", stderr: "err\n" });
+});
+
+test("passes input, environment and folder", async () => {
+	const { stdout } = await sh("cat; echo $COLOUR; pwd; command -v sh > /dev/null && echo path", {
+		input: "in\n",
+		env: { COLOUR: "red" },
+		cwd: "/usr",
+	});
+	expect(stdout).toBe("in\nred\n/usr\npath\n");
+});
+
+test("a command that does not read its input is no failure", async () => {
+	await expect(sh("true", { input: "x".repeat(1_000_000) })).resolves.toBeDefined();
+});
+
+test("whole lines come as they are written", async () => {
+	const lines: string[] = [];
+	await sh("printf 'a\\nb'; printf 'c\\nd\\n'", { onLine: (line) => lines.push(line) });
+	expect(lines).toEqual(["a", "bc", "d"]);
+});
+
+test("a code other than 0 is a failure with the last words", async () => {
+	const error = await failure(sh("echo why >&2; exit 3"));
+	expect(error).toMatchObject({ code: 3, stderr: "why\n" });
+	expect(error.message).toBe("sh -c echo why >&2; exit 3: ended with code 3: why");
+});
+
+test("a command that is not there is a failure", async () => {
+	const error = await failure(run("/nonexistent/command", [], { deadlineMs: 1000 }));
+	expect(error.message).toBe("/nonexistent/command: could not be started");
+	expect(error.cause).toMatchObject({ code: "ENOENT" });
+});
+
+test("at the deadline everything in its process group is killed", async () => {
+	const inner: number[] = [];
+	const error = await failure(
+		sh("sleep 1000 & echo $!; wait", { deadlineMs: 300, onLine: (line) => inner.push(Number(line)) }),
+	);
+	expect(error.message).toMatch(/did not finish within 300 ms/);
+	expect(inner[0]).toBeGreaterThan(0);
+	while (identify(inner[0] ?? 0)) await new Promise(setImmediate);
+});
+
+test("is killed when it is cancelled, and not begun when it was before", async () => {
+	const caller = new AbortController();
+	const error = await failure(
+		sh("echo; exec sleep 1000", { signal: caller.signal, onLine: () => caller.abort() }),
+	);
+	expect(error.message).toMatch(/was cancelled/);
+	await expect(sh("true", { signal: caller.signal })).rejects.toThrow(/abort/i);
+});
+
+test("output without end is cut", async () => {
+	const { stdout } = await sh("head -c 40000000 /dev/zero");
+	expect(stdout.length).toBeLessThan(20_000_000);
+});

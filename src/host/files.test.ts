@@ -1,0 +1,102 @@
+import { spawnSync } from "node:child_process";
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { emptyWhenLarger, listIfThere, readIfThere, readUntrustedTail, writeFileAtomic } from "./files.ts";
+
+let folder: string;
+beforeEach(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-files-"));
+});
+afterEach(async () => await rm(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+
+describe("an atomic write", () => {
+	test("leaves the new content and nothing beside it", async () => {
+		await writeFileAtomic(at("record"), "one");
+		await writeFileAtomic(at("record"), "two", 0o600);
+		expect(await readFile(at("record"), "utf8")).toBe("two");
+		expect((await stat(at("record"))).mode & 0o777).toBe(0o600);
+		expect(await readdir(folder)).toEqual(["record"]);
+	});
+
+	test("that fails leaves the old content and nothing beside it", async () => {
+		await mkdir(at("record"));
+		await writeFile(join(at("record"), "inside"), "");
+		await expect(writeFileAtomic(at("record"), "two")).rejects.toThrow();
+		expect(await readdir(folder)).toEqual(["record"]);
+	});
+
+	test("replaces a link instead of writing through it", async () => {
+		await writeFile(at("victim"), "untouched");
+		await symlink(at("victim"), at("record"));
+		await writeFileAtomic(at("record"), "new");
+		expect(await readFile(at("victim"), "utf8")).toBe("untouched");
+		expect(await readFile(at("record"), "utf8")).toBe("new");
+	});
+
+	test("by many at once leaves one of them, whole", async () => {
+		const contents = Array.from({ length: 20 }, (_, i) => String(i).repeat(10_000));
+		await Promise.all(contents.map(async (content) => await writeFileAtomic(at("record"), content)));
+		expect(contents).toContain(await readFile(at("record"), "utf8"));
+		expect(await readdir(folder)).toEqual(["record"]);
+	});
+});
+
+test("what is not there is said as such, and other trouble is not hidden", async () => {
+	expect(await readIfThere(at("nothing"))).toBeUndefined();
+	expect(await listIfThere(at("nothing"))).toEqual([]);
+	await expect(readIfThere(folder)).rejects.toThrow(/EISDIR/);
+	await writeFile(at("file"), "");
+	await expect(listIfThere(at("file"))).rejects.toThrow(/ENOTDIR/);
+	await writeFile(at("b"), "");
+	expect(await listIfThere(folder)).toEqual(["b", "file"]);
+});
+
+describe("a file that a session can replace", () => {
+	test("is read from its end", async () => {
+		await writeFile(at("console"), "0123456789");
+		expect(String(await readUntrustedTail(at("console"), 4))).toBe("6789");
+		expect(String(await readUntrustedTail(at("console"), 400))).toBe("0123456789");
+	});
+
+	test("is read as nothing when it is not there, or empty", async () => {
+		expect(await readUntrustedTail(at("nothing"), 4)).toBeUndefined();
+		await writeFile(at("empty"), "");
+		expect(await readUntrustedTail(at("empty"), 4)).toHaveLength(0);
+	});
+
+	test.each(["a link to a file", "a link to nothing", "a pipe", "a device", "a folder", "a socket"])(
+		"is neither read nor emptied when it has become %s",
+		async (kind) => {
+			const secret = at("secret");
+			await writeFile(secret, "secret of the host");
+			if (kind === "a link to a file") await symlink(secret, at("console"));
+			if (kind === "a link to nothing") await symlink(at("nowhere"), at("console"));
+			if (kind === "a folder") await mkdir(at("console"));
+			if (kind === "a pipe") spawnSync("mkfifo", [at("console")]);
+			if (kind === "a device") spawnSync("mknod", [at("console"), "c", "1", "5"]);
+			if (kind === "a socket")
+				spawnSync("python3", ["-c", `import socket; socket.socket(socket.AF_UNIX).bind("${at("console")}")`]);
+			expect(await readUntrustedTail(at("console"), 100)).toBeUndefined();
+			expect(await emptyWhenLarger(at("console"), 0)).toBe(false);
+			expect(await readFile(secret, "utf8")).toBe("secret of the host");
+		},
+	);
+
+	test("is emptied only when it is larger", async () => {
+		await writeFile(at("console"), "0123456789");
+		expect(await emptyWhenLarger(at("console"), 10)).toBe(false);
+		expect(await emptyWhenLarger(at("console"), 9)).toBe(true);
+		expect(await readFile(at("console"), "utf8")).toBe("");
+		expect(await emptyWhenLarger(at("nothing"), 0)).toBe(false);
+	});
+
+	test("that is a second name of another file is not emptied", async () => {
+		await writeFile(at("victim"), "0123456789");
+		await link(at("victim"), at("console"));
+		expect(await emptyWhenLarger(at("console"), 0)).toBe(false);
+		expect(await readUntrustedTail(at("console"), 100)).toBeUndefined();
+	});
+});

@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { BulkheadError } from "../api/errors.ts";
+import { takeLock } from "./lock.ts";
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-lock-"));
+	file = join(folder, "lock");
+});
+afterEach(async () => await rm(folder, { recursive: true }));
+
+function refusal(): BulkheadError {
+	try {
+		takeLock(file, folder).release();
+	} catch (error) {
+		if (error instanceof BulkheadError) return error;
+		throw error;
+	}
+	throw new Error("the lock was given twice");
+}
+
+/** Another process that takes the lock and holds it until it is killed. */
+async function holder() {
+	const lock = JSON.stringify(new URL("./lock.ts", import.meta.url).href);
+	const script = `const { takeLock } = await import(${lock});
+		globalThis.kept = takeLock(${JSON.stringify(file)}, "there");
+		console.log("held");
+		setInterval(() => {}, 1000);`;
+	const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+		stdio: ["ignore", "pipe", "inherit"],
+	});
+	await once(child.stdout, "data");
+	return child;
+}
+
+test("a second taker is refused, with what to do", () => {
+	const lock = takeLock(file, folder);
+	expect(refusal()).toMatchObject({ code: "already-running" });
+	expect(refusal().message).toBe(
+		`another daemon already works on ${folder}; use that one, or give this one another state directory with --state`,
+	);
+	lock.release();
+	takeLock(file, folder).release();
+});
+
+test("another process is refused too, and SIGKILL frees the lock", async () => {
+	const child = await holder();
+	expect(refusal().code).toBe("already-running");
+	child.kill("SIGKILL");
+	await once(child, "exit");
+	takeLock(file, folder).release();
+});
+
+test("a lock in a folder that is not there is not taken for another daemon", () => {
+	expect(() => takeLock(join(folder, "no", "lock"), folder)).toThrow(
+		expect.not.objectContaining({ code: "already-running" }),
+	);
+});

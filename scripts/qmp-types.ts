@@ -1,7 +1,7 @@
 /**
  * Writes src/qemu/qmp/schema.generated.ts: TypeScript types of the QMP commands and events that Bulkhead uses,
  * from what the installed QEMU says of itself (query-qmp-schema, docs/interop/qmp-spec and qapi/introspect.json).
- * Run it with: node scripts/qmp-types.ts
+ * Run it with: node scripts/qmp-types.ts; `--print` writes to standard output instead.
  */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -146,8 +146,6 @@ export interface Events {
 ${events.join("\n")}
 }
 `;
-const path = new URL("../src/qemu/qmp/schema.generated.ts", import.meta.url);
-writeFileSync(
-	path,
-	text.replace(/\bT\d+\b/g, (name) => names.get(name) ?? name),
-);
+const named = text.replace(/\bT\d+\b/g, (name) => names.get(name) ?? name);
+if (process.argv.includes("--print")) process.stdout.write(named);
+else writeFileSync(new URL("../src/qemu/qmp/schema.generated.ts", import.meta.url), named);

@@ -53,7 +53,7 @@ async function measure(fault: Fault, heard: Map<number, number>): Promise<Measur
 	const { session, at } = await lab.client.call("drill", { server: "guest" }, { fault });
 	const incident = await writtenUp(lab, "guest", session, stop.signal);
 	return {
-		signMs: Math.round(incident.at - at),
+		signMs: Math.round(incident.noticedAt - at),
 		heardMs: Math.round((heard.get(session) ?? Number.NaN) - at),
 	};
 }

@@ -7,7 +7,7 @@ import type { SteadyClient } from "../steady-client.ts";
 export interface DrillResult {
 	server: string;
 	fault: Fault;
-	/** From the fault to the incident's first sign. */
+	/** From the fault until it was known to be a failure. */
 	detectMs: number;
 	/** From the fault until the next session was ready. */
 	outageMs: number;
@@ -63,7 +63,7 @@ export function resultOf(fault: Fault, incident: Incident, client: SteadyClient)
 	return {
 		server: incident.server,
 		fault,
-		detectMs: Math.round(incident.at - begin),
+		detectMs: Math.round(incident.noticedAt - begin),
 		outageMs,
 		requests: client.felt(begin, begin + outageMs),
 		sessionBefore: incident.session,

@@ -9,7 +9,6 @@ export const causes = [
 	"hang",
 	"frozen",
 	"boot-timeout",
-	"start-failed",
 	"internal-error",
 ] as const;
 /** What went wrong with a session. */
@@ -29,7 +28,7 @@ export const feltView = z.object({
 export type Felt = z.infer<typeof feltView>;
 
 export const timelineEntry = z.object({
-	/** Milliseconds since the incident's first sign. */
+	/** Milliseconds since the incident began. */
 	atMs: z.number(),
 	what: z.string(),
 });
@@ -42,13 +41,15 @@ export const incidentView = z.object({
 	cause: z.enum(causes),
 	/** One sentence for people. */
 	summary: z.string(),
-	/** When its first sign arrived, milliseconds since the Unix epoch. */
+	/** When it began: its first sign, or, when a guest fell silent, its last sign of life. Milliseconds since the Unix epoch. */
 	at: z.number(),
+	/** When it was known to be a failure. */
+	noticedAt: z.number(),
 	/** The drill that made it, when it was one, and when the fault was made. */
 	drill: z.object({ fault: z.string(), at: z.number() }).nullable(),
 	outcome: z.enum(["recovering", "recovered", "failed-again", "gave-up", "stopped"]),
 	nextSession: z.int().nullable(),
-	/** From the fault (drills) or the first sign (else) until the next session was ready; null while it is not. */
+	/** From the fault (drills) or the beginning (else) until the next session was ready; null while it is not. */
 	outageMs: z.number().nullable(),
 	timeline: z.array(timelineEntry),
 	/** Names of the evidence files that are kept with it. */

@@ -72,6 +72,7 @@ function factsOf(incident: Incident): [string, string | Styled][] {
 		["When", `${formatTime(incident.at)} (${formatAgo(incident.at)})`],
 		["Cause", incident.drill ? `${incident.cause}, by a drill: ${incident.drill.fault}` : incident.cause],
 		["Outcome", { ...outcome, text: outcome.text + next }],
+		["Noticed", noticed(incident)],
 		["Outage", incident.outageMs === null ? "not over" : formatDuration(incident.outageMs)],
 		["Users felt", feltText(incident.felt)],
 	];
@@ -94,4 +95,9 @@ function evidenceLines(incident: Incident): Line[] {
 		[],
 		...incident.evidence.map((file) => [`  ${file}`]),
 	];
+}
+
+function noticed({ at, noticedAt, drill }: Incident): string {
+	const after = noticedAt - (drill?.at ?? at);
+	return after < 1 ? "at once" : `after ${formatDuration(after)}`;
 }

@@ -37,6 +37,7 @@ export function sampleIncident(changes: Partial<Incident> = {}): Incident {
 		cause: "panic",
 		summary: "the kernel of intranet panicked; it runs again in session 8",
 		at: noon,
+		noticedAt: noon,
 		drill: { fault: "panic", at: noon - 31 },
 		outcome: "recovered",
 		nextSession: 8,

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { Change, Plan, Progress } from "../api/plan.ts";
@@ -16,7 +15,7 @@ import { readTemplate } from "../templates/catalogue.ts";
 import { type Context, groupRoot, namespaceOf } from "./context.ts";
 import { planOf, refusedChanges, subnetOf } from "./plan.ts";
 import { createDisk, createServer } from "./provision.ts";
-import { completeServicesOf, doorUid, servicesOf } from "./resolve.ts";
+import { completeServicesOf, doorUid, firstUidOf, servicesOf } from "./resolve.ts";
 import { ServerUnit } from "./server-unit.ts";
 import { readSite } from "./site-file.ts";
 
@@ -129,7 +128,8 @@ export class Bulkhead {
 			);
 		if (plan.destructive && !confirmed)
 			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
-		await this.openSandbox(site);
+		// Servers move one by one: until then both the old segments and the new ones are there.
+		await this.openSandbox({ ...site, segments: { ...this.site?.segments, ...site.segments } });
 		try {
 			for (const change of plan.changes) await this.carryOut(change, site, report, signal);
 		} catch (error) {
@@ -137,6 +137,7 @@ export class Bulkhead {
 			if (!this.site) await this.dropSandbox();
 			throw error;
 		}
+		await this.openSandbox(site);
 		await this.saveSite(site);
 		if (this.units.size === 0) await this.closeSandbox(site);
 		this.context.history.append({
@@ -169,6 +170,7 @@ export class Bulkhead {
 		const subject = `server ${name}`;
 		const onStep = (text: string, fraction: number | null) =>
 			report({ type: "step", subject, text, fraction });
+		const before = this.site;
 		const used = this.list().map(({ stored }) => stored.installed.index);
 		const index =
 			Array.from({ length: used.length + 1 }, (_, i) => i + 1).find((i) => !used.includes(i)) ?? 1;
@@ -178,21 +180,22 @@ export class Bulkhead {
 			subnet: subnetOf(definition, site),
 			definition,
 			index,
+			uid: firstUidOf(this.context.paths.state) + index * 2,
 			uuid: randomUUID(),
 		};
 		const stored = await createServer(wanted, this.context, onStep, signal);
 		try {
 			// Written before the first start: whatever happens from here on, the next daemon knows this server.
-			await this.saveSite({ ...site, servers: { ...this.site?.servers, [name]: definition } });
+			const segments = { ...this.site?.segments, ...site.segments };
+			await this.saveSite({ ...site, segments, servers: { ...this.site?.servers, [name]: definition } });
 			onStep("opening its front door", 0.95);
 			const unit = await this.supervise(stored);
 			await unit.door.open();
 			if ((definition.start ?? "automatic") === "automatic") await unit.supervisor.command({ do: "start" });
 			report({ type: "done", subject });
 		} catch (error) {
-			const { [name]: _, ...others } = this.site?.servers ?? {};
 			await this.discard(stored);
-			await this.saveSite({ ...site, servers: others });
+			await this.saveSite(before ?? { ...site, servers: {} });
 			throw error;
 		}
 	}

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import packageJson from "../../package.json" with { type: "json" };
 import { BulkheadError, explain } from "../api/errors.ts";
@@ -53,11 +53,24 @@ async function makeContext(paths: Paths, log: Logger): Promise<Context> {
 		log,
 		groups: detectGroupSupport(),
 		acceleration: await chooseAccelerator(),
-		history: await History.open(paths.history, (error) => log.error({ err: error }, "events cannot be kept")),
+		history: await openHistory(paths, log),
 		incidents: new IncidentStore(paths),
 		servers: new ServerStore(paths),
 		bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
 	};
+}
+
+/** Events are for looking back; a damaged file of them keeps no server from running. */
+async function openHistory({ history: file }: Paths, log: Logger): Promise<History> {
+	const onFailure = (error: Error) => log.error({ err: error }, "events cannot be kept");
+	try {
+		return await History.open(file, onFailure);
+	} catch (error) {
+		const aside = `${file}.broken-${Date.now()}`;
+		log.error({ err: error, aside }, "the history cannot be read; it is moved aside, and a new one begins");
+		await rename(file, aside);
+		return await History.open(file, onFailure);
+	}
 }
 
 function say({ history, log }: Context, text: string): void {

@@ -12,6 +12,7 @@ const definition: ServerDefinition = {
 };
 const installed: StoredServer["installed"] = {
 	index: 1,
+	uid: 1_900_000_002,
 	uuid: "00000000-0000-4000-8000-000000000001",
 	source: "template tiny 0123abcd",
 	boot: { kind: "disk" },

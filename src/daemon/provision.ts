@@ -22,6 +22,7 @@ export interface NewServer {
 	subnet: string | null;
 	definition: ServerDefinition;
 	index: number;
+	uid: number;
 	uuid: string;
 }
 
@@ -40,13 +41,13 @@ export async function createServer(
 	await using undo = new AsyncDisposableStack();
 	try {
 		const source = await sourceOf(wanted, context, onStep, signal);
-		const { site, subnet, definition, name, index, uuid } = wanted;
+		const { site, subnet, definition, name, index, uid, uuid } = wanted;
 		const stored: StoredServer = {
 			name,
 			site,
 			subnet,
 			definition,
-			installed: { ...source.installed, index, uuid },
+			installed: { ...source.installed, index, uid, uuid },
 		};
 		undo.defer(async () => await rm(paths.folder, { recursive: true, force: true }));
 		await mkdir(paths.disks, { recursive: true, mode: 0o750 });
@@ -87,7 +88,7 @@ export async function createDisk(
 }
 
 interface Source {
-	installed: Omit<Installed, "index" | "uuid">;
+	installed: Omit<Installed, "index" | "uid" | "uuid">;
 	/** Bytes that installing it writes at once. */
 	bytes: number;
 	install(systemDisk: string, bootFolder: string): Promise<void>;

@@ -6,6 +6,7 @@ import { macOf, type PortPlan, type ServicePlan } from "../network/plan.ts";
 import type { Hardware } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
+import { instanceTag } from "../store/paths.ts";
 import type { StoredServer } from "../store/servers.ts";
 
 /**
@@ -14,8 +15,16 @@ import type { StoredServer } from "../store/servers.ts";
 
 /** Far above what Debian, systemd and container tools hand out (systemd's docs/UIDS-GIDS), below 2^31. */
 const firstUid = 1_900_000_000;
+const uidsEach = 1000;
+
+/** Daemons beside each other on one host have users of their own. */
+export function firstUidOf(state: string): number {
+	const tag = instanceTag(state);
+	return firstUid + (tag === "" ? 0 : 1 + (Number.parseInt(tag, 16) % 100_000)) * uidsEach;
+}
+
 /** Users of QEMU and of the front door are apart: neither can touch the other's process or files. */
-export const qemuUid = (server: StoredServer) => firstUid + server.installed.index * 2;
+export const qemuUid = (server: StoredServer) => server.installed.uid;
 export const doorUid = (server: StoredServer) => qemuUid(server) + 1;
 
 const tapOf = (server: StoredServer) => `tap${server.installed.index}`;

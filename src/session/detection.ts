@@ -14,7 +14,8 @@ export type Verdict =
 	| { kind: "disk-full"; text: string }
 	/** The guest shut itself down: no failure. */
 	| { kind: "ended"; text: string }
-	| { kind: "failed"; cause: Cause; summary: string };
+	/** `forMs`: how long it has already been so, milliseconds; left out for what has just happened. */
+	| { kind: "failed"; cause: Cause; summary: string; forMs?: number };
 
 /** Limits in milliseconds of un-starved time, see Watch. */
 export interface Patience {
@@ -36,7 +37,10 @@ export const diskFull = {
 	kind: "disk-full",
 	text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
 } as const satisfies Verdict;
-const failed = (cause: Cause, summary: string): Verdict => ({ kind: "failed", cause, summary });
+const failed = (cause: Cause, summary: string, forMs?: number): Verdict => ({
+	...{ kind: "failed", cause, summary },
+	...(forMs === undefined ? {} : { forMs }),
+});
 
 /** Judges what the process itself said. */
 export function judgeSign(sign: Sign): Verdict {
@@ -105,9 +109,13 @@ function judgeStatus({ status }: Watch): Verdict | undefined {
 function judgeProcess(watch: Watch): Verdict | undefined {
 	if (watch.process === "ended") return failed("process-ended", "QEMU ended without being asked");
 	if (watch.frozenMs >= frozenMs)
-		return failed("frozen", "QEMU was frozen: its process is stopped by a signal");
+		return failed("frozen", "QEMU was frozen: its process is stopped by a signal", watch.frozenMs);
 	if (watch.monitorSilenceMs >= monitorSilenceMs) {
-		return failed("frozen", `QEMU's monitor has not answered for ${formatDuration(watch.monitorSilenceMs)}`);
+		return failed(
+			"frozen",
+			`QEMU's monitor has not answered for ${formatDuration(watch.monitorSilenceMs)}`,
+			watch.monitorSilenceMs,
+		);
 	}
 	return undefined;
 }
@@ -135,11 +143,16 @@ function judgeSilence(watch: Watch, patience: Patience): Verdict | undefined {
 		return failed(
 			"hang",
 			`The guest hangs: interrupts are off on every processor for ${off}, and nothing answers`,
+			silenceMs,
 		);
 	}
 	if (silenceMs >= patience.silence) {
 		const silent = formatDuration(silenceMs);
-		return failed("hang", `The guest hangs: neither its agent nor its services have answered for ${silent}`);
+		return failed(
+			"hang",
+			`The guest hangs: neither its agent nor its services have answered for ${silent}`,
+			silenceMs,
+		);
 	}
 	return undefined;
 }

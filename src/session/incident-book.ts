@@ -25,7 +25,7 @@ export class IncidentBook {
 		const earlier = this.incident;
 		const incident = { ...openIncident(beginning), details };
 		this.incident = incident;
-		const { at, session, summary } = beginning;
+		const { noticedAt: at, session, summary } = beginning;
 		const text = `Incident ${incident.id}: ${summary}`;
 		this.env.journal.event({ at, session, kind: "incident", text });
 		await this.env.journal.saveIncident(incident);

@@ -5,13 +5,15 @@ export interface Beginning {
 	session: number;
 	cause: Cause;
 	summary: string;
-	/** When the first sign was heard. */
+	/** When it began. */
 	at: number;
+	/** When it was known to be a failure. */
+	noticedAt: number;
 	drill: { fault: string; at: number } | null;
 }
 
 /** Opens an incident. Everything that follows is added by the functions below; none of them changes what it is given. */
-export function openIncident({ server, session, cause, summary, at, drill }: Beginning): Incident {
+export function openIncident({ server, session, cause, summary, at, noticedAt, drill }: Beginning): Incident {
 	const incident: Incident = {
 		id: `${server}-${session}`,
 		server,
@@ -19,6 +21,7 @@ export function openIncident({ server, session, cause, summary, at, drill }: Beg
 		cause,
 		summary,
 		at,
+		noticedAt,
 		drill,
 		outcome: "recovering",
 		nextSession: null,
@@ -29,7 +32,8 @@ export function openIncident({ server, session, cause, summary, at, drill }: Beg
 		details: {},
 	};
 	const opened = drill ? noted(incident, drill.at, `drill: ${drill.fault}`) : incident;
-	return noted(opened, at, summary);
+	const begun = at < noticedAt ? noted(opened, at, "the last sign of life") : opened;
+	return noted(begun, noticedAt, summary);
 }
 
 /** Adds a moment to the timeline. */

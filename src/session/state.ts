@@ -1,4 +1,4 @@
-import type { ServerState } from "../api/server.ts";
+import type { Fault, ServerState } from "../api/server.ts";
 import type { Attempt } from "./recovery.ts";
 
 /**
@@ -49,6 +49,13 @@ export interface SessionRecord {
 	definition: string;
 }
 
+export interface DrillRecord {
+	fault: Fault;
+	/** Milliseconds since the Unix epoch, right before the fault was made. */
+	at: number;
+	session: number;
+}
+
 /** What is remembered of a server across daemons. */
 export interface ServerRecord {
 	state: ServerState;
@@ -62,6 +69,8 @@ export interface ServerRecord {
 	planned: number | null;
 	/** Sessions that were started to recover, newest last; those that a drill made are left out. */
 	recoveries: Attempt[];
+	/** The drill that was made last: its failure is told as such, also by the next daemon. */
+	drill: DrillRecord | null;
 	/** The incident that is being recovered from. */
 	openIncident: string | null;
 	incidents: number;
@@ -77,6 +86,7 @@ export function newRecord(): ServerRecord {
 		session: null,
 		planned: null,
 		recoveries: [],
+		drill: null,
 		openIncident: null,
 		incidents: 0,
 	};

@@ -8,7 +8,7 @@ import { Holder } from "./holder.ts";
 import { Inbox } from "./inbox.ts";
 import { IncidentBook } from "./incident-book.ts";
 import { type Budget, nextStep } from "./recovery.ts";
-import { mayBecome, type ServerRecord, type SessionRecord } from "./state.ts";
+import { type DrillRecord, mayBecome, type ServerRecord, type SessionRecord } from "./state.ts";
 import { beginWatch, observe, rebooted, type Watch } from "./watch.ts";
 
 /** How a server is supervised: from its definition. */
@@ -33,7 +33,7 @@ type Input =
 	| { kind: "felt"; incident: string; until: number };
 
 /** Requests that were held are logged when they are answered: some time after the server is ready. */
-const feltAfterMs = 1500;
+const feltAfterMs = [1500, 20_000];
 const resumeEveryMs = 5000;
 /** A press of the power button is lost on a guest that does not listen yet. */
 const pressEveryMs = 5000;
@@ -60,7 +60,6 @@ export class Supervisor {
 	private readonly gone = new AbortController();
 	private readonly running: Promise<void>;
 	private watch: Watch = beginWatch(0);
-	private drill: { fault: Fault; at: number; session: number } | undefined;
 	/** Timers that were set before carry an older token, and mean nothing any more. */
 	private token = 0;
 	private startAgain = false;
@@ -93,8 +92,8 @@ export class Supervisor {
 	}
 
 	/** The drill that was made last. */
-	get lastDrill(): { fault: Fault; at: number; session: number } | undefined {
-		return this.drill;
+	get lastDrill(): DrillRecord | null {
+		return this.record.drill;
 	}
 
 	/** Services that do not answer although the guest does. */
@@ -230,9 +229,11 @@ export class Supervisor {
 	private async makeFault(fault: Fault): Promise<void> {
 		const { machine } = this.holder;
 		if (!machine) throw new BulkheadError("not-allowed-now", `${this.policy.server} has no session`);
-		this.drill = { fault, at: this.env.clock.now(), session: machine.session.number };
+		const { number } = machine.session;
+		this.record = { ...this.record, drill: { fault, at: this.env.clock.now(), session: number } };
 		this.say("drill", `Drill: ${fault}`);
 		await machine.inject(fault);
+		await this.env.journal.saveRecord(this.record);
 	}
 
 	// ---- beginning a session
@@ -250,6 +251,7 @@ export class Supervisor {
 				.catch((error) => this.say("front-door", `It could not be made ready: ${explain(error)}`));
 			const machine = await this.holder.start(number);
 			await this.attach({ ...machine.session, readyAt: null });
+			this.say("session", `Session ${number} runs as process ${machine.session.pid}`);
 		} catch (error) {
 			if (await this.clear()) await this.couldNotStart(number, error);
 		}
@@ -262,7 +264,6 @@ export class Supervisor {
 		this.watch = { ...beginWatch(this.env.clock.now()), phase };
 		this.record = { ...this.record, session, planned: null };
 		await this.env.journal.saveRecord(this.record);
-		this.say("session", `Session ${session.number} runs as process ${session.pid}`);
 		this.holder.watch();
 	}
 
@@ -323,7 +324,7 @@ export class Supervisor {
 		this.record = { ...this.record, openIncident: null };
 		await this.env.journal.saveRecord(this.record);
 		this.say("incident", `Incident ${closed.id} is over after ${closed.outageMs} ms`);
-		this.later(feltAfterMs, { kind: "felt", incident: closed.id, until: at });
+		for (const ms of feltAfterMs) this.later(ms, { kind: "felt", incident: closed.id, until: at });
 	}
 
 	private tellSilentServices(): void {
@@ -390,12 +391,13 @@ export class Supervisor {
 
 	private async beginIncident(failure: Failure, at: number, details: Record<string, string>): Promise<void> {
 		const session = this.record.session?.number ?? this.record.nextSession - 1;
-		const drill = this.drill?.session === session ? { fault: this.drill.fault, at: this.drill.at } : null;
-		const { cause, summary } = failure;
-		const { id } = await this.book.begin(
-			{ server: this.policy.server, session, cause, summary, at, drill },
-			details,
-		);
+		const made = this.record.drill?.session === session ? this.record.drill : null;
+		const drill = made && { fault: made.fault, at: made.at };
+		const { server } = this.policy;
+		const { cause, summary, forMs = 0 } = failure;
+		const began = Math.max(at - forMs, made?.at ?? 0);
+		const beginning = { server, session, cause, summary, at: began, noticedAt: at, drill };
+		const { id } = await this.book.begin(beginning, details);
 		this.record = { ...this.record, openIncident: id, incidents: this.record.incidents + 1 };
 	}
 
@@ -497,10 +499,7 @@ export class Supervisor {
 	private async resumeSession(session: SessionRecord): Promise<void> {
 		if (await this.holder.adopt(session)) return await this.resumeLiving(session);
 		const { state } = this.record;
-		const remains = await this.env.machines.keepRemains(
-			session.number,
-			`${this.policy.server}-${session.number}`,
-		);
+		const remains = await this.remainsOf(session);
 		if (!(await this.clear())) return;
 		if (state === "stopping" || state === "stopped" || state === "failed") return await this.stopped("");
 		if (state === "recovering") {
@@ -508,6 +507,15 @@ export class Supervisor {
 			return await this.recover();
 		}
 		await this.sessionGone(session, remains);
+	}
+
+	/** What an ended session left as evidence of its failure; none when the host ended it. */
+	private async remainsOf({ number, bootId }: SessionRecord): Promise<string[]> {
+		const { state } = this.record;
+		const { machines } = this.env;
+		if (!["starting", "running", "recovering"].includes(state) || !(await machines.sameBoot(bootId)))
+			return [];
+		return await machines.keepRemains(number, `${this.policy.server}-${number}`).catch(() => []);
 	}
 
 	private async resumeLiving(session: SessionRecord): Promise<void> {

@@ -7,8 +7,10 @@ import type { Paths } from "./paths.ts";
 
 /** What a server was made with, so that it runs on when its template changes or is gone. */
 const installedSchema = z.object({
-	/** Number of the server on this host, from 1: its user id, its tap and its group derive from it. */
+	/** Number of the server among those of this daemon, from 1: its tap's name derives from it. */
 	index: z.int(),
+	/** User that its sessions run as; its front door has the next one. */
+	uid: z.int(),
 	uuid: z.string(),
 	/** `template tiny 0123abcd`, or `image /path`. */
 	source: z.string(),

@@ -93,6 +93,10 @@ export class HostDoor implements Door {
 	}
 
 	async cut(): Promise<void> {
+		const dropped = await this.door?.dropRepeated().catch((error) => {
+			this.say(`Requests that were asked again could not be looked at: ${explain(error)}`);
+		});
+		if (dropped) this.say(`${dropped} requests that had already been asked again are not asked a third time`);
 		const { network } = this.server.definition;
 		if (network) await this.sandbox.cut(network.address);
 	}

@@ -88,12 +88,37 @@ export function parseSessions(text: string, now: number, frontends: ReadonlySet<
 
 function liveOf(block: string, kind: Passage["kind"], start: number, now: number): Passage[] {
 	const retries = Number(/conn_retries=(\d+)/.exec(block)?.[1] ?? 0);
-	const connected = /^ {2}scb=\S+ .*state=EST/m.test(block);
+	const connected = isConnected(block);
 	if (kind === "http" && (connected || retries === 0)) return [];
 	// How long a live connection waited is not told: each retry stands for its time.
 	const connecting = connected ? retries * retryMs : -1;
 	const waited = connected ? connecting : Math.max(0, now - start);
 	return [{ kind, start, end: null, retries, outcome: connected ? "served" : "waiting", waited, connecting }];
+}
+
+/** A client's connection to the front door. */
+export interface ClientConnection {
+	/** Address and port, as `ss` takes them: `192.0.2.7:51234`, `[2001:db8::7]:51234`. */
+	client: string;
+	/** The front door's port. */
+	listen: number;
+}
+
+/** Reads `show sess all`. @returns the clients whose HTTP request is with the server now, and not for the first time */
+export function repeatedSessions(text: string, frontends: ReadonlySet<string>): ClientConnection[] {
+	return text.split(/^(?=0x[0-9a-f]+: )/m).flatMap((block) => {
+		const [, frontend = "", kind] = /^ {2}frontend=(\S+) \(id=\d+ mode=(http|tcp)\)/m.exec(block) ?? [];
+		const [, address = "", port = ""] = / source=(\S+):(\d+)$/m.exec(block) ?? [];
+		const listen = Number(/\.(\d+)$/.exec(frontend)?.[1]);
+		const retries = Number(/conn_retries=(\d+)/.exec(block)?.[1] ?? 0);
+		const repeated = kind === "http" && frontends.has(frontend) && retries > 0 && isConnected(block);
+		if (!repeated || port === "" || !listen) return [];
+		return [{ client: `${address.includes(":") ? `[${address}]` : address}:${port}`, listen }];
+	});
+}
+
+function isConnected(block: string): boolean {
+	return /^ {2}scb=\S+ .*state=EST/m.test(block);
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
 import { BulkheadError } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
+import { run } from "../../host/command.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import type { DoorPlan } from "../plan.ts";
 import { askAdmin } from "./admin.ts";
 import { configOf, healthNameOf, ringName, trafficNamesOf } from "./config.ts";
-import { feltOf, parseRing, parseSessions } from "./felt.ts";
+import { feltOf, parseRing, parseSessions, repeatedSessions } from "./felt.ts";
 import { type Health, healthOf } from "./health.ts";
 import { answers, start } from "./launch.ts";
 import { portInUse, portIsFree } from "./listen.ts";
@@ -21,6 +22,7 @@ import {
 /** Milliseconds. */
 const answerWithinMs = 2000;
 const feltWithinMs = 10_000;
+const dropWithinMs = 1000;
 
 /** The HAProxy of one server. It lives on when this process dies; the next one adopts it. */
 export class FrontDoor {
@@ -98,6 +100,22 @@ export class FrontDoor {
 			(service) => `set server ${healthNameOf(service)}/guest health down`,
 		);
 		await askAdmin(this.#files.admin, commands.join("; "), answerWithinMs);
+	}
+
+	/**
+	 * Ends the requests that have already been asked again once and are with the server at this moment. One of them may
+	 * be what brings it down: asked again and again, it would do so to every session. HAProxy gives a request up when
+	 * its client is gone, and only then: `shutdown session` makes it ask again. So the client's connection is destroyed.
+	 * @returns how many there were
+	 */
+	async dropRepeated(): Promise<number> {
+		const text = await askAdmin(this.#files.admin, "show sess all", dropWithinMs);
+		const repeated = repeatedSessions(text, trafficNamesOf(this.plan));
+		for (const { client, listen } of repeated) {
+			const filter = ["sport", "=", `:${listen}`, "and", "dst", client];
+			await run("ss", ["-K", "-t", "-n", ...filter], { deadlineMs: dropWithinMs });
+		}
+		return repeated.length;
 	}
 
 	/**

@@ -22,7 +22,7 @@ test: check unit vm ## everything that has to pass
 check: setup ## types, linter, formatter, import table
 	@$(node) node_modules/typescript/bin/tsc -p tsconfig.json
 	@node_modules/.bin/biome check --error-on-warnings .
-	@$(node) node_modules/dependency-cruiser/bin/dependency-cruise.mjs --config dependency-cruiser.config.cjs --output-type err src bench test scripts
+	@$(node) scripts/check-imports.ts
 
 unit: setup ## unit tests, goldens and simulated scenarios
 	@$(vitest) run --project unit

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -60,3 +60,24 @@ function filesBelow(folder: string): string[] {
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
 }
+
+test("SPECIFICATION.md names tests, files and make targets that exist", () => {
+	const text = readFileSync(join(root, "SPECIFICATION.md"), "utf8");
+	const makefile = readFileSync(join(root, "Makefile"), "utf8");
+	const missing: string[] = [];
+	for (const [, target] of text.matchAll(/`make ([a-z-]+)`/g)) {
+		if (!makefile.includes(`\n${target}:`)) missing.push(`make ${target}`);
+	}
+	for (const [, path = "", names = ""] of text.matchAll(
+		/`((?:src|test)\/[^`]+)`(?:: ((?:"[^"]+"(?:, )?)+))?/g,
+	)) {
+		const file = existsSync(join(root, path))
+			? readFileSync(join(root, path), { encoding: "utf8", flag: "r" })
+			: undefined;
+		if (file === undefined) missing.push(path);
+		for (const [, name = ""] of names.matchAll(/"([^"]+)"/g)) {
+			if (!file?.includes(`"${name}"`)) missing.push(`${path}: "${name}"`);
+		}
+	}
+	expect(missing).toEqual([]);
+});

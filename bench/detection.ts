@@ -3,7 +3,7 @@ import type { Event } from "../src/api/event.ts";
 import type { Fault } from "../src/api/server.ts";
 import { formatDuration } from "../src/api/units.ts";
 import { writtenUp } from "./demo/drills.ts";
-import { Lab, median, writeResult } from "./lab.ts";
+import { Lab, median, runBench, writeResult } from "./lab.ts";
 
 /**
  * How long it takes from a failure to the first event of its incident, as a client of the daemon hears it.
@@ -59,7 +59,6 @@ async function measure(fault: Fault, heard: Map<number, number>): Promise<Measur
 }
 
 async function main(): Promise<boolean> {
-	await lab.startDaemon();
 	await lab.apply(site);
 	const heard = new Map<number, number>();
 	listen(heard).catch(() => {});
@@ -90,11 +89,10 @@ async function main(): Promise<boolean> {
 	return ok;
 }
 
-let ok = false;
-try {
-	ok = await main();
-} finally {
-	stop.abort(new Error("done"));
-	await lab.dispose();
-}
-process.exitCode = ok ? 0 : 1;
+await runBench(lab, async () => {
+	try {
+		return await main();
+	} finally {
+		stop.abort(new Error("done"));
+	}
+});

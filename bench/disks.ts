@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { writtenUp } from "./demo/drills.ts";
-import { Lab, writeResult } from "./lab.ts";
+import { Lab, runBench, writeResult } from "./lab.ts";
 
 /**
  * What a guest was told is on disk is there after a panic: a file is written and fsynced on `/` (one kept disk) and on
@@ -57,7 +57,6 @@ async function oneRound(number: number): Promise<Round> {
 }
 
 async function main(): Promise<boolean> {
-	await lab.startDaemon();
 	await lab.apply(site);
 	const done: Round[] = [];
 	for (let i = 1; i <= rounds; i++) {
@@ -73,10 +72,4 @@ async function main(): Promise<boolean> {
 	return ok;
 }
 
-let ok = false;
-try {
-	ok = await main();
-} finally {
-	await lab.dispose();
-}
-process.exitCode = ok ? 0 : 1;
+await runBench(lab, main);

@@ -142,3 +142,18 @@ export async function leftBehind(tag: string): Promise<string[]> {
 	const runs = (await names("/run")).filter((name) => name === `bulkhead-${tag}`);
 	return [...namespaces, ...runs];
 }
+
+/**
+ * Runs a benchmark on a lab of its own, which is removed afterwards, also when it fails or is interrupted.
+ * The process ends with 0 when the benchmark says that all is as promised.
+ */
+export async function runBench(lab: Lab, bench: () => Promise<boolean>): Promise<void> {
+	let ok = false;
+	try {
+		await lab.startDaemon();
+		ok = await bench();
+	} finally {
+		await lab.dispose();
+	}
+	process.exitCode = ok ? 0 : 1;
+}

@@ -1,6 +1,6 @@
 import { cpus, loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { Lab, median, writeResult } from "./lab.ts";
+import { Lab, median, runBench, writeResult } from "./lab.ts";
 import { loadHost } from "./load.ts";
 import { SteadyClient } from "./steady-client.ts";
 
@@ -26,7 +26,6 @@ const site = {
 };
 
 async function main(): Promise<boolean> {
-	await lab.startDaemon();
 	await lab.apply(site);
 	const before = await lab.until("busy", ({ state }) => state === "running", 120_000, stop.signal);
 	await fetch("http://127.0.0.1:18091/cgi-bin/burn?what=cpu", { signal: AbortSignal.timeout(10_000) });
@@ -70,10 +69,4 @@ async function main(): Promise<boolean> {
 	return ok;
 }
 
-let ok = false;
-try {
-	ok = await main();
-} finally {
-	await lab.dispose();
-}
-process.exitCode = ok ? 0 : 1;
+await runBench(lab, main);

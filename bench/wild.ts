@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Lab, median, writeResult } from "./lab.ts";
+import { Lab, median, runBench, writeResult } from "./lab.ts";
 import { SteadyClient } from "./steady-client.ts";
 
 /**
@@ -60,7 +60,6 @@ async function observe(seconds: number): Promise<Figures> {
 }
 
 async function main(): Promise<boolean> {
-	await lab.startDaemon();
 	await lab.apply(site);
 	await lab.allRun(120_000);
 	const quiet = await observe(secondsEach);
@@ -98,10 +97,4 @@ function show(kind: string, { host, daemon, calm }: Figures): void {
 	);
 }
 
-let ok = false;
-try {
-	ok = await main();
-} finally {
-	await lab.dispose();
-}
-process.exitCode = ok ? 0 : 1;
+await runBench(lab, main);

@@ -1,23 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { BulkheadError, explain } from "../api/errors.ts";
+import { BulkheadError } from "../api/errors.ts";
 import type { Change, Plan, Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
-import { portInUse, portIsFree } from "../network/front-door/listen.ts";
 import { FrontDoor } from "../network/front-door/process.ts";
 import { Sandbox } from "../network/sandbox.ts";
-import { inspectImage } from "../qemu/image.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { readTemplate } from "../templates/catalogue.ts";
 import { type Context, groupRoot, namespaceOf } from "./context.ts";
+import { hostProblems } from "./host-checks.ts";
 import { planOf, refusedChanges, subnetOf } from "./plan.ts";
 import { createDisk, createServer } from "./provision.ts";
-import { completeServicesOf, doorUid, firstUidOf, servicesOf } from "./resolve.ts";
+import { completeServicesOf, doorUid, firstUidOf } from "./resolve.ts";
 import { ServerUnit } from "./server-unit.ts";
-import { readSite } from "./site-file.ts";
+import { readSiteFile } from "./site-file.ts";
 
 type Report = (progress: Progress) => void;
 
@@ -43,7 +41,7 @@ export class Bulkhead {
 	/** Brings what is on the host to what was asked for: adopts what runs, starts what should run, removes what should not be there. */
 	async reconcile(): Promise<void> {
 		const text = await readIfThere(this.context.paths.site);
-		if (text !== undefined) this.site = readSite(text);
+		if (text !== undefined) this.site = readSiteFile(text).site;
 		const stored = await this.context.servers.list();
 		await this.removeHalfMade(stored);
 		await this.removeStrays(stored);
@@ -69,9 +67,12 @@ export class Bulkhead {
 
 	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */
 	async plan(text: string): Promise<{ plan: Plan; site: Site }> {
-		const site = readSite(text);
-		const stored = this.list().map(({ stored }) => stored);
-		await this.refuse(site, stored);
+		const file = readSiteFile(text);
+		const { site } = file;
+		const present = this.list().map(({ stored, record }) => ({ stored, inUse: record.session !== null }));
+		const stored = present.map(({ stored }) => stored);
+		const problems = [...refusedChanges(site, stored), ...(await hostProblems(site, present))];
+		if (problems.length > 0) throw file.refusal(problems);
 		return { plan: planOf(site, stored), site };
 	}
 
@@ -253,73 +254,6 @@ export class Bulkhead {
 			await rm(path, { recursive: true, force: true });
 	}
 
-	// ---- checks that need the host
-
-	private async refuse(site: Site, stored: readonly StoredServer[]): Promise<void> {
-		const problems = refusedChanges(site, stored);
-		const listens = new Map<number, string>();
-		for (const [name, definition] of Object.entries(site.servers ?? {})) {
-			problems.push(...(await this.serverProblems(name, definition, stored, listens)));
-		}
-		const first = problems[0];
-		if (!first) return;
-		const code = problems.every(({ message }) => message.includes("in use by another program"))
-			? "port-in-use"
-			: "bad-input";
-		throw new BulkheadError(
-			code,
-			`the site cannot be applied; nothing was changed: ${first.field}: ${first.message}`,
-			{ problems },
-		);
-	}
-
-	private async serverProblems(
-		name: string,
-		definition: ServerDefinition,
-		stored: readonly StoredServer[],
-		listens: Map<number, string>,
-	) {
-		const field = (rest: string) => `servers.${name}.${rest}`;
-		const problems: { field: string; message: string }[] = [];
-		const old = stored.find((server) => server.name === name);
-		let known: StoredServer["installed"]["services"] = old?.installed.services ?? {};
-		try {
-			if (definition.template !== undefined && !old)
-				known = servicesOfTemplate(await readTemplate(definition.template));
-			if (definition.image !== undefined && !old) await inspectImage(definition.image);
-		} catch (error) {
-			problems.push({
-				field: field(definition.template === undefined ? "image" : "template"),
-				message: explain(error),
-			});
-		}
-		const own = old ? completeServicesOf(old).map(({ listen }) => listen) : [];
-		const held = stored
-			.filter((server) => server !== old && this.site?.servers?.[server.name])
-			.flatMap(completeServicesOf);
-		for (const [i, service] of servicesOf(definition, known).entries()) {
-			const at = field(`publish[${i}]`);
-			if ("missing" in service) {
-				problems.push({
-					field: at,
-					message: `its template has no service ${service.service}; give the \`port:\` inside the server`,
-				});
-				continue;
-			}
-			const holder = listens.get(service.listen);
-			if (holder !== undefined)
-				problems.push({
-					field: `${at}.listen`,
-					message: `port ${service.listen} of the host is already published by ${holder}; choose another \`listen:\``,
-				});
-			listens.set(service.listen, name);
-			const ours = [...own, ...held.map(({ listen }) => listen)].includes(service.listen);
-			if (!ours && !(await portIsFree(service.to, service.listen)))
-				problems.push({ field: `${at}.listen`, message: portInUse(name, service).message });
-		}
-		return problems;
-	}
-
 	// ---- the parts
 
 	private async supervise(stored: StoredServer): Promise<ServerUnit> {
@@ -399,17 +333,6 @@ export class Bulkhead {
 				.catch((error) => this.context.log.error({ err: error }, "a front door could not be opened again"));
 		}
 	}
-}
-
-function servicesOfTemplate(
-	template: Awaited<ReturnType<typeof readTemplate>>,
-): StoredServer["installed"]["services"] {
-	return Object.fromEntries(
-		template.services.map(({ name, port, protocol, health }) => [
-			name,
-			{ port, protocol, healthPath: health?.path ?? null },
-		]),
-	);
 }
 
 async function untilStopped(unit: ServerUnit): Promise<void> {

@@ -114,7 +114,7 @@ test("the fingerprint changes with the site and with what is there", () => {
 
 const refused = (after: Partial<ServerDefinition>, more: Partial<Site> = {}) =>
 	refusedChanges(site({ web: { ...definition, ...after } }, more), [web]).map(
-		({ field, message }) => `${field}: ${message}`,
+		({ path, message }) => `${path.join(".").replaceAll(/\.(\d+)/g, "[$1]")}: ${message}`,
 	);
 
 test("nothing is refused of what can be done", () => {

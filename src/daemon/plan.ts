@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Change, Plan } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
+import type { Problem } from "../api/site-check.ts";
 import { parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
 
@@ -68,57 +69,51 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 	};
 }
 
-/**
- * Changes that are refused, because they would lose something or mean another server.
- * @returns problems as field and message
- */
-export function refusedChanges(
-	site: Site,
-	stored: readonly StoredServer[],
-): { field: string; message: string }[] {
+/** Changes that are refused, because they would lose something or mean another server. */
+export function refusedChanges(site: Site, stored: readonly StoredServer[]): Problem[] {
 	return stored.flatMap((old) => {
 		const definition = site.servers?.[old.name];
-		if (!definition) return [];
-		const at = `servers.${old.name}`;
-		const problems: { field: string; message: string }[] = [];
-		const another =
-			"it would be another server: delete it and make a new one, or give the new one another name";
-		if (definition.template !== old.definition.template)
-			problems.push({ field: `${at}.template`, message: `cannot be changed; ${another}` });
-		if (definition.image !== old.definition.image)
-			problems.push({ field: `${at}.image`, message: `cannot be changed; ${another}` });
-		if ((definition.system?.disk ?? old.installed.systemDisk) !== old.installed.systemDisk) {
-			problems.push({
-				field: `${at}.system.disk`,
-				message: `is ${old.installed.systemDisk} and cannot be changed; what is on it would be lost or kept against your expectation; ${another}`,
-			});
-		}
-		problems.push(...sizeProblems(old, definition, at));
-		if (site.name !== old.site)
-			problems.push({
-				field: "name",
-				message: `this daemon runs site ${old.site}; rename it back, or delete that site's servers first`,
-			});
-		return problems;
+		return definition ? refusedOf(old, definition, site) : [];
 	});
 }
 
-function sizeProblems(
-	old: StoredServer,
-	definition: ServerDefinition,
-	at: string,
-): { field: string; message: string }[] {
-	const problems: { field: string; message: string }[] = [];
-	const fixed = (field: string, before: string | undefined, after: string | undefined) => {
+function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site): Problem[] {
+	const at = ["servers", old.name];
+	const problems: Problem[] = [];
+	const refuse = (path: Problem["path"], message: string) => problems.push({ path, message });
+	const another =
+		"it would be another server: delete it and make a new one, or give the new one another name";
+	if (definition.template !== old.definition.template)
+		refuse([...at, "template"], `cannot be changed; ${another}`);
+	if (definition.image !== old.definition.image) refuse([...at, "image"], `cannot be changed; ${another}`);
+	const { systemDisk } = old.installed;
+	if ((definition.system?.disk ?? systemDisk) !== systemDisk) {
+		const lost = "what is on it would be lost or kept against your expectation";
+		refuse([...at, "system", "disk"], `is ${systemDisk} and cannot be changed; ${lost}; ${another}`);
+	}
+	if (site.name !== old.site) {
+		refuse(
+			["name"],
+			`this daemon runs site ${old.site}; rename it back, or delete that site's servers first`,
+		);
+	}
+	return [...problems, ...sizeProblems(old, definition, at)];
+}
+
+function sizeProblems(old: StoredServer, definition: ServerDefinition, at: string[]): Problem[] {
+	const problems: Problem[] = [];
+	const fixed = (path: Problem["path"], before: string | undefined, after: string | undefined) => {
 		if (before === undefined || after === undefined || parseSize(before) === parseSize(after)) return;
+		const mend = "grow it by hand with the server stopped (qemu-img resize)";
 		problems.push({
-			field: `${at}.${field}`,
-			message: `is ${before} and cannot be changed to ${after}; grow it by hand with the server stopped (qemu-img resize)`,
+			path: [...at, ...path],
+			message: `is ${before} and cannot be changed to ${after}; ${mend}`,
 		});
 	};
-	fixed("system.size", old.definition.system?.size, definition.system?.size);
+	fixed(["system", "size"], old.definition.system?.size, definition.system?.size);
 	for (const [i, disk] of (definition.data ?? []).entries()) {
-		fixed(`data[${i}].size`, old.definition.data?.find(({ name }) => name === disk.name)?.size, disk.size);
+		const before = old.definition.data?.find(({ name }) => name === disk.name)?.size;
+		fixed(["data", i, "size"], before, disk.size);
 	}
 	return problems;
 }

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
-import { readSite } from "./site-file.ts";
+import { readSiteFile } from "./site-file.ts";
 
 /** Problems as `line:column field: message`. */
 function problems(text: string): string[] {
 	try {
-		readSite(text);
+		readSiteFile(text);
 	} catch (error) {
 		if (error instanceof BulkheadError && error.code === "bad-input")
 			return error.problems.map(
@@ -26,7 +26,7 @@ servers:
 `;
 
 test("a right file is read", () => {
-	expect(readSite(right).servers?.web?.template).toBe("tiny");
+	expect(readSiteFile(right).site.servers?.web?.template).toBe("tiny");
 });
 
 test("what is not YAML is told with line and column", () => {

@@ -12,15 +12,27 @@ import { BulkheadError, explain, type ProblemView } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
 import { checkSite, type Problem } from "../api/site-check.ts";
 
+/** A problem that only the host, or what is there already, shows. */
+export interface SiteProblem extends Problem {
+	/** `bad-input` when left out. */
+	code?: "port-in-use";
+}
+
+export interface SiteFile {
+	site: Site;
+	/** The error that tells of problems at their places in the file. */
+	refusal(problems: readonly SiteProblem[]): BulkheadError;
+}
+
 /**
  * Reads a site file.
  * @throws BulkheadError bad-input with every problem: field, what is wrong and what to do, line and column
  */
-export function readSite(text: string): Site {
+export function readSiteFile(text: string): SiteFile {
 	const lines = new LineCounter();
 	const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
 	if (document.errors.length > 0) {
-		refuse(
+		throw refusal(
 			document.errors.map((error) => ({
 				field: "",
 				message: yamlMessage(error.code, error.message),
@@ -28,9 +40,16 @@ export function readSite(text: string): Site {
 			})),
 		);
 	}
+	const at = (problem: Problem) => located(problem, document.contents, lines);
 	const { site, problems } = checkSite(plain(document));
-	if (site) return site;
-	return refuse(problems.map((problem) => located(problem, document.contents, lines)));
+	if (!site) throw refusal(problems.map(at));
+	return {
+		site,
+		refusal: (problems) => {
+			const ports = problems.every(({ code }) => code === "port-in-use");
+			return refusal(problems.map(at), ports ? "port-in-use" : "bad-input");
+		},
+	};
 }
 
 /** Aliases can be nested into a text of gigabytes ("billion laughs"); a site file needs few. */
@@ -38,13 +57,13 @@ function plain(document: Document): unknown {
 	try {
 		return document.toJS({ maxAliasCount: 50 });
 	} catch (error) {
-		return refuse([{ field: "", message: `its aliases (*name) cannot be followed: ${explain(error)}` }]);
+		throw refusal([{ field: "", message: `its aliases (*name) cannot be followed: ${explain(error)}` }]);
 	}
 }
 
-function refuse(problems: ProblemView[]): never {
+function refusal(problems: ProblemView[], code: "bad-input" | "port-in-use" = "bad-input"): BulkheadError {
 	const count = problems.length === 1 ? "one problem" : `${problems.length} problems`;
-	throw new BulkheadError("bad-input", `the site file has ${count}; nothing was changed`, { problems });
+	return new BulkheadError(code, `the site file has ${count}; nothing was changed`, { problems });
 }
 
 function yamlMessage(code: string, message: string): string {

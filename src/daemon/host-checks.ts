@@ -1,0 +1,106 @@
+import { explain } from "../api/errors.ts";
+import type { ServerDefinition, Site } from "../api/site.ts";
+import { portInUse, portIsFree } from "../network/front-door/listen.ts";
+import { inspectImage } from "../qemu/image.ts";
+import type { Installed, StoredServer } from "../store/servers.ts";
+import { readTemplate } from "../templates/catalogue.ts";
+import type { Template } from "../templates/template.ts";
+import { subnetOf } from "./plan.ts";
+import { completeServicesOf, servicesOf } from "./resolve.ts";
+import type { SiteProblem } from "./site-file.ts";
+
+/** A server that is there, and whether it has a session. */
+export interface Present {
+	stored: StoredServer;
+	inUse: boolean;
+}
+
+/** What is wrong with a site on this host as it is now: templates, images, ports, and what a running server cannot change. */
+export async function hostProblems(site: Site, present: readonly Present[]): Promise<SiteProblem[]> {
+	const listens = new Map<number, string>();
+	const problems: SiteProblem[] = [];
+	for (const [name, definition] of Object.entries(site.servers ?? {})) {
+		const old = present.find(({ stored }) => stored.name === name);
+		const source = await sourceProblems(name, definition, old?.stored);
+		problems.push(...source.problems, ...(old?.inUse ? runningProblems(site, definition, old.stored) : []));
+		problems.push(...(await portProblems(name, servicesOf(definition, source.services), present, listens)));
+	}
+	return problems;
+}
+
+async function sourceProblems(
+	name: string,
+	definition: ServerDefinition,
+	old: StoredServer | undefined,
+): Promise<{ problems: SiteProblem[]; services: Installed["services"] }> {
+	if (old) return { problems: [], services: old.installed.services };
+	try {
+		if (definition.image !== undefined) await inspectImage(definition.image);
+		const template = definition.template === undefined ? undefined : await readTemplate(definition.template);
+		return { problems: [], services: template ? servicesOfTemplate(template) : {} };
+	} catch (error) {
+		const key = definition.template === undefined ? "image" : "template";
+		return { problems: [{ path: ["servers", name, key], message: explain(error) }], services: {} };
+	}
+}
+
+/** A running guest has its address and holds its disks. */
+function runningProblems(site: Site, definition: ServerDefinition, old: StoredServer): SiteProblem[] {
+	const at = ["servers", old.name];
+	const mend = `cannot be changed while it has a session; first: bulkhead stop ${old.name}`;
+	const network = [definition.network?.segment, definition.network?.address, subnetOf(definition, site)];
+	const before = [old.definition.network?.segment, old.definition.network?.address, old.subnet];
+	const moved = network.some((part, i) => (part ?? null) !== (before[i] ?? null));
+	const disks = (definition.data ?? []).map(({ name }) => name);
+	const gone = (old.definition.data ?? []).filter(({ name }) => !disks.includes(name));
+	return [
+		...(moved ? [{ path: [...at, "network"], message: `its network ${mend}` }] : []),
+		...gone.map(({ name }) => ({
+			path: [...at, "data"],
+			message: `leaving out data disk ${name}: its disks ${mend}`,
+		})),
+	];
+}
+
+async function portProblems(
+	name: string,
+	services: ReturnType<typeof servicesOf>,
+	present: readonly Present[],
+	listens: Map<number, string>,
+): Promise<SiteProblem[]> {
+	// Ports of our own front doors come free when those change.
+	const ours = new Set(
+		present.flatMap(({ stored }) => completeServicesOf(stored)).map(({ listen }) => listen),
+	);
+	const problems: SiteProblem[] = [];
+	for (const [i, service] of services.entries()) {
+		const path = ["servers", name, "publish", i];
+		if ("missing" in service) {
+			const message = `its template has no service ${service.service}; give the \`port:\` inside the server`;
+			problems.push({ path, message });
+			continue;
+		}
+		const holder = listens.get(service.listen);
+		listens.set(service.listen, name);
+		if (holder !== undefined) {
+			const message = `port ${service.listen} of the host is already published by ${holder}; choose another \`listen:\``;
+			problems.push({ path: [...path, "listen"], message });
+		} else if (!ours.has(service.listen) && !(await portIsFree(service.to, service.listen))) {
+			problems.push({
+				path: [...path, "listen"],
+				message: portInUse(name, service).message,
+				code: "port-in-use",
+			});
+		}
+	}
+	return problems;
+}
+
+function servicesOfTemplate({ services }: Template): Installed["services"] {
+	return Object.fromEntries(
+		services.map(({ name, port, protocol, health }) => [
+			name,
+			{ port, protocol, healthPath: health?.path ?? null },
+		]),
+	);
+}

@@ -9,6 +9,8 @@ import { socketPath } from "../src/api/routes.ts";
 import type { ServerView } from "../src/api/server.ts";
 import type { Site } from "../src/api/site.ts";
 import { Client } from "../src/client/http.ts";
+import { ControlGroup, detectGroupSupport, listGroups } from "../src/host/cgroup.ts";
+import { instanceTag } from "../src/store/paths.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -87,6 +89,8 @@ export class Lab {
 		if (site !== null) await this.apply({ name: site });
 		await this.endDaemon("SIGTERM");
 		await rm(this.state, { recursive: true, force: true });
+		const left = await leftBehind(this.state);
+		if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
 	}
 
 	private async endDaemon(signal: NodeJS.Signals): Promise<void> {
@@ -135,12 +139,19 @@ export function median(values: readonly number[]): number {
 	return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** Everything left behind on the host by daemons that work on `state`: should be empty after `dispose`. */
-export async function leftBehind(tag: string): Promise<string[]> {
+/** @returns names of what daemons that worked on `state` left on the host */
+async function leftBehind(state: string): Promise<string[]> {
+	const tag = instanceTag(state);
 	const names = async (folder: string) => await readdir(folder).catch(() => []);
 	const namespaces = (await names("/run/netns")).filter((name) => name.startsWith(`bh-${tag}-`));
 	const runs = (await names("/run")).filter((name) => name === `bulkhead-${tag}`);
-	return [...namespaces, ...runs];
+	const groups = detectGroupSupport();
+	const processes = await Promise.all(
+		(await listGroups(`bulkhead-${tag}`, groups)).map((name) =>
+			ControlGroup.at(`bulkhead-${tag}/${name}`, groups).pids(),
+		),
+	);
+	return [...namespaces, ...runs, ...processes.flat().map((pid) => `process ${pid}`)];
 }
 
 /**

@@ -16,7 +16,7 @@ import type { Attempt } from "./recovery.ts";
  *      └── the guest shut itself down (from starting, running)
  *
  * INVARIANTS
- * - Only `Supervisor.become` changes a state; it checks this table, persists, logs and publishes.
+ * - Only `Ledger.become` changes a state; it checks this table, persists, logs and publishes.
  * - A server has at most one session whose process may live; a new one starts only after the old process has ended.
  * - A session's number is used once. It is persisted before its process is started.
  */

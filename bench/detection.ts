@@ -36,37 +36,35 @@ const site = {
 		},
 	},
 };
-const stop = new AbortController();
-process.once("SIGINT", () => stop.abort(new Error("interrupted")));
 
 /** Hears the event stream and keeps when each incident was first told of. */
-async function listen(heard: Map<number, number>): Promise<void> {
-	for await (const event of lab.client.events(0, stop.signal) as AsyncIterable<Event>) {
+async function listen(heard: Map<number, number>, signal: AbortSignal): Promise<void> {
+	for await (const event of lab.client.events(0, signal) as AsyncIterable<Event>) {
 		if (event.kind === "incident" && event.session !== null && !heard.has(event.session))
 			heard.set(event.session, Date.now());
 	}
 }
 
-async function measure(fault: Fault, heard: Map<number, number>): Promise<Measured> {
-	await lab.until("guest", ({ state }) => state === "running", 120_000, stop.signal);
-	await delay(1000, undefined, { signal: stop.signal });
+async function measure(fault: Fault, heard: Map<number, number>, signal: AbortSignal): Promise<Measured> {
+	await lab.until("guest", ({ state }) => state === "running", 120_000, signal);
+	await delay(1000, undefined, { signal: signal });
 	const { session, at } = await lab.client.call("drill", { server: "guest" }, { fault });
-	const incident = await writtenUp(lab, "guest", session, stop.signal);
+	const incident = await writtenUp(lab, "guest", session, signal);
 	return {
 		signMs: Math.round(incident.noticedAt - at),
 		heardMs: Math.round((heard.get(session) ?? Number.NaN) - at),
 	};
 }
 
-async function main(): Promise<boolean> {
+async function main(signal: AbortSignal): Promise<boolean> {
 	await lab.apply(site);
 	const heard = new Map<number, number>();
-	listen(heard).catch(() => {});
+	listen(heard, signal).catch(() => {});
 	const results = [];
 	for (const { fault, times, limitMs, judged } of rounds) {
 		const measured: Measured[] = [];
 		for (let i = 0; i < times; i++) {
-			measured.push(await measure(fault, heard));
+			measured.push(await measure(fault, heard, signal));
 			process.stdout.write(`\r${fault} ${i + 1}/${times}  `);
 		}
 		const heardMs = measured.map(({ heardMs }) => heardMs);
@@ -89,10 +87,12 @@ async function main(): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, async () => {
+// The event stream is listened to until the end.
+const done = new AbortController();
+await runBench(lab, async (signal) => {
 	try {
-		return await main();
+		return await main(AbortSignal.any([signal, done.signal]));
 	} finally {
-		stop.abort(new Error("done"));
+		done.abort(new Error("done"));
 	}
 });

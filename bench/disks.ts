@@ -9,8 +9,6 @@ import { Lab, runBench, writeResult } from "./lab.ts";
 
 const rounds = Number(process.env.ROUNDS ?? "20");
 const guest = "http://127.0.0.1:18092/cgi-bin";
-const stop = new AbortController();
-process.once("SIGINT", () => stop.abort(new Error("interrupted")));
 const lab = new Lab("/var/lib/bulkhead-bench");
 const site = {
 	name: "bench",
@@ -38,8 +36,8 @@ interface Round {
 	data: boolean;
 }
 
-async function oneRound(number: number): Promise<Round> {
-	const view = await lab.until("keeper", ({ state }) => state === "running", 120_000, stop.signal);
+async function oneRound(number: number, signal: AbortSignal): Promise<Round> {
+	const view = await lab.until("keeper", ({ state }) => state === "running", 120_000, signal);
 	const session = view.session?.number ?? 0;
 	const written = await Promise.all([
 		ask(`write?name=round${number}&value=root${number}`),
@@ -49,18 +47,18 @@ async function oneRound(number: number): Promise<Round> {
 		throw new Error(`the guest could not write: ${written.join(", ")}`);
 	// No answer comes of this one: the guest panics while it is asked.
 	await fetch(`${guest}/panic`, { signal: AbortSignal.timeout(1000) }).catch(() => {});
-	await writtenUp(lab, "keeper", session, stop.signal);
+	await writtenUp(lab, "keeper", session, signal);
 	await delay(100);
 	const root = (await ask(`read?name=round${number}`)) === `root${number}`;
 	const data = (await ask(`read?name=round${number}&disk=ledger`)) === `data${number}`;
 	return { session, root, data };
 }
 
-async function main(): Promise<boolean> {
+async function main(signal: AbortSignal): Promise<boolean> {
 	await lab.apply(site);
 	const done: Round[] = [];
 	for (let i = 1; i <= rounds; i++) {
-		done.push(await oneRound(i));
+		done.push(await oneRound(i, signal));
 		process.stdout.write(`\r${i}/${rounds}  `);
 	}
 	const kept = { root: done.filter(({ root }) => root).length, data: done.filter(({ data }) => data).length };

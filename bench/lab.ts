@@ -146,23 +146,44 @@ async function leftBehind(state: string): Promise<string[]> {
 	const namespaces = (await names("/run/netns")).filter((name) => name.startsWith(`bh-${tag}-`));
 	const runs = (await names("/run")).filter((name) => name === `bulkhead-${tag}`);
 	const groups = detectGroupSupport();
-	const processes = await Promise.all(
-		(await listGroups(`bulkhead-${tag}`, groups)).map((name) =>
-			ControlGroup.at(`bulkhead-${tag}/${name}`, groups).pids(),
-		),
-	);
-	return [...namespaces, ...runs, ...processes.flat().map((pid) => `process ${pid}`)];
+	const left = (await groupPaths(`bulkhead-${tag}`)).map(async (path) => [
+		`control group ${path}`,
+		...(await ControlGroup.at(path, groups).pids()).map((pid) => `process ${pid}`),
+	]);
+	return [...namespaces, ...runs, ...(await Promise.all(left)).flat()];
+}
+
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Aborted when the process is told to end. What is told again while things are being put away changes nothing. */
+export function untilInterrupted(): AbortSignal {
+	const interrupted = new AbortController();
+	for (const signal of endings)
+		process.on(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
+	return interrupted.signal;
+}
+
+/** @returns the control groups below a path, two levels deep: kinds, and what is of each kind */
+async function groupPaths(root: string): Promise<string[]> {
+	const groups = detectGroupSupport();
+	const below = async (path: string) => (await listGroups(path, groups)).map((name) => `${path}/${name}`);
+	const kinds = await below(root);
+	return [...kinds, ...(await Promise.all(kinds.map(below))).flat()];
 }
 
 /**
  * Runs a benchmark on a lab of its own, which is removed afterwards, also when it fails or is interrupted.
  * The process ends with 0 when the benchmark says that all is as promised.
  */
-export async function runBench(lab: Lab, bench: () => Promise<boolean>): Promise<void> {
+export async function runBench(lab: Lab, bench: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+	const signal = untilInterrupted();
 	let ok = false;
 	try {
 		await lab.startDaemon();
-		ok = await bench();
+		ok = await bench(signal);
+	} catch (error) {
+		if (!signal.aborted) throw error;
+		console.error("interrupted");
 	} finally {
 		await lab.dispose();
 	}

@@ -10,8 +10,6 @@ import { SteadyClient } from "./steady-client.ts";
  */
 
 const minutes = Number(process.env.MINUTES ?? "60");
-const stop = new AbortController();
-process.once("SIGINT", () => stop.abort(new Error("interrupted")));
 const lab = new Lab("/var/lib/bulkhead-quiet");
 const site = {
 	name: "quiet",
@@ -25,16 +23,16 @@ const site = {
 	},
 };
 
-async function main(): Promise<boolean> {
+async function main(signal: AbortSignal): Promise<boolean> {
 	await lab.apply(site);
-	const before = await lab.until("busy", ({ state }) => state === "running", 120_000, stop.signal);
+	const before = await lab.until("busy", ({ state }) => state === "running", 120_000, signal);
 	await fetch("http://127.0.0.1:18091/cgi-bin/burn?what=cpu", { signal: AbortSignal.timeout(10_000) });
 	using _load = loadHost(Number(process.env.LOAD ?? "2"));
 	const loads: number[] = [];
-	const client = new SteadyClient("http://127.0.0.1:18091/", 200);
+	await using client = new SteadyClient("http://127.0.0.1:18091/", 200);
 	const begin = Date.now();
 	while (Date.now() - begin < minutes * 60_000) {
-		await delay(10_000, undefined, { signal: stop.signal });
+		await delay(10_000, undefined, { signal: signal });
 		loads.push(loadavg()[0] ?? 0);
 		const { state, incidents } = await lab.client.call("show", { server: "busy" }, null);
 		process.stdout.write(

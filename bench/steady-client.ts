@@ -14,7 +14,7 @@ export interface Sample {
  * Asks for a page at a steady rate, whether earlier requests have been answered or not: an outage is felt by as many
  * requests as fall into it.
  */
-export class SteadyClient {
+export class SteadyClient implements AsyncDisposable {
 	readonly samples: Sample[] = [];
 	private readonly url: string;
 	private readonly timer: NodeJS.Timeout;
@@ -46,6 +46,10 @@ export class SteadyClient {
 	async stop(): Promise<void> {
 		clearInterval(this.timer);
 		while (this.open.size > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.stop();
 	}
 
 	private ask(): void {

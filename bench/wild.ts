@@ -36,14 +36,15 @@ const figuresOf = (times: readonly number[]) => ({
 });
 
 /** How long a short sleep takes beyond its time, what `list` takes, and what the second server's users wait. */
-async function observe(seconds: number): Promise<Figures> {
-	const client = new SteadyClient("http://127.0.0.1:18094/", 100);
+async function observe(seconds: number, signal: AbortSignal): Promise<Figures> {
+	signal.throwIfAborted();
+	await using client = new SteadyClient("http://127.0.0.1:18094/", 100);
 	const host: number[] = [];
 	const daemon: number[] = [];
 	const end = performance.now() + seconds * 1000;
 	while (performance.now() < end) {
 		const slept = performance.now();
-		await delay(50);
+		await delay(50, undefined, { signal });
 		host.push(performance.now() - slept - 50);
 		const asked = performance.now();
 		await lab.client.call("list", {}, null);
@@ -59,16 +60,16 @@ async function observe(seconds: number): Promise<Figures> {
 	};
 }
 
-async function main(): Promise<boolean> {
+async function main(signal: AbortSignal): Promise<boolean> {
 	await lab.apply(site);
-	await lab.allRun(120_000);
-	const quiet = await observe(secondsEach);
+	await lab.allRun(120_000, signal);
+	const quiet = await observe(secondsEach, signal);
 	const wild: Record<string, Figures> = {};
 	for (const kind of kinds) {
 		await fetch(`http://127.0.0.1:18093/cgi-bin/burn?what=${kind}`, {
 			signal: AbortSignal.timeout(10_000),
 		}).catch(() => {});
-		wild[kind] = await observe(secondsEach);
+		wild[kind] = await observe(secondsEach, signal);
 		show(kind, wild[kind]);
 	}
 	show("quiet", quiet);

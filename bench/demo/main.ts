@@ -10,7 +10,7 @@ import { explain } from "../../src/api/errors.ts";
 import type { Fault } from "../../src/api/server.ts";
 import type { Site } from "../../src/api/site.ts";
 import { formatDuration } from "../../src/api/units.ts";
-import { Lab, writeResult } from "../lab.ts";
+import { Lab, untilInterrupted, writeResult } from "../lab.ts";
 import { SteadyClient } from "../steady-client.ts";
 import { type DrillResult, runDrill, writtenUp } from "./drills.ts";
 import { demoState } from "./state.ts";
@@ -26,9 +26,7 @@ const bulkhead = join(root, "bin/bulkhead");
 const bootWithinMs = 180_000;
 const requestEveryMs = 100;
 
-const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-	process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
+const interrupted = untilInterrupted();
 
 function heading(text: string): void {
 	console.log(`\n${styleText("bold", text)}`);
@@ -45,7 +43,7 @@ async function cli(...args: string[]): Promise<void> {
 	child.once("error", reject);
 	child.once("exit", resolve);
 	const code = await promise;
-	interrupted.signal.throwIfAborted();
+	interrupted.throwIfAborted();
 	if (code !== 0) throw new Error(`bulkhead ${args.join(" ")} ended with code ${code}`);
 }
 
@@ -84,12 +82,12 @@ async function allDrills(lab: Lab, clients: ReadonlyMap<string, SteadyClient>): 
 			`  requests, ${1000 / requestEveryMs} a second   · served  ▒ waited, then served  x failed  ? waiting`,
 		);
 		try {
-			await delay(1500, undefined, { signal: interrupted.signal });
+			await delay(1500, undefined, { signal: interrupted });
 			const { result, incident } = await runDrill(
 				{ server, fault },
 				lab,
 				clientOf(clients, server),
-				interrupted.signal,
+				interrupted,
 			);
 			results.push(result);
 			ticker.stop();
@@ -116,7 +114,7 @@ async function killTheDaemon(lab: Lab, clients: ReadonlyMap<string, SteadyClient
 	const before = await lab.client.call("show", { server: "till" }, null);
 	await lab.killDaemon();
 	console.log("  the daemon is gone; till goes on serving");
-	await delay(1500, undefined, { signal: interrupted.signal });
+	await delay(1500, undefined, { signal: interrupted });
 	await lab.startDaemon();
 	const after = await lab.client.call("show", { server: "till" }, null);
 	const samePid = before.session?.pid !== undefined && before.session.pid === after.session?.pid;
@@ -132,7 +130,7 @@ async function killTheDaemon(lab: Lab, clients: ReadonlyMap<string, SteadyClient
 	);
 	console.log(`  the daemon is gone again, and the guest panics meanwhile (its last answer: ${panic})`);
 	await lab.startDaemon();
-	const incident = await writtenUp(lab, "till", after.session?.number ?? 0, interrupted.signal);
+	const incident = await writtenUp(lab, "till", after.session?.number ?? 0, interrupted);
 	console.log(`  the next daemon found it and recovered it in session ${incident.nextSession}`);
 	const { failed } = client.felt(begin, Date.now());
 	return {
@@ -174,7 +172,7 @@ async function play(lab: Lab): Promise<boolean> {
 	const file = join(root, "examples/office.yaml");
 	await cli("apply", "--yes", "examples/office.yaml");
 	console.log("  waiting until both answer");
-	await lab.allRun(bootWithinMs, interrupted.signal);
+	await lab.allRun(bootWithinMs, interrupted);
 	await cli("list");
 	const clients = await clientsOf(parse(await readFile(file, "utf8")) as Site);
 	try {
@@ -209,7 +207,7 @@ async function main(): Promise<number> {
 		ok = await play(lab);
 	} catch (error) {
 		console.error(styleText("red", `\nThe demo failed: ${explain(error)}`));
-		if (!interrupted.signal.aborted)
+		if (!interrupted.aborted)
 			console.error(
 				await readFile(join(demoState, "daemon.log"), "utf8").then(
 					(log) => log.slice(-3000),
@@ -217,7 +215,7 @@ async function main(): Promise<number> {
 				),
 			);
 	} finally {
-		if (keep && !interrupted.signal.aborted) {
+		if (keep && !interrupted.aborted) {
 			heading("It stays (KEEP=1)");
 			console.log(
 				`  export BULKHEAD_STATE=${demoState}\n  bin/bulkhead list\n  http://127.0.0.1:8080/ and http://127.0.0.1:8081/\n  make demo-clean    removes it`,

@@ -9,6 +9,7 @@ export const causes = [
 	"hang",
 	"frozen",
 	"boot-timeout",
+	"start-failed",
 	"internal-error",
 ] as const;
 /** What went wrong with a session. */

@@ -15,6 +15,8 @@ export const planView = z.object({
 	site: z.string(),
 	/** The plan's fingerprint: `apply` does this plan or nothing. */
 	fingerprint: z.string(),
+	/** What becomes of the segments: `+ dmz 10.1.0.0/24`, `- lab 10.2.0.0/24`, `~ office 10.3.0.0/24 → 10.3.0.0/23`. */
+	segments: z.array(z.string()),
 	changes: z.array(changeView),
 	/** True when something is destroyed, and a person has to say yes. */
 	destructive: z.boolean(),

@@ -243,6 +243,7 @@ describe("apply", () => {
 	it("says that there is nothing to do", async () => {
 		daemon.answers.plan = () => ({
 			...samplePlan,
+			segments: [],
 			changes: samplePlan.changes.slice(0, 1),
 			destructive: false,
 		});

@@ -8,6 +8,7 @@ describe("plan", () => {
 		expect(planLines(samplePlan).map(plain).join("\n")).toMatchInlineSnapshot(`
 			"Site office: 1 to create, 1 to change, 1 to delete
 
+			  + segment dmz 10.78.0.0/24
 			  ~ intranet  changed; takes effect with its next session
 			      memory: 512MiB → 1GiB
 			  + mail      created
@@ -31,8 +32,9 @@ describe("plan", () => {
 
 	it("is empty when all stays the same", () => {
 		expect(isEmpty(samplePlan)).toBe(false);
-		expect(isEmpty({ ...samplePlan, changes: samplePlan.changes.slice(0, 1), destructive: false })).toBe(
-			true,
-		);
+		const same = { ...samplePlan, segments: [], changes: samplePlan.changes.slice(0, 1), destructive: false };
+		expect(isEmpty(same)).toBe(true);
+		expect(isEmpty({ ...same, segments: ["- lab 10.1.0.0/24"] })).toBe(false);
+		expect(isEmpty({ ...same, changes: [] })).toBe(false);
 	});
 });

@@ -10,9 +10,13 @@ const kinds = {
 	same: { sign: "=", word: "unchanged", style: "dim" },
 } as const satisfies Record<Change["kind"], { sign: string; word: string; style: Style }>;
 
-/** True when applying the plan would change nothing. */
+/**
+ * True when applying the plan would change nothing. Without any server that cannot be told from here: applying an empty
+ * site takes away what is left of an earlier one, so it is always done.
+ */
 export function isEmpty(plan: Plan): boolean {
-	return plan.changes.every((change) => change.kind === "same") && !plan.destructive;
+	if (plan.changes.length === 0 || plan.segments.length > 0 || plan.destructive) return false;
+	return plan.changes.every((change) => change.kind === "same");
 }
 
 /** What applying the plan would do, the changes before what stays. */
@@ -23,6 +27,7 @@ export function planLines(plan: Plan): Line[] {
 	return [
 		[styled(`Site ${plan.site}`, "bold"), `: ${tally(plan)}`],
 		[],
+		...plan.segments.map(segmentLine),
 		...changes.flatMap((change) => changeLines(change, width)),
 		...(same > 0 ? [[styled(`  = ${plural(same, "server")} unchanged`, "dim")]] : []),
 	];
@@ -31,6 +36,11 @@ export function planLines(plan: Plan): Line[] {
 function tally(plan: Plan): string {
 	const count = (kind: Change["kind"]) => plan.changes.filter((change) => change.kind === kind).length;
 	return `${count("create")} to create, ${count("change")} to change, ${count("delete")} to delete`;
+}
+
+function segmentLine(difference: string): Line {
+	const style = difference.startsWith("+") ? "green" : difference.startsWith("-") ? "red" : "yellow";
+	return [styled(`  ${difference.slice(0, 1)} `, style, "bold"), `segment ${difference.slice(2)}`];
 }
 
 function changeLines(change: Change, width: number): Line[] {

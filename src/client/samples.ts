@@ -72,6 +72,7 @@ export function sampleEvent(id: number, changes: Partial<Event> = {}): Event {
 export const samplePlan: Plan = {
 	site: "office",
 	fingerprint: "3f9a",
+	segments: ["+ dmz 10.78.0.0/24"],
 	changes: [
 		{ server: "dc1", kind: "same", differences: [], destroys: [], restartNeeded: false },
 		{

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { BulkheadError } from "../api/errors.ts";
+import { BulkheadError, explain } from "../api/errors.ts";
 import type { Change, Plan, Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
@@ -9,10 +9,11 @@ import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
 import { FrontDoor } from "../network/front-door/process.ts";
 import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { type Context, groupRoot, namespaceOf } from "./context.ts";
+import { type KeptSite, readKeptSite, siteOf } from "../store/site.ts";
+import { type Context, groupParents, groupRoot, namespaceOf } from "./context.ts";
 import { hostProblems } from "./host-checks.ts";
 import { planOf, refusedChanges, subnetOf } from "./plan.ts";
-import { createDisk, createServer } from "./provision.ts";
+import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { completeServicesOf, doorUid, firstUidOf } from "./resolve.ts";
 import { ServerUnit } from "./server-unit.ts";
 import { readSiteFile } from "./site-file.ts";
@@ -23,15 +24,20 @@ type Report = (progress: Progress) => void;
 export class Bulkhead {
 	private readonly context: Context;
 	private readonly units = new Map<string, ServerUnit>();
+	/** Servers whose files are damaged, with the reason in words: nothing of theirs is touched until a person mended them. */
+	private readonly aside = new Map<string, { why: string; stored: StoredServer | undefined }>();
+	/** While a server cannot be read, nobody knows its segment, and what its front door may do: both stay as they are. */
+	private sandboxKept = false;
 	private sandbox: Sandbox | undefined;
 	private site: Site | undefined;
 	/** One change of the site at a time. */
 	private changing: Promise<unknown> = Promise.resolve();
-	private readonly checks: NodeJS.Timeout;
+	private readonly gone = new AbortController();
+	private readonly checks: Promise<void>;
 
 	constructor(context: Context) {
 		this.context = context;
-		this.checks = setInterval(() => void this.checkDoors(), 1000);
+		this.checks = this.watchDoors();
 	}
 
 	get siteName(): string | null {
@@ -40,15 +46,51 @@ export class Bulkhead {
 
 	/** Brings what is on the host to what was asked for: adopts what runs, starts what should run, removes what should not be there. */
 	async reconcile(): Promise<void> {
-		const text = await readIfThere(this.context.paths.site);
-		if (text !== undefined) this.site = readSiteFile(text).site;
-		const stored = await this.context.servers.list();
-		await this.removeHalfMade(stored);
-		await this.removeStrays(stored);
+		const { servers, damaged } = await this.context.servers.list();
+		const kept = await this.keptSite();
+		this.site = siteOf(kept, servers);
+		for (const { name, error } of damaged) this.setAside(name, error, undefined);
+		await this.removeHalfMade(servers);
+		await this.removeStrays(servers, kept);
 		if (!this.site) return;
-		await this.openSandbox(this.site);
-		// One server's trouble with its port keeps neither it nor the others from running.
-		for (const server of stored) await (await this.supervise(server)).door.openWhenPossible();
+		const namespace = namespaceOf(this.context.paths, this.site.name);
+		this.sandboxKept = damaged.length > 0 && (await Sandbox.exists(namespace));
+		if (this.sandboxKept) this.sandbox = new Sandbox(namespace, this.site.name);
+		else if (servers.length > 0 || Object.keys(this.site.segments ?? {}).length > 0)
+			await this.openSandbox(this.site);
+		for (const server of servers) await this.takeOn(server);
+	}
+
+	/** One server's damaged files, or trouble with its port, keep the others from nothing. */
+	private async takeOn(server: StoredServer): Promise<void> {
+		try {
+			await (await this.supervise(server)).door.openWhenPossible();
+		} catch (error) {
+			if (!(error instanceof BulkheadError) || error.code !== "bad-input") throw error;
+			this.setAside(server.name, error, server);
+		}
+	}
+
+	private setAside(name: string, error: unknown, stored: StoredServer | undefined): void {
+		// A parser shows the place in lines of its own; here it stands within a sentence.
+		const why = explain(error).replaceAll(/\s+/g, " ");
+		this.aside.set(name, { why, stored });
+		const text = `${name} is not supervised, and nothing of it is touched: ${why}`;
+		this.context.log.error({ err: error, server: name }, text);
+		this.context.history.append({ at: Date.now(), server: name, session: null, kind: "daemon", text });
+	}
+
+	/** @returns what the last daemon wrote of the site; undefined when that is missing or damaged */
+	private async keptSite(): Promise<KeptSite | undefined> {
+		const { paths, log } = this.context;
+		try {
+			const text = await readIfThere(paths.site);
+			return text === undefined ? undefined : readKeptSite(text, paths.site);
+		} catch (error) {
+			if (!(error instanceof BulkheadError)) throw error;
+			log.error({ err: error }, explain(error));
+			return undefined;
+		}
 	}
 
 	list(): ServerUnit[] {
@@ -59,6 +101,8 @@ export class Bulkhead {
 	server(name: string): ServerUnit {
 		const unit = this.units.get(name);
 		if (unit) return unit;
+		const aside = this.aside.get(name);
+		if (aside) throw new BulkheadError("not-allowed-now", `${name} is not supervised: ${aside.why}`);
 		throw new BulkheadError(
 			"not-found",
 			`there is no server ${name.slice(0, 40)}; \`bulkhead list\` shows all`,
@@ -69,11 +113,21 @@ export class Bulkhead {
 	async plan(text: string): Promise<{ plan: Plan; site: Site }> {
 		const file = readSiteFile(text);
 		const { site } = file;
-		const present = this.list().map(({ stored, record }) => ({ stored, inUse: record.session !== null }));
+		this.refuseWhileDamaged();
+		const present = this.list().map((unit) => ({ stored: unit.stored, inUse: isInUse(unit) }));
 		const stored = present.map(({ stored }) => stored);
 		const problems = [...refusedChanges(site, stored), ...(await hostProblems(site, present))];
 		if (problems.length > 0) throw file.refusal(problems);
-		return { plan: planOf(site, stored), site };
+		return { plan: planOf(site, stored, this.site), site };
+	}
+
+	/** The plan would take a server that cannot be read for one that is not there: its address, its port, its disks. */
+	private refuseWhileDamaged(): void {
+		const [first] = this.aside;
+		if (!first) return;
+		const [name, { why }] = first;
+		const mend = "when that is done, restart the daemon, and apply again; nothing was changed";
+		throw new BulkheadError("not-allowed-now", `${name} is not supervised: ${why}; ${mend}`);
 	}
 
 	/** Does what a plan says, or nothing when things have changed since. */
@@ -108,7 +162,8 @@ export class Bulkhead {
 
 	/** Lets go of everything without ending any session. */
 	async leave(): Promise<void> {
-		clearInterval(this.checks);
+		this.gone.abort();
+		await this.checks;
 		await Promise.all(this.list().map(async (unit) => await unit.supervisor.leave()));
 	}
 
@@ -210,31 +265,67 @@ export class Bulkhead {
 		const subject = `server ${name}`;
 		report({ type: "step", subject, text: "changing its definition", fraction: null });
 		const unit = this.server(name);
-		const before = unit.stored.definition.data ?? [];
-		const stored = { ...unit.stored, definition, subnet: subnetOf(definition, site) };
-		for (const disk of definition.data ?? []) {
-			if (!before.some((old) => old.name === disk.name))
-				await createDisk(stored, disk.name, disk.size, this.context);
+		const before = unit.stored;
+		const stored = { ...before, definition, subnet: subnetOf(definition, site) };
+		const gone = disksOnlyIn(before, stored);
+		const refuseInUse = () => {
+			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);
+		};
+		refuseInUse();
+		{
+			await using undo = new AsyncDisposableStack();
+			await this.addDisks(disksOnlyIn(stored, before), stored, undo);
+			undo.defer(async () => await this.changeBack(unit, before));
+			await this.permit([...this.storedBut(unit), stored]);
+			await unit.change(stored);
+			// A session that begins from here on has the new disks; one that began since the plan has the old ones.
+			refuseInUse();
+			await this.context.servers.save(stored).catch((error) => {
+				throw diskFullOr(error, this.context.paths.server(name).folder);
+			});
+			undo.move();
 		}
-		await this.context.servers.save(stored);
-		await this.permit([
-			...this.list()
-				.filter((other) => other !== unit)
-				.map(({ stored }) => stored),
-			stored,
-		]);
-		await unit.change(stored);
-		const gone = before.filter((old) => !(definition.data ?? []).some((disk) => disk.name === old.name));
+		refuseInUse();
 		for (const disk of gone) await rm(this.context.paths.server(name).disk(disk.name), { force: true });
 		report({ type: "done", subject });
+	}
+
+	private async addDisks(
+		disks: readonly Disk[],
+		stored: StoredServer,
+		undo: AsyncDisposableStack,
+	): Promise<void> {
+		for (const { name, size } of disks) {
+			await createDisk(stored, name, size, this.context);
+			const path = this.context.paths.server(stored.name).disk(name);
+			undo.defer(async () => await rm(path, { force: true }));
+		}
+	}
+
+	/** The old definition still holds; what cannot be brought back at once, such as a port, comes back by itself. */
+	private async changeBack(unit: ServerUnit, before: StoredServer): Promise<void> {
+		const { log } = this.context;
+		await unit.change(before).catch(async (error) => {
+			log.error({ err: error, server: before.name }, "its front door cannot be opened again yet");
+			await unit.door.openWhenPossible();
+		});
+		await this.permit([...this.storedBut(unit), before]).catch((error) =>
+			log.error({ err: error }, "the firewall could not be set back"),
+		);
+	}
+
+	private storedBut(unit: ServerUnit): StoredServer[] {
+		return this.list()
+			.filter((other) => other !== unit)
+			.map(({ stored }) => stored);
 	}
 
 	private async deleteNow(name: string, report: Report): Promise<void> {
 		const subject = `server ${name}`;
 		const unit = this.server(name);
 		report({ type: "step", subject, text: "stopping and deleting it", fraction: null });
-		if (!["stopped", "failed"].includes(unit.record.state))
-			await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 });
+		// One that stops at this very moment refuses to be stopped; that it has stopped is seen below.
+		await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 }).catch(() => {});
 		await untilStopped(unit);
 		await this.discard(unit.stored);
 		report({ type: "done", subject });
@@ -252,6 +343,7 @@ export class Bulkhead {
 		await this.permit(this.list().map(({ stored }) => stored));
 		for (const path of [paths.server(stored.name).folder, paths.door(stored.name)])
 			await rm(path, { recursive: true, force: true });
+		await this.removeEmptyGroups();
 	}
 
 	// ---- the parts
@@ -265,7 +357,9 @@ export class Bulkhead {
 	}
 
 	private async permit(servers: readonly StoredServer[]): Promise<void> {
-		const allowed = servers.flatMap((server) => {
+		if (this.sandboxKept) return;
+		const aside = [...this.aside.values()].flatMap(({ stored }) => stored ?? []);
+		const allowed = [...servers, ...aside].flatMap((server) => {
 			const address = server.definition.network?.address;
 			return address
 				? completeServicesOf(server).map(({ port }) => ({ uid: doorUid(server), address, port }))
@@ -275,6 +369,8 @@ export class Bulkhead {
 	}
 
 	private async openSandbox(site: Site): Promise<void> {
+		// Only a site without servers can get another name.
+		if (this.sandbox && this.sandbox.site !== site.name) await this.dropSandbox();
 		this.sandbox ??= new Sandbox(namespaceOf(this.context.paths, site.name), site.name);
 		await this.sandbox.ensure(
 			Object.entries(site.segments ?? {}).map(([name, { subnet }]) => ({ name, subnet })),
@@ -282,9 +378,9 @@ export class Bulkhead {
 	}
 
 	private async closeSandbox(site: Site): Promise<void> {
+		await this.removeEmptyGroups();
 		await this.dropSandbox();
 		if (Object.keys(site.segments ?? {}).length > 0) await this.openSandbox(site);
-		else await ControlGroup.at(groupRoot(this.context.paths), this.context.groups).destroy();
 	}
 
 	private async dropSandbox(): Promise<void> {
@@ -300,29 +396,65 @@ export class Bulkhead {
 	/** Servers that were being made when the daemon ended. A folder of any other kind is left alone. */
 	private async removeHalfMade(stored: readonly StoredServer[]): Promise<void> {
 		const { paths, log } = this.context;
-		for (const name of await listIfThere(paths.servers)) {
-			if (stored.some((server) => server.name === name)) continue;
+		for (const name of await this.context.servers.names()) {
+			if (stored.some((server) => server.name === name) || this.aside.has(name)) continue;
 			const { folder, unfinished } = paths.server(name);
 			if ((await readIfThere(unfinished)) !== undefined) await rm(folder, { recursive: true, force: true });
+			else if ((await listIfThere(folder)).length === 0) await rmdir(folder);
 			else log.warn({ folder }, "this folder holds no server.yaml; it is left alone");
 		}
 	}
 
-	/** Control groups whose server is gone: whatever runs in them is not ours any more. */
-	private async removeStrays(stored: readonly StoredServer[]): Promise<void> {
-		const { paths, groups } = this.context;
-		for (const name of await listGroups(groupRoot(paths), groups)) {
-			const server = name.replace(/^door-/, "").replace(/-\d+$/, "");
-			const known = stored.some(({ name: own }) => own === server || `door-${own}` === name);
-			if (!known) await ControlGroup.at(`${groupRoot(paths)}/${name}`, groups).destroy();
+	/**
+	 * Ends what runs in control groups whose server is gone, as a daemon that was ended in the middle of a deletion leaves
+	 * it. When the state directory knows of no server at all although there should be some, it may be the wrong one, or
+	 * not mounted: then they are only told of.
+	 */
+	private async removeStrays(stored: readonly StoredServer[], kept: KeptSite | undefined): Promise<void> {
+		const folders = await this.context.servers.names();
+		const empty = kept !== undefined && Object.keys(kept.servers ?? {}).length === 0;
+		for (const { path, server } of await this.ownGroups()) {
+			if (folders.includes(server)) continue;
+			if (stored.length > 0 || empty) await ControlGroup.at(path, this.context.groups).destroy();
+			else this.context.log.error({ group: path }, "nothing is known of what runs there; it is left alone");
 		}
 	}
 
 	private async removeGroups(server: string): Promise<void> {
+		for (const group of await this.ownGroups())
+			if (group.server === server) await ControlGroup.at(group.path, this.context.groups).destroy();
+	}
+
+	/** All groups of sessions and front doors, with the server that each is of. */
+	private async ownGroups(): Promise<{ path: string; server: string }[]> {
 		const { paths, groups } = this.context;
-		const own = new RegExp(`^${server}-\\d+$`);
-		for (const name of await listGroups(groupRoot(paths), groups)) {
-			if (own.test(name)) await ControlGroup.at(`${groupRoot(paths)}/${name}`, groups).destroy();
+		const { sessions, doors } = groupParents(paths);
+		const ofSessions = (await listGroups(sessions, groups)).map((name) => ({
+			path: `${sessions}/${name}`,
+			server: name.replace(/-\d+$/, ""),
+		}));
+		const ofDoors = (await listGroups(doors, groups)).map((server) => ({
+			path: `${doors}/${server}`,
+			server,
+		}));
+		return [...ofSessions, ...ofDoors];
+	}
+
+	/** With the last server the groups go that held those of all servers. */
+	private async removeEmptyGroups(): Promise<void> {
+		if (this.units.size > 0 || this.aside.size > 0) return;
+		if ((await this.ownGroups()).length > 0) return;
+		const { paths, groups } = this.context;
+		const { sessions, doors } = groupParents(paths);
+		for (const path of [sessions, doors, groupRoot(paths)]) await ControlGroup.at(path, groups).destroy();
+	}
+
+	/** One look after the other: a look may have to open a front door, which takes its time. */
+	private async watchDoors(): Promise<void> {
+		const { signal } = this.gone;
+		while (!signal.aborted) {
+			await this.checkDoors();
+			await delay(1000, undefined, { signal }).catch(() => {});
 		}
 	}
 
@@ -333,6 +465,27 @@ export class Bulkhead {
 				.catch((error) => this.context.log.error({ err: error }, "a front door could not be opened again"));
 		}
 	}
+}
+
+type Disk = NonNullable<ServerDefinition["data"]>[number];
+
+/** A session runs, may run, or is about to: its disks and its address are taken. */
+function isInUse({ record: { state, planned, session } }: ServerUnit): boolean {
+	return !["stopped", "failed"].includes(state) || planned !== null || session !== null;
+}
+
+function disksOnlyIn(one: StoredServer, other: StoredServer): Disk[] {
+	const names = (other.definition.data ?? []).map(({ name }) => name);
+	return (one.definition.data ?? []).filter(({ name }) => !names.includes(name));
+}
+
+function disksInUse(server: string, disks: readonly Disk[]): BulkheadError {
+	const names = disks.map(({ name }) => name).join(", ");
+	const mend = `stop it and apply again: bulkhead stop ${server}`;
+	return new BulkheadError(
+		"not-allowed-now",
+		`data disk ${names} of ${server} is in use, and was not removed; ${mend}`,
+	);
 }
 
 async function untilStopped(unit: ServerUnit): Promise<void> {

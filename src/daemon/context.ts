@@ -30,3 +30,17 @@ export function groupRoot(paths: Paths): string {
 	const tag = instanceTag(paths.state);
 	return tag ? `bulkhead-${tag}` : "bulkhead";
 }
+
+/** Parents of the groups of all sessions and of all front doors: apart, so that no name of a server can mean both. */
+export function groupParents(paths: Paths): { sessions: string; doors: string } {
+	const root = groupRoot(paths);
+	return { sessions: `${root}/sessions`, doors: `${root}/doors` };
+}
+
+export function sessionGroup(paths: Paths, server: string, number: number): string {
+	return `${groupParents(paths).sessions}/${server}-${number}`;
+}
+
+export function doorGroup(paths: Paths, server: string): string {
+	return `${groupParents(paths).doors}/${server}`;
+}

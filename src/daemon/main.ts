@@ -1,14 +1,16 @@
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import packageJson from "../../package.json" with { type: "json" };
 import { BulkheadError, explain } from "../api/errors.ts";
 import { defaultState } from "../api/routes.ts";
 import { detectGroupSupport } from "../host/cgroup.ts";
+import { closeInherited } from "../host/descriptors.ts";
+import { listIfThere } from "../host/files.ts";
 import { createLog, type Logger } from "../host/log.ts";
 import { chooseAccelerator } from "../qemu/accelerator.ts";
 import { History } from "../store/history.ts";
 import { IncidentStore } from "../store/incidents.ts";
-import { takeLock } from "../store/lock.ts";
+import { stateTrouble, takeLock } from "../store/lock.ts";
 import { type Paths, paths as pathsOf } from "../store/paths.ts";
 import { ServerStore } from "../store/servers.ts";
 import { Bulkhead } from "./bulkhead.ts";
@@ -18,6 +20,7 @@ import { openApi } from "./http/server.ts";
 
 /** Wires everything, and runs until told to end. Sessions and front doors run on without it. */
 async function main(): Promise<void> {
+	closeInherited();
 	const { values } = parseArgs({ options: { "log-level": { type: "string", default: "info" } } });
 	const log = createLog(values["log-level"]);
 	const paths = pathsOf(
@@ -38,12 +41,18 @@ async function main(): Promise<void> {
 	await bulkhead.leave();
 	await context.history.close();
 	await rm(paths.apiSocket, { force: true });
-	if (bulkhead.list().length === 0) await rm(paths.run, { recursive: true, force: true });
+	// Also a server that could not be supervised may have a session, with its sockets there.
+	if ((await listIfThere(paths.servers)).length === 0) await rm(paths.run, { recursive: true, force: true });
 	lock.release();
 }
 
 async function makeFolders(paths: Paths): Promise<void> {
-	for (const folder of [paths.state, paths.run, paths.servers])
+	try {
+		for (const folder of [paths.state, paths.servers]) await mkdir(folder, { recursive: true, mode: 0o755 });
+	} catch (error) {
+		throw stateTrouble(paths.state, error);
+	}
+	for (const folder of [paths.run, paths.runSessions, paths.runDoors])
 		await mkdir(folder, { recursive: true, mode: 0o755 });
 }
 
@@ -54,7 +63,7 @@ async function makeContext(paths: Paths, log: Logger): Promise<Context> {
 		groups: detectGroupSupport(),
 		acceleration: await chooseAccelerator(),
 		history: await openHistory(paths, log),
-		incidents: new IncidentStore(paths),
+		incidents: new IncidentStore(paths, log),
 		servers: new ServerStore(paths),
 		bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
 	};
@@ -63,14 +72,9 @@ async function makeContext(paths: Paths, log: Logger): Promise<Context> {
 /** Events are for looking back; a damaged file of them keeps no server from running. */
 async function openHistory({ history: file }: Paths, log: Logger): Promise<History> {
 	const onFailure = (error: Error) => log.error({ err: error }, "events cannot be kept");
-	try {
-		return await History.open(file, onFailure);
-	} catch (error) {
-		const aside = `${file}.broken-${Date.now()}`;
-		log.error({ err: error, aside }, "the history cannot be read; it is moved aside, and a new one begins");
-		await rename(file, aside);
-		return await History.open(file, onFailure);
-	}
+	return await History.openOrBegin(file, onFailure, (error, aside) =>
+		log.error({ err: error, aside }, "the history is damaged; it is moved aside, and a new one begins"),
+	);
 }
 
 function say({ history, log }: Context, text: string): void {

@@ -102,6 +102,26 @@ test("another subnet under the same name is a change", () => {
 	});
 });
 
+test("what becomes of segments is told, and is part of the fingerprint", () => {
+	const before = site(
+		{},
+		{ segments: { lab: { subnet: "10.1.0.0/24" }, office: { subnet: "10.77.0.0/25" } } },
+	);
+	const after = site(
+		{},
+		{ segments: { dmz: { subnet: "10.2.0.0/24" }, office: { subnet: "10.77.0.0/24" } } },
+	);
+	const { segments, fingerprint } = planOf(after, [], before);
+	expect(segments).toEqual([
+		"+ dmz 10.2.0.0/24",
+		"- lab 10.1.0.0/24",
+		"~ office 10.77.0.0/25 → 10.77.0.0/24",
+	]);
+	expect(planOf(after, [], after).segments).toEqual([]);
+	expect(planOf(after, [], after).fingerprint).not.toBe(fingerprint);
+	expect(planOf({ name: "home" }, [], before).segments).toHaveLength(2);
+});
+
 test("the fingerprint changes with the site and with what is there", () => {
 	const prints = [
 		planOf(site({ web: definition }), [web]),
@@ -121,6 +141,7 @@ test("nothing is refused of what can be done", () => {
 	expect(refused({})).toEqual([]);
 	expect(refused({ memory: "1GiB", data: [] })).toEqual([]);
 	expect(refused({ data: [{ name: "books", size: "1024MiB" }] })).toEqual([]);
+	expect(refused({ system: { size: "64MiB" } })).toEqual([]);
 	expect(refusedChanges(site({}), [web])).toEqual([]);
 });
 
@@ -140,6 +161,11 @@ test.each<[string, Partial<ServerDefinition>, RegExp]>([
 		"a smaller data disk",
 		{ data: [{ name: "books", size: "512MiB" }] },
 		/^servers\.web\.data\[0\]\.size: is 1GiB and cannot be changed to 512MiB; grow it by hand/,
+	],
+	[
+		"a larger system disk than the template's, which the server was made with",
+		{ system: { size: "20GiB" } },
+		/^servers\.web\.system\.size: is 64MiB and cannot be changed to 20GiB; grow it by hand/,
 	],
 ])("%s is refused, with what to do", (_, after, expected) => {
 	expect(refused(after)).toEqual([expect.stringMatching(expected)]);

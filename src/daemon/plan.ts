@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import type { Change, Plan } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import type { Problem } from "../api/site-check.ts";
-import { parseSize } from "../api/units.ts";
+import { formatSize, parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
 
-/** What applying a site would do. Pure. */
-export function planOf(site: Site, stored: readonly StoredServer[]): Plan {
+/**
+ * What applying a site would do. Pure.
+ * @param before the site as it is now
+ */
+export function planOf(site: Site, stored: readonly StoredServer[], before?: Site): Plan {
 	const wanted = Object.entries(site.servers ?? {});
 	const changes = [
 		...wanted.map(([name, definition]) => {
@@ -16,15 +19,28 @@ export function planOf(site: Site, stored: readonly StoredServer[]): Plan {
 		...stored.filter(({ name }) => !wanted.some(([other]) => other === name)).map(deletion),
 	];
 	const fingerprint = createHash("sha256")
-		.update(JSON.stringify([site, stored]))
+		.update(JSON.stringify([site, stored, before?.segments ?? {}]))
 		.digest("hex")
 		.slice(0, 16);
 	return {
 		site: site.name,
 		fingerprint,
+		segments: segmentDifferences(before?.segments ?? {}, site.segments ?? {}),
 		changes,
 		destructive: changes.some(({ destroys }) => destroys.length > 0),
 	};
+}
+
+type Segments = NonNullable<Site["segments"]>;
+
+function segmentDifferences(before: Segments, after: Segments): string[] {
+	const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+	return names.flatMap((name) => {
+		const [old, now] = [before[name]?.subnet, after[name]?.subnet];
+		if (old === now) return [];
+		if (old === undefined) return [`+ ${name} ${now}`];
+		return now === undefined ? [`- ${name} ${old}`] : [`~ ${name} ${old} → ${now}`];
+	});
 }
 
 function creation(server: string, definition: ServerDefinition): Change {
@@ -102,18 +118,21 @@ function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site):
 
 function sizeProblems(old: StoredServer, definition: ServerDefinition, at: string[]): Problem[] {
 	const problems: Problem[] = [];
-	const fixed = (path: Problem["path"], before: string | undefined, after: string | undefined) => {
-		if (before === undefined || after === undefined || parseSize(before) === parseSize(after)) return;
+	const refuse = (path: Problem["path"], before: string, after: string) => {
 		const mend = "grow it by hand with the server stopped (qemu-img resize)";
 		problems.push({
 			path: [...at, ...path],
 			message: `is ${before} and cannot be changed to ${after}; ${mend}`,
 		});
 	};
-	fixed(["system", "size"], old.definition.system?.size, definition.system?.size);
+	const asked = definition.system?.size;
+	// Also when the definition never named a size: the disk got its template's or its image's.
+	if (asked !== undefined && parseSize(asked) !== old.installed.systemBytes)
+		refuse(["system", "size"], formatSize(old.installed.systemBytes), asked);
 	for (const [i, disk] of (definition.data ?? []).entries()) {
 		const before = old.definition.data?.find(({ name }) => name === disk.name)?.size;
-		fixed(["data", i, "size"], before, disk.size);
+		if (before !== undefined && parseSize(before) !== parseSize(disk.size))
+			refuse(["data", i, "size"], before, disk.size);
 	}
 	return problems;
 }

@@ -1,5 +1,5 @@
 import { chmod, chown, copyFile, mkdir, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
@@ -40,6 +40,12 @@ export async function createServer(
 	const paths = context.paths.server(wanted.name);
 	await using undo = new AsyncDisposableStack();
 	try {
+		await makeFolder(wanted.name, paths.folder);
+		undo.defer(async () => await rm(paths.folder, { recursive: true, force: true }));
+		await writeFileAtomic(
+			paths.unfinished,
+			"This server is being made; if no daemon works on it, it may go.\n",
+		);
 		const source = await sourceOf(wanted, context, onStep, signal);
 		const { site, subnet, definition, name, index, uid, uuid } = wanted;
 		const stored: StoredServer = {
@@ -49,13 +55,8 @@ export async function createServer(
 			definition,
 			installed: { ...source.installed, index, uid, uuid },
 		};
-		undo.defer(async () => await rm(paths.folder, { recursive: true, force: true }));
-		await mkdir(paths.disks, { recursive: true, mode: 0o750 });
-		await writeFileAtomic(
-			paths.unfinished,
-			"This server is being made; if no daemon works on it, it may go.\n",
-		);
-		await mkdir(paths.boot, { recursive: true, mode: 0o755 });
+		await mkdir(paths.disks, { mode: 0o750 });
+		await mkdir(paths.boot, { mode: 0o755 });
 		await refuseWithoutRoom(paths.folder, source.bytes);
 		onStep("copying the system disk", 0.7);
 		await source.install(paths.disk("system"), paths.boot);
@@ -70,11 +71,28 @@ export async function createServer(
 		undo.move();
 		return stored;
 	} catch (error) {
-		throw translate(error, paths.folder);
+		throw diskFullOr(error, paths.folder);
 	}
 }
 
-/** Makes one data disk of a server. An existing one is never touched. */
+/** What is there already may be a person's only copy of a disk: it is never written to, and never undone. */
+async function makeFolder(name: string, folder: string): Promise<void> {
+	try {
+		await mkdir(dirname(folder), { recursive: true, mode: 0o755 });
+		await mkdir(folder, { mode: 0o750 });
+	} catch (error) {
+		if (errorCode(error) !== "EEXIST") throw error;
+		throw new BulkheadError(
+			"bad-input",
+			`there are already files of a server ${name} in ${folder}; move them away, or give the new server another name; nothing of them was touched`,
+		);
+	}
+}
+
+/**
+ * Makes one data disk of a server. An existing one is never touched.
+ * @throws BulkheadError disk-full, bad-input when there is a file of its name
+ */
 export async function createDisk(
 	server: StoredServer,
 	name: string,
@@ -82,9 +100,15 @@ export async function createDisk(
 	context: Context,
 	signal?: AbortSignal,
 ): Promise<void> {
-	const path = context.paths.server(server.name).disk(name);
-	await createDataImage(path, name, parseSize(size) ?? 0, signal);
-	await own(path, server);
+	const { disks, disk } = context.paths.server(server.name);
+	const options = { owner: qemuUid(server), ...(signal ? { signal } : {}) };
+	try {
+		await createDataImage(disk(name), name, parseSize(size) ?? 0, options);
+	} catch (error) {
+		throw error instanceof ImageError
+			? new BulkheadError("bad-input", error.message, { cause: error })
+			: diskFullOr(error, disks);
+	}
 }
 
 interface Source {
@@ -214,7 +238,9 @@ async function refuseWithoutRoom(folder: string, bytes: number): Promise<void> {
 	);
 }
 
-function translate(error: unknown, folder: string): unknown {
+/** @returns the error itself, or one that says that a disk is full and what to do */
+export function diskFullOr(error: unknown, folder: string): unknown {
+	if (error instanceof BulkheadError) return error;
 	const words = explain(error);
 	if (errorCode(error) !== "ENOSPC" && !words.includes("No space left on device")) return error;
 	return new BulkheadError(

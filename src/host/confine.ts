@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { identify, type ProcessIdentity } from "./process.ts";
@@ -23,14 +23,14 @@ export interface Confinement {
 }
 
 /**
- * The command line that confines `command`: it enters the control groups and the network namespace, gets a root
+ * The command line that confines `command`: it may be ended before others when memory is short, enters the control groups and the network namespace, gets a root
  * file system with /usr and its own folders only (bubblewrap), and drops to its user without any privilege left.
  * bubblewrap stays as its parent and reports its pid on descriptor 3.
  */
 export function confinedCommand(confinement: Confinement, command: readonly string[]): string[] {
 	const { namespace, uid, groups, writable, readable, devices, workingFolder } = confinement;
 	const enter =
-		'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; exec "$@"';
+		'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; echo 200 > /proc/self/oom_score_adj; exec "$@"';
 	return [
 		...["sh", "-c", enter, "sh", ...groups, "--"],
 		...["nsenter", `--net=/run/netns/${namespace}`],
@@ -87,7 +87,9 @@ export async function launchConfined(
 ): Promise<ConfinedProcess> {
 	const [file = "", ...args] = confinedCommand(confinement, command);
 	const status = openSync(files.status, "w", 0o640);
-	const output = openSync(files.output, "w", 0o640);
+	rmSync(files.output, { force: true });
+	// For appending, so that it can be emptied while the program goes on writing.
+	const output = openSync(files.output, "a", 0o640);
 	let child: ReturnType<typeof spawn>;
 	try {
 		child = spawn(file, args, {

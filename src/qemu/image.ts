@@ -1,4 +1,7 @@
+import { chmod, chown, link, lstat, open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { CommandError, run } from "../host/command.ts";
+import { errorCode } from "../host/files.ts";
 import { parseObject } from "./qmp/connection.ts";
 
 const quick = { deadlineMs: 30_000 };
@@ -38,25 +41,69 @@ export async function growImage(path: string, bytes: number): Promise<void> {
 	await run("qemu-img", ["resize", "-q", "-f", "qcow2", path, String(bytes)], quick);
 }
 
-/** Makes a data disk: a qcow2 image with an empty ext4 labelled with the disk's name. */
+/**
+ * Makes a data disk: a qcow2 image with an empty ext4 labelled with the disk's name. It is there whole or not at all.
+ * @param owner the user that it belongs to, and nobody else may read it
+ * @throws ImageError when there is a file of that name; it is not touched
+ */
 export async function createDataImage(
 	path: string,
 	name: string,
 	bytes: number,
-	signal?: AbortSignal,
+	{ owner, signal }: { owner?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
-	const raw = `${path}.raw`;
+	if (await isThere(path)) throw alreadyThere(path);
+	const draft = `${path}.draft`;
+	const raw = `${path}.draft.raw`;
 	try {
+		for (const file of [draft, raw]) await rm(file, { force: true });
 		await run("truncate", ["-s", String(bytes), raw], quick);
 		await run(
 			"mke2fs",
 			["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1", "-L", name, raw],
 			quick,
 		);
-		await convertImage(raw, "raw", path, signal);
+		await convertImage(raw, "raw", draft, signal);
+		if (owner !== undefined) {
+			await chown(draft, owner, owner);
+			await chmod(draft, 0o600);
+		}
+		await putInPlace(draft, path);
 	} finally {
-		await run("rm", ["-f", raw], quick);
+		for (const file of [draft, raw]) await rm(file, { force: true });
 	}
+}
+
+/** Unlike a rename, a link never replaces what is there. */
+async function putInPlace(draft: string, path: string): Promise<void> {
+	await sync(draft);
+	try {
+		await link(draft, path);
+	} catch (error) {
+		throw errorCode(error) === "EEXIST" ? alreadyThere(path) : error;
+	}
+	await sync(dirname(path));
+}
+
+async function sync(path: string): Promise<void> {
+	await using file = await open(path, "r");
+	await file.sync();
+}
+
+async function isThere(path: string): Promise<boolean> {
+	return await lstat(path).then(
+		() => true,
+		(error) => {
+			if (errorCode(error) === "ENOENT") return false;
+			throw error;
+		},
+	);
+}
+
+function alreadyThere(path: string): ImageError {
+	return new ImageError(
+		`there is already a file ${path}, which is not touched; move it away, or give the disk another name`,
+	);
 }
 
 /** Copies an image into a qcow2 of its own, without any tie to another file. */

@@ -192,10 +192,16 @@ export class QemuMachine {
 
 	/** Interrupts off and an endless loop, on every processor. */
 	async hang(): Promise<void> {
-		const server = `gdbserver unix:${inside.gdb},server=on,wait=off`;
-		await this.monitor().execute("human-monitor-command", { "command-line": server });
-		await hangProcessors(join(this.folders.sockets, "gdb.sock"));
-		await this.monitor().execute("human-monitor-command", { "command-line": "gdbserver none" });
+		const hmp = async (line: string) =>
+			await this.monitor().execute("human-monitor-command", { "command-line": line });
+		await hmp(`gdbserver unix:${inside.gdb},server=on,wait=off`);
+		try {
+			await hangProcessors(join(this.folders.sockets, "gdb.sock"));
+		} finally {
+			// The debugger pauses the guest; a drill that breaks off must not leave it so.
+			await hmp("gdbserver none");
+			await this.resume();
+		}
 	}
 
 	/** Lets go without ending the process. */

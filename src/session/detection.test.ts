@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { judgeSign, judgeWatch, type Verdict } from "./detection.ts";
+import { judgeSign, judgeWatch, remarks, type Verdict } from "./detection.ts";
 import type { Sign } from "./evidence.ts";
 import { beginWatch, type Watch } from "./watch.ts";
 
@@ -85,6 +85,12 @@ describe("once it was ready", () => {
 			{ silenceMs: 1500, interruptsOffMs: 2000 },
 			"hang: The guest hangs: interrupts are off on every processor for 2.00 s, and nothing answers",
 		],
+		["silent beyond it, without an agent", { silenceMs: 600_000, agent: false }, "fine"],
+		[
+			"silent with interrupts off, without an agent",
+			{ silenceMs: 1500, interruptsOffMs: 2000, agent: false },
+			"hang: The guest hangs: interrupts are off on every processor for 2.00 s, and nothing answers",
+		],
 		["a boot that took longer than allowed, but is over", { bootingMs: 900_000 }, "fine"],
 		["many restarts, each of which became ready", { resets: 9 }, "fine"],
 	])("%s", (_, seen, expected) => {
@@ -112,12 +118,33 @@ describe("in whatever phase", () => {
 		],
 		["a shutdown that nobody heard of", { status: "shutdown" }, "ended: The guest shut itself down"],
 		["a full disk", { status: "io-error" }, full],
-		["paused by a person", { status: "paused" }, "fine"],
+		["paused by a person", { status: "paused", pausedMs: 59_999 }, "fine"],
+		[
+			"left paused",
+			{ status: "paused", pausedMs: 60_000 },
+			"hang: The guest is paused for 1 min, and nobody lets it go on",
+		],
+		[
+			"left suspended",
+			{ status: "suspended", pausedMs: 60_000 },
+			"hang: The guest is suspended for 1 min, and nobody lets it go on",
+		],
+		["a process that waits for a disk for long", { process: "uninterruptible", diskWaitMs: 600_000 }, "fine"],
 		["no answer about its status", { status: null }, "fine"],
 	])("%s", (_, seen, expected) => {
 		expect(judge(seen)).toBe(expected);
 		expect(judge({ ...seen, phase: "ready" })).toBe(expected);
 	});
+});
+
+test.each<[string, Partial<Watch>, string[]]>([
+	["nothing", {}, []],
+	["a pause of a moment", { status: "paused", pausedMs: 9999 }, []],
+	["a pause", { status: "paused", pausedMs: 10_000 }, ["The guest is paused, and nobody has let it go on"]],
+	["a short wait for the disk", { diskWaitMs: 2999 }, []],
+	["a wait for the disk", { diskWaitMs: 3000 }, ["QEMU waits for the host's disk"]],
+])("worth a remark: %s", (_, seen, expected) => {
+	expect(remarks({ ...beginWatch(0), ...seen })).toEqual(expected);
 });
 
 test("a panic is told as such although the guest is silent, too", () => {

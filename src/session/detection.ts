@@ -31,6 +31,8 @@ const provenHang = { silenceMs: 1500, interruptsOffMs: 2000 };
 const frozenMs = 1000;
 const monitorSilenceMs = 10_000;
 const resetsWithoutReady = 5;
+const paused = { toldMs: 10_000, failedMs: 60_000 };
+const diskWaitToldMs = 3000;
 
 const fine: Verdict = { kind: "fine" };
 export const diskFull = {
@@ -90,6 +92,14 @@ export function judgeWatch(watch: Watch, patience: Patience): Verdict {
 	);
 }
 
+/** What lasts and is worth telling, as long as it lasts. */
+export function remarks(watch: Watch): string[] {
+	return [
+		...(watch.pausedMs >= paused.toldMs ? [`The guest is ${watch.status}, and nobody has let it go on`] : []),
+		...(watch.diskWaitMs >= diskWaitToldMs ? ["QEMU waits for the host's disk"] : []),
+	];
+}
+
 /** States that were entered before anybody listened: the sign itself was missed. */
 function judgeStatus({ status }: Watch): Verdict | undefined {
 	switch (status) {
@@ -117,7 +127,14 @@ function judgeProcess(watch: Watch): Verdict | undefined {
 			watch.monitorSilenceMs,
 		);
 	}
-	return undefined;
+	return judgePause(watch);
+}
+
+/** Nobody of ours pauses a guest: a debugger has left it so, or it sleeps and nothing wakes it. */
+function judgePause({ pausedMs, status }: Watch): Verdict | undefined {
+	if (pausedMs < paused.failedMs) return undefined;
+	const lasted = formatDuration(pausedMs);
+	return failed("hang", `The guest is ${status} for ${lasted}, and nobody lets it go on`, pausedMs);
 }
 
 function judgeBoot(watch: Watch, patience: Patience): Verdict | undefined {
@@ -146,7 +163,8 @@ function judgeSilence(watch: Watch, patience: Patience): Verdict | undefined {
 			silenceMs,
 		);
 	}
-	if (silenceMs >= patience.silence) {
+	// A server without an agent is heard by its services alone, and they are silent during updates, too.
+	if (watch.agent && silenceMs >= patience.silence) {
 		const silent = formatDuration(silenceMs);
 		return failed(
 			"hang",

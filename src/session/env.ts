@@ -25,8 +25,8 @@ export interface Machines {
 	 * @throws Error in words when it could not be started; nothing is left then
 	 */
 	start(number: number, onSign: (sign: Sign) => void): Promise<Machine>;
-	/** Takes over a session that an earlier daemon started. @returns undefined when it has ended meanwhile */
-	adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Machine | undefined>;
+	/** Takes over a session that an earlier daemon started. */
+	adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted>;
 	/** Whether the host still runs the boot that a session was started in. */
 	sameBoot(bootId: string): Promise<boolean>;
 	/** Keeps what an ended session left behind as evidence of an incident. @returns the names of the files kept */
@@ -37,6 +37,9 @@ export interface Machines {
 	 */
 	cleanUp(number: number): Promise<boolean>;
 }
+
+/** A session that was taken over; or why not: it has ended meanwhile, or it lives and its monitor does not answer. */
+export type Adopted = Machine | "ended" | "unreachable";
 
 /** One running session. */
 export interface Machine {

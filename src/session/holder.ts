@@ -1,4 +1,4 @@
-import type { Env, Machine } from "./env.ts";
+import type { Adopted, Env, Machine } from "./env.ts";
 import type { Pulse, Sign } from "./evidence.ts";
 import type { SessionRecord } from "./state.ts";
 
@@ -33,12 +33,17 @@ export class Holder {
 		return this.take(await this.env.machines.start(number, (sign) => this.reports.onSign(number, sign)));
 	}
 
-	/** Takes over a session of an earlier daemon. @returns undefined when it has ended meanwhile */
-	async adopt(session: SessionRecord): Promise<Machine | undefined> {
-		const machine = await this.env.machines.adopt(session, (sign) =>
+	/** Whether what happens to the session would be noticed. */
+	get watching(): boolean {
+		return this.held !== undefined && !this.looking.signal.aborted;
+	}
+
+	/** Takes over a session of an earlier daemon. */
+	async adopt(session: SessionRecord): Promise<Adopted> {
+		const adopted = await this.env.machines.adopt(session, (sign) =>
 			this.reports.onSign(session.number, sign),
 		);
-		return machine && this.take(machine);
+		return typeof adopted === "string" ? adopted : this.take(adopted);
 	}
 
 	/** Begins to look. A look never blocks anything: what it finds is reported. */

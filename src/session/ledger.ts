@@ -1,17 +1,23 @@
+import type { NewEvent } from "../api/event.ts";
 import type { ServerState } from "../api/server.ts";
 import type { Env } from "./env.ts";
+import type { Keeper } from "./keeper.ts";
 import { mayBecome, type ServerRecord } from "./state.ts";
+
+const recordName = "server's record";
 
 /** What is remembered of one server: the only place where it is changed, kept and told. */
 export class Ledger {
 	readonly server: string;
 	private readonly env: Env;
+	private readonly keeper: Keeper;
 	private current: ServerRecord;
 
-	constructor(server: string, record: ServerRecord, env: Env) {
+	constructor(server: string, record: ServerRecord, env: Env, keeper: Keeper) {
 		this.server = server;
 		this.current = record;
 		this.env = env;
+		this.keeper = keeper;
 	}
 
 	get record(): ServerRecord {
@@ -23,21 +29,54 @@ export class Ledger {
 		this.current = { ...this.current, ...changes };
 	}
 
+	/** Puts it on disk, now or as soon as there is room. */
 	async save(): Promise<void> {
-		await this.env.journal.saveRecord(this.current);
+		await this.keeper.keep(recordName, async () => await this.env.journal.saveRecord(this.current));
 	}
 
-	/** The one place where the state changes. It is on disk before it is told. */
+	/** Changes the state. It is on disk before it is told, unless the disk does not take it. */
 	async become(state: ServerState, reason: string): Promise<void> {
-		const { state: before } = this.current;
-		if (!mayBecome(before, state)) throw new Error(`${this.server} cannot go from ${before} to ${state}`);
-		this.current = { ...this.current, state, reason };
+		const before = this.change(state, reason);
 		await this.save();
-		if (before !== state || reason) this.say("state", reason ? `${state}: ${reason}` : state);
+		this.tell(before);
 	}
 
-	say(kind: Parameters<Env["journal"]["event"]>[0]["kind"], text: string): void {
+	/**
+	 * Takes a number for a new session, on disk before this returns: nothing that lives may be unknown to the next daemon.
+	 * @throws Error when it could not be written; nothing has changed then
+	 */
+	async plan(reason: string): Promise<number> {
+		const before = this.current;
+		const number = before.nextSession;
+		this.change("starting", reason);
+		this.set({ nextSession: number + 1, planned: number });
+		try {
+			await this.env.journal.saveRecord(this.current);
+		} catch (error) {
+			this.current = before;
+			throw error;
+		}
+		this.keeper.forget(recordName);
+		this.tell(before);
+		return number;
+	}
+
+	say(kind: NewEvent["kind"], text: string): void {
 		const session = this.current.session?.number ?? null;
-		this.env.journal.event({ at: this.env.clock.now(), session, kind, text });
+		this.keeper.event({ at: this.env.clock.now(), session, kind, text });
+	}
+
+	/** The one place where the state changes. @returns the record before */
+	private change(state: ServerState, reason: string): ServerRecord {
+		const before = this.current;
+		if (!mayBecome(before.state, state))
+			throw new Error(`${this.server} cannot go from ${before.state} to ${state}`);
+		this.current = { ...before, state, reason };
+		return before;
+	}
+
+	private tell(before: ServerRecord): void {
+		const { state, reason } = this.current;
+		if (before.state !== state || reason) this.say("state", reason ? `${state}: ${reason}` : state);
 	}
 }

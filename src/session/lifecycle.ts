@@ -5,12 +5,17 @@ import type { Env, Machine } from "./env.ts";
 import type { Sign } from "./evidence.ts";
 import { Holder, type Reports } from "./holder.ts";
 import { IncidentBook } from "./incident-book.ts";
+import type { Keeper } from "./keeper.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Budget, nextStep } from "./recovery.ts";
 import type { SessionRecord } from "./state.ts";
 import { beginWatch, type Watch } from "./watch.ts";
 
 const stopAfterRestartMs = 60_000;
+/** How often a session is tried whose number cannot be written. */
+const roomEveryMs = 10_000;
+/** What fails later than this after a drill was not made by it. */
+const drillLastsMs = 120_000;
 
 export type Failure = Extract<Verdict, { kind: "failed" }>;
 
@@ -34,11 +39,13 @@ export class Lifecycle {
 	private readonly env: Env;
 	private readonly timers: Timers;
 	private readonly budget: () => Budget;
-	private startAgain = false;
+	/** A person waits for this start, and decides what to do when it fails. */
+	private byHand = false;
 
 	constructor(
 		ledger: Ledger,
 		env: Env,
+		keeper: Keeper,
 		timers: Timers,
 		budget: () => Budget,
 		reports: Omit<Reports, "phase">,
@@ -47,7 +54,7 @@ export class Lifecycle {
 		this.env = env;
 		this.timers = timers;
 		this.budget = budget;
-		this.book = new IncidentBook(env);
+		this.book = new IncidentBook(env, keeper);
 		this.holder = new Holder(env, { ...reports, phase: () => this.watch.phase });
 	}
 
@@ -55,14 +62,19 @@ export class Lifecycle {
 		// A process that did not end when its session failed may have ended since.
 		if (!(await this.clear())) throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
 		this.ledger.set({ wanted: "running", recoveries: [] });
+		this.byHand = true;
 		await this.launch();
 	}
 
-	async stop(deadlineMs: number, startAgain: boolean): Promise<void> {
-		this.startAgain = startAgain;
+	async stop(deadlineMs: number, startAgain: boolean, byHand = true): Promise<void> {
+		this.byHand = byHand && startAgain;
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
-		if (!this.holder.machine) return await this.stopped("");
+		if (!this.holder.machine) {
+			// No machine is held, and yet a process may live: one that does not end, or whose monitor is mute.
+			if (await this.closeAndStop("")) return;
+			throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
+		}
 		await this.pressPowerButton();
 		this.timers.due("force", deadlineMs);
 	}
@@ -77,10 +89,11 @@ export class Lifecycle {
 	// ---- beginning a session
 
 	async launch(): Promise<void> {
-		const number = this.ledger.record.nextSession;
+		const { byHand } = this;
+		this.byHand = false;
 		this.timers.cancel();
-		this.ledger.set({ nextSession: number + 1, planned: number });
-		await this.ledger.become("starting", this.book.open ? `recovering from ${this.book.open.id}` : "");
+		const number = await this.plan(byHand);
+		if (number === undefined) return;
 		this.book.note(`session ${number} starts`);
 		try {
 			// A server without its front door is still there for its neighbours, and for its administrator.
@@ -91,8 +104,32 @@ export class Lifecycle {
 			await this.attach({ ...machine.session, readyAt: null });
 			this.ledger.say("session", `Session ${number} runs as process ${machine.session.pid}`);
 		} catch (error) {
-			if (await this.clear()) await this.couldNotStart(number, error);
+			if (await this.clear()) await this.couldNotStart(number, error, byHand);
 		}
+	}
+
+	/** Takes the session's number. @returns undefined when it cannot be written: then it is tried again later */
+	private async plan(byHand: boolean): Promise<number | undefined> {
+		try {
+			return await this.ledger.plan(this.book.open ? `recovering from ${this.book.open.id}` : "");
+		} catch (error) {
+			const { state } = this.ledger.record;
+			if (byHand && (state === "stopped" || state === "failed"))
+				throw new Error(`the new session's number cannot be written: ${explain(error)}`, { cause: error });
+			await this.waitForRoom(error);
+			return undefined;
+		}
+	}
+
+	/** That the host cannot write is no failure of the session: it costs none of the budget. */
+	private async waitForRoom(error: unknown): Promise<void> {
+		const { state, reason } = this.ledger.record;
+		const words = `the next session waits until its number can be written: ${explain(error)}`;
+		if (state !== "recovering" || reason !== words) {
+			this.book.note(words);
+			await this.ledger.become("recovering", words);
+		}
+		this.timers.due("relaunch", roomEveryMs);
 	}
 
 	private async attach(session: SessionRecord): Promise<void> {
@@ -101,16 +138,24 @@ export class Lifecycle {
 		const phase = booting ? "booting" : "ready";
 		this.watch = { ...beginWatch(this.env.clock.now()), phase };
 		this.ledger.set({ session, planned: null });
-		await this.ledger.save();
+		// First of all it is watched; the next daemon finds it by its planned number, too.
 		this.holder.watch();
+		await this.ledger.save();
 	}
 
-	private async couldNotStart(number: number, error: unknown): Promise<void> {
+	private async couldNotStart(number: number, error: unknown, byHand: boolean): Promise<void> {
 		const summary = `Session ${number} could not be started: ${explain(error)}`;
 		this.ledger.say("session", summary);
-		if (!this.book.open) return await this.ledger.become("failed", summary);
-		this.book.note(summary);
+		if (this.book.open) this.book.note(summary);
+		else if (byHand) return await this.ledger.become("failed", summary);
+		else await this.beginStartFailure(summary);
 		await this.recover(true);
+	}
+
+	/** Nobody waits for this start who could try it again: that is done by the rules of recovery. */
+	private async beginStartFailure(summary: string): Promise<void> {
+		await this.beginIncident({ kind: "failed", cause: "start-failed", summary }, this.env.clock.now(), {});
+		await this.ledger.become("recovering", summary);
 	}
 
 	// ---- recovery
@@ -119,23 +164,40 @@ export class Lifecycle {
 	async fail(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
 		await this.beginIncident(failure, at, sign?.kind === "panicked" ? sign.details : {});
 		await this.ledger.become("recovering", failure.summary);
+		await this.cut();
+		if (await this.closeFailed()) await this.recover();
+	}
+
+	/** A session fails that had lived on although its server was given up: that incident is over. */
+	async failAgain(failure: Failure): Promise<void> {
+		this.ledger.say("session", failure.summary);
+		await this.ledger.become("recovering", failure.summary);
+		await this.cut();
+		if (await this.closeFailed()) await this.recover(true);
+	}
+
+	private async cut(): Promise<void> {
 		await this.env.door
 			.cut()
 			.catch((error) => this.ledger.say("front-door", `Connections could not be cut: ${explain(error)}`));
 		this.book.note("connections to the failed session cut");
-		if (await this.closeFailed()) await this.recover();
 	}
 
 	private async beginIncident(failure: Failure, at: number, details: Record<string, string>): Promise<void> {
 		const session = this.ledger.record.session?.number ?? this.ledger.record.nextSession - 1;
-		const made = this.ledger.record.drill?.session === session ? this.ledger.record.drill : null;
-		const drill = made && { fault: made.fault, at: made.at };
 		const { server } = this.ledger;
 		const { cause, summary, forMs = 0 } = failure;
+		const made = this.drillOf(session, at - forMs);
+		const drill = made && { fault: made.fault, at: made.at };
 		const began = Math.max(at - forMs, made?.at ?? 0);
 		const beginning = { server, session, cause, summary, at: began, noticedAt: at, drill };
 		const { id } = await this.book.begin(beginning, details);
 		this.ledger.set({ openIncident: id, incidents: this.ledger.record.incidents + 1 });
+	}
+
+	private drillOf(session: number, at: number) {
+		const { drill } = this.ledger.record;
+		return drill?.session === session && at - drill.at <= drillLastsMs ? drill : null;
 	}
 
 	/** Takes the evidence and ends the failed session. @returns false when its process does not end */
@@ -182,6 +244,7 @@ export class Lifecycle {
 	/** @param counts against the budget: a drill is no sign of trouble, but what fails after it is */
 	private async recover(counts = this.book.open?.drill === null): Promise<void> {
 		const now = this.env.clock.now();
+		this.byHand = false;
 		const step = nextStep(this.ledger.record.recoveries, now, this.budget());
 		if (step.kind === "give-up") return await this.giveUp(step.reason);
 		const kept = this.ledger.record.recoveries.slice(-100);
@@ -193,7 +256,7 @@ export class Lifecycle {
 		this.timers.due("relaunch", step.afterMs);
 	}
 
-	private async giveUp(reason: string): Promise<void> {
+	async giveUp(reason: string): Promise<void> {
 		this.timers.cancel();
 		this.book.note(`given up: ${reason}`);
 		await this.book.end("gave-up");
@@ -203,17 +266,21 @@ export class Lifecycle {
 
 	// ---- ending a session
 
-	async closeAndStop(reason: string): Promise<void> {
-		if (await this.clear(true)) await this.stopped(reason);
+	/** @returns false when its process does not end: then the server has failed */
+	async closeAndStop(reason: string): Promise<boolean> {
+		const cleared = await this.clear(true);
+		if (cleared) await this.stopped(reason);
+		return cleared;
 	}
 
 	private async stopped(reason: string): Promise<void> {
+		const { state, wanted } = this.ledger.record;
 		this.timers.cancel();
 		await this.book.end("stopped");
 		this.ledger.set({ session: null, openIncident: null });
-		if (!this.startAgain) return await this.ledger.become("stopped", reason);
-		this.startAgain = false;
-		await this.launch();
+		// What is stopping and wanted is being restarted, whichever daemon began it.
+		if (state === "stopping" && wanted === "running") return await this.launch();
+		await this.ledger.become("stopped", reason);
 	}
 
 	// ---- after a restart of the daemon
@@ -221,15 +288,39 @@ export class Lifecycle {
 	async resumeAfterRestart(): Promise<void> {
 		const { openIncident, session, state } = this.ledger.record;
 		await this.book.resume(openIncident);
+		await this.closeRecovered();
 		if (session) return await this.resumeSession(session);
 		if (!(await this.clear())) return;
 		if (state === "stopping") return await this.stopped("");
 		if (state === "starting" || state === "recovering") return await this.launch();
 	}
 
+	/** The daemon before had an incident open whose server was ready again already, or had closed it. */
+	private async closeRecovered(): Promise<void> {
+		const { openIncident, session } = this.ledger.record;
+		const failed = this.book.open?.session;
+		if (session?.readyAt && failed !== undefined && failed !== session.number) {
+			const closed = await this.book.recovered(session.readyAt, session.number);
+			if (closed) this.ledger.say("incident", `Incident ${closed.id} is over after ${closed.outageMs} ms`);
+		}
+		if (openIncident === null || this.book.open) return;
+		this.ledger.set({ openIncident: null });
+		await this.ledger.save();
+	}
+
+	/** In maintenance a session was left alone that could not be taken over: it is tried again. */
+	async resumeUnreachable(): Promise<void> {
+		const { session, state } = this.ledger.record;
+		if (session && !this.holder.machine && (state === "starting" || state === "running"))
+			await this.resumeSession(session);
+	}
+
 	private async resumeSession(session: SessionRecord): Promise<void> {
-		if (await this.holder.adopt(session)) return await this.resumeLiving(session);
+		const adopted = await this.holder.adopt(session);
+		if (typeof adopted !== "string") return await this.resumeLiving(session);
 		const { state } = this.ledger.record;
+		if (adopted === "unreachable" && (state === "starting" || state === "running"))
+			return await this.sessionUnreachable(session);
 		const remains = await this.remainsOf(session);
 		if (!(await this.clear())) return;
 		if (state === "stopping" || state === "stopped" || state === "failed") return await this.stopped("");
@@ -253,9 +344,22 @@ export class Lifecycle {
 		await this.attach(session);
 		this.ledger.say("daemon", `Session ${session.number} was taken over`);
 		if (this.ledger.record.state === "stopping")
-			return await this.stop(stopAfterRestartMs, this.ledger.record.wanted === "running");
+			return await this.stop(stopAfterRestartMs, this.ledger.record.wanted === "running", false);
 		// Between the incident and the end of its session the daemon was ended: go on from there.
 		if (this.ledger.record.state === "recovering" && (await this.closeFailed())) await this.recover();
+	}
+
+	private async sessionUnreachable(session: SessionRecord): Promise<void> {
+		const summary = `QEMU lives as process ${session.pid}, but its monitor does not answer the new daemon`;
+		if (this.ledger.record.maintenance)
+			return this.ledger.say("maintenance", `${summary}; nothing is done, because of the maintenance`);
+		await this.beginIncident({ kind: "failed", cause: "qmp-lost", summary }, this.env.clock.now(), {});
+		await this.ledger.become("recovering", summary);
+		await this.cut();
+		this.book.addEvidence(await this.remainsOf(session));
+		if (!(await this.clear())) return;
+		this.book.note(`session ${session.number} closed`);
+		await this.recover();
 	}
 
 	private async sessionGone(session: SessionRecord, remains: string[]): Promise<void> {

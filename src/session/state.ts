@@ -13,10 +13,12 @@ import type { Attempt } from "./recovery.ts";
  *      │                  ▼
  *      ├─── stopping ◀─ stop ─ (starting, running, recovering)
  *      │                                failed ──start──▶ starting
+ *      │        failed, with a session that lives ──fails──▶ recovering
+ *      │   stopping, to start again, without room for the record ──▶ recovering
  *      └── the guest shut itself down (from starting, running)
  *
  * INVARIANTS
- * - Only `Ledger.become` changes a state; it checks this table, persists, logs and publishes.
+ * - Only the Ledger changes a state: it checks this table, persists, logs and publishes.
  * - A server has at most one session whose process may live; a new one starts only after the old process has ended.
  * - A session's number is used once. It is persisted before its process is started.
  */
@@ -25,8 +27,8 @@ const transitions = {
 	starting: ["running", "recovering", "stopping", "stopped", "failed"],
 	running: ["starting", "recovering", "stopping", "stopped", "failed"],
 	recovering: ["starting", "stopping", "stopped", "failed"],
-	stopping: ["stopped", "starting", "failed"],
-	failed: ["starting", "stopping", "stopped"],
+	stopping: ["stopped", "starting", "recovering", "failed"],
+	failed: ["starting", "recovering", "stopping", "stopped"],
 } as const satisfies Record<ServerState, readonly ServerState[]>;
 
 export function mayBecome(from: ServerState, to: ServerState): boolean {

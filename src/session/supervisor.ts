@@ -1,9 +1,10 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import { type Action, allowedIn, type Fault, isAllowed } from "../api/server.ts";
-import { diskFull, judgeSign, judgeWatch, type Patience, type Verdict } from "./detection.ts";
+import { diskFull, judgeSign, judgeWatch, type Patience, remarks, type Verdict } from "./detection.ts";
 import type { Env } from "./env.ts";
 import type { Hearing, Pulse, Sign } from "./evidence.ts";
 import { Inbox } from "./inbox.ts";
+import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
 import { type Failure, Lifecycle } from "./lifecycle.ts";
 import type { Budget } from "./recovery.ts";
@@ -29,11 +30,15 @@ type Input =
 	| { kind: "sign"; session: number; sign: Sign }
 	| { kind: "pulse"; session: number; pulse: Pulse }
 	| { kind: "due"; what: "relaunch" | "force"; token: number }
+	| { kind: "save" }
 	| { kind: "felt"; incident: string; until: number };
 
 /** Requests that were held are logged when they are answered: some time after the server is ready. */
 const feltAfterMs = [1500, 20_000];
 const resumeEveryMs = 5000;
+/** How often it is tried to write down what could not be written. */
+const saveEveryMs = 5000;
+const troubleEveryMs = 60_000;
 /** A press of the power button is lost on a guest that does not listen yet. */
 const pressEveryMs = 5000;
 
@@ -49,6 +54,7 @@ const pressEveryMs = 5000;
 export class Supervisor {
 	policy: Policy;
 	private readonly env: Env;
+	private readonly keeper: Keeper;
 	private readonly ledger: Ledger;
 	private readonly life: Lifecycle;
 	private readonly inbox = new Inbox<Input>();
@@ -59,11 +65,14 @@ export class Supervisor {
 	private suspended = "";
 	private resumedAt = 0;
 	private silentServices = "";
+	private remarked: readonly string[] = [];
+	private trouble = { words: "", at: 0 };
 
 	constructor(policy: Policy, record: ServerRecord, env: Env) {
 		this.policy = policy;
 		this.env = env;
-		this.ledger = new Ledger(policy.server, record, env);
+		this.keeper = new Keeper(env, () => this.later(saveEveryMs, { kind: "save" }));
+		this.ledger = new Ledger(policy.server, record, env, this.keeper);
 		const timers = {
 			due: (what: "relaunch" | "force", ms: number) =>
 				this.later(ms, { kind: "due", what, token: ++this.token }),
@@ -71,7 +80,7 @@ export class Supervisor {
 				this.token++;
 			},
 		};
-		this.life = new Lifecycle(this.ledger, env, timers, () => this.policy.budget, {
+		this.life = new Lifecycle(this.ledger, env, this.keeper, timers, () => this.policy.budget, {
 			onSign: (session, sign) => this.inbox.put({ kind: "sign", session, sign }),
 			onPulse: (session, pulse) => this.inbox.put({ kind: "pulse", session, pulse }),
 			onTrouble: (error) => this.ledger.say("daemon", `Watching failed: ${explain(error)}`),
@@ -110,6 +119,7 @@ export class Supervisor {
 		this.gone.abort();
 		this.life.holder.stopLooking();
 		await this.running;
+		await this.keeper.retry();
 		this.life.holder.leave();
 	}
 
@@ -121,14 +131,27 @@ export class Supervisor {
 		}
 	}
 
-	/** A defect of ours must not leave a server unwatched without a word. */
+	/**
+	 * A defect of ours must not leave a server unwatched without a word; and while its session is watched, it must not
+	 * make a failed server of a healthy one either.
+	 */
 	private async guarded(step: () => Promise<void>): Promise<void> {
 		try {
 			await step();
 		} catch (error) {
-			this.ledger.say("daemon", `Supervision failed: ${explain(error)}`);
-			await this.ledger.become("failed", `supervision failed: ${explain(error)}`).catch(() => {});
+			const words = explain(error);
+			this.tellTrouble(words);
+			if (this.life.holder.watching || this.record.state === "stopped") return;
+			await this.life.giveUp(`supervision failed: ${words}`).catch(() => {});
 		}
+	}
+
+	/** The same trouble may come with every look. */
+	private tellTrouble(words: string): void {
+		const at = this.env.clock.now();
+		if (words === this.trouble.words && Math.abs(at - this.trouble.at) < troubleEveryMs) return;
+		this.trouble = { words, at };
+		this.ledger.say("daemon", `Supervision failed: ${words}`);
 	}
 
 	private async handle(input: Input): Promise<void> {
@@ -143,9 +166,13 @@ export class Supervisor {
 				return await this.onPulse(input.pulse);
 			case "due":
 				if (input.token !== this.token) return;
-				return await (input.what === "force" ? this.force() : this.life.launch());
+				return input.what === "force" ? await this.force() : await this.life.launch();
+			case "save":
+				return await this.keeper.retry();
 			case "felt":
-				return await this.addFelt(input.incident, input.until);
+				// The front door may take its time to answer; failures are not to wait for that.
+				void this.addFelt(input.incident, input.until);
+				return;
 			default:
 				input satisfies never;
 		}
@@ -201,7 +228,9 @@ export class Supervisor {
 		await this.ledger.save();
 		const begins = "Maintenance begins: failures are told, and nothing is done about them";
 		this.ledger.say("maintenance", on ? begins : "Maintenance ends");
-		if (!on && this.record.wanted === "running" && this.record.state === "stopped") await this.life.launch();
+		if (on || this.record.wanted !== "running") return;
+		if (this.record.state === "stopped") return await this.life.start();
+		await this.life.resumeUnreachable();
 	}
 
 	private async makeFault(fault: Fault): Promise<void> {
@@ -221,6 +250,7 @@ export class Supervisor {
 		this.life.watch = observe(this.life.watch, pulse, this.policy.hearing);
 		if (before === "booting" && this.life.watch.phase === "ready") await this.onReady();
 		this.tellSilentServices();
+		this.tellRemarks();
 		if (this.record.state === "stopping" && pulse.at - this.life.pressedAt >= pressEveryMs)
 			await this.life.pressPowerButton();
 		await this.act(judgeWatch(this.life.watch, this.policy.patience), undefined);
@@ -271,7 +301,21 @@ export class Supervisor {
 		const now = this.life.watch.silentServices.join(", ");
 		if (now === this.silentServices) return;
 		this.silentServices = now;
-		this.ledger.say("signal", now ? `The guest answers, but not its service ${now}` : "All services answer");
+		this.ledger.say("signal", now ? this.silenceWords(now) : "All services answer");
+	}
+
+	private silenceWords(services: string): string {
+		const answers = this.policy.hearing.agent || this.life.watch.silenceMs === 0;
+		return answers
+			? `The guest answers, but not its service ${services}`
+			: `Its service ${services} does not answer; without an agent nobody knows whether the guest does`;
+	}
+
+	/** What lasts is told once. */
+	private tellRemarks(): void {
+		const now = this.record.maintenance ? [] : remarks(this.life.watch);
+		for (const text of now) if (!this.remarked.includes(text)) this.ledger.say("signal", text);
+		this.remarked = now;
 	}
 
 	private async onReboot(at: number): Promise<void> {
@@ -297,7 +341,7 @@ export class Supervisor {
 	}
 
 	private async onGuestShutdown(text: string): Promise<void> {
-		if (this.record.state === "stopping") return await this.life.closeAndStop("");
+		if (this.record.state === "stopping") return void (await this.life.closeAndStop(""));
 		this.ledger.say("session", text);
 		// The guest's own wish counts: a server that shut itself down is not started against it.
 		if (!this.record.maintenance) this.ledger.set({ wanted: "stopped" });
@@ -306,9 +350,18 @@ export class Supervisor {
 
 	private async onFailure(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
 		const { state, maintenance } = this.record;
-		if (state === "stopping" || state === "failed") return await this.life.closeAndStop("");
+		if (state === "stopping") return void (await this.life.closeAndStop(""));
 		if (maintenance) return await this.suspend(failure);
+		if (state === "failed") return await this.onFailureWhenFailed(failure);
 		await this.life.fail(failure, at, sign);
+	}
+
+	/** Its session lived on although the server was given up, mostly because its process did not end. */
+	private async onFailureWhenFailed(failure: Failure): Promise<void> {
+		const { wanted } = this.record;
+		if (failure.cause === "process-ended" || wanted === "stopped")
+			return void (await this.life.closeAndStop(""));
+		await this.life.failAgain(failure);
 	}
 
 	/** In maintenance a failure is told once; only a process that has gone is put away. */

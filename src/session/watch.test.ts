@@ -43,6 +43,31 @@ test.each<[string, Partial<Pulse>, Hearing, string[]]>([
 		["http"],
 	],
 	["an answer of the boot before", { agentHeardAt: -1 }, hearing, ["guest agent"]],
+	[
+		"an agent that was never heard, and a mute front door",
+		{ at: 9000, services: {} },
+		hearing,
+		["guest agent"],
+	],
+	["an agent, and a mute front door", { at: 9000, agentHeardAt: 100, services: {} }, hearing, []],
+	[
+		"an agent, and a front door that knows no service",
+		{ at: 9000, agentHeardAt: 100, services: { http: "unknown" } },
+		hearing,
+		[],
+	],
+	[
+		"nothing yet, of a server without agent",
+		{ services: { http: "unknown" } },
+		{ agent: false, services: ["http"] },
+		["http"],
+	],
+	[
+		"nothing, of a server without agent whose front door is mute",
+		{ at: 9000, services: { http: "unknown" } },
+		{ agent: false, services: ["http"] },
+		[],
+	],
 	["nothing, of a server that can give no sign", { services: {} }, { agent: false, services: [] }, []],
 ])("ready after %s: missing are %4$j", (_, pulse, to, missing) => {
 	const seen = observe(beginWatch(0), { ...well, at: 500, ...pulse }, to);
@@ -60,14 +85,15 @@ test("silence counts from the last answer of agent or service", () => {
 	expect(watch(10, () => ({ services: { http: "up" } }), ready).silenceMs).toBe(0);
 });
 
-test("patience does not run out while the host is too busy for the guest", () => {
-	expect(watch(3600, () => ({ ...dead, starved: 1 }), ready).silenceMs).toBe(0);
+test("patience hardly runs out while the host is too busy for the guest, and does at last", () => {
+	expect(watch(100, () => ({ ...dead, starved: 1 }), ready).silenceMs).toBe(10_000);
+	expect(watch(100, () => ({ ...dead, starved: 0.95 }), ready).silenceMs).toBe(10_000);
 	expect(watch(100, () => ({ ...dead, starved: 0.75 }), ready).silenceMs).toBe(25_000);
 	expect(watch(100, () => ({ starved: 0.75, services: {} })).bootingMs).toBe(25_000);
 });
 
 test("a share outside of 0 to 1 is taken as the nearest", () => {
-	expect(watch(10, () => ({ ...dead, starved: 7 }), ready).silenceMs).toBe(0);
+	expect(watch(10, () => ({ ...dead, starved: 7 }), ready).silenceMs).toBe(1000);
 	expect(watch(10, () => ({ ...dead, starved: -7 }), ready).silenceMs).toBe(10_000);
 });
 
@@ -110,8 +136,60 @@ test("a monitor is silent only while it says nothing at all", () => {
 	expect(watch(10, () => ({ status: null }), ready).monitorSilenceMs).toBe(0);
 });
 
-test("silent services are known only while something is heard", () => {
-	const one = watch(2, (at) => ({ agentHeardAt: at, services: { http: "down" } }), ready);
+test.each([
+	[
+		"a mute front door, and the agent",
+		() => ({ ...dead, services: { http: "unknown" } }) as const,
+		hearing,
+		10_000,
+	],
+	[
+		"a mute front door, without agent",
+		() => ({ ...dead, services: { http: "unknown" } }) as const,
+		{ agent: false, services: ["http"] },
+		0,
+	],
+	["a silent service, without agent", () => dead, { agent: false, services: ["http"] }, 10_000],
+])("silence of %s", (_, pulse, to, expected) => {
+	expect(watch(10, pulse, ready, to).silenceMs).toBe(expected);
+});
+
+test("without an agent, a service that stays silent is told as such", () => {
+	const to = { agent: false, services: ["http"] };
+	expect(watch(2, () => dead, ready, to).silentServices).toEqual([]);
+	const silent = watch(4, () => dead, ready, to);
+	expect(silent).toMatchObject({ agent: false, silentServices: ["http"] });
+	expect(watch(1, () => ({}), silent, to).silentServices).toEqual([]);
+});
+
+test("nothing counts against a guest whose QEMU waits for the host's disk", () => {
+	const waits = { ...dead, process: "uninterruptible", status: null, qmpHeardAt: ready.lastLook } as const;
+	expect(watch(60, () => waits, ready)).toMatchObject({
+		silenceMs: 0,
+		monitorSilenceMs: 0,
+		frozenMs: 0,
+		diskWaitMs: 60_000,
+	});
+	expect(watch(60, () => ({ ...waits, services: {} })).bootingMs).toBe(0);
+	expect(
+		watch(
+			1,
+			answering,
+			watch(60, () => waits, ready),
+		).diskWaitMs,
+	).toBe(0);
+});
+
+test.each(["paused", "suspended"])("a guest that is %s is so for as long as it lasts", (status) => {
+	const paused = watch(30, () => ({ ...dead, status }), ready);
+	expect(paused.pausedMs).toBe(30_000);
+	expect(watch(1, answering, paused).pausedMs).toBe(0);
+});
+
+test("a service that fails one check is not told of; one that stays silent is, while something is heard", () => {
+	const failing = (at: number) => ({ agentHeardAt: at, services: { http: "down" } as const });
+	expect(watch(2, failing, ready).silentServices).toEqual([]);
+	const one = watch(8, (at) => ({ agentHeardAt: at, services: { http: "down" } }), ready);
 	expect(one.silentServices).toEqual(["http"]);
 	expect(watch(10, () => dead, one).silentServices).toEqual(["http"]);
 	expect(watch(2, answering, one).silentServices).toEqual([]);

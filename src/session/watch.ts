@@ -17,12 +17,20 @@ export interface Watch {
 	interruptsOffMs: number;
 	frozenMs: number;
 	monitorSilenceMs: number;
+	/** How long the guest has been paused or suspended, by whom is not known. */
+	pausedMs: number;
+	/** How long QEMU has waited in the host's kernel, mostly for a disk. */
+	diskWaitMs: number;
+	/** Whether the server has an agent: without one, the silence of services proves nothing. */
+	agent: boolean;
 	process: Pulse["process"];
 	status: string | null;
 	/** What a session has to show to be ready and has not shown yet. */
 	missing: readonly string[];
 	/** Services that do not answer although the guest does. */
 	silentServices: readonly string[];
+	/** How long each service has been down while something else was heard. */
+	downMs: Readonly<Record<string, number>>;
 	lastLook: number;
 }
 
@@ -36,10 +44,14 @@ export function beginWatch(at: number): Watch {
 		interruptsOffMs: 0,
 		frozenMs: 0,
 		monitorSilenceMs: 0,
+		pausedMs: 0,
+		diskWaitMs: 0,
+		agent: true,
 		process: "runs",
 		status: null,
 		missing: [],
 		silentServices: [],
+		downMs: {},
 		lastLook: at,
 	};
 }
@@ -55,41 +67,62 @@ export function rebooted(watch: Watch, at: number): Watch {
 
 /** Longer gaps between two looks are the watcher's own delay and count as this much. */
 const longestStep = 2000;
+/** However busy the host is: patience runs out at last. */
+const leastFairShare = 0.1;
+/** The front door knows the health of a service after its first checks; later than this it does not know it at all. */
+const healthKnownMs = 5000;
+/** A service that has been silent for this long is told as such: one check that fails is not worth a word. */
+const silentServiceMs = 3000;
 
 /** Takes in one look. */
 export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 	// The system's clock may be set back: then this boot began at the latest now.
 	const since = Math.min(watch.since, pulse.at);
 	const step = Math.min(Math.max(0, pulse.at - watch.lastLook), longestStep);
-	const fair = step * (1 - Math.min(1, Math.max(0, pulse.starved)));
+	const fair = step * Math.max(leastFairShare, 1 - Math.min(1, Math.max(0, pulse.starved)));
 	const heard = heardSince(pulse, watch);
 	const missing = missingSigns(pulse, since, hearing);
 	const ready = watch.phase === "ready" || missing.length === 0;
-	const watchable = hearing.agent || hearing.services.length > 0;
-	// A guest that is paused from outside (a debugger, a full disk) cannot answer, and does not have to.
-	const running = pulse.status === null || pulse.status === "running";
+	const watchable = hearing.agent || hearing.services.some((name) => isKnown(pulse, name));
+	const diskWait = pulse.process === "uninterruptible";
+	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
+	const running = !diskWait && (pulse.status === null || pulse.status === "running");
+	const paused = pulse.status === "paused" || pulse.status === "suspended";
+	const silenceMs = heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0);
+	const mute = pulse.status === null && pulse.qmpHeardAt <= watch.lastLook && !diskWait;
+	const downMs = ready ? downTimes(watch, pulse, hearing, heard || !hearing.agent ? step : undefined) : {};
 	return {
 		...watch,
 		since,
 		phase: ready ? "ready" : "booting",
 		bootingMs: ready ? 0 : watch.bootingMs + (running ? fair : 0),
 		resets: ready ? 0 : watch.resets,
-		silenceMs: heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0),
+		silenceMs,
 		interruptsOffMs: pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0,
 		frozenMs: pulse.process === "frozen" ? watch.frozenMs + step : 0,
-		monitorSilenceMs:
-			pulse.qmpHeardAt > watch.lastLook || pulse.status !== null ? 0 : watch.monitorSilenceMs + fair,
+		monitorSilenceMs: mute ? watch.monitorSilenceMs + fair : 0,
+		pausedMs: paused ? watch.pausedMs + step : 0,
+		diskWaitMs: diskWait ? watch.diskWaitMs + step : 0,
+		agent: hearing.agent,
 		process: pulse.process,
 		status: pulse.status,
 		missing,
-		silentServices: ready ? silentOf(watch, pulse, hearing, heard) : [],
+		downMs,
+		silentServices: hearing.services.filter((name) => (downMs[name] ?? 0) >= silentServiceMs),
 		lastLook: pulse.at,
 	};
 }
 
-/** When nothing at all is heard, nothing is learned about single services. */
-function silentOf(watch: Watch, pulse: Pulse, hearing: Hearing, heard: boolean): readonly string[] {
-	return heard ? hearing.services.filter((name) => pulse.services[name] === "down") : watch.silentServices;
+/** @param step undefined when nothing at all is heard of a server with an agent: nothing is learned of its services then */
+function downTimes(
+	watch: Watch,
+	pulse: Pulse,
+	{ services }: Hearing,
+	step: number | undefined,
+): Watch["downMs"] {
+	if (step === undefined) return watch.downMs;
+	const down = (name: string) => (pulse.services[name] === "down" ? (watch.downMs[name] ?? 0) + step : 0);
+	return Object.fromEntries(services.map((name) => [name, down(name)]));
 }
 
 function heardSince(pulse: Pulse, watch: Watch): boolean {
@@ -100,6 +133,14 @@ function heardSince(pulse: Pulse, watch: Watch): boolean {
 
 function missingSigns(pulse: Pulse, since: number, hearing: Hearing): string[] {
 	const agent = pulse.agentHeardAt !== null && pulse.agentHeardAt > since;
-	const services = hearing.services.filter((name) => pulse.services[name] !== "up");
+	// A front door that is not there or mute says nothing about the guest.
+	const early = pulse.at - since < healthKnownMs;
+	const services = hearing.services.filter(
+		(name) => pulse.services[name] !== "up" && (early || isKnown(pulse, name)),
+	);
 	return [...(hearing.agent && !agent ? ["guest agent"] : []), ...services];
+}
+
+function isKnown(pulse: Pulse, service: string): boolean {
+	return (pulse.services[service] ?? "unknown") !== "unknown";
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -69,4 +69,31 @@ test("a file that is no database is an error, not silence", async () => {
 	await writeFile(file, "this is no database ".repeat(100));
 	await expect(open()).rejects.toThrow("file is not a database");
 	expect(failures).toHaveLength(1);
+});
+
+test("a file that is no database is moved aside, and a new one begins", async () => {
+	await writeFile(file, "this is no database ".repeat(100));
+	const moved: string[] = [];
+	const history = await History.openOrBegin(
+		file,
+		() => {},
+		(_, aside) => moved.push(aside),
+	);
+	expect(history.append(event("new")).id).toBe(1);
+	await history.close();
+	expect(moved).toHaveLength(1);
+	expect(await readFile(`${moved[0]}`, "utf8")).toContain("no database");
+});
+
+test("what is no damage moves nothing", async () => {
+	await mkdir(file);
+	const moved: string[] = [];
+	const opened = History.openOrBegin(
+		file,
+		() => {},
+		(_, aside) => moved.push(aside),
+	);
+	await expect(opened).rejects.toThrow("unable to open database file");
+	expect(moved).toEqual([]);
+	expect(await readdir(folder)).toEqual(["history.sqlite"]);
 });

@@ -1,6 +1,8 @@
+import { rename } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import type { Event, NewEvent } from "../api/event.ts";
 import { withDeadline } from "../host/clock.ts";
+import { errorCode } from "../host/files.ts";
 
 /** What is asked of the worker. */
 export type HistoryRequest =
@@ -12,6 +14,19 @@ export interface HistoryAnswer {
 	id: number;
 	value?: Event[];
 	error?: string;
+}
+
+/** SQLITE_NOTADB and SQLITE_CORRUPT in words: their numbers do not come out of the worker. */
+function isDamaged(error: unknown): error is Error {
+	return error instanceof Error && /file is not a database|malformed/.test(error.message);
+}
+
+async function moveIfThere(from: string, to: string): Promise<void> {
+	try {
+		await rename(from, to);
+	} catch (error) {
+		if (errorCode(error) !== "ENOENT") throw error;
+	}
 }
 
 /**
@@ -44,9 +59,37 @@ export class History {
 	static async open(file: string, onFailure: (error: Error) => void): Promise<History> {
 		const worker = new Worker(new URL("./history-worker.ts", import.meta.url), { workerData: { file } });
 		const history = new History(worker, onFailure);
-		const last = await history.last(1);
-		history.nextId = (last[0]?.id ?? 0) + 1;
-		return history;
+		try {
+			const last = await history.last(1);
+			history.nextId = (last[0]?.id ?? 0) + 1;
+			return history;
+		} catch (error) {
+			// The file may be moved now: nothing may still write to it.
+			await worker.terminate();
+			throw error;
+		}
+	}
+
+	/**
+	 * As `open`; a file that SQLite calls damaged is moved aside, and a new one begun. Any other failure, such as a full
+	 * disk, says nothing about the events in it: they stay where they are.
+	 * @param onMoved is told where the damaged file is now
+	 */
+	static async openOrBegin(
+		file: string,
+		onFailure: (error: Error) => void,
+		onMoved: (error: Error, aside: string) => void,
+	): Promise<History> {
+		try {
+			return await History.open(file, onFailure);
+		} catch (error) {
+			if (!isDamaged(error)) throw error;
+			const aside = `${file}.broken-${Date.now()}`;
+			onMoved(error, aside);
+			// The journal belongs to the damaged file; beside a new one SQLite might believe it.
+			for (const part of ["-wal", "-shm", ""]) await moveIfThere(`${file}${part}`, `${aside}${part}`);
+			return await History.open(file, onFailure);
+		}
 	}
 
 	/** Publishes an event at once, and keeps it. */

@@ -1,6 +1,8 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { BulkheadError, explain } from "../api/errors.ts";
 import { type Incident, incidentView } from "../api/incident.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
+import type { Logger } from "../host/log.ts";
 import type { Paths } from "./paths.ts";
 
 const evidenceLimit = 64 * 1024 * 1024;
@@ -8,9 +10,13 @@ const evidenceLimit = 64 * 1024 * 1024;
 /** Incidents as plain files: one folder each, with its evidence. */
 export class IncidentStore {
 	private readonly paths: Paths;
+	private readonly log: Pick<Logger, "error">;
+	/** Damaged files that were told of: lists are asked for often. */
+	private readonly told = new Set<string>();
 
-	constructor(paths: Paths) {
+	constructor(paths: Paths, log: Pick<Logger, "error">) {
 		this.paths = paths;
+		this.log = log;
 	}
 
 	async save(incident: Incident): Promise<void> {
@@ -27,20 +33,37 @@ export class IncidentStore {
 		return name;
 	}
 
-	/** @returns undefined when there is no such incident */
+	/** @returns undefined when there is no such incident. @throws BulkheadError internal for a damaged file */
 	async load(id: string): Promise<Incident | undefined> {
 		const server = /^([a-z][a-z0-9-]*)-\d+$/.exec(id)?.[1];
 		if (server === undefined) return undefined;
-		const text = await readIfThere(this.paths.server(server).incident(id).file);
-		return text === undefined ? undefined : incidentView.parse(JSON.parse(text));
+		const { file } = this.paths.server(server).incident(id);
+		try {
+			const text = await readIfThere(file);
+			return text === undefined ? undefined : incidentView.parse(JSON.parse(text));
+		} catch (cause) {
+			const mend = "mend it by hand, or move its folder away";
+			throw new BulkheadError("internal", `${file} cannot be read; ${mend}`, { cause });
+		}
 	}
 
-	/** @returns all incidents of all servers, newest first */
+	/** As `load`; a damaged file is told of once, and is as if it were not there. */
+	async loadIfWhole(id: string): Promise<Incident | undefined> {
+		try {
+			return await this.load(id);
+		} catch (error) {
+			if (!this.told.has(id)) this.log.error({ err: error, incident: id }, explain(error));
+			this.told.add(id);
+			return undefined;
+		}
+	}
+
+	/** @returns all incidents of all servers that can be read, newest first */
 	async list(): Promise<Incident[]> {
 		const found: Incident[] = [];
 		for (const server of await listIfThere(this.paths.servers)) {
 			for (const id of await listIfThere(this.paths.server(server).incidents)) {
-				const incident = await this.load(id);
+				const incident = await this.loadIfWhole(id);
 				if (incident) found.push(incident);
 			}
 		}

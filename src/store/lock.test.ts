@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
-import { takeLock } from "./lock.ts";
+import { stateTrouble, takeLock } from "./lock.ts";
 
 let folder: string;
 let file: string;
@@ -58,7 +58,15 @@ test("another process is refused too, and SIGKILL frees the lock", async () => {
 });
 
 test("a lock in a folder that is not there is not taken for another daemon", () => {
-	expect(() => takeLock(join(folder, "no", "lock"), folder)).toThrow(
-		expect.not.objectContaining({ code: "already-running" }),
-	);
+	const path = join(folder, "no", "lock");
+	expect(() => takeLock(path, folder)).toThrow(expect.objectContaining({ code: "host-lacks" }));
+	expect(() => takeLock(path, folder)).toThrow(/cannot be used; make it a folder that root can write to/);
+});
+
+test.each([
+	["EROFS", "host-lacks", /mount it writable/],
+	["ENOSPC", "disk-full", /make room there/],
+])("%s is told in its own words, with what to do", (code, kind, words) => {
+	const trouble = stateTrouble("/var/lib/bulkhead", Object.assign(new Error(`${code}: no`), { code }));
+	expect(trouble).toMatchObject({ code: kind, message: expect.stringMatching(words) });
 });

@@ -7,6 +7,9 @@ export interface Paths {
 	state: string;
 	/** Sockets and other things that do not outlive the host's boot. */
 	run: string;
+	/** Folders of sockets: of sessions and of front doors, apart, so that no name of a server can mean both. */
+	runSessions: string;
+	runDoors: string;
 	cache: string;
 	apiSocket: string;
 	lock: string;
@@ -32,6 +35,8 @@ export interface ServerPaths {
 	/** Device nodes of its own; not below /run, where most systems let no device be opened. */
 	device(name: string): string;
 	incidents: string;
+	/** One folder a session, named by its number. */
+	sessions: string;
 	session(number: number): SessionPaths;
 	incident(id: string): IncidentPaths;
 }
@@ -68,6 +73,8 @@ export function paths(state: string, cache: string): Paths {
 	return {
 		state,
 		run,
+		runSessions: join(run, "s"),
+		runDoors: join(run, "d"),
 		cache,
 		apiSocket: socketPath(state),
 		lock: join(state, "lock"),
@@ -75,14 +82,15 @@ export function paths(state: string, cache: string): Paths {
 		site: join(state, "site.yaml"),
 		servers,
 		server: (name) => serverPaths(join(servers, name)),
-		sockets: (server, session) => join(run, `${server}-${session}`),
-		door: (server) => join(run, `door-${server}`),
+		sockets: (server, session) => join(run, "s", `${server}-${session}`),
+		door: (server) => join(run, "d", server),
 	};
 }
 
 function serverPaths(folder: string): ServerPaths {
 	const disks = join(folder, "disks");
 	const incidents = join(folder, "incidents");
+	const sessions = join(folder, "sessions");
 	return {
 		folder,
 		definition: join(folder, "server.yaml"),
@@ -93,7 +101,8 @@ function serverPaths(folder: string): ServerPaths {
 		boot: join(folder, "boot"),
 		device: (name) => join(folder, `device-${name}`),
 		incidents,
-		session: (number) => sessionPaths(join(folder, "sessions", String(number))),
+		sessions,
+		session: (number) => sessionPaths(join(sessions, String(number))),
 		incident: (id) => {
 			const own = join(incidents, id);
 			return { folder: own, file: join(own, "incident.json"), evidence: (name) => join(own, name) };

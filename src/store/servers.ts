@@ -1,6 +1,8 @@
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { BulkheadError, explain } from "../api/errors.ts";
+import { BulkheadError } from "../api/errors.ts";
 import { serverSchema } from "../api/site.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
 import type { Paths } from "./paths.ts";
@@ -42,6 +44,12 @@ const storedSchema = z.object({
 export type StoredServer = z.infer<typeof storedSchema> & { name: string };
 export type Installed = z.infer<typeof installedSchema>;
 
+/** A server whose files cannot be believed, and why. */
+export interface DamagedServer {
+	name: string;
+	error: unknown;
+}
+
 export class ServerStore {
 	private readonly paths: Paths;
 
@@ -53,14 +61,34 @@ export class ServerStore {
 		await writeFileAtomic(this.paths.server(name).definition, stringify(stored));
 	}
 
-	/** @returns all servers that were completely made, by name */
-	async list(): Promise<StoredServer[]> {
-		const found: StoredServer[] = [];
+	/** @returns all servers that were completely made, by name, and what is wrong with those that cannot be read */
+	async list(): Promise<{ servers: StoredServer[]; damaged: DamagedServer[] }> {
+		const servers: StoredServer[] = [];
+		const damaged: DamagedServer[] = [];
+		for (const name of await this.names()) {
+			try {
+				const stored = await this.load(name);
+				if (stored) servers.push(stored);
+			} catch (error) {
+				damaged.push({ name, error });
+			}
+		}
+		return { servers, damaged };
+	}
+
+	/** @returns the names of all folders of servers, whatever is in them; a file beside them is none of ours */
+	async names(): Promise<string[]> {
+		const found: string[] = [];
 		for (const name of await listIfThere(this.paths.servers)) {
-			const text = await readIfThere(this.paths.server(name).definition);
-			if (text !== undefined) found.push({ name, ...read(text, this.paths.server(name).definition) });
+			if (!(await lstat(join(this.paths.servers, name))).isFile()) found.push(name);
 		}
 		return found;
+	}
+
+	private async load(name: string): Promise<StoredServer | undefined> {
+		const file = this.paths.server(name).definition;
+		const text = await readIfThere(file);
+		return text === undefined ? undefined : { name, ...read(text, file) };
 	}
 }
 
@@ -68,7 +96,7 @@ function read(text: string, file: string): Omit<StoredServer, "name"> {
 	try {
 		return storedSchema.parse(parse(text));
 	} catch (cause) {
-		const mend = "mend it by hand, or move its folder away; nothing was changed";
-		throw new BulkheadError("bad-input", `${file} cannot be read: ${mend}: ${explain(cause)}`, { cause });
+		const mend = "mend it by hand, or move its folder away";
+		throw new BulkheadError("bad-input", `${file} cannot be read; ${mend}`, { cause });
 	}
 }

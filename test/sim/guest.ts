@@ -16,6 +16,10 @@ export interface Surroundings {
 	services: readonly string[];
 	agent: boolean;
 	ignoresPowerButton: boolean;
+	/** The front door does not say how services are. */
+	doorMute: boolean;
+	/** A fault that is made on purpose has no effect. */
+	withstandsDrills: boolean;
 	diskFull: boolean;
 	/** Share of its time that the host does not let the guest run. */
 	starved: number;
@@ -44,13 +48,14 @@ export class Guest {
 	readonly number: number;
 	readonly pid: number;
 	process: Pulse["process"] = "runs";
-	/** Not even SIGKILL ends it. */
+	/** Not even SIGKILL ends it: it waits in the kernel for a disk then. */
 	stuck = false;
 	onSign: ((sign: Sign) => void) | undefined;
 	private readonly around: Surroundings;
 	private doing: Doing = "booting";
 	private monitor = true;
 	private waitsForRoom = false;
+	private paused: "paused" | "suspended" | undefined;
 	private bootedAt = 0;
 	private boot = 0;
 	private agentHeardAt: number | null = null;
@@ -133,15 +138,35 @@ export class Guest {
 	}
 
 	/** It waits in the kernel for a disk that does not answer. */
-	getStuck(): void {
-		this.stuck = true;
-		this.process = "uninterruptible";
+	waitForDisk(waits: boolean): void {
+		this.process = waits ? "uninterruptible" : "runs";
+		if (!waits) this.stuck = false;
 		this.changed();
+	}
+
+	pause(how: "paused" | "suspended" | undefined): void {
+		this.paused = how;
+		this.changed();
+	}
+
+	muteMonitor(): void {
+		this.monitor = false;
+	}
+
+	/** It was killed, and is not gone. */
+	stayStuck(): void {
+		this.stopDoing("off");
+		this.process = "uninterruptible";
 	}
 
 	getUnstuck(): void {
 		this.stuck = false;
 		this.end();
+	}
+
+	/** Whether a daemon that connects to its monitor gets an answer. */
+	get reachable(): boolean {
+		return this.process === "runs" && this.monitor;
 	}
 
 	/** Ends without a word: the process is gone, or the whole host was restarted. */
@@ -166,6 +191,7 @@ export class Guest {
 	}
 
 	async inject(fault: Fault): Promise<void> {
+		if (this.around.withstandsDrills) return;
 		switch (fault) {
 			case "panic":
 				this.around.clock.after(20, () => this.alive && this.panic());
@@ -183,11 +209,11 @@ export class Guest {
 
 	async look(): Promise<Pulse> {
 		const { clock, starved } = this.around;
-		const speaks = this.process === "runs" && this.monitor;
+		const speaks = this.reachable;
 		this.askAgent();
 		// A monitor that does not answer is waited for.
 		await clock.sleep(speaks ? 3 : 400);
-		const status = this.process === "runs" && this.monitor ? this.status() : null;
+		const status = this.reachable ? this.status() : null;
 		if (status !== null) this.qmpHeardAt = clock.now();
 		return {
 			at: clock.now(),
@@ -228,7 +254,8 @@ export class Guest {
 	private status(): string {
 		if (this.doing === "panicked") return "guest-panicked";
 		if (this.doing === "off") return "shutdown";
-		return this.waitsForRoom ? "io-error" : "running";
+		if (this.waitsForRoom) return "io-error";
+		return this.paused ?? "running";
 	}
 
 	private interrupts(): Pulse["interrupts"] {
@@ -237,7 +264,7 @@ export class Guest {
 	}
 
 	private get answers(): boolean {
-		return this.process === "runs" && this.doing === "serving" && !this.waitsForRoom;
+		return this.process === "runs" && this.doing === "serving" && !this.waitsForRoom && !this.paused;
 	}
 
 	/** As the ear of the guest agent does: one question at a time, and an answer counts whenever it comes. */
@@ -252,7 +279,8 @@ export class Guest {
 	}
 
 	private health(service: Service): Service["health"] {
-		const { clock, starved } = this.around;
+		const { clock, starved, doorMute } = this.around;
+		if (doorMute) return "unknown";
 		const lasted = clock.now() - service.since;
 		if (service.answered && starved < 0.9) service.health = "up";
 		else if (lasted >= checkLagMs) service.health = "down";
@@ -268,6 +296,6 @@ export class Guest {
 	}
 
 	private require(): void {
-		if (this.process !== "runs" || !this.monitor) throw new Error("QEMU's monitor does not answer");
+		if (!this.reachable) throw new Error("QEMU's monitor does not answer");
 	}
 }

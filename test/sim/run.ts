@@ -29,7 +29,13 @@ const guestActs: Readonly<Record<string, (guest: Guest, world: World) => void>> 
 	"loses its monitor": (guest) => guest.loseMonitor(),
 	"is frozen": (guest) => guest.freeze(),
 	"finds the disk full": (guest) => guest.findDiskFull(),
-	"does not end": (guest) => guest.getStuck(),
+	"does not end": (guest) => Object.assign(guest, { stuck: true }),
+	"waits for the host's disk": (guest) => guest.waitForDisk(true),
+	"gets its disk back": (guest) => guest.waitForDisk(false),
+	"is paused": (guest) => guest.pause("paused"),
+	"is suspended": (guest) => guest.pause("suspended"),
+	"goes on": (guest) => guest.pause(undefined),
+	"has a mute monitor": (guest) => guest.muteMonitor(),
 	"ends at last": (guest) => guest.getUnstuck(),
 	"ignores the power button": (_, world) => {
 		world.ignoresPowerButton = true;
@@ -45,6 +51,9 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"cannot keep evidence": (world) => Object.assign(world, { keepsEvidence: false }),
 	"cannot write": (world) => Object.assign(world, { canWrite: false }),
 	"cannot open the front door": (world) => Object.assign(world, { doorOpens: false }),
+	"guests withstand drills": (world) => Object.assign(world, { withstandsDrills: true }),
+	"has a mute front door": (world) => Object.assign(world, { doorMute: true }),
+	"has its front door again": (world) => Object.assign(world, { doorMute: false, doorOpens: true }),
 };
 
 class Run {

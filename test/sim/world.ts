@@ -1,6 +1,6 @@
 import type { NewEvent } from "../../src/api/event.ts";
 import type { Felt, Incident } from "../../src/api/incident.ts";
-import type { Door, Env, Journal, Machine, Machines } from "../../src/session/env.ts";
+import type { Adopted, Door, Env, Journal, Machine, Machines } from "../../src/session/env.ts";
 import type { Sign } from "../../src/session/evidence.ts";
 import { newRecord, type ServerRecord, type SessionRecord } from "../../src/session/state.ts";
 import { VirtualClock } from "./clock.ts";
@@ -33,6 +33,8 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots">
 	keepsEvidence = true;
 	canWrite = true;
 	doorOpens = true;
+	doorMute = false;
+	withstandsDrills = false;
 	/** The server's record as it is on disk. */
 	saved: ServerRecord = newRecord();
 	/** The daemon ends when the next thing is asked that begins so. */
@@ -173,11 +175,11 @@ class SimulatedMachines implements Machines {
 		if (world.saved.planned !== number) world.violate(`session ${number} starts without a note on disk`);
 	}
 
-	async adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Machine | undefined> {
+	async adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted> {
 		return await this.asked.step(`adopt #${session.number}`, async () => {
 			const guest = this.world.guests.find(({ number }) => number === session.number);
-			if (!guest?.alive || guest.process === "uninterruptible" || session.bootId !== this.world.bootId)
-				return undefined;
+			if (!guest?.alive || session.bootId !== this.world.bootId) return "ended";
+			if (!guest.reachable) return "unreachable";
 			guest.onSign = onSign;
 			return new SimulatedMachine(this.world, this.asked, guest, session);
 		});
@@ -194,7 +196,10 @@ class SimulatedMachines implements Machines {
 	async cleanUp(number: number): Promise<boolean> {
 		return await this.asked.step(`clean up #${number}`, () => {
 			const guest = this.world.guests.find((guest) => guest.number === number);
-			if (guest?.alive && guest.stuck) return false;
+			if (guest?.alive && guest.stuck) {
+				guest.stayStuck();
+				return false;
+			}
 			guest?.end();
 			return true;
 		});
@@ -228,7 +233,7 @@ class SimulatedMachine implements Machine {
 
 	async collectEvidence(incident: string) {
 		return await this.ask("take evidence", async () => {
-			if (this.world.incidents.get(incident)?.outcome !== "recovering")
+			if (this.world.canWrite && this.world.incidents.get(incident)?.outcome !== "recovering")
 				this.world.violate(`evidence for ${incident}, which is not on disk as open`);
 			await this.world.clock.sleep(took.evidence);
 			if (!this.world.keepsEvidence) throw new Error("No space left on device");
@@ -240,6 +245,7 @@ class SimulatedMachine implements Machine {
 		return await this.ask(politely ? "close politely" : "close", async () => {
 			this.guest.onSign = undefined;
 			if (this.guest.stuck) {
+				this.guest.stayStuck();
 				await this.world.clock.sleep(took.stuck);
 				if (this.guest.stuck) return "stuck";
 			}
@@ -342,7 +348,8 @@ class SimulatedJournal implements Journal {
 			this.world.defects.push(text);
 			return;
 		}
-		if (kind === "state" && !text.startsWith(this.world.saved.state))
+		// On a disk that takes nothing, telling is all that can be done; no session may start then, see checkStart.
+		if (kind === "state" && this.world.canWrite && !text.startsWith(this.world.saved.state))
 			this.world.violate(`"${text}" is told, but ${this.world.saved.state} is on disk`);
 	}
 

@@ -263,7 +263,7 @@ export class Instance {
 		const left = [];
 		const pids = await this.processes();
 		for (const pid of pids) left.push(`process ${pid}: ${await commandOf(pid)}`);
-		for (const name of await listGroups(`bulkhead-${this.tag}`, groups)) left.push(`control group ${name}`);
+		for (const name of await this.groupNames()) left.push(`control group ${name}`);
 		for (const folder of this.group().folders) {
 			if (await isThere(folder)) left.push(`control group folder ${folder}`);
 		}
@@ -290,6 +290,16 @@ export class Instance {
 		return found;
 	}
 
+	/** The instance's control groups, those inside before what they are in. */
+	private async groupNames(): Promise<string[]> {
+		const root = `bulkhead-${this.tag}`;
+		const outer = await listGroups(root, groups);
+		const inner = outer.map(async (name) =>
+			(await listGroups(`${root}/${name}`, groups)).map((own) => `${name}/${own}`),
+		);
+		return [...(await Promise.all(inner)).flat(), ...outer];
+	}
+
 	/** Names of the instance's network namespaces. */
 	async namespaces(): Promise<string[]> {
 		return (await listIfThere("/run/netns")).filter((name) => name.startsWith(`bh-${this.tag}-`));
@@ -297,7 +307,7 @@ export class Instance {
 
 	/** By force. */
 	async takeAway(): Promise<void> {
-		for (const name of await listGroups(`bulkhead-${this.tag}`, groups)) await this.group(name).destroy();
+		for (const name of await this.groupNames()) await this.group(name).destroy();
 		await this.group().destroy();
 		for (const name of await this.namespaces()) {
 			await run("ip", ["netns", "del", name], { deadlineMs: 10_000 }).catch(() => {});

@@ -8,6 +8,8 @@ import type { Context } from "../context.ts";
 /** The serial console: an upgraded connection that carries raw bytes both ways. */
 export function addConsole(server: Server, bulkhead: Bulkhead, context: Context): void {
 	server.on("upgrade", (request, socket, head) => {
+		// A client may go away at any moment, also while it is being refused.
+		socket.on("error", () => socket.destroy());
 		try {
 			join(request, socket, head, bulkhead);
 		} catch (error) {
@@ -24,17 +26,18 @@ function join(request: IncomingMessage, socket: Duplex, head: Buffer, bulkhead: 
 		throw new BulkheadError("not-found", "only a server's console can be upgraded to: bulkhead-console");
 	}
 	const serial = connect(bulkhead.server(name).consoleSocket());
+	const unreachable = (error: Error) =>
+		refuse(socket, new BulkheadError("not-allowed-now", `the console cannot be reached: ${error.message}`));
+	serial.once("error", unreachable);
 	serial.once("connect", () => {
+		serial.off("error", unreachable);
+		serial.on("error", () => serial.destroy());
 		socket.write(
 			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bulkhead-console\r\n\r\n",
 		);
 		serial.write(head);
 		socket.pipe(serial).pipe(socket);
 	});
-	serial.once("error", (error) =>
-		refuse(socket, new BulkheadError("not-allowed-now", `the console cannot be reached: ${error.message}`)),
-	);
-	socket.on("error", () => serial.destroy());
 	socket.on("close", () => serial.destroy());
 	serial.on("close", () => socket.destroy());
 }

@@ -6,7 +6,7 @@ import type { DoorPlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
-import { type Context, groupRoot } from "../context.ts";
+import { type Context, doorGroup } from "../context.ts";
 import { completeServicesOf, doorUid } from "../resolve.ts";
 
 const limits = { memoryBytes: 256 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
@@ -19,7 +19,11 @@ export class HostDoor implements Door {
 	private readonly sandbox: Sandbox;
 	private door: FrontDoor | undefined;
 	private retry: NodeJS.Timeout | undefined;
-	private opening: Promise<void> = Promise.resolve();
+	/** Opening and closing, one at a time: two at once would find their ports taken by each other. */
+	private queue: Promise<void> = Promise.resolve();
+	private queued = 0;
+	/** For good: nothing that comes late opens it again. */
+	private closed = false;
 	/** What stood in the way last. */
 	private trouble = "";
 	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
@@ -33,10 +37,7 @@ export class HostDoor implements Door {
 
 	/** Opens it as the server's definition says, or closes it when nothing is published. @throws BulkheadError port-in-use */
 	async open(): Promise<void> {
-		// Two at the same time would find their ports taken by each other.
-		const opening = this.opening.then(async () => await this.openNow());
-		this.opening = opening.catch(() => {});
-		await opening;
+		await this.inTurn(async () => await this.openNow());
 	}
 
 	/** Opens it, now or as soon as that is possible; what stands in the way is told once. */
@@ -45,19 +46,43 @@ export class HostDoor implements Door {
 			await this.open();
 			this.trouble = "";
 		} catch (error) {
+			if (this.closed) return;
 			const trouble = explain(error);
 			if (trouble !== this.trouble)
 				this.say(`The front door of ${this.server.name} cannot be opened yet: ${trouble}`);
 			this.trouble = trouble;
+			clearTimeout(this.retry);
 			this.retry = setTimeout(() => void this.openWhenPossible(), retryAfterMs);
 		}
 	}
 
-	private async openNow(): Promise<void> {
+	/** Ends it for good. */
+	async close(): Promise<void> {
+		this.closed = true;
+		this.cancelRetry();
+		await this.inTurn(async () => await this.closeNow());
+	}
+
+	private async inTurn(work: () => Promise<void>): Promise<void> {
+		this.queued++;
+		const done = this.queue.then(work).finally(() => {
+			this.queued--;
+		});
+		this.queue = done.catch(() => {});
+		await done;
+	}
+
+	private cancelRetry(): void {
 		clearTimeout(this.retry);
+		this.retry = undefined;
+	}
+
+	private async openNow(): Promise<void> {
+		if (this.closed) return;
+		this.cancelRetry();
 		const turn = ++this.turn;
 		const plan = await this.plan();
-		if (!plan) return await this.close();
+		if (!plan) return await this.closeNow();
 		const door = await FrontDoor.ensure(plan);
 		this.door = door;
 		door.onEnd((code) => {
@@ -67,8 +92,7 @@ export class HostDoor implements Door {
 		});
 	}
 
-	async close(): Promise<void> {
-		clearTimeout(this.retry);
+	private async closeNow(): Promise<void> {
 		this.turn++;
 		this.door = undefined;
 		await FrontDoor.endIn(this.context.paths.door(this.server.name));
@@ -77,10 +101,11 @@ export class HostDoor implements Door {
 
 	/** Opens it again when it has died; one that was adopted tells nobody of its end. */
 	async check(): Promise<void> {
-		if (this.door && !this.door.alive()) {
-			this.say(`The front door of ${this.server.name} has ended; it is opened again`);
-			await this.open();
-		}
+		// Whoever opens or closes it at this moment sees for himself; a retry comes by itself.
+		if (this.queued > 0) return await this.queue;
+		if (this.closed || this.retry !== undefined || !this.door || this.door.alive()) return;
+		this.say(`The front door of ${this.server.name} has ended; it is opened again`);
+		await this.openWhenPossible();
 	}
 
 	async health(): Promise<Record<string, "up" | "down" | "unknown">> {
@@ -89,7 +114,7 @@ export class HostDoor implements Door {
 
 	async expect(): Promise<void> {
 		await this.check();
-		await this.door?.forgetHealth();
+		if (this.door?.alive()) await this.door.forgetHealth();
 	}
 
 	async cut(): Promise<void> {
@@ -126,7 +151,7 @@ export class HostDoor implements Door {
 	}
 
 	private groupPath(): string {
-		return `${groupRoot(this.context.paths)}/door-${this.server.name}`;
+		return doorGroup(this.context.paths, this.server.name);
 	}
 
 	private say(text: string): void {

@@ -1,19 +1,19 @@
-import { chmod, chown, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { explain } from "../../api/errors.ts";
 import { ControlGroup } from "../../host/cgroup.ts";
-import { launchConfined } from "../../host/confine.ts";
+import { launchConfined, launchedProcess } from "../../host/confine.ts";
 import { readUntrustedTail, writeFileAtomic } from "../../host/files.ts";
-import { isAlive, type ProcessIdentity } from "../../host/process.ts";
+import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import { commandLine } from "../../qemu/command-line/index.ts";
 import { type Hardware, inside } from "../../qemu/hardware.ts";
 import { createOverlay } from "../../qemu/image.ts";
 import { type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
-import type { Machine, Machines } from "../../session/env.ts";
+import type { Adopted, Machine, Machines } from "../../session/env.ts";
 import type { Sign } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
-import { type Context, groupRoot } from "../context.ts";
+import { type Context, sessionGroup } from "../context.ts";
 import { cpusOf, hardwareOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
 import { SessionMachine } from "./session-machine.ts";
@@ -72,9 +72,9 @@ export class HostMachines implements Machines {
 		});
 	}
 
-	async adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Machine | undefined> {
+	async adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted> {
 		const identity = { pid: session.pid, startTime: session.startTime };
-		if (session.bootId !== this.context.bootId || !isAlive(identity)) return undefined;
+		if (session.bootId !== this.context.bootId || !isAlive(identity)) return "ended";
 		try {
 			const qemu = await this.connect(identity, session.number, onSign);
 			return this.machine(qemu, session);
@@ -84,7 +84,7 @@ export class HostMachines implements Machines {
 				{ err: error, server: this.server.name, session: session.number },
 				"a session cannot be taken over",
 			);
-			return undefined;
+			return isAlive(identity) ? "unreachable" : "ended";
 		}
 	}
 
@@ -100,7 +100,7 @@ export class HostMachines implements Machines {
 	async cleanUp(number: number): Promise<boolean> {
 		const { paths, groups, log } = this.context;
 		const stuck = await ControlGroup.at(this.groupPath(number), groups).destroy();
-		if (stuck.length > 0) {
+		if (stuck.length > 0 || !(await this.endLeftover(number))) {
 			log.error({ server: this.server.name, session: number, pids: stuck }, "processes do not end");
 			return false;
 		}
@@ -110,6 +110,16 @@ export class HostMachines implements Machines {
 		if (port)
 			await this.sandbox.removePort(port).catch((err) => log.warn({ err }, "a port could not be removed"));
 		return true;
+	}
+
+	/** On a host without control groups the session's own note of its process is all there is. */
+	private async endLeftover(number: number): Promise<boolean> {
+		const process = launchedProcess(this.files(number).launch);
+		if (!process) return true;
+		const command = await readFile(`/proc/${process.pid}/cmdline`, "utf8").catch(() => "");
+		// The pid may belong to another process by now.
+		if (!command.includes(`\0guest=${this.server.name}#${number},`)) return true;
+		return await endProcess(process, 0);
 	}
 
 	/** Tells definitions apart, to see whether a running session has the current one. */
@@ -123,7 +133,7 @@ export class HostMachines implements Machines {
 	}
 
 	private groupPath(number: number): string {
-		return `${groupRoot(this.context.paths)}/${this.server.name}-${number}`;
+		return sessionGroup(this.context.paths, this.server.name, number);
 	}
 
 	private async makeFolders(number: number, command: string[]): Promise<void> {

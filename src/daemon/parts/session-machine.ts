@@ -7,7 +7,7 @@ import type { Pulse } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { SessionPaths } from "../../store/paths.ts";
 
-/** A guest may write to its console without end; more than this is not kept. */
+/** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
 const consoleLimitBytes = 8 * 2 ** 20;
 const consoleTailBytes = 64 * 1024;
 
@@ -34,7 +34,8 @@ export class SessionMachine implements Machine {
 
 	async look(): Promise<Pulse> {
 		const [look, services] = await Promise.all([this.qemu.look(), this.around.health().catch(() => ({}))]);
-		await emptyWhenLarger(this.around.files.console, consoleLimitBytes).catch(() => false);
+		const { console, output } = this.around.files;
+		for (const log of [console, output]) await emptyWhenLarger(log, consoleLimitBytes).catch(() => false);
 		return { ...look, services };
 	}
 

@@ -194,6 +194,6 @@ function httpCheck(plan: DoorPlan, service: ServicePlan, path: string): string[]
 		"mode http",
 		"option httpchk",
 		`http-check send meth GET uri '${path}' ver HTTP/1.1 hdr Host ${plan.server}`,
-		"http-check expect status 200-399",
+		"http-check expect status 100-499",
 	];
 }

@@ -1,14 +1,14 @@
 const linesKept = 300;
 const lineLength = 2000;
 
-/** The last messages of a monitor connection, kept as evidence. The routine question for the status is left out. */
+/** The last messages of a monitor connection, kept as evidence. What every look asks is left out. */
 export class Transcript {
 	private readonly lines: string[] = [];
 	private readonly routine = new Set<unknown>();
 
 	sent(line: string): void {
 		const message = JSON.parse(line);
-		if (message.execute === "query-status") this.routine.add(message.id);
+		if (isRoutine(message)) this.routine.add(message.id);
 		else this.keep("→", line);
 	}
 
@@ -26,4 +26,9 @@ export class Transcript {
 		this.lines.push(`${new Date().toISOString()} ${direction} ${line.trim().slice(0, lineLength)}`);
 		if (this.lines.length > linesKept) this.lines.shift();
 	}
+}
+
+function isRoutine(message: { execute?: string; arguments?: Record<string, unknown> }): boolean {
+	if (message.execute === "query-status") return true;
+	return message.arguments?.["command-line"] === "info registers -a";
 }

@@ -35,7 +35,7 @@ async function limit(name: Name, files: { v1: string; v2: string }): Promise<num
 	const hierarchy = detectGroupSupport()[controller];
 	if (!hierarchy) throw new Error(`this host cannot limit ${controller}`);
 	const session = `${name}-${(await bulkhead.session(name)).number}`;
-	const folder = join(hierarchy.root, `bulkhead-${bulkhead.tag}`, session);
+	const folder = join(hierarchy.root, `bulkhead-${bulkhead.tag}`, "sessions", session);
 	const processes = await readFile(join(folder, "cgroup.procs"), "utf8");
 	expect(processes.split("\n")).toContain(String(pids[name]));
 	const value = await readFile(join(folder, hierarchy.version === 1 ? files.v1 : files.v2), "utf8");

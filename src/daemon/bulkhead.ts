@@ -4,14 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { Change, Plan, Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
-import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
 import { FrontDoor } from "../network/front-door/process.ts";
 import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { type KeptSite, readKeptSite, siteOf } from "../store/site.ts";
-import { type Context, groupParents, groupRoot, namespaceOf } from "./context.ts";
+import { type Context, namespaceOf } from "./context.ts";
 import { hostProblems } from "./host-checks.ts";
+import { Groups } from "./parts/groups.ts";
 import { planOf, refusedChanges, subnetOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { completeServicesOf, doorUid, firstUidOf } from "./resolve.ts";
@@ -23,6 +23,7 @@ type Report = (progress: Progress) => void;
 /** Everything that one daemon runs: the site, its sandbox and its servers. */
 export class Bulkhead {
 	private readonly context: Context;
+	private readonly groups: Groups;
 	private readonly units = new Map<string, ServerUnit>();
 	/** Servers whose files are damaged, with the reason in words: nothing of theirs is touched until a person mended them. */
 	private readonly aside = new Map<string, { why: string; stored: StoredServer | undefined }>();
@@ -37,6 +38,7 @@ export class Bulkhead {
 
 	constructor(context: Context) {
 		this.context = context;
+		this.groups = new Groups(context);
 		this.checks = this.watchDoors();
 	}
 
@@ -51,7 +53,8 @@ export class Bulkhead {
 		this.site = siteOf(kept, servers);
 		for (const { name, error } of damaged) this.setAside(name, error, undefined);
 		await this.removeHalfMade(servers);
-		await this.removeStrays(servers, kept);
+		const empty = kept !== undefined && Object.keys(kept.servers ?? {}).length === 0;
+		await this.groups.removeStrays(await this.context.servers.names(), servers.length > 0 || empty);
 		if (!this.site) return;
 		const namespace = namespaceOf(this.context.paths, this.site.name);
 		this.sandboxKept = damaged.length > 0 && (await Sandbox.exists(namespace));
@@ -338,12 +341,12 @@ export class Bulkhead {
 		this.units.delete(stored.name);
 		await unit?.supervisor.leave();
 		await (unit?.door.close() ?? FrontDoor.endIn(paths.door(stored.name)));
-		await this.removeGroups(stored.name);
+		await this.groups.removeOf(stored.name);
 		await this.sandbox?.removePort({ tap: `tap${stored.installed.index}` });
 		await this.permit(this.list().map(({ stored }) => stored));
 		for (const path of [paths.server(stored.name).folder, paths.door(stored.name)])
 			await rm(path, { recursive: true, force: true });
-		await this.removeEmptyGroups();
+		if (this.units.size === 0 && this.aside.size === 0) await this.groups.removeEmpty();
 	}
 
 	// ---- the parts
@@ -378,7 +381,7 @@ export class Bulkhead {
 	}
 
 	private async closeSandbox(site: Site): Promise<void> {
-		await this.removeEmptyGroups();
+		if (this.aside.size === 0) await this.groups.removeEmpty();
 		await this.dropSandbox();
 		if (Object.keys(site.segments ?? {}).length > 0) await this.openSandbox(site);
 	}
@@ -403,50 +406,6 @@ export class Bulkhead {
 			else if ((await listIfThere(folder)).length === 0) await rmdir(folder);
 			else log.warn({ folder }, "this folder holds no server.yaml; it is left alone");
 		}
-	}
-
-	/**
-	 * Ends what runs in control groups whose server is gone, as a daemon that was ended in the middle of a deletion leaves
-	 * it. When the state directory knows of no server at all although there should be some, it may be the wrong one, or
-	 * not mounted: then they are only told of.
-	 */
-	private async removeStrays(stored: readonly StoredServer[], kept: KeptSite | undefined): Promise<void> {
-		const folders = await this.context.servers.names();
-		const empty = kept !== undefined && Object.keys(kept.servers ?? {}).length === 0;
-		for (const { path, server } of await this.ownGroups()) {
-			if (folders.includes(server)) continue;
-			if (stored.length > 0 || empty) await ControlGroup.at(path, this.context.groups).destroy();
-			else this.context.log.error({ group: path }, "nothing is known of what runs there; it is left alone");
-		}
-	}
-
-	private async removeGroups(server: string): Promise<void> {
-		for (const group of await this.ownGroups())
-			if (group.server === server) await ControlGroup.at(group.path, this.context.groups).destroy();
-	}
-
-	/** All groups of sessions and front doors, with the server that each is of. */
-	private async ownGroups(): Promise<{ path: string; server: string }[]> {
-		const { paths, groups } = this.context;
-		const { sessions, doors } = groupParents(paths);
-		const ofSessions = (await listGroups(sessions, groups)).map((name) => ({
-			path: `${sessions}/${name}`,
-			server: name.replace(/-\d+$/, ""),
-		}));
-		const ofDoors = (await listGroups(doors, groups)).map((server) => ({
-			path: `${doors}/${server}`,
-			server,
-		}));
-		return [...ofSessions, ...ofDoors];
-	}
-
-	/** With the last server the groups go that held those of all servers. */
-	private async removeEmptyGroups(): Promise<void> {
-		if (this.units.size > 0 || this.aside.size > 0) return;
-		if ((await this.ownGroups()).length > 0) return;
-		const { paths, groups } = this.context;
-		const { sessions, doors } = groupParents(paths);
-		for (const path of [sessions, doors, groupRoot(paths)]) await ControlGroup.at(path, groups).destroy();
 	}
 
 	/** One look after the other: a look may have to open a front door, which takes its time. */

@@ -40,8 +40,9 @@ const site = {
 /** Hears the event stream and keeps when each incident was first told of. */
 async function listen(heard: Map<number, number>, signal: AbortSignal): Promise<void> {
 	for await (const event of lab.client.events(0, signal) as AsyncIterable<Event>) {
-		if (event.kind === "incident" && event.session !== null && !heard.has(event.session))
-			heard.set(event.session, Date.now());
+		// "Incident guest-7: …" opens it; "… is over" carries the next session's number.
+		const session = Number(/^Incident guest-(\d+): /.exec(event.text)?.[1]);
+		if (event.kind === "incident" && session > 0 && !heard.has(session)) heard.set(session, Date.now());
 	}
 }
 
@@ -50,10 +51,10 @@ async function measure(fault: Fault, heard: Map<number, number>, signal: AbortSi
 	await delay(1000, undefined, { signal: signal });
 	const { session, at } = await lab.client.call("drill", { server: "guest" }, { fault });
 	const incident = await writtenUp(lab, "guest", session, signal);
-	return {
-		signMs: Math.round(incident.noticedAt - at),
-		heardMs: Math.round((heard.get(session) ?? Number.NaN) - at),
-	};
+	const heardAt = heard.get(session);
+	if (heardAt === undefined || heardAt < at)
+		throw new Error(`incident ${incident.id} was not heard of, or before its fault`);
+	return { signMs: Math.round(incident.noticedAt - at), heardMs: Math.round(heardAt - at) };
 }
 
 async function main(signal: AbortSignal): Promise<boolean> {

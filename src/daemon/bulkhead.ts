@@ -141,16 +141,12 @@ export class Bulkhead {
 		report: Report,
 		signal: AbortSignal,
 	): Promise<void> {
-		const work = this.changing.then(
-			async () => await this.applyNow(text, fingerprint, confirmed, report, signal),
-		);
-		this.changing = work.catch(() => {});
-		await work;
+		await this.inTurn(async () => await this.applyNow(text, fingerprint, confirmed, report, signal));
 	}
 
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
-		const work = this.changing.then(async () => {
+		await this.inTurn(async () => {
 			const { record } = this.server(name);
 			if (record.state !== "stopped" && record.state !== "failed") {
 				throw new BulkheadError("not-allowed-now", `${name} is ${record.state}; stop it first`);
@@ -159,8 +155,13 @@ export class Bulkhead {
 			await this.discard(this.server(name).stored);
 			if (this.site) await this.saveSite({ ...this.site, servers: others });
 		});
-		this.changing = work.catch(() => {});
-		await work;
+	}
+
+	private async inTurn(work: () => Promise<void>): Promise<void> {
+		const done = this.changing.then(work);
+		// Whoever asked for it hears of its failure; the next one does not wait for ever.
+		this.changing = done.catch(() => {});
+		await done;
 	}
 
 	/** Lets go of everything without ending any session. */
@@ -327,8 +328,13 @@ export class Bulkhead {
 		const subject = `server ${name}`;
 		const unit = this.server(name);
 		report({ type: "step", subject, text: "stopping and deleting it", fraction: null });
-		// One that stops at this very moment refuses to be stopped; that it has stopped is seen below.
-		await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 }).catch(() => {});
+		const isDown = () => ["stopped", "failed"].includes(unit.record.state);
+		if (!isDown()) {
+			await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 }).catch((error) => {
+				// One that was stopping at this very moment is down by now, and so refuses to be stopped.
+				if (!isDown()) throw error;
+			});
+		}
 		await untilStopped(unit);
 		await this.discard(unit.stored);
 		report({ type: "done", subject });

@@ -51,11 +51,6 @@ export class Sandbox {
 		return (await namespaces()).includes(namespace);
 	}
 
-	/** @returns the namespaces of this host whose name begins so */
-	static async list(prefix: string): Promise<string[]> {
-		return (await namespaces()).filter((name) => name.startsWith(prefix));
-	}
-
 	/**
 	 * Brings the namespace and its bridges to what the segments say; ports and permissions that are there stay.
 	 * When a step fails, what was made before it is taken away again.

@@ -19,11 +19,6 @@ export class ImageError extends Error {
 	override readonly name = "ImageError";
 }
 
-/** Makes an empty qcow2 image. */
-export async function createImage(path: string, bytes: number): Promise<void> {
-	await run("qemu-img", ["create", "-q", "-f", "qcow2", path, String(bytes)], quick);
-}
-
 /**
  * Makes an overlay: what is written goes into it, what is not is read from the base.
  * @param base as the session will see it, not as the host does

@@ -1,3 +1,4 @@
+import { BulkheadError } from "../../api/errors.ts";
 import { ControlGroup, listGroups } from "../../host/cgroup.ts";
 import { type Context, groupParents, groupRoot } from "../context.ts";
 
@@ -9,9 +10,22 @@ export class Groups {
 		this.context = context;
 	}
 
-	/** Ends what still runs of a server, and removes its groups. */
+	/**
+	 * Ends what still runs of a server, and removes its groups.
+	 * @throws BulkheadError not-allowed-now, when a process does not end: its files are not to be touched then
+	 */
 	async removeOf(server: string): Promise<void> {
-		for (const group of await this.list()) if (group.server === server) await this.destroy(group.path);
+		for (const group of await this.list()) {
+			if (group.server !== server) continue;
+			const pids = await this.destroy(group.path);
+			if (pids.length === 0) continue;
+			const mend =
+				"its files are left as they are; when it has ended, restart the daemon and delete the server again";
+			throw new BulkheadError(
+				"not-allowed-now",
+				`process ${pids.join(", ")} of ${server} does not end; ${mend}`,
+			);
+		}
 	}
 
 	/**
@@ -49,7 +63,8 @@ export class Groups {
 		return [...ofSessions, ...ofDoors];
 	}
 
-	private async destroy(path: string): Promise<void> {
-		await ControlGroup.at(path, this.context.groups).destroy();
+	/** @returns the pids that do not end */
+	private async destroy(path: string): Promise<number[]> {
+		return await ControlGroup.at(path, this.context.groups).destroy();
 	}
 }

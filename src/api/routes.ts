@@ -83,6 +83,14 @@ export const routes = {
 		body: z.object({ on: z.boolean() }),
 		answer: serverView,
 	},
+	seal: {
+		method: "POST",
+		path: "/v1/servers/:server/seal",
+		params: server,
+		body: null,
+		summary: "Make the seal of a server anew",
+		answer: serverView,
+	},
 	drill: {
 		method: "POST",
 		path: "/v1/servers/:server/drill",

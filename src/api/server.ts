@@ -13,6 +13,7 @@ export const allowedIn = {
 	delete: ["stopped", "failed"],
 	drill: ["running"],
 	console: ["starting", "running", "stopping"],
+	seal: ["running"],
 	screenshot: ["starting", "running", "recovering", "stopping"],
 	maintenance: serverStates,
 } as const satisfies Record<string, readonly ServerState[]>;
@@ -46,6 +47,16 @@ export const sessionView = z.object({
 	/** When it first answered as ready; null while it boots. */
 	readyAt: z.number().nullable(),
 	accelerator: z.enum(["kvm", "tcg"]),
+	/** Whether it booted, or went on from the server's seal. */
+	from: z.enum(["boot", "seal"]),
+});
+
+export const warmView = z.object({
+	seal: z.enum(["none", "making", "ready"]),
+	/** Why there is no seal, in words; empty when there is one. */
+	why: z.string(),
+	/** How many next sessions stand by. */
+	standbys: z.int(),
 });
 
 export const serverView = z.object({
@@ -62,10 +73,12 @@ export const serverView = z.object({
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),
 	published: z.array(publishedView),
-	recovery: z.object({ mode: z.enum(["cold"]), attempts: z.int(), withinMs: z.number() }),
+	recovery: z.object({ mode: z.enum(["cold", "warm"]), attempts: z.int(), withinMs: z.number() }),
 	/** How failures of this server are noticed, besides the end of its process. */
 	watch: z.array(z.string()),
 	session: sessionView.nullable(),
+	/** What the next session starts from; null for a server that recovers cold. */
+	warm: warmView.nullable(),
 	incidents: z.int(),
 	/** True when the definition has changed since the session started: the change takes effect with the next one. */
 	restartNeeded: z.boolean(),

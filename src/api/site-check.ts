@@ -1,5 +1,5 @@
 import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from "./addresses.ts";
-import { type Site, siteSchema } from "./site.ts";
+import { type ServerDefinition, type Site, siteSchema } from "./site.ts";
 import { nearest } from "./strict.ts";
 
 /** One thing wrong in a site: where, and in words what and how to mend it. */
@@ -80,6 +80,7 @@ function serverProblems(site: Site): Problem[] {
 				message: "a server without `network:` cannot publish anything; give it a segment and an address",
 			});
 		}
+		problems.push(...warmProblems(server, at));
 		for (const [i, disk] of (server.data ?? []).entries()) {
 			const path = [...at, "data", i, "name"];
 			if (disk.name === "system")
@@ -104,6 +105,28 @@ function serverProblems(site: Site): Problem[] {
 		}
 	}
 	return problems;
+}
+
+function warmProblems({ recovery, system, image }: ServerDefinition, at: string[]): Problem[] {
+	if (recovery?.mode !== "warm") {
+		const unused = (["standby", "sealAge"] as const).filter((key) => recovery?.[key] !== undefined);
+		return unused.map((key) => ({
+			path: [...at, "recovery", key],
+			message: "means something only with `mode: warm`; say that, or leave it out",
+		}));
+	}
+	const path = [...at, "recovery", "mode"];
+	if (image !== undefined)
+		return [
+			{
+				path,
+				message: "warm is not possible for an `image:` yet: nothing is known of its agent; use `cold`",
+			},
+		];
+	if (system?.disk !== "kept") return [];
+	const message =
+		"warm needs a disposable system disk, and this one is kept; say `system: { disk: disposable }` if nothing to keep lives there, or use `cold`";
+	return [{ path, message }];
 }
 
 function addressProblems(site: Site, network: { segment: string; address: string }, at: string[]): Problem[] {

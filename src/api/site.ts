@@ -65,7 +65,16 @@ export const publishSchema = strict({
 const networkSchema = strict({ segment: name("segment", 12), address });
 
 const recoverySchema = strict({
-	mode: choice(["cold"]).optional(),
+	mode: choice(["cold", "warm"]).optional().meta({
+		description:
+			"`cold` (the default) boots again from the same disks. `warm` starts sessions from a seal; the server has to be prepared for it and its system disk disposable.",
+	}),
+	standby: wholeNumber(0, 2)
+		.optional()
+		.meta({ description: "Warm: how many next sessions stand by, loaded and paused (1)." }),
+	sealAge: duration(60_000, 365 * 86_400_000)
+		.optional()
+		.meta({ description: "Warm: a seal that is older is made anew (14d)." }),
 	budget: strict({ attempts: wholeNumber(0, 100), within: duration(1000, 86_400_000) }).optional(),
 	bootDeadline: duration(1000, 3_600_000)
 		.optional()

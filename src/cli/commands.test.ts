@@ -34,6 +34,7 @@ describe("list", () => {
 			startedAt: Date.now(),
 			readyAt: Date.now() - 65_000,
 			accelerator: "tcg",
+			from: "boot",
 		} as const;
 		daemon.answers.list = () => [
 			sampleServer({ session }),
@@ -97,6 +98,7 @@ describe("show and status", () => {
 			state: "/s",
 			site: null,
 			accelerator: "tcg",
+			from: "boot",
 		});
 		expect((await bulkhead("status")).out).toMatch(/Bulkhead 0\.1\.0, process 5/);
 	});
@@ -157,7 +159,14 @@ describe("start, stop and restart", () => {
 		const numbers = [7, 7, 8];
 		daemon.answers.show = () =>
 			sampleServer({
-				session: { number: numbers.shift() ?? 8, pid: 1, startedAt: 0, readyAt: 5, accelerator: "tcg" },
+				session: {
+					number: numbers.shift() ?? 8,
+					pid: 1,
+					startedAt: 0,
+					readyAt: 5,
+					accelerator: "tcg",
+					from: "boot",
+				},
 			});
 		daemon.answers.restart = () => sampleServer();
 		expect((await bulkhead("restart intranet")).out).toContain("in session 8");
@@ -371,7 +380,9 @@ describe("drill", () => {
 
 	it("follows the recovery and tells the incident", async () => {
 		const states = [7, 7, 7, 8].map((number) =>
-			sampleServer({ session: { number, pid: 1, startedAt: 0, readyAt: 5, accelerator: "tcg" } }),
+			sampleServer({
+				session: { number, pid: 1, startedAt: 0, readyAt: 5, accelerator: "tcg", from: "boot" },
+			}),
 		);
 		daemon.answers.show = () => states.shift() ?? sampleServer();
 		const { code, out } = await bulkhead("drill intranet panic");

@@ -15,6 +15,7 @@ import { addList } from "./commands/list.ts";
 import { addMaintenance } from "./commands/maintenance.ts";
 import { addRestart } from "./commands/restart.ts";
 import { addScreenshot } from "./commands/screenshot.ts";
+import { addSeal } from "./commands/seal.ts";
 import { addShow } from "./commands/show.ts";
 import { addStart } from "./commands/start.ts";
 import { addStatus } from "./commands/status.ts";
@@ -25,7 +26,7 @@ import type { Terminal } from "./terminal.ts";
 const groups = [
 	["Begin:", [addDoctor, addDaemon, addApply]],
 	["Look:", [addList, addShow, addIncidents, addEvents, addStatus]],
-	["Act on a server:", [addStart, addStop, addRestart, addDelete, addMaintenance, addDrill]],
+	["Act on a server:", [addStart, addStop, addRestart, addDelete, addSeal, addMaintenance, addDrill]],
 	["Reach a server:", [addConsole, addScreenshot]],
 ] as const;
 

@@ -77,6 +77,7 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 			["Data disks", server.dataDisks.join(", ") || "none"],
 			["Address", server.address ?? "none: no network"],
 			["Recovery", `${mode}, at most ${plural(attempts, "attempt")} in ${formatDuration(withinMs)}`],
+			...(server.warm ? [["Seal", sealText(server.warm)] as const] : []),
 			["Watched by", server.watch.join(", ") || "the end of its process"],
 			["Incidents", String(server.incidents)],
 		]),
@@ -87,9 +88,15 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 
 function sessionText({ session }: ServerView, now: number): string {
 	if (!session) return "none";
-	const { number, pid, startedAt, readyAt, accelerator } = session;
+	const { number, pid, startedAt, readyAt, accelerator, from } = session;
 	const ready = readyAt === null ? "not ready yet" : `ready after ${formatDuration(readyAt - startedAt)}`;
-	return `#${number}, since ${formatTime(startedAt)} (${formatAgo(startedAt, now)}), ${ready}, process ${pid}, ${accelerator}`;
+	return `#${number}, since ${formatTime(startedAt)} (${formatAgo(startedAt, now)}), ${ready}, process ${pid}, ${accelerator}${from === "seal" ? ", from the seal" : ""}`;
+}
+
+function sealText({ seal, why, standbys }: NonNullable<ServerView["warm"]>): string {
+	if (seal === "ready") return `ready, ${plural(standbys, "next session")} standing by`;
+	const what = seal === "making" ? "is being made" : "none";
+	return why ? `${what}: ${why}` : what;
 }
 
 function publishedLines(server: ServerView): Line[] {

@@ -14,7 +14,7 @@ import { hostProblems } from "./host-checks.ts";
 import { Groups } from "./parts/groups.ts";
 import { planOf, refusedChanges, subnetOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
-import { completeServicesOf, doorUid, firstUidOf } from "./resolve.ts";
+import { completeServicesOf, doorUid, firstUidOf, tapsOf } from "./resolve.ts";
 import { ServerUnit } from "./server-unit.ts";
 import { readSiteFile } from "./site-file.ts";
 
@@ -346,9 +346,10 @@ export class Bulkhead {
 		const unit = this.units.get(stored.name);
 		this.units.delete(stored.name);
 		await unit?.supervisor.leave();
+		unit?.close();
 		await (unit?.door.close() ?? FrontDoor.endIn(paths.door(stored.name)));
 		await this.groups.removeOf(stored.name);
-		await this.sandbox?.removePort({ tap: `tap${stored.installed.index}` });
+		await this.sandbox?.removePorts(tapsOf(stored));
 		await this.permit(this.list().map(({ stored }) => stored));
 		for (const path of [paths.server(stored.name).folder, paths.door(stored.name)])
 			await rm(path, { recursive: true, force: true });

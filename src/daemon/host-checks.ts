@@ -23,24 +23,60 @@ export async function hostProblems(site: Site, present: readonly Present[]): Pro
 		const old = present.find(({ stored }) => stored.name === name);
 		const source = await sourceProblems(name, definition, old?.stored);
 		problems.push(...source.problems, ...(old?.inUse ? runningProblems(site, definition, old.stored) : []));
+		problems.push(...warmProblems(name, definition, source.warm));
 		problems.push(...(await portProblems(name, servicesOf(definition, source.services), present, listens)));
 	}
 	return problems;
+}
+
+interface Source {
+	problems: SiteProblem[];
+	services: Installed["services"];
+	/** What recovering warm depends on; null when it is not known. */
+	warm: Pick<Installed, "agent" | "systemDisk"> | null;
+}
+
+/** A session from a seal has another system disk than the one before, and is woken through its agent. */
+function warmProblems(name: string, { recovery }: ServerDefinition, source: Source["warm"]): SiteProblem[] {
+	if (recovery?.mode !== "warm" || !source) return [];
+	const path = ["servers", name, "recovery", "mode"];
+	if (source.systemDisk === "kept")
+		return [
+			{
+				path,
+				message:
+					"warm needs a disposable system disk, and this server's is kept: what is on it would be lost with each session; use `cold`",
+			},
+		];
+	if (source.agent) return [];
+	return [{ path, message: "warm needs a guest with qemu-guest-agent, and this one has none; use `cold`" }];
 }
 
 async function sourceProblems(
 	name: string,
 	definition: ServerDefinition,
 	old: StoredServer | undefined,
-): Promise<{ problems: SiteProblem[]; services: Installed["services"] }> {
-	if (old) return { problems: [], services: old.installed.services };
+): Promise<Source> {
+	if (old) {
+		const { services, agent, systemDisk } = old.installed;
+		return { problems: [], services, warm: { agent, systemDisk } };
+	}
 	try {
 		if (definition.image !== undefined) await inspectImage(definition.image);
 		const template = definition.template === undefined ? undefined : await readTemplate(definition.template);
-		return { problems: [], services: template ? servicesOfTemplate(template) : {} };
+		const systemDisk = definition.system?.disk ?? template?.systemDisk.use ?? "kept";
+		return {
+			problems: [],
+			services: template ? servicesOfTemplate(template) : {},
+			warm: { agent: template?.agent ?? false, systemDisk },
+		};
 	} catch (error) {
 		const key = definition.template === undefined ? "image" : "template";
-		return { problems: [{ path: ["servers", name, key], message: explain(error) }], services: {} };
+		return {
+			problems: [{ path: ["servers", name, key], message: explain(error) }],
+			services: {},
+			warm: null,
+		};
 	}
 }
 

@@ -75,7 +75,7 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 	);
 	const kind = differences.length === 0 ? "same" : "change";
 	// What the front door and the supervisor use takes effect at once; hardware with the next session.
-	const restartNeeded = differences.some((line) => !/^(publish|recovery|start)\b/.test(line));
+	const restartNeeded = differences.some((line) => !/^(publish|recovery(?!\.mode)|start)\b/.test(line));
 	return {
 		server,
 		kind,

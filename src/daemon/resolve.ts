@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import type { PublishedView } from "../api/server.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
 import { macOf, type PortPlan, type ServicePlan } from "../network/plan.ts";
-import type { Hardware } from "../qemu/hardware.ts";
+import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
 import { instanceTag } from "../store/paths.ts";
@@ -27,33 +28,67 @@ export function firstUidOf(state: string): number {
 export const qemuUid = (server: StoredServer) => server.installed.uid;
 export const doorUid = (server: StoredServer) => qemuUid(server) + 1;
 
-const tapOf = (server: StoredServer) => `tap${server.installed.index}`;
+/** What the names of a server's taps begin with; each session has one of its own. */
+export const tapsOf = (server: StoredServer) => `tap${server.installed.index}-`;
 
-export function hardwareOf(server: StoredServer, session: number, accelerator: "kvm" | "tcg"): Hardware {
+/** How a session comes to be: `own` memory boots; `sealing` boots to be frozen; `sealed` goes on from there. */
+export interface Beginning {
+	session: number;
+	accelerator: "kvm" | "tcg";
+	memory: Memory;
+	generation: string;
+}
+
+export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware {
+	const { session, accelerator, memory, generation } = beginning;
 	const { installed, name } = server;
-	const port = portOf(server);
+	const port = portOf(server, session);
 	const system =
 		installed.systemDisk === "disposable"
 			? ({ name: "system", file: `${inside.session}/system.qcow2`, keep: "throw-away" } as const)
 			: ({ name: "system", file: `${inside.disks}/system.qcow2`, keep: "kept" } as const);
-	const data = (server.definition.data ?? []).map(
-		(disk) => ({ name: disk.name, file: `${inside.disks}/${disk.name}.qcow2`, keep: "kept" }) as const,
-	);
+	const boots = memory.kind === "own";
 	return {
 		name: `${name}#${session}`,
 		uuid: installed.uuid,
+		generation,
 		accelerator,
 		memoryBytes: memoryOf(server),
+		memory,
 		cpus: cpusOf(server),
 		boot:
-			installed.boot.kind === "disk" ? installed.boot : { kind: "kernel", append: appendOf(server, session) },
-		disks: [system, ...data],
+			installed.boot.kind === "disk"
+				? installed.boot
+				: // What was sealed has no number of its own, and all that comes from it has the same command line.
+					{ kind: "kernel", append: appendOf(server, boots ? session : 0) },
+		// A seal knows of no data: that comes to each session when it begins.
+		disks: boots ? [system, ...dataDisksOf(server)] : [system],
+		dataBus: isWarm(server) ? "scsi" : "virtio-blk",
 		nic: port ? { tap: port.tap, mac: port.mac } : null,
 		limits: {
 			bytesPerSecond: parseSize(server.definition.limits?.diskBytesPerSecond ?? "") ?? 200 * 2 ** 20,
 			operationsPerSecond: server.definition.limits?.diskOperationsPerSecond ?? 4000,
 		},
 	};
+}
+
+/** Whether its sessions start from a seal. */
+export const isWarm = (server: StoredServer) => server.definition.recovery?.mode === "warm";
+
+export function dataDisksOf(server: StoredServer): Disk[] {
+	return (server.definition.data ?? []).map(({ name }) => ({
+		name,
+		file: `${inside.disks}/${name}.qcow2`,
+		keep: "kept",
+	}));
+}
+
+/** The same for every session that boots from the server's own disks: to the guest no time was lost or doubled. */
+export function generationOf(server: StoredServer): string {
+	const hex = createHash("sha256").update(`generation/${server.installed.uuid}`).digest("hex");
+	return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+		"-",
+	);
 }
 
 /** Guests made from templates learn their place from the kernel's command line. */
@@ -75,12 +110,19 @@ export const memoryOf = (server: StoredServer) =>
 	parseSize(server.definition.memory ?? "") ?? server.installed.memoryBytes;
 export const cpusOf = (server: StoredServer) => server.definition.cpus ?? server.installed.cpus;
 
-export function portOf(server: StoredServer): PortPlan | null {
+export function portOf(server: StoredServer, session: number): PortPlan | null {
 	const { network } = server.definition;
 	if (!network) return null;
 	const { name: own, site } = server;
 	const mac = macOf(site, own);
-	return { server: own, ...network, mac, tap: tapOf(server), uid: qemuUid(server) };
+	// Interface names have at most 15 characters; sessions that live at the same time are never a million apart.
+	return {
+		server: own,
+		...network,
+		mac,
+		tap: `${tapsOf(server)}${session % 1_000_000}`,
+		uid: qemuUid(server),
+	};
 }
 
 /** @returns the published services, with the template's ports and health checks filled in */
@@ -137,5 +179,6 @@ export function policyOf(server: StoredServer): Policy {
 			attempts: recovery?.budget?.attempts ?? 5,
 			withinMs: parseDuration(recovery?.budget?.within ?? "10m") ?? 600_000,
 		},
+		warm: isWarm(server) ? { standby: recovery?.standby ?? 1 } : null,
 	};
 }

@@ -81,9 +81,15 @@ export class ServerUnit {
 			},
 			watch: watchWords(policy.hearing),
 			session: sessionView(record),
+			warm: this.supervisor.warm,
 			incidents: record.incidents,
 			restartNeeded: record.session !== null && record.session.definition !== this.machines.definitionMark(),
 		};
+	}
+
+	/** Lets go of what it keeps in memory for its next sessions. */
+	close(): void {
+		this.machines.seals.close();
 	}
 
 	/** @returns the screen as PNG. @throws BulkheadError not-allowed-now, guest-did-not-answer */
@@ -120,6 +126,7 @@ function watchWords({ agent, services }: { agent: boolean; services: readonly st
 
 function sessionView({ session }: ServerRecord): ServerView["session"] {
 	if (!session) return null;
-	const { number, pid, startedAt, readyAt, accelerator } = session;
-	return { number, pid, startedAt, readyAt, accelerator };
+	const { number, pid, startedAt, readyAt, accelerator, from } = session;
+	// Records of earlier versions do not say it.
+	return { number, pid, startedAt, readyAt, accelerator, from: from ?? "boot" };
 }

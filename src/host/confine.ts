@@ -20,6 +20,10 @@ export interface Confinement {
 	/** Working folder inside. */
 	workingFolder: string;
 	environment?: Record<string, string>;
+	/** It gets a /proc that shows itself and no other process: for what opens files by /proc/self/fd. */
+	ownProc?: boolean;
+	/** How much sooner than others it is ended when memory is short, 0 to 1000 (oom_score_adj); 200 when left out. */
+	expendable?: number;
 }
 
 /**
@@ -29,12 +33,14 @@ export interface Confinement {
  */
 export function confinedCommand(confinement: Confinement, command: readonly string[]): string[] {
 	const { namespace, uid, groups, writable, readable, devices, workingFolder } = confinement;
-	const enter =
-		'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; echo 200 > /proc/self/oom_score_adj; exec "$@"';
+	const expendable = confinement.expendable ?? 200;
+	const enter = `while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; echo ${expendable} > /proc/self/oom_score_adj; exec "$@"`;
 	return [
 		...["sh", "-c", enter, "sh", ...groups, "--"],
 		...["nsenter", `--net=/run/netns/${namespace}`],
 		...["bwrap", "--json-status-fd", "3", "--unshare-ipc", "--unshare-uts", "--clearenv"],
+		// As process 1 of its own process namespace, without an init above it: its pid stays the one that bubblewrap tells.
+		...(confinement.ownProc ? ["--unshare-pid", "--as-pid-1", "--proc", "/proc"] : []),
 		...Object.entries(confinement.environment ?? {}).flatMap(([name, value]) => ["--setenv", name, value]),
 		...["--ro-bind", "/usr", "/usr"],
 		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),

@@ -13,7 +13,7 @@ export interface PortPlan {
 	segment: string;
 	address: string;
 	mac: string;
-	/** Name of the tap interface, at most 15 characters. */
+	/** Name of the tap interface, at most 15 characters: of one session. */
 	tap: string;
 	/** The user that may open the tap. */
 	uid: number;

@@ -35,6 +35,7 @@ const kernelSettings = {
  * - The firewall is in place before the first bridge is.
  * - Ports are isolated from each other, learn nothing and are never flooded: a frame for a server leaves by that
  *   server's own port or not at all, whatever other guests claim to be.
+ * - One port at a time has a server's address, however many of its sessions there are.
  * - A neighbour entry stays when its port goes: connections to a dead guest meet silence, which the front door
  *   waits out, and not an error, which it would have to pass on.
  */
@@ -77,8 +78,8 @@ export class Sandbox {
 	}
 
 	/**
-	 * Makes the server's port: a tap that the user may open, in place of any that was left over by a session that
-	 * has ended. One that a running QEMU holds is left as it is.
+	 * Makes a session's port: a tap that the user may open, in place of any that was left over by a session that
+	 * has ended. One that a running QEMU holds is left as it is. No frame passes it until `connect`.
 	 * @throws CommandError; then no port is left behind
 	 */
 	async addPort(port: PortPlan): Promise<void> {
@@ -89,14 +90,35 @@ export class Sandbox {
 		await this.#ip("tuntap", "add", "dev", port.tap, "mode", "tap", "user", `${port.uid}`);
 		undo.defer(async () => await this.removePort(port));
 		const segment = bridgeNameOf(port.segment);
-		const { tap, address, mac } = port;
+		const { tap } = port;
 		await this.#ip("link", "set", tap, "txqueuelen", "1000", "master", segment);
 		const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
 		await bridge(this.namespace, "link", "set", "dev", tap, "isolated", "on", ...closed);
-		await bridge(this.namespace, "fdb", "replace", mac, "dev", tap, "master", "static");
-		await this.#ip("neigh", "replace", address, "lladdr", mac, "dev", segment, "nud", "permanent");
-		await this.#ip("link", "set", tap, "up");
 		undo.move();
+	}
+
+	/**
+	 * Gives the server's address to this port, and takes it from the one that had it before: from here on what comes for
+	 * the server waits in this port until its session reads it. One command, as users wait for it.
+	 * @throws CommandError
+	 */
+	async connect(port: PortPlan, before: Pick<PortPlan, "tap"> | null): Promise<void> {
+		const { tap, address, mac } = port;
+		const segment = bridgeNameOf(port.segment);
+		const steps = [
+			`ip neigh replace ${address} lladdr ${mac} dev ${segment} nud permanent`,
+			`ip link set ${tap} up`,
+			`bridge fdb replace ${mac} dev ${tap} master static`,
+		];
+		// The one before may be gone with its session.
+		const last = before ? `; ip link set ${before.tap} down 2>/dev/null; true` : "";
+		await inside(this.namespace, ["sh", "-c", `${steps.join(" && ")} || exit 1${last}`]);
+	}
+
+	/** Takes away all ports whose names begin so, such as a server's. @throws CommandError */
+	async removePorts(prefix: string): Promise<void> {
+		const there = (await links(this.namespace)).filter(({ ifname }) => ifname.startsWith(prefix));
+		for (const { ifname } of there) await this.#ip("link", "del", ifname);
 	}
 
 	/** Takes the port away, if it is there, and leaves its address silent. @throws CommandError */

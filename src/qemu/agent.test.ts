@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { AgentEar } from "./agent.ts";
+import { GuestAgent } from "./agent.ts";
 import { ScriptedSocket } from "./testing/scripted.ts";
 
 /** Only the date is made up: sockets need the real timers. */
@@ -17,7 +17,7 @@ async function until(done: () => boolean): Promise<void> {
 async function listen() {
 	const server = await ScriptedSocket.open();
 	const heard: number[] = [];
-	const ear = new AgentEar(server.path, (at) => void heard.push(at));
+	const ear = new GuestAgent(server.path, (at) => void heard.push(at));
 	const answer = (id: unknown) =>
 		server.say(Buffer.from(`\xff{"return": ${JSON.stringify(id)}}\n`, "latin1"));
 	const cleanUp = async () => {
@@ -118,7 +118,7 @@ test("connects anew when the connection was lost", async () => {
 });
 
 test("nobody there is no error", async () => {
-	const ear = new AgentEar("/nonexistent/agent.sock", () => {});
+	const ear = new GuestAgent("/nonexistent/agent.sock", () => {});
 	expect(() => ear.ask()).not.toThrow();
 	await new Promise(setImmediate);
 	ear.close();

@@ -1,16 +1,29 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { DeadlineError } from "../host/clock.ts";
 import { parseObject } from "./qmp/connection.ts";
 
 const answerLimit = 64 * 1024;
 /** After this long without an answer the question is asked anew: the guest may have been reset in between. */
 const askAgainMs = 4000;
+const exitEveryMs = 10;
+
+/** Thrown when the guest's agent refuses, or what it was to run fails; the words are the guest's. */
+export class AgentError extends Error {
+	override readonly name = "AgentError";
+}
+
+interface Pending {
+	resolve(value: unknown): void;
+	reject(error: Error): void;
+}
 
 /**
- * Hears whether a guest's agent (qemu-guest-agent's protocol, docs/interop/qemu-ga-ref) still answers.
- * One question is under way at a time; an answer counts when it arrives, however late.
- * All that arrives is the guest's word: bounded, parsed, and used for nothing but the time of its arrival.
+ * Talks to a guest's agent (qemu-guest-agent's protocol, docs/interop/qemu-ga-ref).
+ * One question whether it lives is under way at a time; an answer counts when it arrives, however late.
+ * All that arrives is the guest's word: bounded, parsed, and believed only as far as its shape is checked.
  */
-export class AgentEar {
+export class GuestAgent {
 	private readonly path: string;
 	private readonly onAnswer: (at: number) => void;
 	private socket: Socket | undefined;
@@ -20,6 +33,8 @@ export class AgentEar {
 	private answeredId = 0;
 	private waiting = false;
 	private closed = false;
+	private readonly pending = new Map<string, Pending>();
+	private commands = 0;
 
 	/** @param onAnswer gets the time of each right answer, milliseconds since the Unix epoch */
 	constructor(path: string, onAnswer: (at: number) => void) {
@@ -42,9 +57,48 @@ export class AgentEar {
 		);
 	}
 
+	/** @returns what the agent answers. @throws AgentError when it refuses; DeadlineError */
+	async execute(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
+		if (this.closed) throw new AgentError("the session has ended");
+		this.commands += 1;
+		const id = `c${this.commands}`;
+		const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+		this.pending.set(id, { resolve, reject });
+		const timer = setTimeout(
+			() => reject(new DeadlineError(`the guest agent's ${command}`, deadlineMs)),
+			deadlineMs,
+		);
+		this.connection().write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+		try {
+			return await promise;
+		} finally {
+			clearTimeout(timer);
+			this.pending.delete(id);
+		}
+	}
+
+	/**
+	 * Runs a program inside the guest to its end.
+	 * @throws AgentError when it cannot be run or ends with another code than 0, with what it wrote; DeadlineError
+	 */
+	async run(path: string, args: readonly string[], deadlineMs: number): Promise<void> {
+		const end = performance.now() + deadlineMs;
+		const left = () => Math.max(1, Math.ceil(end - performance.now()));
+		const asked = { path, arg: args, "capture-output": true };
+		const pid = Number(objectOf(await this.execute("guest-exec", asked, left())).pid);
+		for (;;) {
+			const status = objectOf(await this.execute("guest-exec-status", { pid }, left()));
+			if (status.exited === true) return refuseFailure(path, status);
+			if (left() === 1) throw new DeadlineError(`${path} in the guest`, deadlineMs);
+			await delay(exitEveryMs);
+		}
+	}
+
 	close(): void {
 		this.closed = true;
 		this.socket?.destroy();
+		for (const { reject } of this.pending.values()) reject(new AgentError("the session has ended"));
+		this.pending.clear();
 	}
 
 	private connection(): Socket {
@@ -63,12 +117,39 @@ export class AgentEar {
 		const lines = (this.partial + chunk).split("\n");
 		this.partial = (lines.pop() ?? "").slice(-answerLimit);
 		for (const line of lines) {
-			const id = parseObject(line.replaceAll("\xff", ""))?.return;
-			// A slow guest answers an earlier question when the next has long been asked: it lives all the same.
-			if (typeof id !== "number" || id <= this.answeredId || id > this.askedId) continue;
-			this.answeredId = id;
-			if (id === this.askedId) this.waiting = false;
-			this.onAnswer(Date.now());
+			const message = parseObject(line.replaceAll("\xff", ""));
+			if (!message) continue;
+			const pending = typeof message.id === "string" ? this.pending.get(message.id) : undefined;
+			if (pending) settle(pending, message);
+			else this.hear(message.return);
 		}
 	}
+
+	private hear(id: unknown): void {
+		// A slow guest answers an earlier question when the next has long been asked: it lives all the same.
+		if (typeof id !== "number" || id <= this.answeredId || id > this.askedId) return;
+		this.answeredId = id;
+		if (id === this.askedId) this.waiting = false;
+		this.onAnswer(Date.now());
+	}
+}
+
+function settle({ resolve, reject }: Pending, message: Record<string, unknown>): void {
+	if ("return" in message) resolve(message.return);
+	else reject(new AgentError(`the guest agent refuses: ${textOf(objectOf(message.error).desc)}`));
+}
+
+function refuseFailure(path: string, status: Record<string, unknown>): void {
+	if (status.exitcode === 0) return;
+	const said = Buffer.from(textOf(status["err-data"]), "base64").toString("utf8").trim();
+	const code = typeof status.exitcode === "number" ? status.exitcode : `signal ${textOf(status.signal)}`;
+	throw new AgentError(said ? said.slice(0, 300) : `${path} in the guest ended with ${code}`);
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+	return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function textOf(value: unknown): string {
+	return String(value ?? "").slice(0, answerLimit);
 }

@@ -3,14 +3,26 @@ export interface Hardware {
 	/** Shown by QEMU and in process lists: `dc1#7`. */
 	name: string;
 	uuid: string;
+	/** VM-GenerationID: a guest that sees a new one knows that it runs from a copy, and makes new random numbers. */
+	generation: string;
 	accelerator: "kvm" | "tcg";
 	memoryBytes: number;
+	memory: Memory;
 	cpus: number;
 	boot: Boot;
+	/** Those that are there when it starts. */
 	disks: readonly Disk[];
+	/** How data disks are attached: to a controller of their own, where they can come and go, or each by itself. */
+	dataBus: "virtio-blk" | "scsi";
 	nic: Nic | null;
 	limits: DiskLimits;
 }
+
+/**
+ * Where the guest's memory is: in QEMU's own, or in a file that QEMU gets as an open descriptor. `sealing` writes
+ * through to the file; `sealed` starts paused, takes its state from elsewhere, and keeps what it changes to itself.
+ */
+export type Memory = { kind: "own" } | { kind: "sealing" | "sealed"; descriptor: number };
 
 /** A kernel that QEMU loads itself, or whatever the system disk holds. */
 export type Boot = { kind: "kernel"; append: string } | { kind: "disk" };
@@ -45,4 +57,5 @@ export const inside = {
 	agent: "/sockets/agent.sock",
 	gdb: "/sockets/gdb.sock",
 	screen: "/session/screen.png",
+	state: "/sockets/state.sock",
 } as const;

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { systemClock, withDeadline } from "../host/clock.ts";
-import { readUntrustedTail } from "../host/files.ts";
+import { errorCode, readUntrustedTail } from "../host/files.ts";
 import {
 	endProcess,
 	isAlive,
@@ -12,11 +13,13 @@ import {
 	waitForEnd,
 } from "../host/process.ts";
 import { Starvation } from "../host/starvation.ts";
-import { AgentEar } from "./agent.ts";
+import { GuestAgent } from "./agent.ts";
 import { hangProcessors } from "./gdb.ts";
-import { inside } from "./hardware.ts";
+import { type Disk, inside } from "./hardware.ts";
+import { attachDisk, detachDisk } from "./hotplug.ts";
 import { QmpConnection, type QmpEvent } from "./qmp/connection.ts";
 import { readProcessors } from "./registers.ts";
+import { loadState, saveState } from "./state.ts";
 
 /** Host paths of one session. */
 export interface MachineFolders {
@@ -47,13 +50,22 @@ export interface Look {
 const answersWithinMs = 400;
 const evidenceWithinMs = 2000;
 const panicPrintsMs = 150;
+const letGoWithinMs = 500;
+/** QEMU's docs/system/qemu-manpage: filter-buffer. Its interval is never waited for: taking it away empties it. */
+const packetBuffer = {
+	"qom-type": "filter-buffer",
+	id: "held-packets",
+	netdev: "net0",
+	queue: "all",
+	interval: 4_000_000_000,
+} as const;
 
 /** One QEMU process, started by this daemon or by an earlier one. */
 export class QemuMachine {
 	readonly identity: ProcessIdentity;
 	private readonly folders: MachineFolders;
 	private readonly onEvent: (event: MachineEvent) => void;
-	private readonly agent: AgentEar;
+	private readonly agent: GuestAgent;
 	private readonly starvation: Starvation;
 	private qmp: QmpConnection | undefined;
 	private qmpHeardAt = Date.now();
@@ -71,7 +83,7 @@ export class QemuMachine {
 		this.folders = folders;
 		this.onEvent = onEvent;
 		this.starvation = new Starvation(identity.pid);
-		this.agent = new AgentEar(join(folders.sockets, "agent.sock"), (at) => {
+		this.agent = new GuestAgent(join(folders.sockets, "agent.sock"), (at) => {
 			this.agentHeardAt = at;
 		});
 	}
@@ -89,7 +101,8 @@ export class QemuMachine {
 	): Promise<QemuMachine> {
 		const machine = new QemuMachine(identity, folders, onEvent);
 		machine.exitCode = exitCode;
-		await untilThere(join(folders.sockets, "qmp.sock"), identity);
+		// One that an earlier daemon started listens already, or never will.
+		if (exitCode) await untilListening(join(folders.sockets, "qmp.sock"), identity);
 		await machine.openMonitor();
 		exitCode?.then(
 			(code) => machine.tellEnd(code),
@@ -173,6 +186,65 @@ export class QemuMachine {
 		const ended = await endProcess(this.identity, 0);
 		this.qmp?.close();
 		return ended;
+	}
+
+	// ---- seals
+
+	/** Pauses it for good, and saves the state of its devices. @throws Error with QEMU's own words, DeadlineError */
+	async save(): Promise<Buffer> {
+		await this.monitor().execute("stop", {});
+		return await saveState(this.monitor(), join(this.folders.sockets, "state.sock"));
+	}
+
+	/** Takes over a saved state from one of its descriptors; it stays paused. */
+	async load(descriptor: number): Promise<void> {
+		await loadState(this.monitor(), descriptor);
+	}
+
+	async pause(): Promise<void> {
+		await this.monitor().execute("stop", {});
+	}
+
+	/** From here on no packet reaches the guest or leaves it; none is lost either. */
+	async holdPackets(): Promise<void> {
+		await this.monitor().execute("object-add", packetBuffer);
+	}
+
+	/** Lets the packets go that were held. */
+	async releasePackets(): Promise<void> {
+		await this.monitor().execute("object-del", { id: packetBuffer.id });
+	}
+
+	/** Sets the guest's clock to the host's. @throws AgentError, DeadlineError */
+	async setClock(deadlineMs: number): Promise<void> {
+		// Nanoseconds; a number of that size loses its last digits, a quarter of a microsecond.
+		await this.agent.execute("guest-set-time", { time: Date.now() * 1e6 }, deadlineMs);
+	}
+
+	/** Runs a program inside the guest. @throws AgentError with what it wrote, DeadlineError */
+	async runInGuest(path: string, args: readonly string[], deadlineMs: number): Promise<void> {
+		await this.agent.run(path, args, deadlineMs);
+	}
+
+	async attach(disk: Disk): Promise<void> {
+		await attachDisk(this.monitor(), disk);
+	}
+
+	/**
+	 * Stops the guest, and makes it let go of its data disks, so that another session may have them.
+	 * @returns false when that does not work; then it holds them until its process has ended
+	 */
+	async letGoOf(disks: readonly Disk[]): Promise<boolean> {
+		const state = stateOf(this.identity);
+		if (state === undefined) return true;
+		if (state === "T") return false;
+		try {
+			await this.monitor().execute("stop", {}, letGoWithinMs);
+			for (const disk of disks) await detachDisk(this.monitor(), disk);
+			return true;
+		} catch {
+			return !isAlive(this.identity);
+		}
 	}
 
 	/** SIGKILL, as the kernel's out-of-memory killer would send it. */
@@ -290,12 +362,22 @@ export class QemuMachine {
 	}
 }
 
-/** A QEMU that has just been started makes its socket a moment later. */
-async function untilThere(socket: string, identity: ProcessIdentity): Promise<void> {
+/** A QEMU that has just been started makes its socket a moment later, and listens on it another moment later. */
+async function untilListening(socket: string, identity: ProcessIdentity): Promise<void> {
 	await withDeadline("QEMU's monitor", 10_000, async (signal) => {
-		while (!existsSync(socket)) {
+		while (!existsSync(socket) || (await isRefused(socket))) {
 			if (!isAlive(identity)) throw new Error("QEMU ended at once");
 			await systemClock.sleep(2, signal);
 		}
 	});
+}
+
+/** The file of a socket is there before anybody listens: between bind(2) and listen(2) connections are refused. */
+async function isRefused(socket: string): Promise<boolean> {
+	const { promise, resolve } = Promise.withResolvers<boolean>();
+	const attempt = connect(socket, () => resolve(false));
+	attempt.once("error", (error) => resolve(errorCode(error) === "ECONNREFUSED"));
+	const refused = await promise;
+	attempt.destroy();
+	return refused;
 }

@@ -27,6 +27,21 @@ export interface Machines {
 	start(number: number, onSign: (sign: Sign) => void): Promise<Machine>;
 	/** Takes over a session that an earlier daemon started. */
 	adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted>;
+	/**
+	 * Makes the server's seal ready for use: reads and checks it. One that cannot be used is thrown away.
+	 * @returns undefined when sessions can be loaded; why not, in words, else
+	 */
+	prepareSeal(signal: AbortSignal): Promise<string | undefined>;
+	/** Boots once more, apart from the network and the data, and freezes it when it is ready. @throws Error in words */
+	makeSeal(number: number, signal: AbortSignal): Promise<void>;
+	/** Throws the seal away; sessions that run from it go on. */
+	dropSeal(): Promise<void>;
+	/**
+	 * Loads a session from the seal and pauses it.
+	 * @param onLost called when it fails while it waits
+	 * @throws Error in words; nothing of it is left then
+	 */
+	load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby>;
 	/** Whether the host still runs the boot that a session was started in. */
 	sameBoot(bootId: string): Promise<boolean>;
 	/** Keeps what an ended session left behind as evidence of an incident. @returns the names of the files kept */
@@ -41,6 +56,20 @@ export interface Machines {
 /** A session that was taken over; or why not: it has ended meanwhile, or it lives and its monitor does not answer. */
 export type Adopted = Machine | "ended" | "unreachable";
 
+/** A session that is loaded and paused, and can take over at once. */
+export interface Standby {
+	readonly session: Omit<SessionRecord, "readyAt">;
+	/** From here on what comes for the server waits for this session. */
+	takeAddress(): Promise<void>;
+	/**
+	 * Gives it the server's data disks and lets it run, its clock first. The session before has let go of the disks.
+	 * @throws Error in words, when it does not get going within two seconds; then it is to be closed
+	 */
+	run(onSign: (sign: Sign) => void): Promise<Machine>;
+	/** Ends it. @returns false when its process does not end */
+	close(): Promise<boolean>;
+}
+
 /** One running session. */
 export interface Machine {
 	readonly session: Omit<SessionRecord, "readyAt">;
@@ -51,6 +80,12 @@ export interface Machine {
 	resume(): Promise<void>;
 	/** Screenshot, registers, console, monitor transcript, as far as they can be had within two seconds. */
 	collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }>;
+	/**
+	 * Stops the guest for good and takes its data disks away, so that the next session may have them. It stays for its
+	 * evidence ("parked") where it can; else its process is ended.
+	 * @returns "stuck" when not even SIGKILL ended it: then it still holds its disks
+	 */
+	letGo(): Promise<"parked" | "ended" | "stuck">;
 	/** Ends the process, asking first when `politely`. @returns "stuck" when not even SIGKILL ended it */
 	close(politely: boolean): Promise<"ended" | "stuck">;
 	/** Makes a failure on purpose. */

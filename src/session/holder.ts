@@ -33,6 +33,13 @@ export class Holder {
 		return this.take(await this.env.machines.start(number, (sign) => this.reports.onSign(number, sign)));
 	}
 
+	/** Lets another session take the place of the one that is held. @returns that one, which nobody looks at any more */
+	exchange(machine: Machine): Machine | undefined {
+		const before = this.held;
+		this.take(machine);
+		return before;
+	}
+
 	/** Whether what happens to the session would be noticed. */
 	get watching(): boolean {
 		return this.held !== undefined && !this.looking.signal.aborted;

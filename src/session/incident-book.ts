@@ -1,4 +1,4 @@
-import type { Incident } from "../api/incident.ts";
+import type { Felt, Incident } from "../api/incident.ts";
 import type { Env } from "./env.ts";
 import { type Beginning, noted, openIncident, recovered } from "./incident.ts";
 import type { Keeper } from "./keeper.ts";
@@ -45,9 +45,7 @@ export class IncidentBook {
 	}
 
 	addEvidence(files: readonly string[], details: Record<string, string> = {}): void {
-		if (!this.incident) return;
-		const evidence = [...new Set([...this.incident.evidence, ...files])];
-		this.incident = { ...this.incident, evidence, details: { ...this.incident.details, ...details } };
+		if (this.incident) this.incident = withEvidence(this.incident, files, details);
 	}
 
 	/** Writes down what is known so far, for the daemon that may have to go on from there. */
@@ -72,19 +70,50 @@ export class IncidentBook {
 		await this.keep(closed);
 	}
 
-	/** Adds what users felt to an incident that is over. */
-	async addFelt(id: string, until: number): Promise<void> {
+	/** What users felt of an incident that is over. */
+	async feltOf(id: string, until: number): Promise<Felt | null> {
+		const incident = await this.env.journal.loadIncident(id);
+		return incident ? await this.env.door.felt(incident.drill?.at ?? incident.at, until) : null;
+	}
+
+	async addFelt(id: string, felt: Felt | null): Promise<void> {
+		await this.change(id, (incident) => ({ ...incident, felt }));
+	}
+
+	/** Adds to an incident what is learned of its failed session after the next one has taken over. */
+	async amend(
+		id: string,
+		{ files, details }: { files: readonly string[]; details: Record<string, string> },
+		note: string,
+	): Promise<void> {
+		const at = this.env.clock.now();
+		await this.change(id, (incident) => noted(withEvidence(incident, files, details), at, note));
+	}
+
+	/** Changes an incident, whether it is open or over. */
+	private async change(id: string, make: (incident: Incident) => Incident): Promise<void> {
+		if (this.incident?.id === id) {
+			this.incident = make(this.incident);
+			return await this.keep(this.incident);
+		}
 		// What is on disk is older than what waits to be written, and must not take its place.
 		if (this.keeper.has(nameOf(id))) return;
 		const incident = await this.env.journal.loadIncident(id);
-		if (!incident) return;
-		const felt = await this.env.door.felt(incident.drill?.at ?? incident.at, until);
-		await this.env.journal.saveIncident({ ...incident, felt });
+		if (incident) await this.env.journal.saveIncident(make(incident));
 	}
 
 	private async keep(incident: Incident): Promise<void> {
 		await this.keeper.keep(nameOf(incident.id), async () => await this.env.journal.saveIncident(incident));
 	}
+}
+
+function withEvidence(
+	incident: Incident,
+	files: readonly string[],
+	details: Record<string, string>,
+): Incident {
+	const evidence = [...new Set([...incident.evidence, ...files])];
+	return { ...incident, evidence, details: { ...incident.details, ...details } };
 }
 
 function nameOf(id: string): string {

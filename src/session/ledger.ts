@@ -12,6 +12,7 @@ export class Ledger {
 	private readonly env: Env;
 	private readonly keeper: Keeper;
 	private current: ServerRecord;
+	private writing: Promise<void> = Promise.resolve();
 
 	constructor(server: string, record: ServerRecord, env: Env, keeper: Keeper) {
 		this.server = server;
@@ -31,7 +32,14 @@ export class Ledger {
 
 	/** Puts it on disk, now or as soon as there is room. */
 	async save(): Promise<void> {
-		await this.keeper.keep(recordName, async () => await this.env.journal.saveRecord(this.current));
+		await this.keeper.keep(recordName, async () => await this.write());
+	}
+
+	/** One write at a time, each of the newest: an older one that ended later would undo it. */
+	private async write(): Promise<void> {
+		const turn = this.writing.then(async () => await this.env.journal.saveRecord(this.current));
+		this.writing = turn.catch(() => {});
+		await turn;
 	}
 
 	/** Changes the state. It is on disk before it is told, unless the disk does not take it. */
@@ -51,13 +59,29 @@ export class Ledger {
 		this.change("starting", reason);
 		this.set({ nextSession: number + 1, planned: number });
 		try {
-			await this.env.journal.saveRecord(this.current);
+			await this.write();
 		} catch (error) {
-			this.current = before;
+			const { state, reason, planned } = before;
+			// A standby may have taken the next number meanwhile.
+			const nextSession = this.current.nextSession === number + 1 ? number : this.current.nextSession;
+			this.current = { ...this.current, state, reason, planned, nextSession };
 			throw error;
 		}
 		this.keeper.forget(recordName);
 		this.tell(before);
+		return number;
+	}
+
+	/** Takes a number for a session that is to stand by. @throws Error when it could not be written */
+	async planStandby(): Promise<number> {
+		const number = this.current.nextSession;
+		this.set({ nextSession: number + 1, standbys: [...this.current.standbys, number] });
+		try {
+			await this.write();
+		} catch (error) {
+			this.set({ standbys: this.current.standbys.filter((other) => other !== number) });
+			throw error;
+		}
 		return number;
 	}
 

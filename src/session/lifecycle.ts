@@ -1,13 +1,14 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import { formatDuration } from "../api/units.ts";
 import type { Verdict } from "./detection.ts";
-import type { Env, Machine } from "./env.ts";
+import type { Env, Machine, Standby } from "./env.ts";
 import type { Sign } from "./evidence.ts";
 import { Holder, type Reports } from "./holder.ts";
 import { IncidentBook } from "./incident-book.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Budget, nextStep } from "./recovery.ts";
+import { type Budget, isSuspect, nextStep, type Step, type Way, youngDeaths } from "./recovery.ts";
+import type { Reserve } from "./reserve.ts";
 import type { SessionRecord } from "./state.ts";
 import { beginWatch, type Watch } from "./watch.ts";
 
@@ -18,6 +19,14 @@ const roomEveryMs = 10_000;
 const drillLastsMs = 120_000;
 
 export type Failure = Extract<Verdict, { kind: "failed" }>;
+
+/** A failed session whose disks have gone to the next one: what was learned from it, and whether its process has ended. */
+export interface ParkedEnd {
+	number: number;
+	incident: string;
+	evidence: { files: string[]; details: Record<string, string> } | { failed: string };
+	ended: boolean;
+}
 
 export interface Timers {
 	/** Comes back as `due` after a while, unless a later call of `due` or `cancel` comes first. */
@@ -38,6 +47,9 @@ export class Lifecycle {
 	private readonly ledger: Ledger;
 	private readonly env: Env;
 	private readonly timers: Timers;
+	private readonly reserve: Reserve;
+	private readonly onParkedEnd: (end: ParkedEnd) => void;
+	private readonly onSign: Reports["onSign"];
 	private readonly budget: () => Budget;
 	/** A person waits for this start, and decides what to do when it fails. */
 	private byHand = false;
@@ -48,12 +60,16 @@ export class Lifecycle {
 		keeper: Keeper,
 		timers: Timers,
 		budget: () => Budget,
-		reports: Omit<Reports, "phase">,
+		reserve: Reserve,
+		reports: Omit<Reports, "phase"> & { onParkedEnd(end: ParkedEnd): void },
 	) {
 		this.ledger = ledger;
 		this.env = env;
 		this.timers = timers;
 		this.budget = budget;
+		this.reserve = reserve;
+		this.onParkedEnd = reports.onParkedEnd;
+		this.onSign = reports.onSign;
 		this.book = new IncidentBook(env, keeper);
 		this.holder = new Holder(env, { ...reports, phase: () => this.watch.phase });
 	}
@@ -63,6 +79,12 @@ export class Lifecycle {
 		if (!(await this.clear())) throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
 		this.ledger.set({ wanted: "running", recoveries: [] });
 		this.byHand = true;
+		await this.begin();
+	}
+
+	/** Starts a session that no failure made necessary: from the seal, or else by booting. */
+	private async begin(): Promise<void> {
+		if ((await this.reserve.prepareNow()) && (await this.launchWarm())) return;
 		await this.launch();
 	}
 
@@ -97,9 +119,7 @@ export class Lifecycle {
 		this.book.note(`session ${number} starts`);
 		try {
 			// A server without its front door is still there for its neighbours, and for its administrator.
-			await this.env.door
-				.expect()
-				.catch((error) => this.ledger.say("front-door", `It could not be made ready: ${explain(error)}`));
+			await this.env.door.expect().catch((error) => this.tellDoorTrouble(error));
 			const machine = await this.holder.start(number);
 			await this.attach({ ...machine.session, readyAt: null });
 			this.ledger.say("session", `Session ${number} runs as process ${machine.session.pid}`);
@@ -143,6 +163,119 @@ export class Lifecycle {
 		await this.ledger.save();
 	}
 
+	// ---- beginning a session from the seal
+
+	/** @returns false when that does not work; then nothing of it is left */
+	private async launchWarm(): Promise<boolean> {
+		const { byHand } = this;
+		const standby = await this.loaded();
+		if (!standby) return false;
+		if (await this.takeOver(standby, [])) return true;
+		this.byHand = byHand;
+		return false;
+	}
+
+	/** A session that can take over: one that stands by, or one that is loaded now. */
+	private async loaded(): Promise<Standby | undefined> {
+		const ready = this.reserve.take();
+		if (ready || !(await this.reserve.prepareNow())) return ready;
+		const { byHand } = this;
+		this.timers.cancel();
+		const number = await this.plan(byHand);
+		if (number === undefined) return undefined;
+		this.book.note(`session ${number} is loaded from the seal`);
+		try {
+			return await this.reserve.loadNow(number);
+		} catch (error) {
+			this.tellWarmFailure(number, error);
+			this.ledger.set({ planned: null });
+			return undefined;
+		}
+	}
+
+	/**
+	 * Lets a standby take the server's disks and address, and run. The order is that of DESIGN's failover: whatever does
+	 * not depend on another is done at the same time, because users wait.
+	 * @param meanwhile what else has to be done before it runs
+	 * @returns false when it does not get going; then it is closed
+	 */
+	private async takeOver(standby: Standby, meanwhile: readonly Promise<void>[]): Promise<boolean> {
+		const { number } = standby.session;
+		const { record } = this.ledger;
+		const old = this.holder.machine;
+		this.holder.stopLooking();
+		this.ledger.set({ planned: number, standbys: record.standbys.filter((other) => other !== number) });
+		try {
+			const [gone] = await Promise.all([
+				old?.letGo() ?? "ended",
+				standby.takeAddress(),
+				this.env.door.expect().catch((error) => this.tellDoorTrouble(error)),
+				this.ledger.save(),
+				...meanwhile,
+			]);
+			if (gone === "stuck") throw new StuckError(old?.session.number ?? number);
+			if (old) this.book.note(`session ${old.session.number} has let go of its disks and its address`);
+			const [machine] = await Promise.all([standby.run((sign) => this.onSign(number, sign)), this.cut()]);
+			await this.becomeSession(machine);
+			return true;
+		} catch (error) {
+			this.tellWarmFailure(number, error);
+			const closed = await standby.close().catch(() => false);
+			if (closed) this.ledger.set({ planned: null });
+			if (error instanceof StuckError) await this.giveUp(error.message);
+			return error instanceof StuckError;
+		}
+	}
+
+	/** It runs: from here on it is the server's session, and the one before waits for its evidence to be read. */
+	private async becomeSession(machine: Machine): Promise<void> {
+		const { number } = machine.session;
+		const old = this.holder.exchange(machine);
+		this.book.note(`session ${number} runs, from the seal`);
+		if (old) this.ledger.set({ parked: [...this.ledger.record.parked, old.session.number] });
+		this.byHand = false;
+		const { state } = this.ledger.record;
+		if (state !== "starting")
+			await this.ledger.become("starting", this.book.open ? `recovering from ${this.book.open.id}` : "");
+		await this.attach({ ...machine.session, startedAt: this.env.clock.now(), readyAt: null });
+		this.ledger.say("session", `Session ${number} runs as process ${machine.session.pid}, from the seal`);
+		if (old) void this.endParked(old, this.book.open?.id ?? "");
+	}
+
+	/** What takes its time is done in the background; the supervisor takes in what came of it. */
+	private async endParked(machine: Machine, incident: string): Promise<void> {
+		const { number } = machine.session;
+		const evidence = incident
+			? await machine.collectEvidence(incident).catch((error: unknown) => ({ failed: explain(error) }))
+			: { files: [], details: {} };
+		const closed = (await machine.close(true)) === "ended";
+		const ended = closed && (await this.env.machines.cleanUp(number));
+		this.onParkedEnd({ number, incident, evidence, ended });
+	}
+
+	/** Takes in what became of a parked session. */
+	async parkedEnded({ number, incident, evidence, ended }: ParkedEnd): Promise<void> {
+		if (ended) {
+			this.ledger.set({ parked: this.ledger.record.parked.filter((other) => other !== number) });
+			await this.ledger.save();
+		} else this.ledger.say("session", stuckWords(number));
+		if (!incident) return;
+		if ("failed" in evidence) this.ledger.say("session", `Evidence could not be kept: ${evidence.failed}`);
+		const found = "failed" in evidence ? { files: [], details: {} } : evidence;
+		const closed = ended ? `session ${number} closed` : `session ${number} does not end`;
+		await this.book.amend(incident, found, closed);
+	}
+
+	private tellWarmFailure(number: number, error: unknown): void {
+		const words = `session ${number} could not be started from the seal: ${explain(error)}`;
+		this.book.note(words);
+		this.ledger.say("session", words);
+	}
+
+	private tellDoorTrouble(error: unknown): void {
+		this.ledger.say("front-door", `It could not be made ready: ${explain(error)}`);
+	}
+
 	private async couldNotStart(number: number, error: unknown, byHand: boolean): Promise<void> {
 		const summary = `Session ${number} could not be started: ${explain(error)}`;
 		this.ledger.say("session", summary);
@@ -162,10 +295,45 @@ export class Lifecycle {
 
 	/** Opens an incident, ends the failed session, and goes on as the budget allows. */
 	async fail(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
-		await this.beginIncident(failure, at, sign?.kind === "panicked" ? sign.details : {});
+		const details = sign?.kind === "panicked" ? sign.details : {};
+		const told = this.beginIncident(failure, at, details);
+		this.countYoungDeath(at);
+		const standby = this.nextStep().kind === "warm" ? this.reserve.take() : undefined;
+		if (standby) return await this.failOver(standby, failure, told);
+		await told;
 		await this.ledger.become("recovering", failure.summary);
 		await this.cut();
 		if (await this.closeFailed()) await this.recover();
+	}
+
+	/** The next session is there already. That the failure is written down is waited for together with the rest. */
+	private async failOver(standby: Standby, failure: Failure, told: Promise<void>): Promise<void> {
+		this.book.note(`session ${standby.session.number} takes over`);
+		const { open } = this.book;
+		this.count("warm", open?.drill === null);
+		const become = this.ledger.become("recovering", failure.summary);
+		if (await this.takeOver(standby, [told, become])) return;
+		if (await this.closeFailed()) await this.recover(true);
+	}
+
+	private countYoungDeath(at: number): void {
+		const { session, youngDeaths: before } = this.ledger.record;
+		if (session?.from !== "seal" || this.book.open?.drill) return;
+		const deaths = youngDeaths(before, at - session.startedAt);
+		this.ledger.set({ youngDeaths: isSuspect(deaths) ? 0 : deaths });
+		if (isSuspect(deaths)) this.reserve.distrust("its sessions died young, one after the other");
+	}
+
+	private nextStep(): Step {
+		const { recoveries } = this.ledger.record;
+		return nextStep(recoveries, this.env.clock.now(), this.budget(), this.reserve.sealed);
+	}
+
+	/** @param counts against the budget: a drill is no sign of trouble, but what fails after it is */
+	private count(way: Way, counts: boolean): void {
+		const kept = this.ledger.record.recoveries.slice(-100);
+		const attempt = { at: this.env.clock.now(), ready: false, way };
+		this.ledger.set({ recoveries: counts ? [...kept, attempt] : kept });
 	}
 
 	/** A session fails that had lived on although its server was given up: that incident is over. */
@@ -191,8 +359,11 @@ export class Lifecycle {
 		const drill = made && { fault: made.fault, at: made.at };
 		const began = Math.max(at - forMs, made?.at ?? 0);
 		const beginning = { server, session, cause, summary, at: began, noticedAt: at, drill };
-		const { id } = await this.book.begin(beginning, details);
-		this.ledger.set({ openIncident: id, incidents: this.ledger.record.incidents + 1 });
+		const kept = this.book.begin(beginning, details);
+		// It is open from here on, also while it is being written.
+		const openIncident = this.book.open?.id ?? null;
+		this.ledger.set({ openIncident, incidents: this.ledger.record.incidents + 1 });
+		await kept;
 	}
 
 	private drillOf(session: number, at: number) {
@@ -229,26 +400,27 @@ export class Lifecycle {
 	 * @returns false when a process does not end: then the server has failed, and remembers it
 	 */
 	private async clear(politely = false): Promise<boolean> {
-		const { session, planned } = this.ledger.record;
+		const { session, planned, parked } = this.ledger.record;
 		const closed = await this.holder.end(politely);
-		for (const number of [session?.number, planned]) {
+		for (const number of [session?.number, planned, ...parked]) {
 			if (typeof number !== "number") continue;
 			if (closed && (await this.env.machines.cleanUp(number))) continue;
 			await this.giveUp(stuckWords(number));
 			return false;
 		}
-		this.ledger.set({ session: null, planned: null });
+		this.ledger.set({ session: null, planned: null, parked: [] });
 		return true;
 	}
 
-	/** @param counts against the budget: a drill is no sign of trouble, but what fails after it is */
 	private async recover(counts = this.book.open?.drill === null): Promise<void> {
-		const now = this.env.clock.now();
 		this.byHand = false;
-		const step = nextStep(this.ledger.record.recoveries, now, this.budget());
+		const step = this.nextStep();
 		if (step.kind === "give-up") return await this.giveUp(step.reason);
-		const kept = this.ledger.record.recoveries.slice(-100);
-		this.ledger.set({ recoveries: counts ? [...kept, { at: now, ready: false }] : kept });
+		this.count(step.kind, counts);
+		if (step.kind === "warm") {
+			if (!(await this.launchWarm())) await this.recover(true);
+			return;
+		}
 		if (step.afterMs === 0) return await this.launch();
 		const words = `attempt ${step.attempt} begins in ${formatDuration(step.afterMs)}`;
 		this.book.note(words);
@@ -262,6 +434,7 @@ export class Lifecycle {
 		await this.book.end("gave-up");
 		this.ledger.set({ openIncident: null });
 		await this.ledger.become("failed", reason);
+		await this.reserve.disband();
 	}
 
 	// ---- ending a session
@@ -279,7 +452,8 @@ export class Lifecycle {
 		await this.book.end("stopped");
 		this.ledger.set({ session: null, openIncident: null });
 		// What is stopping and wanted is being restarted, whichever daemon began it.
-		if (state === "stopping" && wanted === "running") return await this.launch();
+		if (state === "stopping" && wanted === "running") return await this.begin();
+		await this.reserve.disband();
 		await this.ledger.become("stopped", reason);
 	}
 
@@ -287,12 +461,41 @@ export class Lifecycle {
 
 	async resumeAfterRestart(): Promise<void> {
 		const { openIncident, session, state } = this.ledger.record;
+		await this.clearReserve();
+		if (!(await this.clearTakeOver())) return;
 		await this.book.resume(openIncident);
 		await this.closeRecovered();
 		if (session) return await this.resumeSession(session);
 		if (!(await this.clear())) return;
 		if (state === "stopping") return await this.stopped("");
 		if (state === "starting" || state === "recovering") return await this.launch();
+	}
+
+	/** What stood by for the daemon before, or waited for it to read its evidence, holds no disks: it is ended. */
+	private async clearReserve(): Promise<void> {
+		const { standbys, parked } = this.ledger.record;
+		for (const number of [...standbys, ...parked]) {
+			if (!(await this.env.machines.cleanUp(number))) continue;
+			const without = (numbers: number[]) => numbers.filter((other) => other !== number);
+			const { record } = this.ledger;
+			this.ledger.set({ standbys: without(record.standbys), parked: without(record.parked) });
+		}
+	}
+
+	/**
+	 * The daemon before let one session take over from another, and did not live to write down whether it did: the new
+	 * one may have the disks.
+	 * @returns false when it does not end
+	 */
+	private async clearTakeOver(): Promise<boolean> {
+		const { session, planned } = this.ledger.record;
+		if (session === null || planned === null) return true;
+		if (!(await this.env.machines.cleanUp(planned))) {
+			await this.giveUp(stuckWords(planned));
+			return false;
+		}
+		this.ledger.set({ planned: null });
+		return true;
 	}
 
 	/** The daemon before had an incident open whose server was ready again already, or had closed it. */
@@ -375,6 +578,13 @@ export class Lifecycle {
 		this.ledger.set({ session: null });
 		await this.ledger.become("recovering", summary);
 		await this.recover();
+	}
+}
+
+class StuckError extends Error {
+	override readonly name = "StuckError";
+	constructor(session: number) {
+		super(stuckWords(session));
 	}
 }
 

@@ -19,7 +19,8 @@ import type { Attempt } from "./recovery.ts";
  *
  * INVARIANTS
  * - Only the Ledger changes a state: it checks this table, persists, logs and publishes.
- * - A server has at most one session whose process may live; a new one starts only after the old process has ended.
+ * - A server has at most one session that has its disks and its address. A session that boots begins only after the
+ *   process of the old one has ended; one from a seal when the old one has let go of the disks.
  * - A session's number is used once. It is persisted before its process is started.
  */
 const transitions = {
@@ -47,6 +48,8 @@ export interface SessionRecord {
 	startedAt: number;
 	readyAt: number | null;
 	accelerator: "kvm" | "tcg";
+	/** Whether it booted, or went on from the server's seal. */
+	from: "boot" | "seal";
 	/** Fingerprint of the definition that it was started with. */
 	definition: string;
 }
@@ -69,6 +72,12 @@ export interface ServerRecord {
 	session: SessionRecord | null;
 	/** Number of a session that was about to start: its process may live although nobody noted its pid. */
 	planned: number | null;
+	/** Numbers of sessions that stand by or are being sealed or loaded: their processes live, without disks and address. */
+	standbys: number[];
+	/** Numbers of failed sessions that have let go of their disks, and wait for their evidence to be read. */
+	parked: number[];
+	/** How many sessions from the seal have died young, one after the other. */
+	youngDeaths: number;
 	/** Sessions that were started to recover, newest last; those that a drill made are left out. */
 	recoveries: Attempt[];
 	/** The drill that was made last: its failure is told as such, also by the next daemon. */
@@ -87,6 +96,9 @@ export function newRecord(): ServerRecord {
 		nextSession: 1,
 		session: null,
 		planned: null,
+		standbys: [],
+		parked: [],
+		youngDeaths: 0,
 		recoveries: [],
 		drill: null,
 		openIncident: null,

@@ -1,4 +1,5 @@
 import { BulkheadError, explain } from "../api/errors.ts";
+import type { Felt } from "../api/incident.ts";
 import { type Action, allowedIn, type Fault, isAllowed } from "../api/server.ts";
 import { diskFull, judgeSign, judgeWatch, type Patience, remarks, type Verdict } from "./detection.ts";
 import type { Env } from "./env.ts";
@@ -6,8 +7,9 @@ import type { Hearing, Pulse, Sign } from "./evidence.ts";
 import { Inbox } from "./inbox.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
-import { type Failure, Lifecycle } from "./lifecycle.ts";
+import { type Failure, Lifecycle, type ParkedEnd } from "./lifecycle.ts";
 import type { Budget } from "./recovery.ts";
+import { Reserve, type ReserveNews, type WarmPolicy } from "./reserve.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
 import { observe, rebooted } from "./watch.ts";
 
@@ -17,12 +19,15 @@ export interface Policy {
 	hearing: Hearing;
 	patience: Patience;
 	budget: Budget;
+	/** Null for a server that recovers cold. */
+	warm: WarmPolicy | null;
 }
 
 type Command =
 	| { do: "start" }
 	| { do: "stop" | "restart"; deadlineMs: number }
 	| { do: "maintenance"; on: boolean }
+	| { do: "seal" }
 	| { do: "drill"; fault: Fault };
 
 type Input =
@@ -31,10 +36,16 @@ type Input =
 	| { kind: "pulse"; session: number; pulse: Pulse }
 	| { kind: "due"; what: "relaunch" | "force"; token: number }
 	| { kind: "save" }
-	| { kind: "felt"; incident: string; until: number };
+	| { kind: "ask-felt"; incident: string; until: number }
+	| { kind: "felt"; incident: string; felt: Felt | null }
+	| { kind: "reserve"; news: ReserveNews }
+	| { kind: "tend" }
+	| { kind: "recheck" }
+	| { kind: "parked-end"; end: ParkedEnd };
 
 /** Requests that were held are logged when they are answered: some time after the server is ready. */
 const feltAfterMs = [1500, 20_000];
+const tendAfterMs = 300;
 const resumeEveryMs = 5000;
 /** How often it is tried to write down what could not be written. */
 const saveEveryMs = 5000;
@@ -52,7 +63,8 @@ const pressEveryMs = 5000;
  * - An incident is announced before anything is done about it, and closed by the session that replaces the failed one.
  */
 export class Supervisor {
-	policy: Policy;
+	private current: Policy;
+	private readonly reserve: Reserve;
 	private readonly env: Env;
 	private readonly keeper: Keeper;
 	private readonly ledger: Ledger;
@@ -69,7 +81,7 @@ export class Supervisor {
 	private trouble = { words: "", at: 0 };
 
 	constructor(policy: Policy, record: ServerRecord, env: Env) {
-		this.policy = policy;
+		this.current = policy;
 		this.env = env;
 		this.keeper = new Keeper(env, () => this.later(saveEveryMs, { kind: "save" }));
 		this.ledger = new Ledger(policy.server, record, env, this.keeper);
@@ -80,12 +92,32 @@ export class Supervisor {
 				this.token++;
 			},
 		};
-		this.life = new Lifecycle(this.ledger, env, this.keeper, timers, () => this.policy.budget, {
+		this.reserve = new Reserve(this.ledger, env, () => this.policy.warm, {
+			news: (news) => this.inbox.put({ kind: "reserve", news }),
+			tendLater: (ms) => this.later(ms, { kind: "tend" }),
+		});
+		this.life = new Lifecycle(this.ledger, env, this.keeper, timers, () => this.policy.budget, this.reserve, {
+			onParkedEnd: (end) => this.inbox.put({ kind: "parked-end", end }),
 			onSign: (session, sign) => this.inbox.put({ kind: "sign", session, sign }),
 			onPulse: (session, pulse) => this.inbox.put({ kind: "pulse", session, pulse }),
 			onTrouble: (error) => this.ledger.say("daemon", `Watching failed: ${explain(error)}`),
 		});
 		this.running = this.work();
+	}
+
+	get policy(): Policy {
+		return this.current;
+	}
+
+	/** Takes effect at once; a seal that does not fit any more is made anew. */
+	set policy(policy: Policy) {
+		this.current = policy;
+		this.inbox.put({ kind: "recheck" });
+	}
+
+	/** The seal and what stands by; null for a server that recovers cold. */
+	get warm(): Reserve["view"] | null {
+		return this.policy.warm && this.reserve.view;
 	}
 
 	get record(): ServerRecord {
@@ -119,12 +151,14 @@ export class Supervisor {
 		this.gone.abort();
 		this.life.holder.stopLooking();
 		await this.running;
+		await this.reserve.leave();
 		await this.keeper.retry();
 		this.life.holder.leave();
 	}
 
 	private async work(): Promise<void> {
 		await this.guarded(() => this.life.resumeAfterRestart());
+		this.later(tendAfterMs, { kind: "tend" });
 		for (let input = await this.inbox.next(); input; input = await this.inbox.next()) {
 			const current = input;
 			await this.guarded(() => this.handle(current));
@@ -169,10 +203,20 @@ export class Supervisor {
 				return input.what === "force" ? await this.force() : await this.life.launch();
 			case "save":
 				return await this.keeper.retry();
-			case "felt":
+			case "ask-felt":
 				// The front door may take its time to answer; failures are not to wait for that.
-				void this.addFelt(input.incident, input.until);
+				void this.askFelt(input.incident, input.until);
 				return;
+			case "felt":
+				return await this.life.book.addFelt(input.incident, input.felt);
+			case "reserve":
+				return this.reserve.takeIn(input.news);
+			case "tend":
+				return this.reserve.tend();
+			case "recheck":
+				return this.reserve.recheck();
+			case "parked-end":
+				return await this.life.parkedEnded(input.end);
 			default:
 				input satisfies never;
 		}
@@ -210,6 +254,8 @@ export class Supervisor {
 				return await this.life.stop(command.deadlineMs, command.do === "restart");
 			case "maintenance":
 				return await this.setMaintenance(command.on);
+			case "seal":
+				return await this.sealAnew();
 			case "drill":
 				return await this.makeFault(command.fault);
 			default:
@@ -228,9 +274,19 @@ export class Supervisor {
 		await this.ledger.save();
 		const begins = "Maintenance begins: failures are told, and nothing is done about them";
 		this.ledger.say("maintenance", on ? begins : "Maintenance ends");
+		if (!on) this.reserve.tend();
 		if (on || this.record.wanted !== "running") return;
 		if (this.record.state === "stopped") return await this.life.start();
 		await this.life.resumeUnreachable();
+	}
+
+	private async sealAnew(): Promise<void> {
+		if (!this.policy.warm)
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${this.policy.server} recovers cold and has no seal; say \`recovery: { mode: warm }\` in the site file`,
+			);
+		await this.reserve.renewSeal();
 	}
 
 	private async makeFault(fault: Fault): Promise<void> {
@@ -288,12 +344,14 @@ export class Supervisor {
 		this.ledger.set({ recoveries, session: { ...session, readyAt: session.readyAt ?? at } });
 		await this.ledger.become("running", "");
 		this.ledger.say("session", `Session ${session.number} is ready`);
+		// Those who waited are served first.
+		this.later(tendAfterMs, { kind: "tend" });
 		const closed = await this.life.book.recovered(at, session.number);
 		if (!closed) return;
 		this.ledger.set({ openIncident: null });
 		await this.ledger.save();
 		this.ledger.say("incident", `Incident ${closed.id} is over after ${closed.outageMs} ms`);
-		for (const ms of feltAfterMs) this.later(ms, { kind: "felt", incident: closed.id, until: at });
+		for (const ms of feltAfterMs) this.later(ms, { kind: "ask-felt", incident: closed.id, until: at });
 	}
 
 	private tellSilentServices(): void {
@@ -374,12 +432,11 @@ export class Supervisor {
 			await this.life.closeAndStop(`${failure.summary}, during maintenance`);
 	}
 
-	private async addFelt(id: string, until: number): Promise<void> {
-		await this.life.book
-			.addFelt(id, until)
-			.catch((error) =>
-				this.ledger.say("front-door", `What users felt could not be read: ${explain(error)}`),
-			);
+	private async askFelt(incident: string, until: number): Promise<void> {
+		await this.life.book.feltOf(incident, until).then(
+			(felt) => void this.inbox.put({ kind: "felt", incident, felt }),
+			(error) => this.ledger.say("front-door", `What users felt could not be read: ${explain(error)}`),
+		);
 	}
 
 	// ---- small things

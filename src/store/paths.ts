@@ -39,6 +39,17 @@ export interface ServerPaths {
 	sessions: string;
 	session(number: number): SessionPaths;
 	incident(id: string): IncidentPaths;
+	/** What its sessions start from, when it recovers warm. */
+	seal: SealPaths;
+}
+
+export interface SealPaths {
+	folder: string;
+	manifest: string;
+	ram: string;
+	state: string;
+	/** The frozen overlay of the system disk. */
+	system: string;
 }
 
 export interface SessionPaths {
@@ -102,11 +113,22 @@ function serverPaths(folder: string): ServerPaths {
 		device: (name) => join(folder, `device-${name}`),
 		incidents,
 		sessions,
+		seal: sealPaths(join(folder, "seal")),
 		session: (number) => sessionPaths(join(sessions, String(number))),
 		incident: (id) => {
 			const own = join(incidents, id);
 			return { folder: own, file: join(own, "incident.json"), evidence: (name) => join(own, name) };
 		},
+	};
+}
+
+function sealPaths(folder: string): SealPaths {
+	return {
+		folder,
+		manifest: join(folder, "seal.json"),
+		ram: join(folder, "ram"),
+		state: join(folder, "state"),
+		system: join(folder, "system.qcow2"),
 	};
 }
 

@@ -13,6 +13,8 @@ export type BootPlan =
 export interface Surroundings {
 	clock: VirtualClock;
 	boots: BootPlan;
+	/** What a session from the seal does when it is let go. */
+	wakes: BootPlan;
 	services: readonly string[];
 	agent: boolean;
 	ignoresPowerButton: boolean;
@@ -25,7 +27,7 @@ export interface Surroundings {
 	starved: number;
 }
 
-type Doing = "booting" | "serving" | "hangs" | "hangs-with-interrupts" | "panicked" | "off";
+type Doing = "waiting" | "booting" | "serving" | "hangs" | "hangs-with-interrupts" | "panicked" | "off";
 /** The distributive form of Omit, which keeps the union apart. */
 type Said = Sign extends infer S ? (S extends Sign ? Omit<S, "at"> : never) : never;
 
@@ -46,6 +48,8 @@ interface Service {
 /** A made-up QEMU process with a made-up guest inside: the outside of what the supervisor sees of a real one. */
 export class Guest {
 	readonly number: number;
+	/** Whether it has the server's disks: one that stands by has none yet, one that has let go of them none any more. */
+	hasDisks: boolean;
 	readonly pid: number;
 	process: Pulse["process"] = "runs";
 	/** Not even SIGKILL ends it: it waits in the kernel for a disk then. */
@@ -63,8 +67,9 @@ export class Guest {
 	private qmpHeardAt: number;
 	private readonly services: Map<string, Service>;
 
-	constructor(number: number, around: Surroundings) {
+	constructor(number: number, around: Surroundings, from: "boot" | "seal" = "boot") {
 		this.number = number;
+		this.hasDisks = from === "boot";
 		this.pid = 1000 + number;
 		this.around = around;
 		const now = around.clock.now();
@@ -75,7 +80,8 @@ export class Guest {
 				{ silenced: false, answered: false, since: now, health: "unknown" },
 			]),
 		);
-		this.begin();
+		if (from === "boot") this.begin();
+		else this.stopDoing("waiting");
 	}
 
 	get alive(): boolean {
@@ -135,6 +141,12 @@ export class Guest {
 		this.waitsForRoom = true;
 		this.changed();
 		this.tell({ kind: "disk-error", diskFull: true, text: "No space left on device" });
+	}
+
+	/** A session that stood by goes on from the seal. */
+	go(): void {
+		this.hasDisks = true;
+		this.begin({ ...this.around.wakes });
 	}
 
 	/** It waits in the kernel for a disk that does not answer. */
@@ -229,8 +241,8 @@ export class Guest {
 
 	// ---- how it does it
 
-	private begin(): void {
-		const { boots, clock } = this.around;
+	private begin(boots = this.around.boots): void {
+		const { clock } = this.around;
 		this.doing = "booting";
 		this.bootedAt = clock.now();
 		this.changed();
@@ -252,6 +264,7 @@ export class Guest {
 	}
 
 	private status(): string {
+		if (this.doing === "waiting") return "paused";
 		if (this.doing === "panicked") return "guest-panicked";
 		if (this.doing === "off") return "shutdown";
 		if (this.waitsForRoom) return "io-error";

@@ -53,6 +53,12 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"cannot open the front door": (world) => Object.assign(world, { doorOpens: false }),
 	"guests withstand drills": (world) => Object.assign(world, { withstandsDrills: true }),
 	"has a mute front door": (world) => Object.assign(world, { doorMute: true }),
+	"cannot seal": (world) => Object.assign(world.trouble, { seal: "it was not settled within 300 s" }),
+	"cannot load from the seal": (world) => Object.assign(world.trouble, { load: "QEMU says: invalid state" }),
+	"cannot let a standby run": (world) => Object.assign(world.trouble, { run: "the guest agent is silent" }),
+	"has a damaged seal": (world) => Object.assign(world.trouble, { use: "its memory is damaged" }),
+	"has its seals in order": (world) => Object.assign(world, { trouble: {} }),
+	"loses the standby": (world) => world.guests.findLast(({ alive, hasDisks }) => alive && !hasDisks)?.kill(),
 	"has its front door again": (world) => Object.assign(world, { doorMute: false, doorOpens: true }),
 };
 
@@ -71,6 +77,7 @@ class Run {
 			hearing: { agent, services },
 			patience: { boot, silence },
 			budget: { attempts: budget.attempts, withinMs: budget.within },
+			warm: script.policy.standby === undefined ? null : { standby: script.policy.standby },
 		};
 	}
 
@@ -102,6 +109,11 @@ class Run {
 		if ("guest" in step) {
 			world.log("guest", step.guest);
 			return this.guest(step.guest);
+		}
+		if ("wakes" in step) {
+			world.log("guest", `wakes: ${wordsOf(step.wakes)}`);
+			world.wakes = step.wakes;
+			return;
 		}
 		if ("boots" in step) {
 			world.log("guest", `boots: ${wordsOf(step.boots)}`);
@@ -202,6 +214,8 @@ function commandOf(step: Extract<Step, { command: string }>): Parameters<Supervi
 		case "maintenance on":
 		case "maintenance off":
 			return { do: "maintenance", on: step.command === "maintenance on" };
+		case "seal":
+			return { do: "seal" };
 		case "drill panic":
 			return { do: "drill", fault: "panic" };
 		case "drill kill":

@@ -23,7 +23,7 @@ const boots = z.string().transform((text, context): BootPlan => {
 
 const at = { at: duration };
 const step = z.union([
-	z.strictObject({ ...at, command: z.enum(["start", "maintenance on", "maintenance off"]) }),
+	z.strictObject({ ...at, command: z.enum(["start", "maintenance on", "maintenance off", "seal"]) }),
 	z.strictObject({ ...at, command: z.enum(["stop", "restart"]), deadline: duration.prefault("60s") }),
 	z.strictObject({ ...at, command: z.literal(faults.map((fault) => `drill ${fault}` as const)) }),
 	z.strictObject({
@@ -56,6 +56,7 @@ const step = z.union([
 		]),
 	}),
 	z.strictObject({ ...at, boots }),
+	z.strictObject({ ...at, wakes: boots }),
 	z.strictObject({
 		...at,
 		host: z.union([
@@ -71,6 +72,12 @@ const step = z.union([
 				"guests withstand drills",
 				"has a mute front door",
 				"has its front door again",
+				"cannot seal",
+				"cannot load from the seal",
+				"cannot let a standby run",
+				"has a damaged seal",
+				"has its seals in order",
+				"loses the standby",
 			]),
 			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
 			z.templateLiteral(["cannot start sessions: ", z.string()]),
@@ -94,6 +101,8 @@ const scriptSchema = z.strictObject({
 			services: z.array(z.string()).default(["http"]),
 			boot: duration.prefault("5m"),
 			silence: duration.prefault("20s"),
+			/** Recovers warm, with so many sessions standing by. */
+			standby: z.int().optional(),
 			budget: z.strictObject({ attempts: z.int().default(5), within: duration.prefault("10m") }).prefault({}),
 		})
 		.prefault({}),

@@ -1,12 +1,25 @@
 import type { NewEvent } from "../../src/api/event.ts";
 import type { Felt, Incident } from "../../src/api/incident.ts";
-import type { Adopted, Door, Env, Journal, Machine, Machines } from "../../src/session/env.ts";
+import type { Adopted, Door, Env, Journal, Machine, Machines, Standby } from "../../src/session/env.ts";
 import type { Sign } from "../../src/session/evidence.ts";
 import { newRecord, type ServerRecord, type SessionRecord } from "../../src/session/state.ts";
 import { VirtualClock } from "./clock.ts";
 import { Guest, type Surroundings } from "./guest.ts";
 
-const took = { start: 300, failing: 50, evidence: 120, closing: 30, closingPolitely: 80, stuck: 5000 };
+const took = {
+	seal: 9000,
+	prepare: 700,
+	load: 900,
+	letGo: 2,
+	address: 8,
+	wake: 5,
+	start: 300,
+	failing: 50,
+	evidence: 120,
+	closing: 30,
+	closingPolitely: 80,
+	stuck: 5000,
+};
 
 const linesAtMost = 5000;
 
@@ -14,7 +27,7 @@ const linesAtMost = 5000;
  * A simulated host: what outlives a daemon. It writes down everything that happens and is asked, and what must never
  * happen.
  */
-export class World implements Omit<Surroundings, "services" | "agent" | "boots"> {
+export class World implements Omit<Surroundings, "services" | "agent" | "boots" | "wakes"> {
 	readonly clock = new VirtualClock();
 	readonly lines: string[] = [];
 	readonly violations: string[] = [];
@@ -35,6 +48,10 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots">
 	doorOpens = true;
 	doorMute = false;
 	withstandsDrills = false;
+	wakes: Surroundings["wakes"] = { kind: "ready", afterMs: 40 };
+	sealed = false;
+	/** Why no seal can be made, loaded or used. */
+	trouble: { seal?: string; load?: string; use?: string; run?: string } = {};
 	/** The server's record as it is on disk. */
 	saved: ServerRecord = newRecord();
 	/** The daemon ends when the next thing is asked that begins so. */
@@ -59,9 +76,9 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots">
 		this.violations.push(`at ${this.clock.elapsed} ms: ${what}`);
 	}
 
-	/** The guest that runs, or the last one. */
+	/** The guest that runs, or the last one that ran. */
 	get guest(): Guest {
-		const guest = this.guests.findLast(({ alive }) => alive) ?? this.guests.at(-1);
+		const guest = this.guests.findLast(({ alive, hasDisks }) => alive && hasDisks) ?? this.guests.at(-1);
 		if (!guest) throw new Error("there is no session yet");
 		return guest;
 	}
@@ -153,24 +170,60 @@ class SimulatedMachines implements Machines {
 			world.guests.push(guest);
 			await world.clock.sleep(took.start);
 			guest.onSign = onSign;
-			const { clock, bootId } = world;
-			return new SimulatedMachine(world, this.asked, guest, {
-				number,
-				pid: guest.pid,
-				startTime: 1,
-				bootId,
-				startedAt: clock.now(),
-				accelerator: "tcg",
-				definition: "",
-			});
+			return new SimulatedMachine(world, this.asked, guest, sessionOf(world, guest, "boot"));
 		});
+	}
+
+	async prepareSeal(signal: AbortSignal): Promise<string | undefined> {
+		return await this.asked.step("prepare the seal", async () => {
+			await this.world.clock.sleep(took.prepare, signal);
+			if (!this.world.sealed) return "there is none yet";
+			if (this.world.trouble.use === undefined) return undefined;
+			this.world.sealed = false;
+			return this.world.trouble.use;
+		});
+	}
+
+	async makeSeal(number: number, signal: AbortSignal): Promise<void> {
+		await this.asked.step(`seal #${number}`, async () => {
+			this.checkNoted(number);
+			await this.world.clock.sleep(took.seal, signal);
+			if (this.world.trouble.seal !== undefined) throw new Error(this.world.trouble.seal);
+			this.world.sealed = true;
+		});
+	}
+
+	async dropSeal(): Promise<void> {
+		await this.asked.step("drop the seal", () => {
+			this.world.sealed = false;
+		});
+	}
+
+	async load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby> {
+		const { world } = this;
+		return await this.asked.step(`load #${number}`, async () => {
+			this.checkNoted(number);
+			if (!world.sealed) world.violate(`session ${number} is loaded from no seal`);
+			await world.clock.sleep(took.load, signal);
+			if (world.trouble.load !== undefined) throw new Error(world.trouble.load);
+			const guest = new Guest(number, world, "seal");
+			world.guests.push(guest);
+			guest.onSign = ({ kind }) => onLost(kind === "process-ended" ? "its process ended" : kind);
+			return new SimulatedStandby(world, this.asked, guest);
+		});
+	}
+
+	private checkNoted(number: number): void {
+		const { standbys, planned } = this.world.saved;
+		if (planned !== number && !standbys.includes(number))
+			this.world.violate(`session ${number} begins without a note on disk`);
 	}
 
 	private checkStart(number: number): void {
 		const { world } = this;
-		const other = world.guests.find(({ alive }) => alive);
-		if (other) world.violate(`session ${number} starts while session ${other.number} lives`);
-		const last = world.guests.at(-1)?.number ?? 0;
+		const other = world.guests.find(({ alive, hasDisks }) => alive && hasDisks);
+		if (other) world.violate(`session ${number} starts while session ${other.number} has its disks`);
+		const last = Math.max(0, ...world.guests.map((guest) => guest.number));
 		if (number <= last) world.violate(`session ${number} starts after session ${last}`);
 		if (world.saved.planned !== number) world.violate(`session ${number} starts without a note on disk`);
 	}
@@ -233,11 +286,29 @@ class SimulatedMachine implements Machine {
 
 	async collectEvidence(incident: string) {
 		return await this.ask("take evidence", async () => {
-			if (this.world.canWrite && this.world.incidents.get(incident)?.outcome !== "recovering")
+			const parked = !this.guest.hasDisks;
+			if (this.world.canWrite && !parked && this.world.incidents.get(incident)?.outcome !== "recovering")
 				this.world.violate(`evidence for ${incident}, which is not on disk as open`);
 			await this.world.clock.sleep(took.evidence);
 			if (!this.world.keepsEvidence) throw new Error("No space left on device");
 			return { files: ["screen.png", "console.txt"], details: {} };
+		});
+	}
+
+	async letGo(): Promise<"parked" | "ended" | "stuck"> {
+		return await this.ask("let go of its disks", async () => {
+			this.guest.onSign = undefined;
+			await this.world.clock.sleep(took.letGo);
+			const parks = this.guest.reachable;
+			if (!parks && this.guest.alive && this.guest.stuck) {
+				this.guest.stayStuck();
+				await this.world.clock.sleep(took.stuck);
+				return "stuck";
+			}
+			this.guest.hasDisks = false;
+			if (parks) return "parked";
+			this.guest.end();
+			return "ended";
 		});
 	}
 
@@ -267,6 +338,64 @@ class SimulatedMachine implements Machine {
 	private async ask<T>(what: string, work: () => Promise<T>): Promise<T> {
 		return await this.asked.step(`${what} #${this.session.number}`, work);
 	}
+}
+
+class SimulatedStandby implements Standby {
+	readonly session: Omit<SessionRecord, "readyAt">;
+	private readonly world: World;
+	private readonly asked: Asked;
+	private readonly guest: Guest;
+
+	constructor(world: World, asked: Asked, guest: Guest) {
+		this.world = world;
+		this.asked = asked;
+		this.guest = guest;
+		this.session = sessionOf(world, guest, "seal");
+	}
+
+	async takeAddress(): Promise<void> {
+		await this.ask("take the address", async () => await this.world.clock.sleep(took.address));
+	}
+
+	async run(onSign: (sign: Sign) => void): Promise<Machine> {
+		return await this.ask("run", async () => {
+			const { world, guest } = this;
+			const other = world.guests.find(({ alive, hasDisks }) => alive && hasDisks);
+			if (other) world.violate(`session ${guest.number} runs while session ${other.number} has its disks`);
+			if (world.saved.planned !== guest.number) world.violate(`session ${guest.number} runs without a note`);
+			guest.onSign = onSign;
+			await world.clock.sleep(took.wake);
+			if (world.trouble.run !== undefined) throw new Error(world.trouble.run);
+			if (!guest.alive) throw new Error("QEMU has ended");
+			guest.go();
+			return new SimulatedMachine(world, this.asked, guest, this.session);
+		});
+	}
+
+	async close(): Promise<boolean> {
+		return await this.ask("close", () => {
+			this.guest.onSign = undefined;
+			this.guest.end();
+			return true;
+		});
+	}
+
+	private async ask<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+		return await this.asked.step(`${what} #${this.session.number}`, work);
+	}
+}
+
+function sessionOf(world: World, guest: Guest, from: SessionRecord["from"]): Omit<SessionRecord, "readyAt"> {
+	return {
+		number: guest.number,
+		pid: guest.pid,
+		startTime: 1,
+		bootId: world.bootId,
+		startedAt: world.clock.now(),
+		accelerator: "tcg",
+		definition: "",
+		from,
+	};
 }
 
 class SimulatedDoor implements Door {

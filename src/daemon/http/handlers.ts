@@ -42,6 +42,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			return { deleted: server };
 		},
 		maintenance: async ({ server }, { on }) => await command(server, { do: "maintenance", on }),
+		seal: async ({ server }) => await command(server, { do: "seal" }),
 		drill: async ({ server }, { fault }) => {
 			const unit = bulkhead.server(server);
 			await unit.supervisor.command({ do: "drill", fault });

@@ -1,5 +1,7 @@
 import type { Fault } from "../../api/server.ts";
 import { emptyWhenLarger, readUntrustedTail } from "../../host/files.ts";
+import { isAlive } from "../../host/process.ts";
+import type { Disk } from "../../qemu/hardware.ts";
 import type { QemuMachine } from "../../qemu/machine.ts";
 import { readProcessors } from "../../qemu/registers.ts";
 import type { Machine } from "../../session/env.ts";
@@ -18,6 +20,10 @@ export interface Surroundings {
 	keep: (incident: string, name: string, content: string | Buffer) => Promise<string>;
 	/** Lets QEMU make a further socket for as long as the result is not disposed of. */
 	openSockets: () => Promise<AsyncDisposable>;
+	/** Disks that another session may want. */
+	dataDisks: readonly Disk[];
+	/** Lets its process come after all others. */
+	rest: () => Promise<void>;
 }
 
 /** A running session, as the supervisor wants to see it. */
@@ -66,6 +72,16 @@ export class SessionMachine implements Machine {
 			if (content?.length) kept.push(await this.around.keep(incident, name, content));
 		}
 		return { files: kept, details: processorDetails(registers) };
+	}
+
+	async letGo(): Promise<"parked" | "ended" | "stuck"> {
+		if (await this.qemu.letGoOf(this.around.dataDisks)) {
+			if (!isAlive(this.qemu.identity)) return "ended";
+			// Its evidence can be read without haste.
+			await this.around.rest().catch(() => {});
+			return "parked";
+		}
+		return (await this.qemu.close(false)) ? "ended" : "stuck";
 	}
 
 	async close(politely: boolean): Promise<"ended" | "stuck"> {

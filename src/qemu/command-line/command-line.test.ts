@@ -17,7 +17,10 @@ const tiny: Hardware = {
 	name: "web#7",
 	uuid: "6f1d9a52-0c8e-4f3b-9d27-5b1f0a7c3e11",
 	accelerator: "tcg",
+	generation: "d3b07384-d113-4ec6-a7a8-0c9f5b1e2a44",
 	memoryBytes: 128 * 2 ** 20,
+	memory: { kind: "own" },
+	dataBus: "virtio-blk",
 	cpus: 1,
 	boot: {
 		kind: "kernel",
@@ -48,6 +51,10 @@ const machines: Record<string, Hardware> = {
 		boot: { kind: "disk" },
 		disks: [kept("system")],
 	},
+	"tcg-tiny-sealing": { ...tiny, dataBus: "scsi", memory: { kind: "sealing", descriptor: 4 } },
+	"tcg-tiny-sealed": { ...tiny, dataBus: "scsi", memory: { kind: "sealed", descriptor: 4 } },
+	"kvm-warm-booted": { ...tiny, accelerator: "kvm", dataBus: "scsi", disks: [disposable, kept("ledger")] },
+	"kvm-sealed": { ...tiny, accelerator: "kvm", dataBus: "scsi", memory: { kind: "sealed", descriptor: 4 } },
 	"no-network": { ...tiny, nic: null },
 };
 

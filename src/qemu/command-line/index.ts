@@ -2,7 +2,7 @@ import type { Hardware } from "../hardware.ts";
 import { diskArguments } from "./disks.ts";
 import { monitorArguments } from "./monitor.ts";
 import { networkArguments } from "./network.ts";
-import { systemArguments } from "./system.ts";
+import { machineType, systemArguments } from "./system.ts";
 import { watchArguments } from "./watch.ts";
 
 /**
@@ -18,3 +18,5 @@ export function commandLine(hardware: Hardware): string[] {
 		...monitorArguments(),
 	];
 }
+
+export { machineType };

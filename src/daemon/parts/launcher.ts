@@ -1,0 +1,221 @@
+import { chmod, chown, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { explain } from "../../api/errors.ts";
+import { ControlGroup } from "../../host/cgroup.ts";
+import { type ConfinedProcess, launchConfined, launchedProcess } from "../../host/confine.ts";
+import { readUntrustedTail, writeFileAtomic } from "../../host/files.ts";
+import { endProcess, type ProcessIdentity } from "../../host/process.ts";
+import type { Sandbox } from "../../network/sandbox.ts";
+import { commandLine } from "../../qemu/command-line/index.ts";
+import { type Hardware, inside } from "../../qemu/hardware.ts";
+import { createOverlay } from "../../qemu/image.ts";
+import { type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
+import type { StoredServer } from "../../store/servers.ts";
+import { type Context, sessionGroup } from "../context.ts";
+import { cpusOf, dataDisksOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
+import { makeDevices } from "./devices.ts";
+
+/** Beyond the guest's own memory: QEMU itself, its screen, and the translated code of TCG. */
+const overheadBytes = 384 * 2 ** 20;
+/** QEMU uses up to 64 threads for disk work beside those of the processors. */
+const tasks = 160;
+const sessionsKept = 20;
+
+/** How much a session's process counts against others when processors or memory are short. */
+const importance = {
+	serving: { cpuWeight: 50, expendable: 200 },
+	/** One that waits, or is looked at after its failure, takes nothing from those that serve. */
+	waiting: { cpuWeight: 1, expendable: 1000 },
+} as const;
+export type Importance = keyof typeof importance;
+
+/** Where a frozen system disk overlay is inside the confinement of a session that starts from it. */
+export const sealedSystem = `${inside.disks}/seal.qcow2`;
+
+export interface LaunchPlan {
+	number: number;
+	hardware: Hardware;
+	importance: Importance;
+	/** Open files that QEMU gets as its descriptors 4, 5, … */
+	descriptors?: readonly number[];
+	/** Whether the overlay of its system disk lies on the seal's frozen one. */
+	fromSeal?: boolean;
+}
+
+export interface Launched {
+	qemu: QemuMachine;
+	identity: ProcessIdentity;
+	/** Resolves when nothing of the process is left, its memory neither. */
+	ended: Promise<number>;
+	startedAt: number;
+}
+
+/** Starts and clears away the processes of one server's sessions. */
+export class Launcher {
+	server: StoredServer;
+	private readonly context: Context;
+	private readonly sandbox: Sandbox;
+
+	constructor(server: StoredServer, context: Context, sandbox: Sandbox) {
+		this.server = server;
+		this.context = context;
+		this.sandbox = sandbox;
+	}
+
+	/** @throws Error in words when it could not be started; nothing is left then */
+	async start(plan: LaunchPlan, onEvent: (event: MachineEvent) => void): Promise<Launched> {
+		const { number } = plan;
+		await using undo = new AsyncDisposableStack();
+		undo.defer(async () => void (await this.cleanUp(number)));
+		const command = commandLine(plan.hardware);
+		await this.makeFolders(plan, command);
+		const port = portOf(this.server, number);
+		if (port) await this.sandbox.addPort(port);
+		const group = await this.setImportance(number, plan.importance);
+		const launched = await this.launch(plan, command, group);
+		const { identity, ended } = launched;
+		const qemu = await this.connect(identity, number, onEvent, ended).catch(async (cause) => {
+			throw await this.withWords(number, cause);
+		});
+		// QEMU has made its sockets: from here on it can put nothing else in their place.
+		await this.closeSockets(number);
+		undo.move();
+		return { qemu, identity, ended, startedAt: Date.now() };
+	}
+
+	async connect(
+		identity: ProcessIdentity,
+		number: number,
+		onEvent: (event: MachineEvent) => void,
+		ended?: Promise<number>,
+	): Promise<QemuMachine> {
+		const sockets = this.context.paths.sockets(this.server.name, number);
+		return await QemuMachine.connect(identity, { session: this.files(number).own, sockets }, onEvent, ended);
+	}
+
+	/** Limits of a session's control group, made when it is not there. */
+	async setImportance(number: number, level: Importance): Promise<ControlGroup> {
+		const cpus = cpusOf(this.server);
+		const limits = {
+			memoryBytes: memoryOf(this.server) + overheadBytes,
+			// The processors of the guest, and a quarter for QEMU's own threads.
+			cpus: cpus + 0.25,
+			tasks: tasks + cpus * 2,
+			cpuWeight: importance[level].cpuWeight,
+		};
+		const path = sessionGroup(this.context.paths, this.server.name, number);
+		return await ControlGroup.create(path, limits, this.context.groups);
+	}
+
+	/** @returns false when a process of the session does not end */
+	async cleanUp(number: number): Promise<boolean> {
+		const { paths, groups, log } = this.context;
+		const group = ControlGroup.at(sessionGroup(paths, this.server.name, number), groups);
+		const stuck = await group.destroy();
+		if (stuck.length > 0 || !(await this.endLeftover(number))) {
+			log.error({ server: this.server.name, session: number, pids: stuck }, "processes do not end");
+			return false;
+		}
+		await rm(paths.sockets(this.server.name, number), { recursive: true, force: true });
+		await rm(this.files(number).overlay, { force: true });
+		const port = portOf(this.server, number);
+		if (port)
+			await this.sandbox.removePort(port).catch((err) => log.warn({ err }, "a port could not be removed"));
+		return true;
+	}
+
+	/** QEMU says on standard error why it would not start, or go on. */
+	async withWords(number: number, cause: unknown): Promise<Error> {
+		const said = (await readUntrustedTail(this.files(number).output, 500))?.toString("utf8").trim();
+		return new Error(said ? `QEMU says: ${said}` : explain(cause), { cause });
+	}
+
+	/** Lets QEMU make a further socket for as long as the result is not disposed of. */
+	async openSockets(number: number): Promise<AsyncDisposable> {
+		const folder = this.context.paths.sockets(this.server.name, number);
+		await chown(folder, qemuUid(this.server), qemuUid(this.server));
+		return { [Symbol.asyncDispose]: async () => await this.closeSockets(number) };
+	}
+
+	files(number: number) {
+		return this.context.paths.server(this.server.name).session(number);
+	}
+
+	private async closeSockets(number: number): Promise<void> {
+		const folder = this.context.paths.sockets(this.server.name, number);
+		await chown(folder, 0, qemuUid(this.server));
+		await chmod(folder, 0o750);
+	}
+
+	/** On a host without control groups the session's own note of its process is all there is. */
+	private async endLeftover(number: number): Promise<boolean> {
+		const process = launchedProcess(this.files(number).launch);
+		if (!process) return true;
+		const command = await readFile(`/proc/${process.pid}/cmdline`, "utf8").catch(() => "");
+		// The pid may belong to another process by now.
+		if (!command.includes(`\0guest=${this.server.name}#${number},`)) return true;
+		return await endProcess(process, 0);
+	}
+
+	private async makeFolders({ number, fromSeal }: LaunchPlan, command: string[]): Promise<void> {
+		const files = this.files(number);
+		const { name, installed } = this.server;
+		const sockets = this.context.paths.sockets(name, number);
+		const uid = qemuUid(this.server);
+		await mkdir(files.own, { recursive: true, mode: 0o700 });
+		await mkdir(sockets, { recursive: true, mode: 0o700 });
+		await writeFileAtomic(files.argv, `${JSON.stringify(command, null, "\t")}\n`);
+		if (installed.systemDisk === "disposable") {
+			const base = fromSeal ? sealedSystem : `${inside.disks}/system.qcow2`;
+			await createOverlay(files.overlay, base, installed.systemBytes);
+			await chown(files.overlay, uid, uid);
+		}
+		for (const folder of [files.own, sockets]) await chown(folder, uid, uid);
+		await this.forgetOldSessions(number);
+	}
+
+	private async forgetOldSessions(number: number): Promise<void> {
+		const { folder } = this.files(number);
+		for (const name of await readdir(`${folder}/..`)) {
+			if (Number(name) <= number - sessionsKept)
+				await rm(this.files(Number(name)).folder, { recursive: true });
+		}
+	}
+
+	private async launch(plan: LaunchPlan, command: string[], group: ControlGroup): Promise<ConfinedProcess> {
+		const { number, hardware, fromSeal } = plan;
+		const own = this.context.paths.server(this.server.name);
+		const files = this.files(number);
+		const throwAway = hardware.disks.some((disk) => disk.keep === "throw-away");
+		const kept = hardware.disks.filter((disk) => disk.keep === "kept");
+		// A session from a seal has no data disk yet, and finds them here when it begins.
+		const later = hardware.memory.kind === "sealed" ? dataDisksOf(this.server) : [];
+		return await launchConfined(
+			{
+				namespace: this.sandbox.namespace,
+				uid: qemuUid(this.server),
+				groups: group.entries,
+				writable: [
+					[files.own, inside.session],
+					[this.context.paths.sockets(this.server.name, number), inside.sockets],
+					...[...kept, ...later].map((disk) => [own.disk(disk.name), disk.file] as const),
+				],
+				readable: [
+					...(hardware.boot.kind === "kernel" ? [[own.boot, inside.boot] as const] : []),
+					...(throwAway ? [[own.disk("system"), `${inside.disks}/system.qcow2`] as const] : []),
+					...(fromSeal ? [[own.seal.system, sealedSystem] as const] : []),
+				],
+				devices: await makeDevices(own, qemuUid(this.server), hardware),
+				workingFolder: inside.session,
+				// Memory in a file is opened by /proc/self/fd.
+				ownProc: hardware.memory.kind !== "own",
+				expendable: importance[plan.importance].expendable,
+			},
+			command,
+			{ status: files.launch, output: files.output },
+			plan.descriptors,
+		);
+	}
+}
+
+/** Makes a process as important as one that serves. */
+export const servingExpendable = importance.serving.expendable;

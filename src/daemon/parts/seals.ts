@@ -1,0 +1,290 @@
+import { randomUUID } from "node:crypto";
+import { openSync, readFileSync } from "node:fs";
+import { chmod, chown, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { explain } from "../../api/errors.ts";
+import { parseDuration } from "../../api/units.ts";
+import { withDeadline } from "../../host/clock.ts";
+import { run } from "../../host/command.ts";
+import { SharedMemory } from "../../host/shared-memory.ts";
+import { commandLine, machineType } from "../../qemu/command-line/index.ts";
+import type { QemuMachine } from "../../qemu/machine.ts";
+import type { SealPaths } from "../../store/paths.ts";
+import {
+	type MadeWith,
+	type Manifest,
+	readManifest,
+	SealError,
+	verifyPart,
+	whyUnusable,
+	writeManifest,
+} from "../../store/seals.ts";
+import type { StoredServer } from "../../store/servers.ts";
+import type { Context } from "../context.ts";
+import { type Beginning, hardwareOf, memoryOf, qemuUid } from "../resolve.ts";
+import type { Launcher } from "./launcher.ts";
+
+const dayMs = 86_400_000;
+const settledPath = "/usr/lib/bulkhead/settled";
+const settledEveryMs = 500;
+const agentAnswersMs = 5000;
+const endsWithinMs = 10_000;
+/** The first descriptor that a confined process inherits. */
+const memoryDescriptor = 4;
+export const stateDescriptor = 5;
+
+/** A seal that sessions can start from: its memory is loaded, checked and unchangeable. */
+export interface OpenSeal {
+	manifest: Manifest;
+	memory: SharedMemory;
+}
+
+/** The seal of one server: what its sessions start from, instead of booting. */
+export class Seals {
+	private readonly launcher: Launcher;
+	private readonly context: Context;
+	private current: OpenSeal | undefined;
+
+	constructor(launcher: Launcher, context: Context) {
+		this.launcher = launcher;
+		this.context = context;
+	}
+
+	get open(): OpenSeal | undefined {
+		return this.current;
+	}
+
+	/**
+	 * Makes the kept seal ready for use. One that cannot be used is thrown away.
+	 * @param pids of sessions that may hold its memory already
+	 * @returns undefined when it is ready; why not, in words, else
+	 */
+	async prepare(pids: readonly number[], signal: AbortSignal): Promise<string | undefined> {
+		const why = await this.whyNot(pids, signal);
+		if (why !== undefined) await this.drop();
+		return why;
+	}
+
+	/** Whether the open seal has become unusable meanwhile. */
+	async outdated(): Promise<string | undefined> {
+		return (
+			this.current && whyUnusable(this.current.manifest, await this.madeWith(), Date.now(), this.maxAgeMs)
+		);
+	}
+
+	/** Throws the seal away. Sessions that run from it go on. */
+	async drop(): Promise<void> {
+		this.close();
+		await rm(this.paths.folder, { recursive: true, force: true });
+	}
+
+	/** Lets go of its memory; what is on disk stays. */
+	close(): void {
+		this.current?.memory.close();
+		this.current = undefined;
+	}
+
+	/**
+	 * Boots the server once more, without network and without its data disks, freezes it when it says that it is
+	 * settled, and keeps what it was then. That session never goes on.
+	 * @throws Error in words; the seal that there was is kept then
+	 */
+	async make(number: number, signal: AbortSignal): Promise<void> {
+		const id = randomUUID();
+		const bytes = memoryBytes(this.server);
+		await using undo = new AsyncDisposableStack();
+		const memory = await SharedMemory.create(`bulkhead-seal-${id}`, bytes);
+		undo.defer(() => memory.close());
+		undo.defer(async () => void (await this.launcher.cleanUp(number)));
+		const madeWith = await this.madeWith();
+		const state = await this.freeze(number, memory, signal);
+		const madeAt = Date.now();
+		await memory.seal();
+		const draft = draftOf(this.paths);
+		await rm(draft.folder, { recursive: true, force: true });
+		await mkdir(draft.folder, { mode: 0o700 });
+		undo.defer(async () => await rm(draft.folder, { recursive: true, force: true }));
+		await this.keepSystem(number, draft);
+		await writeFile(draft.state, state, { mode: 0o600 });
+		await memory.copyTo(draft.ram, signal);
+		await chmod(draft.ram, 0o600);
+		const manifest = await writeManifest(
+			draft,
+			{ id, session: number, madeAt, madeWith, memoryBytes: bytes },
+			signal,
+		);
+		await this.drop();
+		await rename(draft.folder, this.paths.folder);
+		undo.move();
+		this.current = { manifest, memory };
+		await this.launcher.cleanUp(number);
+	}
+
+	/** Its device state, as a descriptor that the caller closes. */
+	openState(): number {
+		return openSync(this.paths.state, "r");
+	}
+
+	private get server(): StoredServer {
+		return this.launcher.server;
+	}
+
+	private get paths(): SealPaths {
+		return this.context.paths.server(this.server.name).seal;
+	}
+
+	private get maxAgeMs(): number {
+		return parseDuration(this.server.definition.recovery?.sealAge ?? "14d") ?? 14 * dayMs;
+	}
+
+	private async whyNot(pids: readonly number[], signal: AbortSignal): Promise<string | undefined> {
+		try {
+			const manifest = await readManifest(this.paths);
+			if (!manifest) return "there is none yet";
+			const why = whyUnusable(manifest, await this.madeWith(), Date.now(), this.maxAgeMs);
+			if (why !== undefined) return why;
+			if (this.current?.manifest.id === manifest.id) return undefined;
+			for (const part of ["system", "state"] as const)
+				await verifyPart(manifest, part, this.paths[part], signal);
+			const memory = await this.memoryOf(manifest, pids, signal);
+			this.close();
+			this.current = { manifest, memory };
+			return undefined;
+		} catch (error) {
+			signal.throwIfAborted();
+			if (error instanceof SealError) return error.message;
+			throw error;
+		}
+	}
+
+	private async memoryOf(
+		manifest: Manifest,
+		pids: readonly number[],
+		signal: AbortSignal,
+	): Promise<SharedMemory> {
+		const name = `bulkhead-seal-${manifest.id}`;
+		await verifyPart(manifest, "ram", this.paths.ram, signal);
+		const shared = await SharedMemory.find(name, pids);
+		const memory = shared ?? (await SharedMemory.create(name, manifest.memoryBytes));
+		try {
+			if (!shared) {
+				await memory.fill(this.paths.ram, signal);
+				await memory.seal();
+			}
+			await verifyPart(manifest, "ram", memory.path, signal);
+			return memory;
+		} catch (error) {
+			memory.close();
+			throw error;
+		}
+	}
+
+	private async freeze(number: number, memory: SharedMemory, signal: AbortSignal): Promise<Buffer> {
+		const hardware = hardwareOf(this.server, this.beginning(number));
+		let failed: string | undefined;
+		const { qemu, ended } = await this.launcher.start(
+			{ number, hardware, importance: "waiting", descriptors: [memory.descriptor] },
+			(event) => {
+				if (event.kind === "qmp" && event.event.event === "GUEST_PANICKED") failed = "its kernel panicked";
+				if (event.kind === "ended") failed = "QEMU ended";
+			},
+		);
+		try {
+			await this.untilSettled(qemu, () => failed, signal);
+			return await qemu.save();
+		} finally {
+			await qemu.close(true);
+			// As long as its memory is still being taken apart, nothing can be sealed.
+			await withDeadline("the end of the boot to be sealed", endsWithinMs, async () => await ended);
+		}
+	}
+
+	private async untilSettled(
+		qemu: QemuMachine,
+		failed: () => string | undefined,
+		signal: AbortSignal,
+	): Promise<void> {
+		const deadline = parseDuration(this.server.definition.recovery?.bootDeadline ?? "5m") ?? 300_000;
+		const end = performance.now() + deadline;
+		for (;;) {
+			signal.throwIfAborted();
+			const why = await qemu.runInGuest(settledPath, [], agentAnswersMs).then(
+				() => undefined,
+				(error: unknown) => explain(error),
+			);
+			if (why === undefined) return;
+			const ended = failed();
+			if (ended) throw new Error(`the boot to be sealed failed: ${ended}`);
+			if (performance.now() > end)
+				throw new Error(`the boot to be sealed was not settled within ${deadline / 1000} s: ${why}`);
+			await delay(settledEveryMs, undefined, { signal });
+		}
+	}
+
+	/** The overlay that the frozen boot wrote to; nobody writes to it from here on. */
+	private async keepSystem(number: number, draft: SealPaths): Promise<void> {
+		await rename(this.launcher.files(number).overlay, draft.system);
+		await chown(draft.system, 0, qemuUid(this.server));
+		await chmod(draft.system, 0o440);
+	}
+
+	private beginning(session: number): Beginning {
+		const { accelerator } = this.context.acceleration;
+		const memory = { kind: "sealing", descriptor: memoryDescriptor } as const;
+		return { session, accelerator, memory, generation: randomUUID() };
+	}
+
+	private async madeWith(): Promise<MadeWith> {
+		const { accelerator } = this.context.acceleration;
+		const { size, mtimeMs } = await stat(this.context.paths.server(this.server.name).disk("system"));
+		return {
+			qemu: await qemuVersion(),
+			machine: machineType,
+			accelerator,
+			processor: accelerator === "kvm" ? processor() : "",
+			command: fingerprint(this.server, accelerator),
+			base: `${size} ${mtimeMs}`,
+		};
+	}
+}
+
+/** Hardware of a session that starts from a seal. */
+export function sealedHardware(server: StoredServer, session: number, accelerator: "kvm" | "tcg") {
+	const memory = { kind: "sealed", descriptor: memoryDescriptor } as const;
+	return hardwareOf(server, { session, accelerator, memory, generation: randomUUID() });
+}
+
+function memoryBytes(server: StoredServer): number {
+	return Math.ceil(memoryOf(server) / 2 ** 20) * 2 ** 20;
+}
+
+function draftOf({ folder }: SealPaths): SealPaths {
+	const draft = `${folder}.draft`;
+	const at = (name: string) => `${draft}/${name}`;
+	return {
+		folder: draft,
+		manifest: at("seal.json"),
+		ram: at("ram"),
+		state: at("state"),
+		system: at("system.qcow2"),
+	};
+}
+
+/** The command line without what is different in each session: its number, its tap, its generation. */
+function fingerprint(server: StoredServer, accelerator: "kvm" | "tcg"): string {
+	const memory = { kind: "sealed", descriptor: memoryDescriptor } as const;
+	const hardware = hardwareOf(server, { session: 0, accelerator, memory, generation: "" });
+	return commandLine(hardware).join(" ");
+}
+
+/** Asked anew each time: a package update changes it while the daemon runs. */
+async function qemuVersion(): Promise<string> {
+	const { stdout } = await run("qemu-system-x86_64", ["--version"], { deadlineMs: 5000 });
+	return (stdout.split("\n")[0] ?? "").trim();
+}
+
+function processor(): string {
+	const text = readFileSync("/proc/cpuinfo", "utf8");
+	const field = (name: string) => new RegExp(`^${name}\\s*:(.*)$`, "m").exec(text)?.[1]?.trim() ?? "";
+	return `${field("model name")} ${field("flags")}`;
+}

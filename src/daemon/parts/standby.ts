@@ -1,0 +1,177 @@
+import { closeSync, writeFileSync } from "node:fs";
+import { withDeadline } from "../../host/clock.ts";
+import type { PortPlan } from "../../network/plan.ts";
+import type { Sandbox } from "../../network/sandbox.ts";
+import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
+import type { Machine, Standby } from "../../session/env.ts";
+import type { Sign } from "../../session/evidence.ts";
+import { dataDisksOf, portOf } from "../resolve.ts";
+import { type Launched, type Launcher, servingExpendable } from "./launcher.ts";
+import { type Seals, sealedHardware, stateDescriptor } from "./seals.ts";
+import type { SessionMachine } from "./session-machine.ts";
+import { signOf } from "./signs.ts";
+
+const wakePath = "/usr/lib/bulkhead/wake";
+const wakesWithinMs = 30_000;
+const clockWithinMs = 2000;
+
+export interface Loading {
+	number: number;
+	launcher: Launcher;
+	seals: Seals;
+	sandbox: Sandbox;
+	accelerator: "kvm" | "tcg";
+	onLost: (why: string) => void;
+	signal: AbortSignal;
+	/** The port that has the server's address now. */
+	before: () => PortPlan | null;
+	recordOf: (launched: Launched) => SessionMachine["session"];
+	/** Makes the machine of it that the supervisor knows. */
+	machine: (launched: Launched) => SessionMachine;
+}
+
+/**
+ * Loads a session from the open seal, lets the guest become somebody of its own (number, clock, random numbers), and
+ * pauses it. It has no network and no data disks meanwhile.
+ * @throws Error in words; nothing of it is left then
+ */
+export async function loadStandby(loading: Loading): Promise<Standby> {
+	const { number, launcher, seals, accelerator, signal } = loading;
+	const seal = seals.open;
+	if (!seal) throw new Error("there is no seal to start from");
+	const events = new Events(loading.onLost);
+	const state = seals.openState();
+	await using undo = new AsyncDisposableStack();
+	undo.defer(async () => void (await launcher.cleanUp(number)));
+	let launched: Launched;
+	try {
+		const hardware = sealedHardware(launcher.server, number, accelerator);
+		const descriptors = [seal.memory.descriptor, state];
+		launched = await launcher.start(
+			{ number, hardware, importance: "waiting", descriptors, fromSeal: true },
+			(event) => events.take(event),
+		);
+	} finally {
+		closeSync(state);
+	}
+	signal.throwIfAborted();
+	const { qemu } = launched;
+	await withDeadline(
+		`waking session ${number}`,
+		wakesWithinMs,
+		async () => await wake(qemu, loading),
+		signal,
+	);
+	signal.throwIfAborted();
+	events.ready();
+	undo.move();
+	return new HostStandby(launched, loading, events);
+}
+
+async function wake(qemu: QemuMachine, { number, launcher }: Loading): Promise<void> {
+	try {
+		await qemu.load(stateDescriptor);
+	} catch (cause) {
+		throw await launcher.withWords(number, cause);
+	}
+	const clock = qemu.setClock(wakesWithinMs);
+	clock.catch(() => {});
+	await qemu.resume();
+	await clock;
+	const seconds = String(Math.round(Date.now() / 1000));
+	await qemu.runInGuest(wakePath, [String(number), seconds], wakesWithinMs);
+	await qemu.pause();
+	if (portOf(launcher.server, number)) await qemu.holdPackets();
+}
+
+/** What QEMU says goes to whoever is concerned: at first to the loading, then to the waiting, at last to the session. */
+class Events {
+	private sink: (event: MachineEvent) => void;
+	private failed: string | undefined;
+	private readonly onLost: (why: string) => void;
+
+	constructor(onLost: (why: string) => void) {
+		this.onLost = onLost;
+		this.sink = (event) => {
+			this.failed ??= troubleOf(event);
+		};
+	}
+
+	take(event: MachineEvent): void {
+		this.sink(event);
+	}
+
+	/** @throws Error when something has happened to it by now */
+	ready(): void {
+		if (this.failed) throw new Error(this.failed);
+		this.sink = (event) => {
+			const trouble = troubleOf(event);
+			if (trouble) this.onLost(trouble);
+		};
+	}
+
+	begin(onSign: (sign: Sign) => void): void {
+		this.sink = (event) => {
+			const sign = signOf(event);
+			if (sign) onSign(sign);
+		};
+	}
+}
+
+function troubleOf(event: MachineEvent): string | undefined {
+	const sign = signOf(event);
+	if (sign?.kind === "panicked") return "its guest panicked";
+	if (sign?.kind === "process-ended") return "its process ended";
+	return sign?.kind === "qmp-lost" ? "its monitor closed" : undefined;
+}
+
+class HostStandby implements Standby {
+	readonly session: SessionMachine["session"];
+	private readonly launched: Launched;
+	private readonly loading: Loading;
+	private readonly events: Events;
+
+	constructor(launched: Launched, loading: Loading, events: Events) {
+		this.launched = launched;
+		this.loading = loading;
+		this.events = events;
+		this.session = loading.recordOf(launched);
+	}
+
+	async takeAddress(): Promise<void> {
+		const { launcher, number, sandbox, before } = this.loading;
+		const port = portOf(launcher.server, number);
+		if (port) await sandbox.connect(port, before());
+	}
+
+	async run(onSign: (sign: Sign) => void): Promise<Machine> {
+		const { launcher, number } = this.loading;
+		const { qemu } = this.launched;
+		this.events.begin(onSign);
+		const promoted = launcher.setImportance(number, "serving");
+		this.keepFromBeingEnded();
+		for (const disk of dataDisksOf(launcher.server)) await qemu.attach(disk);
+		await promoted;
+		// Sent first, so that the guest finds it when it runs; no packet reaches it before its clock is right.
+		const clock = qemu.setClock(clockWithinMs);
+		clock.catch(() => {});
+		await qemu.resume();
+		await clock;
+		if (portOf(launcher.server, number)) await qemu.releasePackets();
+		return this.loading.machine(this.launched);
+	}
+
+	async close(): Promise<boolean> {
+		const { qemu } = this.launched;
+		qemu.leave();
+		return await this.loading.launcher.cleanUp(this.session.number);
+	}
+
+	private keepFromBeingEnded(): void {
+		try {
+			writeFileSync(`/proc/${this.session.pid}/oom_score_adj`, String(servingExpendable));
+		} catch {
+			// It has ended: whatever is asked of it next says so.
+		}
+	}
+}

@@ -151,7 +151,7 @@ unpack() { # FOLDER PACKAGE...
 
 # --- kernel and initrd ----------------------------------------------------------------------------------
 
-# Debian's cloud kernel into $WORK/kernel; sets kernel_version.
+# Debian's kernel into $WORK/kernel; sets kernel_version.
 fetch_kernel() {
   local package
   package=$(kernel_package)
@@ -159,7 +159,7 @@ fetch_kernel() {
     refresh_lists
     package=$(kernel_package)
   fi
-  [ -n "$package" ] || fail "apt knows no package linux-image-cloud-amd64"
+  [ -n "$package" ] || fail "apt knows no package linux-image-amd64"
   kernel_version=${package#linux-image-}
   download "$package"
   unpack "$WORK/kernel" "$package"
@@ -169,21 +169,100 @@ fetch_kernel() {
 }
 
 kernel_package() {
-  apt-cache "${apt_options[@]}" depends linux-image-cloud-amd64 2>/dev/null | awk '/^ *Depends: linux-image-/ { print $2; exit }'
+  apt-cache "${apt_options[@]}" depends linux-image-amd64 2>/dev/null | awk '/^ *Depends: linux-image-/ { print $2; exit }'
 }
 
-# The packed kernel as Debian ships it. The unpacked one would start 0.3 to 0.5 s sooner under emulation (QEMU
-# enters it by PVH), but then nothing tells the kernel about the VGA text screen: it stays dark, and a
-# screenshot shows no panic.
-install_kernel() { # OUT
-  install -m 644 "$WORK/kernel/boot/vmlinuz-$kernel_version" "$1"
+# The kernel as it starts soonest. Debian's generic kernel is packed with xz, and unpacking that takes 5 to 6 s under
+# emulation: so it is unpacked here, put behind the initrd (which QEMU maps and processes share, unlike the kernel), and
+# started by code/start.S. Entering the unpacked kernel directly (by PVH) is not the same: then nothing tells it about
+# the VGA text screen, which stays dark, and a screenshot shows no panic.
+# Reads $WORK/initrd.cpio.
+install_kernel() { # KERNEL INITRD
+  local packed=$WORK/kernel/boot/vmlinuz-$kernel_version setup offset length
+  setup=$((($(number "$packed" $((0x1f1)) 1) + 1) * 512))
+  offset=$(number "$packed" $((0x248)) 4) length=$(number "$packed" $((0x24c)) 4)
+  dd if="$packed" of="$WORK/kernel.packed" bs=1M iflag=skip_bytes,count_bytes status=none skip=$((setup + offset)) count="$length"
+  case $(od -An -tx1 -N 6 "$WORK/kernel.packed" | tr -d ' \n') in
+    fd377a585a00) xz --single-stream -dc "$WORK/kernel.packed" > "$WORK/vmlinux" || fail "the kernel could not be unpacked" ;;
+    28b52ffd*) zstd -q -dc "$WORK/kernel.packed" > "$WORK/vmlinux" 2> /dev/null || [ -s "$WORK/vmlinux" ] || fail "the kernel could not be unpacked" ;;
+    *)
+      echo "the kernel is packed in a way that is not known here; it is used as it is" >&2
+      install -m 644 "$packed" "$1"
+      install -m 644 "$WORK/initrd.cpio" "$2"
+      return
+      ;;
+  esac
+  kernel_as_in_memory "$WORK/vmlinux" "$WORK/kernel.image"
+  local cpio=$WORK/initrd.cpio cpio_size start words
+  cpio_size=$(stat -c %s "$cpio")
+  start=$(((cpio_size + 4095) / 4096 * 4096))
+  words=$((($(stat -c %s "$WORK/kernel.image") + 7) / 8))
+  install -m 644 "$cpio" "$2"
+  truncate -s "$start" "$2"
+  cat "$WORK/kernel.image" >> "$2"
+  truncate -s $((start + words * 8)) "$2"
+  {
+    head -c "$setup" "$packed"
+    bytes "$(head -c 16 "$lib/code/start.hex")"
+    little_endian "$start" "$words" $(((kernel_end - kernel_address + 7) / 8 - words)) "$cpio_size" "$kernel_end"
+    bytes "$(tr -d '\n' < "$lib/code/start.hex" | tail -c +57)"
+  } > "$1"
+  # The header describes what followed the real-mode part in the packed kernel: its size in units of 16 bytes (0x1f4),
+  # ways to enter it (0x236) and what was packed (0x248), none of which is there any more.
+  put "$1" $((0x1f4)) "$(little_endian $((($(stat -c %s "$1") - setup + 15) / 16)) | od -An -tx1 | tr -d ' \n')"
+  put "$1" $((0x236)) 0000
+  put "$1" $((0x248)) 0000000000000000
+  chmod 644 "$1"
 }
+
+# The loadable parts of VMLINUX one behind the other as in memory, without the zeros at the end. Sets kernel_address and
+# kernel_end, physical addresses of all that it needs when it starts.
+kernel_as_in_memory() { # VMLINUX OUT
+  local headers count at index address size
+  kernel_address=$((0x1000000)) kernel_end=0
+  headers=$(number "$1" 32 8) count=$(number "$1" 56 2)
+  [ "$(number "$1" 24 8)" = "$kernel_address" ] || fail "the kernel wants to be entered elsewhere than at 16 MiB"
+  rm -f "$2"
+  for ((index = 0; index < count; index++)); do
+    at=$((headers + 56 * index))
+    [ "$(number "$1" "$at" 4)" = 1 ] || continue
+    address=$(number "$1" $((at + 24)) 8) size=$(number "$1" $((at + 32)) 8)
+    dd if="$1" of="$2" bs=1M iflag=skip_bytes,count_bytes oflag=seek_bytes conv=notrunc,sparse status=none \
+      skip="$(number "$1" $((at + 8)) 8)" count="$size" seek=$((address - kernel_address))
+    address=$((address + $(number "$1" $((at + 40)) 8)))
+    if ((address > kernel_end)); then kernel_end=$address; fi
+  done
+  size=$((($(stat -c %s "$2") + 65535) / 65536 * 65536))
+  truncate -s "$size" "$2"
+  while ((size > 65536)) && cmp -s -n 65536 -i $((size - 65536)):0 "$2" /dev/zero; do size=$((size - 65536)); done
+  truncate -s "$size" "$2"
+}
+
+# The number of SIZE bytes at OFFSET of FILE.
+number() { od -An -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '; } # FILE OFFSET SIZE
+
+bytes() { # HEX
+  local at text=""
+  for ((at = 0; at < ${#1}; at += 2)); do text+="\\x${1:at:2}"; done
+  printf '%b' "$text"
+}
+
+# Each number as four bytes.
+little_endian() {
+  local value
+  for value in "$@"; do
+    bytes "$(printf '%02x%02x%02x%02x' $((value & 255)) $((value >> 8 & 255)) $((value >> 16 & 255)) $((value >> 24 & 255)))"
+  done
+}
+
+put() { bytes "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; } # FILE OFFSET HEX
 
 # Drivers of the machine that Bulkhead gives every guest. They all live in the initrd, in loading order:
 # first the one that reports a panic, then what the root needs.
-drivers="pvpanic-pci pvpanic-mmio virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_scsi sd_mod evdev button"
+drivers="pvpanic-pci pvpanic-mmio virtio_pci virtio_blk ext4 virtio_net virtio_console virtio-rng virtio_scsi sd_mod evdev button"
 
-build_initrd() { # OUT
+# Into $WORK/initrd.cpio.
+build_initrd() {
   local root=$WORK/initrd module path list=""
   mkdir -p "$root"/{bin,dev,proc,sys,root,modules}
   install_busybox "$root/bin/busybox"
@@ -202,7 +281,7 @@ build_initrd() { # OUT
   printf '%s\n' $list | sed -E 's/\.(xz|zst)$//' > "$root/modules/order"
   find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   # Not packed: reading it costs nothing, unpacking it under emulation does.
-  (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible) > "$1"
+  (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible) > "$WORK/initrd.cpio"
 }
 
 install_busybox() { # OUT
@@ -215,6 +294,27 @@ install_busybox() { # OUT
     fi
   done
   fail "the package busybox-static is missing on this machine"
+}
+
+# Modules for what an administrator may want (file systems, nftables), without the drivers of hardware that no guest
+# here ever has, which are four fifths of them. The machine's own drivers are in the initrd.
+install_modules() { # FOLDER
+  local from=$WORK/kernel/lib/modules/$kernel_version to=$1/usr/lib/modules/$kernel_version part
+  mkdir -p "$to/kernel/drivers"
+  cp -a "$from"/modules.* "$to/"
+  for part in arch block crypto fs lib mm net drivers/{block,char,dax,firmware,md,misc,nvme,ptp,rtc,virtio,vhost,watchdog} \
+    drivers/net/{bonding,vxlan,wireguard}; do
+    [ ! -e "$from/kernel/$part" ] || { mkdir -p "$to/kernel/${part%/*}"; cp -a "$from/kernel/$part" "$to/kernel/$part"; }
+  done
+  for part in "$from"/kernel/drivers/net/*.ko*; do cp -a "$part" "$to/kernel/drivers/net/"; done
+  rm -rf "$to"/kernel/net/{bluetooth,mac80211,wireless,nfc,ieee802154,mac802154,6lowpan,rfkill}
+  depmod -b "$1" "$kernel_version"
+}
+
+# A program from lib/code, in place of one that costs more.
+install_code() { # NAME OUT
+  bytes "$(tr -d '\n' < "$lib/code/$1.hex")" > "$2"
+  chmod 755 "$2"
 }
 
 # --- the root disk ----------------------------------------------------------------------------------------

@@ -83,6 +83,22 @@ export const routes = {
 		body: z.object({ on: z.boolean() }),
 		answer: serverView,
 	},
+	changes: {
+		method: "POST",
+		path: "/v1/servers/:server/changes",
+		params: server,
+		summary: "Change a disposable system disk: begin, commit (when stopped) or abandon (when stopped)",
+		body: z.object({ what: z.enum(["begin", "commit", "abandon"]) }),
+		answer: serverView,
+	},
+	renew: {
+		method: "POST",
+		path: "/v1/servers/:server/renew",
+		params: server,
+		summary: "Put a new session in the place of the one that runs, without anybody noticing",
+		body: z.object({ deadlineMs: z.int().min(0).max(3_600_000) }),
+		answer: serverView,
+	},
 	seal: {
 		method: "POST",
 		path: "/v1/servers/:server/seal",

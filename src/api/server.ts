@@ -1,19 +1,31 @@
 import { z } from "zod";
 
-export const serverStates = ["stopped", "starting", "running", "recovering", "stopping", "failed"] as const;
+export const serverStates = [
+	"stopped",
+	"starting",
+	"running",
+	"asleep",
+	"recovering",
+	"stopping",
+	"failed",
+] as const;
 export type ServerState = (typeof serverStates)[number];
 
 /**
  * Which action is allowed in which state. Guards of the daemon, the commands and the documentation derive from it.
  */
 export const allowedIn = {
-	start: ["stopped", "failed"],
-	stop: ["starting", "running", "recovering", "stopping"],
+	start: ["stopped", "failed", "asleep"],
+	stop: ["starting", "running", "asleep", "recovering", "stopping"],
 	restart: ["starting", "running", "failed"],
 	delete: ["stopped", "failed"],
 	drill: ["running"],
 	console: ["starting", "running", "stopping"],
+	renew: ["running"],
 	seal: ["running"],
+	"begin-changes": ["running", "stopped", "failed"],
+	"commit-changes": ["stopped", "failed"],
+	"abandon-changes": ["stopped", "failed"],
 	screenshot: ["starting", "running", "recovering", "stopping"],
 	maintenance: serverStates,
 } as const satisfies Record<string, readonly ServerState[]>;
@@ -66,6 +78,8 @@ export const serverView = z.object({
 	reason: z.string(),
 	wanted: z.enum(["running", "stopped"]),
 	maintenance: z.boolean(),
+	/** Its disposable system disk is being changed: what is written there is kept aside until that is committed. */
+	changing: z.boolean(),
 	source: z.string(),
 	memoryBytes: z.number(),
 	cpus: z.int(),

@@ -107,13 +107,18 @@ function serverProblems(site: Site): Problem[] {
 	return problems;
 }
 
-function warmProblems({ recovery, system, image }: ServerDefinition, at: string[]): Problem[] {
+function warmProblems({ recovery, system, image, sleep }: ServerDefinition, at: string[]): Problem[] {
 	if (recovery?.mode !== "warm") {
-		const unused = (["standby", "sealAge"] as const).filter((key) => recovery?.[key] !== undefined);
-		return unused.map((key) => ({
-			path: [...at, "recovery", key],
-			message: "means something only with `mode: warm`; say that, or leave it out",
+		const keys = ["standby", "sealAge", "renewEvery"] as const;
+		const unused = keys.filter((key) => recovery?.[key] !== undefined).map((key) => ["recovery", key]);
+		return [...unused, ...(sleep ? [["sleep"]] : [])].map((path) => ({
+			path: [...at, ...path],
+			message: "means something only with `recovery: { mode: warm }`; say that, or leave it out",
 		}));
+	}
+	if (sleep && recovery.standby === 0) {
+		const message = "needs a next session to wake, and `recovery.standby` is 0; make that 1";
+		return [{ path: [...at, "sleep"], message }];
 	}
 	const path = [...at, "recovery", "mode"];
 	if (image !== undefined)

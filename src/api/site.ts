@@ -72,6 +72,12 @@ const recoverySchema = strict({
 	standby: wholeNumber(0, 2)
 		.optional()
 		.meta({ description: "Warm: how many next sessions stand by, loaded and paused (1)." }),
+	renewEvery: duration(60_000, 365 * 86_400_000)
+		.optional()
+		.meta({
+			description:
+				"Warm: a session that has run this long is replaced by a new one, without anybody noticing.",
+		}),
 	sealAge: duration(60_000, 365 * 86_400_000)
 		.optional()
 		.meta({ description: "Warm: a seal that is older is made anew (14d)." }),
@@ -112,6 +118,14 @@ export const serverSchema = strict({
 	outbound: choice(["deny"]).optional(),
 	recovery: recoverySchema.optional(),
 	limits: limitsSchema.optional(),
+	sleep: strict({
+		after: duration(5000, 30 * 86_400_000).meta({ description: "How long nobody has to have used it." }),
+	})
+		.optional()
+		.meta({
+			description:
+				"Warm: an idle server sleeps, with its next session loaded and paused; whoever comes wakes it.",
+		}),
 	start: choice(["automatic", "manual"])
 		.optional()
 		.meta({ description: "`automatic`: started when applied; `manual`: only by `bulkhead start`." }),

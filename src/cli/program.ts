@@ -13,6 +13,7 @@ import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
 import { addList } from "./commands/list.ts";
 import { addMaintenance } from "./commands/maintenance.ts";
+import { addRenew } from "./commands/renew.ts";
 import { addRestart } from "./commands/restart.ts";
 import { addScreenshot } from "./commands/screenshot.ts";
 import { addSeal } from "./commands/seal.ts";
@@ -26,7 +27,10 @@ import type { Terminal } from "./terminal.ts";
 const groups = [
 	["Begin:", [addDoctor, addDaemon, addApply]],
 	["Look:", [addList, addShow, addIncidents, addEvents, addStatus]],
-	["Act on a server:", [addStart, addStop, addRestart, addDelete, addSeal, addMaintenance, addDrill]],
+	[
+		"Act on a server:",
+		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],
+	],
 	["Reach a server:", [addConsole, addScreenshot]],
 ] as const;
 

@@ -8,6 +8,7 @@ const stateStyle = {
 	stopped: "dim",
 	starting: "yellow",
 	running: "green",
+	asleep: "dim",
 	recovering: "yellow",
 	stopping: "yellow",
 	failed: "red",

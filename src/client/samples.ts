@@ -23,6 +23,7 @@ export function sampleServer(changes: Partial<ServerView> = {}): ServerView {
 		recovery: { mode: "cold", attempts: 5, withinMs: 600_000 },
 		watch: ["panic device", "silence of 20 s"],
 		warm: null,
+		changing: false,
 		session: {
 			number: 8,
 			pid: 4711,

@@ -37,14 +37,17 @@ export interface Beginning {
 	accelerator: "kvm" | "tcg";
 	memory: Memory;
 	generation: string;
+	/** Boots from a system disk that is being changed. */
+	changing?: boolean;
 }
 
 export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware {
 	const { session, accelerator, memory, generation } = beginning;
 	const { installed, name } = server;
 	const port = portOf(server, session);
-	const system =
-		installed.systemDisk === "disposable"
+	const system: Disk = beginning.changing
+		? { name: "system", file: changesInside, keep: "kept" }
+		: installed.systemDisk === "disposable"
 			? ({ name: "system", file: `${inside.session}/system.qcow2`, keep: "throw-away" } as const)
 			: ({ name: "system", file: `${inside.disks}/system.qcow2`, keep: "kept" } as const);
 	const boots = memory.kind === "own";
@@ -71,6 +74,9 @@ export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware
 		},
 	};
 }
+
+/** Where a session finds the system disk that is being changed. */
+export const changesInside = `${inside.disks}/changes.qcow2`;
 
 /** Whether its sessions start from a seal. */
 export const isWarm = (server: StoredServer) => server.definition.recovery?.mode === "warm";
@@ -179,6 +185,12 @@ export function policyOf(server: StoredServer): Policy {
 			attempts: recovery?.budget?.attempts ?? 5,
 			withinMs: parseDuration(recovery?.budget?.within ?? "10m") ?? 600_000,
 		},
-		warm: isWarm(server) ? { standby: recovery?.standby ?? 1 } : null,
+		warm: isWarm(server)
+			? {
+					standby: recovery?.standby ?? 1,
+					renewAfterMs: parseDuration(recovery?.renewEvery ?? "") ?? null,
+					sleepAfterMs: parseDuration(server.definition.sleep?.after ?? "") ?? null,
+				}
+			: null,
 	};
 }

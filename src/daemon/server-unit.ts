@@ -67,6 +67,7 @@ export class ServerUnit {
 			reason: record.reason || (silent.length > 0 ? `${silent.join(", ")} does not answer` : ""),
 			wanted: record.wanted,
 			maintenance: record.maintenance,
+			changing: record.changing,
 			source: stored.installed.source,
 			memoryBytes: memoryOf(stored),
 			cpus: cpusOf(stored),

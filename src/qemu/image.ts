@@ -115,6 +115,20 @@ export async function convertImage(
 }
 
 /**
+ * Copies an overlay together with what it lies on into an image of its own. The overlay was written by a session, and is
+ * hostile until checked.
+ * @param base what it lies on, whatever it says itself
+ * @throws ImageError for an overlay that ties to other files; CommandError
+ */
+export async function flattenOverlay(overlay: string, base: string, to: string): Promise<void> {
+	const facts = await askAboutImage(overlay);
+	if (facts.format !== "qcow2" || JSON.stringify(facts["format-specific"] ?? {}).includes('"data-file"'))
+		throw new ImageError(`${overlay} is not what it was made as; abandon these changes`);
+	await run("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay], quick);
+	await convertImage(overlay, "qcow2", to);
+}
+
+/**
  * Looks at an image from outside, which is hostile until checked: it may name other files of the host as its
  * backing file or its data file.
  * @throws ImageError in words for the user

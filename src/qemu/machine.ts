@@ -221,6 +221,11 @@ export class QemuMachine {
 		await this.agent.execute("guest-set-time", { time: Date.now() * 1e6 }, deadlineMs);
 	}
 
+	/** Lets the guest write everything to its disks, and nothing more until it is thawed. @throws AgentError, DeadlineError */
+	async freezeFiles(deadlineMs: number): Promise<void> {
+		await this.agent.execute("guest-fsfreeze-freeze", {}, deadlineMs);
+	}
+
 	/** Runs a program inside the guest. @throws AgentError with what it wrote, DeadlineError */
 	async runInGuest(path: string, args: readonly string[], deadlineMs: number): Promise<void> {
 		await this.agent.run(path, args, deadlineMs);

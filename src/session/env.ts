@@ -22,9 +22,10 @@ export interface Env {
 export interface Machines {
 	/**
 	 * Starts a session in a process of its own. The session before has ended: its disks have no other writer.
+	 * @param changing whether what it writes to a disposable system disk is kept aside, see `beginChanges`
 	 * @throws Error in words when it could not be started; nothing is left then
 	 */
-	start(number: number, onSign: (sign: Sign) => void): Promise<Machine>;
+	start(number: number, onSign: (sign: Sign) => void, changing: boolean): Promise<Machine>;
 	/** Takes over a session that an earlier daemon started. */
 	adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted>;
 	/**
@@ -42,6 +43,13 @@ export interface Machines {
 	 * @throws Error in words; nothing of it is left then
 	 */
 	load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby>;
+	/** Makes room for changes of a disposable system disk; what is there of earlier ones stays. */
+	beginChanges(): Promise<void>;
+	/**
+	 * Ends changing: what was changed becomes part of the system disk, or is thrown away. No session runs.
+	 * @throws Error in words; the system disk and the changes are as they were then
+	 */
+	endChanges(keep: boolean): Promise<void>;
 	/** Whether the host still runs the boot that a session was started in. */
 	sameBoot(bootId: string): Promise<boolean>;
 	/** Keeps what an ended session left behind as evidence of an incident. @returns the names of the files kept */
@@ -76,6 +84,8 @@ export interface Machine {
 	/** Looks at every sign of life there is. Never throws; what does not answer is said as such. */
 	look(): Promise<Pulse>;
 	pressPowerButton(): Promise<void>;
+	/** Asks the guest to write down what it has not yet, as before a shutdown. Takes two seconds at most, and never throws. */
+	settle(): Promise<void>;
 	/** Lets a session run again that was paused because the host's disk was full. */
 	resume(): Promise<void>;
 	/** Screenshot, registers, console, monitor transcript, as far as they can be had within two seconds. */
@@ -100,6 +110,19 @@ export interface Door {
 	expect(): Promise<void>;
 	/** Ends the front door's own connections to the failed session, so that nobody waits for a dead peer. */
 	cut(): Promise<void>;
+	/**
+	 * Lets nothing new to the session, and waits until what is with it has ended; users who come now wait.
+	 * @returns false when that takes longer; `release` in either case
+	 */
+	drain(deadlineMs: number, signal: AbortSignal): Promise<boolean>;
+	/** Lets users through again. */
+	release(): Promise<void>;
+	/** Users' connections now, and all there have ever been; null when nothing is published. */
+	activity(): Promise<{ current: number; total: number } | null>;
+	/** Nothing is behind the front door: it is not asked how it is, until `expect`. */
+	rest(): Promise<void>;
+	/** Resolves when a user comes. @throws when that cannot be seen any more, or the signal's reason */
+	knock(signal: AbortSignal): Promise<void>;
 	/** What users felt between two moments, milliseconds since the Unix epoch; null when nothing is published. */
 	felt(from: number, to: number): Promise<Felt | null>;
 }

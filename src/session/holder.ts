@@ -29,8 +29,9 @@ export class Holder {
 	}
 
 	/** Starts a session. @throws Error in words; nothing of it is left then */
-	async start(number: number): Promise<Machine> {
-		return this.take(await this.env.machines.start(number, (sign) => this.reports.onSign(number, sign)));
+	async start(number: number, changing: boolean): Promise<Machine> {
+		const onSign = (sign: Sign) => this.reports.onSign(number, sign);
+		return this.take(await this.env.machines.start(number, onSign, changing));
 	}
 
 	/** Lets another session take the place of the one that is held. @returns that one, which nobody looks at any more */

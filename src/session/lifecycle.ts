@@ -13,6 +13,7 @@ import type { SessionRecord } from "./state.ts";
 import { beginWatch, type Watch } from "./watch.ts";
 
 const stopAfterRestartMs = 60_000;
+const stopForChangesMs = 120_000;
 /** How often a session is tried whose number cannot be written. */
 const roomEveryMs = 10_000;
 /** What fails later than this after a drill was not made by it. */
@@ -44,6 +45,8 @@ export class Lifecycle {
 	/** What has been seen of the session; begun anew with each. */
 	watch: Watch = beginWatch(0);
 	pressedAt = 0;
+	/** The session that waits, with the server's address, until somebody wants the server that is asleep. */
+	private sleeper: Standby | undefined;
 	private readonly ledger: Ledger;
 	private readonly env: Env;
 	private readonly timers: Timers;
@@ -84,11 +87,84 @@ export class Lifecycle {
 
 	/** Starts a session that no failure made necessary: from the seal, or else by booting. */
 	private async begin(): Promise<void> {
-		if ((await this.reserve.prepareNow()) && (await this.launchWarm())) return;
+		// Changes are made in sessions that boot: a seal knows nothing of them.
+		const { changing } = this.ledger.record;
+		if (!changing && (await this.reserve.prepareNow()) && (await this.launchWarm())) return;
 		await this.launch();
 	}
 
+	// ---- a planned new session
+
+	/**
+	 * Puts a new session in the place of the one that runs, which is well. Nothing is with that one any more: the front
+	 * door has seen to it.
+	 * @throws Error in words; then the server is recovered as after a failure, or runs on
+	 */
+	async renew(): Promise<void> {
+		const standby = this.reserve.take() ?? (await this.reserve.loadBeside());
+		await this.holder.machine?.settle();
+		if (await this.takeOver(standby, [])) return;
+		const summary = `Session ${standby.session.number} could not take over in a planned change of sessions`;
+		await this.beginStartFailure(summary);
+		if (await this.closeFailed()) await this.recover(true);
+		throw new Error(`${summary}; the server is recovered as after a failure`);
+	}
+
+	// ---- sleep
+
+	/** Ends the session, and lets the next one wait with the server's address. Nothing is with the session any more. */
+	async fallAsleep(reason: string): Promise<void> {
+		const standby = this.reserve.take();
+		const { machine } = this.holder;
+		if (!standby || !machine) return;
+		await machine.settle();
+		this.holder.stopLooking();
+		await standby.takeAddress();
+		if (!(await this.clear(true))) {
+			await standby.close();
+			return;
+		}
+		await this.env.door.rest();
+		this.sleeper = standby;
+		await this.ledger.become("asleep", reason);
+	}
+
+	/** @throws Error in words, when the server is started in another way instead */
+	async wake(): Promise<void> {
+		const standby = this.sleeper;
+		this.sleeper = undefined;
+		if (standby && (await this.takeOver(standby, []))) return;
+		await this.begin();
+	}
+
+	/** What waits to be woken is ended, too. */
+	private async endSleeper(): Promise<void> {
+		const standby = this.sleeper;
+		this.sleeper = undefined;
+		if (standby && !(await standby.close())) this.ledger.say("session", stuckWords(standby.session.number));
+	}
+
+	// ---- changing a disposable system disk
+
+	async beginChanges(): Promise<void> {
+		await this.env.machines.beginChanges();
+		this.ledger.set({ changing: true, maintenance: true });
+		await this.reserve.disband();
+		if (this.ledger.record.state === "running") return await this.stop(stopForChangesMs, true);
+		await this.start();
+	}
+
+	/** @param keep whether they become part of the system disk, which no session uses now */
+	async endChanges(keep: boolean): Promise<void> {
+		if (!(await this.clear())) throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
+		await this.env.machines.endChanges(keep);
+		this.ledger.set({ changing: false, maintenance: false });
+		await this.ledger.save();
+		if (keep) await this.reserve.drop("the system disk was changed");
+	}
+
 	async stop(deadlineMs: number, startAgain: boolean, byHand = true): Promise<void> {
+		await this.endSleeper();
 		this.byHand = byHand && startAgain;
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
@@ -120,7 +196,7 @@ export class Lifecycle {
 		try {
 			// A server without its front door is still there for its neighbours, and for its administrator.
 			await this.env.door.expect().catch((error) => this.tellDoorTrouble(error));
-			const machine = await this.holder.start(number);
+			const machine = await this.holder.start(number, this.ledger.record.changing);
 			await this.attach({ ...machine.session, readyAt: null });
 			this.ledger.say("session", `Session ${number} runs as process ${machine.session.pid}`);
 		} catch (error) {
@@ -468,7 +544,8 @@ export class Lifecycle {
 		if (session) return await this.resumeSession(session);
 		if (!(await this.clear())) return;
 		if (state === "stopping") return await this.stopped("");
-		if (state === "starting" || state === "recovering") return await this.launch();
+		// What waited to be woken has been ended above; nobody would be noticed who came.
+		if (state === "starting" || state === "recovering" || state === "asleep") return await this.begin();
 	}
 
 	/** What stood by for the daemon before, or waited for it to read its evidence, holds no disks: it is ended. */

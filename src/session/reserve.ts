@@ -6,6 +6,10 @@ import type { Ledger } from "./ledger.ts";
 export interface WarmPolicy {
 	/** How many next sessions stand by. */
 	standby: number;
+	/** A session that has run this long is replaced by a new one; null for never. Milliseconds. */
+	renewAfterMs: number | null;
+	/** So long nobody has to have used the server until it is put to sleep; null for never. Milliseconds. */
+	sleepAfterMs: number | null;
 }
 
 /** What became of something that was done in the background. */
@@ -70,7 +74,10 @@ export class Reserve {
 	tend(): void {
 		const policy = this.policy();
 		const { record } = this.ledger;
-		if (policy === null) return void this.disbandSoon();
+		if (policy === null) {
+			this.disbandSoon();
+			return;
+		}
 		if (record.state !== "running" || record.maintenance || this.job) return;
 		if (this.stale && this.seal === "ready") this.seal = "unknown";
 		this.stale = false;
@@ -108,6 +115,17 @@ export class Reserve {
 				news satisfies never;
 		}
 		this.tend();
+	}
+
+	/** Whether one stands by. */
+	get hasStandby(): boolean {
+		return this.waiting.length > 0;
+	}
+
+	/** Loads a session beside the one that runs. @throws Error in words */
+	async loadBeside(): Promise<Standby> {
+		if (!(await this.prepareNow())) throw new Error(`there is no seal: ${this.why}`);
+		return await this.loadNow(await this.ledger.planStandby());
 	}
 
 	/** @returns a session that can take over at once, if there is one; it is the caller's from here on */

@@ -17,6 +17,8 @@ import type { Attempt } from "./recovery.ts";
  *      │   stopping, to start again, without room for the record ──▶ recovering
  *      └── the guest shut itself down (from starting, running)
  *
+ *   running ──nobody uses it──▶ asleep ──somebody comes, or start──▶ starting; asleep ──stop──▶ stopped
+ *
  * INVARIANTS
  * - Only the Ledger changes a state: it checks this table, persists, logs and publishes.
  * - A server has at most one session that has its disks and its address. A session that boots begins only after the
@@ -26,7 +28,8 @@ import type { Attempt } from "./recovery.ts";
 const transitions = {
 	stopped: ["starting", "failed"],
 	starting: ["running", "recovering", "stopping", "stopped", "failed"],
-	running: ["starting", "recovering", "stopping", "stopped", "failed"],
+	running: ["starting", "asleep", "recovering", "stopping", "stopped", "failed"],
+	asleep: ["starting", "recovering", "stopping", "stopped", "failed"],
 	recovering: ["starting", "stopping", "stopped", "failed"],
 	stopping: ["stopped", "starting", "recovering", "failed"],
 	failed: ["starting", "recovering", "stopping", "stopped"],
@@ -67,6 +70,8 @@ export interface ServerRecord {
 	reason: string;
 	wanted: "running" | "stopped";
 	maintenance: boolean;
+	/** Its disposable system disk is being changed: sessions boot, and what they write there is kept aside. */
+	changing: boolean;
 	/** Number of the next session; counts up from 1 and never goes back. */
 	nextSession: number;
 	session: SessionRecord | null;
@@ -93,6 +98,7 @@ export function newRecord(): ServerRecord {
 		reason: "",
 		wanted: "stopped",
 		maintenance: false,
+		changing: false,
 		nextSession: 1,
 		session: null,
 		planned: null,

@@ -1,6 +1,7 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { Felt } from "../api/incident.ts";
 import { type Action, allowedIn, type Fault, isAllowed } from "../api/server.ts";
+import { formatDuration } from "../api/units.ts";
 import { diskFull, judgeSign, judgeWatch, type Patience, remarks, type Verdict } from "./detection.ts";
 import type { Env } from "./env.ts";
 import type { Hearing, Pulse, Sign } from "./evidence.ts";
@@ -28,6 +29,8 @@ type Command =
 	| { do: "stop" | "restart"; deadlineMs: number }
 	| { do: "maintenance"; on: boolean }
 	| { do: "seal" }
+	| { do: "renew"; deadlineMs: number }
+	| { do: "begin-changes" | "commit-changes" | "abandon-changes" }
 	| { do: "drill"; fault: Fault };
 
 type Input =
@@ -40,9 +43,26 @@ type Input =
 	| { kind: "felt"; incident: string; felt: Felt | null }
 	| { kind: "reserve"; news: ReserveNews }
 	| { kind: "tend" }
+	| { kind: "drained"; drained: boolean; error: unknown }
+	| { kind: "activity"; activity: { current: number; total: number } | null }
+	| { kind: "idle-look" }
+	| { kind: "knock"; error: unknown }
 	| { kind: "recheck" }
 	| { kind: "parked-end"; end: ParkedEnd };
 
+interface Renewal {
+	/** The session that is to be replaced. */
+	session: number;
+	deadlineMs: number;
+	stop: AbortController;
+	done: (error?: unknown) => void;
+}
+
+const renewDrainMs = 60_000;
+/** A renewal that did not work, because users were busy, is tried again after this long. */
+const renewAgainMs = 600_000;
+const idleLookMs = 2000;
+const sleepDrainMs = 500;
 /** Requests that were held are logged when they are answered: some time after the server is ready. */
 const feltAfterMs = [1500, 20_000];
 const tendAfterMs = 300;
@@ -76,6 +96,10 @@ export class Supervisor {
 	private token = 0;
 	private suspended = "";
 	private resumedAt = 0;
+	private renewal: Renewal | undefined;
+	private renewNotBefore = 0;
+	private idle = { total: -1, since: 0 };
+	private knock = new AbortController();
 	private silentServices = "";
 	private remarked: readonly string[] = [];
 	private trouble = { words: "", at: 0 };
@@ -159,6 +183,7 @@ export class Supervisor {
 	private async work(): Promise<void> {
 		await this.guarded(() => this.life.resumeAfterRestart());
 		this.later(tendAfterMs, { kind: "tend" });
+		this.later(idleLookMs, { kind: "idle-look" });
 		for (let input = await this.inbox.next(); input; input = await this.inbox.next()) {
 			const current = input;
 			await this.guarded(() => this.handle(current));
@@ -213,6 +238,14 @@ export class Supervisor {
 				return this.reserve.takeIn(input.news);
 			case "tend":
 				return this.reserve.tend();
+			case "drained":
+				return await this.onDrained(input.drained, input.error);
+			case "idle-look":
+				return this.lookIdle();
+			case "activity":
+				return await this.onActivity(input.activity);
+			case "knock":
+				return await this.onKnock(input.error);
 			case "recheck":
 				return this.reserve.recheck();
 			case "parked-end":
@@ -227,6 +260,8 @@ export class Supervisor {
 	private async obey(command: Command, done: (error?: unknown) => void): Promise<void> {
 		try {
 			this.require(command.do);
+			// It goes on in the background for a while, and is done later.
+			if (command.do === "renew") return this.beginRenewal(command.deadlineMs, done);
 			await this.carryOut(command);
 			done();
 		} catch (error) {
@@ -248,14 +283,23 @@ export class Supervisor {
 	private async carryOut(command: Command): Promise<void> {
 		switch (command.do) {
 			case "start":
-				return await this.life.start();
+				this.knock.abort();
+				return this.record.state === "asleep" ? await this.life.wake() : await this.life.start();
+			case "renew":
+				throw new Error("it is begun by obey");
 			case "stop":
 			case "restart":
+				this.knock.abort();
 				return await this.life.stop(command.deadlineMs, command.do === "restart");
 			case "maintenance":
 				return await this.setMaintenance(command.on);
 			case "seal":
 				return await this.sealAnew();
+			case "begin-changes":
+				return await this.beginChanges();
+			case "commit-changes":
+			case "abandon-changes":
+				return await this.endChanges(command.do === "commit-changes");
 			case "drill":
 				return await this.makeFault(command.fault);
 			default:
@@ -280,12 +324,145 @@ export class Supervisor {
 		await this.life.resumeUnreachable();
 	}
 
+	// ---- a planned new session
+
+	/** @param done called when it is over */
+	private beginRenewal(deadlineMs: number, done: (error?: unknown) => void): void {
+		if (!this.policy.warm)
+			throw this.refusal(
+				"recovers cold and cannot be renewed unnoticed; `bulkhead restart` shuts it down and boots it",
+			);
+		if (this.renewal) throw this.refusal("is being renewed already");
+		if (this.policy.warm.standby > 0 && !this.reserve.hasStandby)
+			throw this.refusal("has no next session standing by yet; try again in a moment");
+		const stop = new AbortController();
+		this.renewal = { session: this.record.session?.number ?? 0, deadlineMs, stop, done };
+		this.env.door.drain(deadlineMs, stop.signal).then(
+			(drained) => void this.inbox.put({ kind: "drained", drained, error: undefined }),
+			(error) =>
+				void this.inbox.put({ kind: "drained", drained: false, error: error ?? "it was broken off" }),
+		);
+	}
+
+	private async onDrained(drained: boolean, error: unknown): Promise<void> {
+		const { renewal } = this;
+		this.renewal = undefined;
+		if (!renewal) return;
+		try {
+			if (this.record.state !== "running" || this.record.session?.number !== renewal.session)
+				throw this.refusal("failed or was stopped while it was to be renewed");
+			if (error !== undefined) throw new Error(`the front door could not hold users back: ${explain(error)}`);
+			if (!drained) throw this.refusal(busyWords(renewal.deadlineMs));
+			await this.life.renew();
+			this.ledger.say("session", `Session ${renewal.session} was replaced, as planned`);
+			renewal.done();
+		} catch (cause) {
+			renewal.done(cause);
+		} finally {
+			await this.env.door.release().catch((error) => this.tellDoor(error));
+		}
+	}
+
+	/** Users are let through at once: a failure has come first. */
+	private async breakOffRenewal(): Promise<void> {
+		if (!this.renewal) return;
+		this.renewal.stop.abort();
+		await this.env.door.release().catch((error) => this.tellDoor(error));
+	}
+
+	private renewWhenOld(now: number): void {
+		const { warm } = this.policy;
+		const { session, state, maintenance } = this.record;
+		if (!warm?.renewAfterMs || !session || state !== "running" || maintenance || this.renewal) return;
+		if (now - session.startedAt < warm.renewAfterMs || now < this.renewNotBefore || !this.reserve.hasStandby)
+			return;
+		this.renewNotBefore = now + renewAgainMs;
+		this.beginRenewal(renewDrainMs, (error) => {
+			if (error !== undefined)
+				this.ledger.say("session", `It could not be renewed as planned: ${explain(error)}`);
+		});
+	}
+
+	private tellDoor(error: unknown): void {
+		this.ledger.say("front-door", `It does not do as it is told: ${explain(error)}`);
+	}
+
+	// ---- sleep
+
+	private lookIdle(): void {
+		this.later(idleLookMs, { kind: "idle-look" });
+		if (!this.policy.warm?.sleepAfterMs || this.record.state !== "running") return;
+		this.env.door.activity().then(
+			(activity) => void this.inbox.put({ kind: "activity", activity }),
+			() => {},
+		);
+	}
+
+	private async onActivity(activity: { current: number; total: number } | null): Promise<void> {
+		const after = this.policy.warm?.sleepAfterMs;
+		const now = this.env.clock.now();
+		const { state, maintenance } = this.record;
+		const used = !activity || activity.current > 0 || activity.total !== this.idle.total;
+		if (used || state !== "running" || maintenance) this.idle = { total: activity?.total ?? -1, since: now };
+		else if (after && now - this.idle.since >= after && this.reserve.hasStandby && !this.renewal)
+			await this.putToSleep(`nobody has used it for ${formatDuration(after)}`);
+	}
+
+	private async putToSleep(reason: string): Promise<void> {
+		this.idle = { total: -1, since: this.env.clock.now() };
+		const { door } = this.env;
+		try {
+			if (!(await door.drain(sleepDrainMs, this.gone.signal))) return;
+			await this.life.fallAsleep(reason);
+			if (this.record.state === "asleep") this.listenForKnock();
+		} finally {
+			await door.release().catch((error) => this.tellDoor(error));
+		}
+	}
+
+	private listenForKnock(): void {
+		this.knock = new AbortController();
+		const signal = AbortSignal.any([this.knock.signal, this.gone.signal]);
+		this.env.door.knock(signal).then(
+			() => void this.inbox.put({ kind: "knock", error: undefined }),
+			(error) => {
+				if (!signal.aborted) this.inbox.put({ kind: "knock", error: error ?? "it ended" });
+			},
+		);
+	}
+
+	private async onKnock(error: unknown): Promise<void> {
+		if (this.record.state !== "asleep") return;
+		if (error !== undefined)
+			this.ledger.say(
+				"front-door",
+				`Nobody would be noticed who comes (${explain(error)}): the server is woken`,
+			);
+		await this.life.wake();
+	}
+
+	private async beginChanges(): Promise<void> {
+		if (this.record.changing) throw this.refusal("is being changed already; commit or abandon that first");
+		await this.life.beginChanges();
+		this.ledger.say("maintenance", "Its system disk is being changed; what is written there is kept aside");
+	}
+
+	private async endChanges(keep: boolean): Promise<void> {
+		if (!this.record.changing) throw this.refusal("is not being changed; begin with that");
+		await this.life.endChanges(keep);
+		this.ledger.say(
+			"maintenance",
+			keep ? "Its system disk has been changed" : "The changes were thrown away",
+		);
+	}
+
+	private refusal(words: string): BulkheadError {
+		return new BulkheadError("not-allowed-now", `${this.policy.server} ${words}`);
+	}
+
 	private async sealAnew(): Promise<void> {
 		if (!this.policy.warm)
-			throw new BulkheadError(
-				"not-allowed-now",
-				`${this.policy.server} recovers cold and has no seal; say \`recovery: { mode: warm }\` in the site file`,
-			);
+			throw this.refusal("recovers cold and has no seal; say `recovery: { mode: warm }` in the site file");
 		await this.reserve.renewSeal();
 	}
 
@@ -310,6 +487,7 @@ export class Supervisor {
 		if (this.record.state === "stopping" && pulse.at - this.life.pressedAt >= pressEveryMs)
 			await this.life.pressPowerButton();
 		await this.act(judgeWatch(this.life.watch, this.policy.patience), undefined);
+		this.renewWhenOld(pulse.at);
 	}
 
 	private async act(verdict: Verdict, sign: Sign | undefined): Promise<void> {
@@ -411,6 +589,7 @@ export class Supervisor {
 		if (state === "stopping") return void (await this.life.closeAndStop(""));
 		if (maintenance) return await this.suspend(failure);
 		if (state === "failed") return await this.onFailureWhenFailed(failure);
+		await this.breakOffRenewal();
 		await this.life.fail(failure, at, sign);
 	}
 
@@ -448,4 +627,8 @@ export class Supervisor {
 			() => {},
 		);
 	}
+}
+
+function busyWords(deadlineMs: number): string {
+	return `is in use: requests or connections did not end within ${formatDuration(deadlineMs)}; nothing was changed`;
 }

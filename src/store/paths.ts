@@ -31,6 +31,8 @@ export interface ServerPaths {
 	record: string;
 	disks: string;
 	disk(name: string): string;
+	/** What is being changed of a disposable system disk. */
+	changes: string;
 	boot: string;
 	/** Device nodes of its own; not below /run, where most systems let no device be opened. */
 	device(name: string): string;
@@ -109,6 +111,8 @@ function serverPaths(folder: string): ServerPaths {
 		record: join(folder, "record.json"),
 		disks,
 		disk: (name) => join(disks, `${name}.qcow2`),
+		// Not below disks/, where a data disk may have any name.
+		changes: join(folder, "changes.qcow2"),
 		boot: join(folder, "boot"),
 		device: (name) => join(folder, `device-${name}`),
 		incidents,

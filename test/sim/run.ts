@@ -53,6 +53,10 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"cannot open the front door": (world) => Object.assign(world, { doorOpens: false }),
 	"guests withstand drills": (world) => Object.assign(world, { withstandsDrills: true }),
 	"has a mute front door": (world) => Object.assign(world, { doorMute: true }),
+	"is asked for something": ({ activity }) => Object.assign(activity, { total: activity.total + 1 }),
+	"gets a visitor": ({ onKnock }) => onKnock?.resolve(),
+	"hears no visitors any more": ({ onKnock }) => onKnock?.reject(new Error("conntrack ended")),
+	"has long requests": (world) => Object.assign(world, { doorBusyMs: 60_000 }),
 	"cannot seal": (world) => Object.assign(world.trouble, { seal: "it was not settled within 300 s" }),
 	"cannot load from the seal": (world) => Object.assign(world.trouble, { load: "QEMU says: invalid state" }),
 	"cannot let a standby run": (world) => Object.assign(world.trouble, { run: "the guest agent is silent" }),
@@ -77,7 +81,7 @@ class Run {
 			hearing: { agent, services },
 			patience: { boot, silence },
 			budget: { attempts: budget.attempts, withinMs: budget.within },
-			warm: script.policy.standby === undefined ? null : { standby: script.policy.standby },
+			warm: warmOf(script.policy),
 		};
 	}
 
@@ -204,6 +208,11 @@ class Run {
 	}
 }
 
+function warmOf({ standby, sleep, renew }: Script["policy"]): Policy["warm"] {
+	if (standby === undefined) return null;
+	return { standby, sleepAfterMs: sleep ?? null, renewAfterMs: renew ?? null };
+}
+
 function commandOf(step: Extract<Step, { command: string }>): Parameters<Supervisor["command"]>[0] {
 	switch (step.command) {
 		case "start":
@@ -216,6 +225,14 @@ function commandOf(step: Extract<Step, { command: string }>): Parameters<Supervi
 			return { do: "maintenance", on: step.command === "maintenance on" };
 		case "seal":
 			return { do: "seal" };
+		case "renew":
+			return { do: "renew", deadlineMs: 10_000 };
+		case "begin changes":
+			return { do: "begin-changes" };
+		case "commit changes":
+			return { do: "commit-changes" };
+		case "abandon changes":
+			return { do: "abandon-changes" };
 		case "drill panic":
 			return { do: "drill", fault: "panic" };
 		case "drill kill":

@@ -23,7 +23,7 @@ const boots = z.string().transform((text, context): BootPlan => {
 
 const at = { at: duration };
 const step = z.union([
-	z.strictObject({ ...at, command: z.enum(["start", "maintenance on", "maintenance off", "seal"]) }),
+	z.strictObject({ ...at, command: z.enum(["start", "maintenance on", "maintenance off", "seal", "renew", "begin changes", "commit changes", "abandon changes"]) }),
 	z.strictObject({ ...at, command: z.enum(["stop", "restart"]), deadline: duration.prefault("60s") }),
 	z.strictObject({ ...at, command: z.literal(faults.map((fault) => `drill ${fault}` as const)) }),
 	z.strictObject({
@@ -72,6 +72,10 @@ const step = z.union([
 				"guests withstand drills",
 				"has a mute front door",
 				"has its front door again",
+				"is asked for something",
+				"gets a visitor",
+				"hears no visitors any more",
+				"has long requests",
 				"cannot seal",
 				"cannot load from the seal",
 				"cannot let a standby run",
@@ -103,6 +107,8 @@ const scriptSchema = z.strictObject({
 			silence: duration.prefault("20s"),
 			/** Recovers warm, with so many sessions standing by. */
 			standby: z.int().optional(),
+			sleep: duration.optional(),
+			renew: duration.optional(),
 			budget: z.strictObject({ attempts: z.int().default(5), within: duration.prefault("10m") }).prefault({}),
 		})
 		.prefault({}),

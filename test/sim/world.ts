@@ -7,6 +7,8 @@ import { VirtualClock } from "./clock.ts";
 import { Guest, type Surroundings } from "./guest.ts";
 
 const took = {
+	settle: 20,
+	drain: 40,
 	seal: 9000,
 	prepare: 700,
 	load: 900,
@@ -48,6 +50,10 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	doorOpens = true;
 	doorMute = false;
 	withstandsDrills = false;
+	/** How long requests that are under way take to end. */
+	doorBusyMs = 0;
+	activity = { current: 0, total: 0 };
+	onKnock: { resolve(): void; reject(error: Error): void } | undefined;
 	wakes: Surroundings["wakes"] = { kind: "ready", afterMs: 40 };
 	sealed = false;
 	/** Why no seal can be made, loaded or used. */
@@ -174,6 +180,17 @@ class SimulatedMachines implements Machines {
 		});
 	}
 
+	async beginChanges(): Promise<void> {
+		await this.asked.step("begin changes", () => {});
+	}
+
+	async endChanges(keep: boolean): Promise<void> {
+		await this.asked.step(keep ? "keep changes" : "throw changes away", () => {
+			if (this.world.guests.some(({ alive }) => alive))
+				this.world.violate("changes end while a session lives");
+		});
+	}
+
 	async prepareSeal(signal: AbortSignal): Promise<string | undefined> {
 		return await this.asked.step("prepare the seal", async () => {
 			await this.world.clock.sleep(took.prepare, signal);
@@ -274,6 +291,10 @@ class SimulatedMachine implements Machine {
 
 	async look() {
 		return await this.asked.quietly(this.guest.look());
+	}
+
+	async settle(): Promise<void> {
+		await this.ask("settle", () => this.world.clock.sleep(took.settle));
 	}
 
 	async pressPowerButton(): Promise<void> {
@@ -415,6 +436,35 @@ class SimulatedDoor implements Door {
 
 	async cut(): Promise<void> {
 		await this.asked.step("cut", () => {});
+	}
+
+	async drain(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
+		return await this.asked.step("drain", async () => {
+			const { clock, doorBusyMs } = this.world;
+			await clock.sleep(Math.min(deadlineMs, took.drain + doorBusyMs), signal);
+			return took.drain + doorBusyMs <= deadlineMs;
+		});
+	}
+
+	async release(): Promise<void> {
+		await this.asked.step("release", () => {});
+	}
+
+	async activity(): Promise<{ current: number; total: number }> {
+		return await this.asked.step("activity", () => ({ ...this.world.activity }), false);
+	}
+
+	async rest(): Promise<void> {
+		await this.asked.step("rest", () => {});
+	}
+
+	async knock(signal: AbortSignal): Promise<void> {
+		await this.asked.step("wait for a knock", async () => {
+			const { promise, resolve, reject } = Promise.withResolvers<void>();
+			signal.addEventListener("abort", () => reject(signal.reason));
+			this.world.onKnock = { resolve, reject };
+			await promise;
+		});
 	}
 
 	async felt(from: number, to: number): Promise<Felt | null> {

@@ -42,6 +42,8 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			return { deleted: server };
 		},
 		maintenance: async ({ server }, { on }) => await command(server, { do: "maintenance", on }),
+		changes: async ({ server }, { what }) => await command(server, { do: `${what}-changes` }),
+		renew: async ({ server }, { deadlineMs }) => await command(server, { do: "renew", deadlineMs }),
 		seal: async ({ server }) => await command(server, { do: "seal" }),
 		drill: async ({ server }, { fault }) => {
 			const unit = bulkhead.server(server);

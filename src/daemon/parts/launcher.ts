@@ -6,12 +6,12 @@ import { readUntrustedTail, writeFileAtomic } from "../../host/files.ts";
 import { endProcess, type ProcessIdentity } from "../../host/process.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import { commandLine } from "../../qemu/command-line/index.ts";
-import { type Hardware, inside } from "../../qemu/hardware.ts";
+import { type Disk, type Hardware, inside } from "../../qemu/hardware.ts";
 import { createOverlay } from "../../qemu/image.ts";
 import { type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { type Context, sessionGroup } from "../context.ts";
-import { cpusOf, dataDisksOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
+import { changesInside, cpusOf, dataDisksOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
 
 /** Beyond the guest's own memory: QEMU itself, its screen, and the translated code of TCG. */
@@ -185,8 +185,10 @@ export class Launcher {
 		const { number, hardware, fromSeal } = plan;
 		const own = this.context.paths.server(this.server.name);
 		const files = this.files(number);
+		const changing = hardware.disks.some((disk) => disk.file === changesInside);
 		const throwAway = hardware.disks.some((disk) => disk.keep === "throw-away");
 		const kept = hardware.disks.filter((disk) => disk.keep === "kept");
+		const pathOf = (disk: Disk) => (disk.file === changesInside ? own.changes : own.disk(disk.name));
 		// A session from a seal has no data disk yet, and finds them here when it begins.
 		const later = hardware.memory.kind === "sealed" ? dataDisksOf(this.server) : [];
 		return await launchConfined(
@@ -197,11 +199,11 @@ export class Launcher {
 				writable: [
 					[files.own, inside.session],
 					[this.context.paths.sockets(this.server.name, number), inside.sockets],
-					...[...kept, ...later].map((disk) => [own.disk(disk.name), disk.file] as const),
+					...[...kept, ...later].map((disk) => [pathOf(disk), disk.file] as const),
 				],
 				readable: [
 					...(hardware.boot.kind === "kernel" ? [[own.boot, inside.boot] as const] : []),
-					...(throwAway ? [[own.disk("system"), `${inside.disks}/system.qcow2`] as const] : []),
+					...(throwAway || changing ? [[own.disk("system"), `${inside.disks}/system.qcow2`] as const] : []),
 					...(fromSeal ? [[own.seal.system, sealedSystem] as const] : []),
 				],
 				devices: await makeDevices(own, qemuUid(this.server), hardware),

@@ -9,6 +9,7 @@ import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { dataDisksOf, generationOf, hardwareOf, portOf } from "../resolve.ts";
+import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
 import { SessionMachine } from "./session-machine.ts";
@@ -43,7 +44,7 @@ export class HostMachines implements Machines {
 		this.launcher.server = server;
 	}
 
-	async start(number: number, onSign: (sign: Sign) => void): Promise<Machine> {
+	async start(number: number, onSign: (sign: Sign) => void, changing: boolean): Promise<Machine> {
 		const { accelerator } = this.context.acceleration;
 		const generation = generationOf(this.server);
 		const hardware = hardwareOf(this.server, {
@@ -51,6 +52,7 @@ export class HostMachines implements Machines {
 			accelerator,
 			memory: { kind: "own" },
 			generation,
+			changing,
 		});
 		const launched = await this.launcher.start(
 			{ number, hardware, importance: "serving" },
@@ -64,6 +66,14 @@ export class HostMachines implements Machines {
 			throw error;
 		}
 		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
+	}
+
+	async beginChanges(): Promise<void> {
+		await beginChanges(this.server, this.context.paths.server(this.server.name));
+	}
+
+	async endChanges(keep: boolean): Promise<void> {
+		await endChanges(this.server, this.context.paths.server(this.server.name), keep);
 	}
 
 	async prepareSeal(signal: AbortSignal): Promise<string | undefined> {

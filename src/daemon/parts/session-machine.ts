@@ -11,6 +11,7 @@ import type { SessionPaths } from "../../store/paths.ts";
 
 /** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
 const consoleLimitBytes = 8 * 2 ** 20;
+const settlesWithinMs = 2000;
 const consoleTailBytes = 64 * 1024;
 
 export interface Surroundings {
@@ -47,6 +48,11 @@ export class SessionMachine implements Machine {
 
 	async pressPowerButton(): Promise<void> {
 		await this.qemu.pressPowerButton();
+	}
+
+	async settle(): Promise<void> {
+		// Its file systems are whole then, whoever mounts them next; it is never thawed.
+		if (this.around.dataDisks.length > 0) await this.qemu.freezeFiles(settlesWithinMs).catch(() => {});
 	}
 
 	async resume(): Promise<void> {

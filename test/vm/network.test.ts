@@ -8,7 +8,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
+import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
+import { parseStat } from "../../src/network/front-door/stat.ts";
 import {
 	bridgeNameOf,
 	type DoorPlan,
@@ -116,6 +118,36 @@ async function until(what: string, condition: () => Promise<boolean> | boolean):
 
 /** How often the stand-in ran a request to this path. */
 const runs = async (path: string) => Number((await web.request("GET", `/runs?${path}`)).body);
+
+/** As the next session takes the address: silence, no connection of the old one left on either side, an answer again. */
+async function replaceGuest(): Promise<void> {
+	await die();
+	await sandbox.cut(guest.address);
+	await inNamespace(guest.namespace, "ss", "-K", "-t", "-n", "sport", "=", ":8000");
+	await comeBack();
+}
+
+/** Requests one after the other on one connection until told to end. @returns what became of each path */
+async function askOn(worker: number, signal: AbortSignal): Promise<Map<string, string>> {
+	const methods = ["GET", "POST", "HEAD", "PUT"];
+	const connection = web.keptAlive();
+	const answers = new Map<string, string>();
+	for (let n = 0; !signal.aborted; n++) {
+		const path = `/${n % 3 === 0 ? "brief" : "quick"}-${worker}-${n}`;
+		const answer = connection.request(methods[n % methods.length] ?? "", path);
+		answers.set(path, await answer.then(({ status }) => `${status}`, String));
+	}
+	connection.close();
+	return answers;
+}
+
+/** How often HAProxy has sent a request or a connection to the place where those wait for a drained server. */
+async function held(): Promise<number> {
+	const stat = await askAdmin(join(plan.folder, "run/admin.sock"), "show stat", 2000);
+	return parseStat(stat)
+		.filter(({ server }) => server === "hold")
+		.reduce((sum, row) => sum + row.number("stot"), 0);
+}
 
 async function ensureDoor(changed: Partial<DoorPlan> = {}): Promise<FrontDoor> {
 	plan = { ...plan, ...changed };
@@ -279,6 +311,58 @@ describe("the front door", () => {
 		expect(felt).toMatchObject({ requests: 5, held: 5, failed: 0 });
 		expect(felt?.longestPauseMs).toBeGreaterThan(100);
 		expect(await runs("/held")).toBe(5);
+		expect(await held()).toBe(0);
+	});
+
+	test("a planned new session: no request of any kind fails or runs twice", async () => {
+		const end = new AbortController();
+		const workers = [0, 1, 2, 3].map((worker) => askOn(worker, end.signal));
+		for (let round = 0; round < 10; round++) {
+			expect(await door?.drain(5000)).toBe(true);
+			await replaceGuest();
+			await door?.release();
+			await delay(150);
+		}
+		end.abort();
+		const answers = (await Promise.all(workers)).flatMap((answers) => [...answers]);
+		expect(answers.filter(([, answer]) => answer !== "200")).toEqual([]);
+		const ran = JSON.parse((await web.request("GET", "/runs")).body) as Record<string, number>;
+		expect(answers.filter(([path]) => ran[path] !== 1)).toEqual([]);
+		expect(answers.length).toBeGreaterThan(50);
+		expect(await held()).toBeGreaterThan(10);
+	});
+
+	test("a server that does not come to rest in time is not touched", async () => {
+		const slow = web.request("POST", "/slow-rest").catch((error: unknown) => error);
+		await until("in flight", async () => (await runs("/slow-rest")) === 1);
+		expect(await door?.drain(100)).toBe(false);
+		const waiting = web.request("POST", "/after-rest");
+		await door?.release();
+		await door?.release();
+		expect((await waiting).status).toBe(200);
+		expect(await runs("/after-rest")).toBe(1);
+		await sandbox.cut(guest.address);
+		expect(await slow).toMatchObject({ status: 502 });
+	});
+
+	test("a drain waits for TCP connections, and new ones wait for its end", async () => {
+		const port = plan.services[1]?.listen ?? 0;
+		const connection = clientFor(port).keptAlive();
+		await connection.request("GET", "/");
+		expect(await door?.drain(100)).toBe(false);
+		const waiting = clientFor(port).request("GET", "/tcp-waits");
+		connection.close();
+		expect(await door?.drain(2000)).toBe(true);
+		await door?.release();
+		expect((await waiting).status).toBe(200);
+	});
+
+	test("what an earlier daemon drained is released by the next one", async () => {
+		expect(await door?.drain(2000)).toBe(true);
+		const waiting = web.request("POST", "/left-drained");
+		const adopted = await ensureDoor();
+		await adopted.release();
+		expect((await waiting).status).toBe(200);
 	});
 
 	test("cut off in flight: a GET is sent again, a POST gets its 502 and runs once", async () => {

@@ -49,6 +49,14 @@ export function trafficNamesOf(plan: DoorPlan): Set<string> {
 	return new Set(plan.services.map(nameOf).flatMap((name) => [name, `once.${name}`]));
 }
 
+/** Names of the backends whose server `guest` gets users' requests and connections. */
+export function guestBackendsOf(plan: DoorPlan): string[] {
+	return plan.services.flatMap((service) => {
+		const name = nameOf(service);
+		return service.protocol === "http" ? [`repeat.${name}`, `once.${name}`] : [`guest.${name}`];
+	});
+}
+
 function section(head: string, lines: readonly string[]): string[] {
 	return ["", head, ...lines.map((line) => `\t${line}`)];
 }
@@ -101,6 +109,19 @@ function defaultsSections(): string[] {
 	];
 }
 
+/**
+ * Where new connections go while the server is drained: to a port of the guest that it does not publish, whose packets
+ * the sandbox's firewall drops. An attempt meets silence and is made again, now to the guest if that is ready.
+ * An address without a route or a closed port of our own would be an error at once, and all retries with it.
+ * It is a backup: as long as the guest is not taken out of service, dead or not, no request is sent there.
+ */
+function holdServer(plan: DoorPlan): string[] {
+	const published = new Set(plan.services.map(({ port }) => port));
+	let port = 1;
+	while (published.has(port)) port++;
+	return ["option redispatch 1", `server hold ${plan.address}:${port} backup`];
+}
+
 /** A new connection is tried again until the time is up: a guest that starts answers the next attempt at once. */
 function retries({ holdMs }: ServicePlan): string {
 	return `retries ${Math.ceil(holdMs / attemptMs)}`;
@@ -124,7 +145,7 @@ function bindSection(service: ServicePlan, descriptor: number, share: number): s
 function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, share: number): string[] {
 	const name = nameOf(service);
 	const inner = `unix@${inside.run}/${name}.sock`;
-	const guest = `server guest ${plan.address}:${service.port}`;
+	const guest = [`server guest ${plan.address}:${service.port}`, ...holdServer(plan)];
 	return [
 		...section(`frontend ${name} from http`, [
 			...bindSection(service, descriptor, share),
@@ -137,7 +158,7 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 		...section(`backend repeat.${name} from http`, [
 			retries(service),
 			"retry-on conn-failure empty-response",
-			guest,
+			...guest,
 		]),
 		...section(`backend hop.${name} from http`, [
 			// As long as the inner hop may hold it and the server may think about it.
@@ -151,7 +172,7 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 			`maxconn ${share}`,
 			`default_backend once.${name}`,
 		]),
-		...section(`backend once.${name} from http`, [retries(service), "retry-on conn-failure", guest]),
+		...section(`backend once.${name} from http`, [retries(service), "retry-on conn-failure", ...guest]),
 	];
 }
 
@@ -165,6 +186,7 @@ function tcpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, s
 		...section(`backend guest.${name} from tcp`, [
 			retries(service),
 			`server guest ${plan.address}:${service.port}`,
+			...holdServer(plan),
 		]),
 	];
 }

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import { run } from "../../host/command.ts";
@@ -6,6 +7,7 @@ import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts
 import type { DoorPlan } from "../plan.ts";
 import { askAdmin } from "./admin.ts";
 import { configOf, healthNameOf, ringName, trafficNamesOf } from "./config.ts";
+import { closeIdleCommand, drainCommand, releaseCommand, withGuest } from "./drain.ts";
 import { type ClientConnection, feltOf, parseRing, parseSessions, repeatedSessions } from "./felt.ts";
 import { type Health, healthOf } from "./health.ts";
 import { answers, start } from "./launch.ts";
@@ -23,6 +25,7 @@ import {
 const answerWithinMs = 2000;
 const feltWithinMs = 10_000;
 const dropWithinMs = 1000;
+const drainLookMs = 5;
 /** What one command line holds with ease. */
 const mostDropped = 500;
 
@@ -92,7 +95,7 @@ export class FrontDoor {
 
 	/** @returns what the health checks last found of each service; "unknown" where HAProxy does not say */
 	async health(): Promise<Record<string, Health>> {
-		const stat = await askAdmin(this.#files.admin, "show stat", answerWithinMs).catch(() => "");
+		const stat = await this.#ask("show stat").catch(() => "");
 		return healthOf(stat, this.plan.services);
 	}
 
@@ -101,7 +104,47 @@ export class FrontDoor {
 		const commands = this.plan.services.map(
 			(service) => `set server ${healthNameOf(service)}/guest health down`,
 		);
-		await askAdmin(this.#files.admin, commands.join("; "), answerWithinMs);
+		await this.#tell(commands.join("; "));
+	}
+
+	/**
+	 * Lets nothing new to the server: requests and connections that come now wait, without an error, until `release()`.
+	 * Those that are with the server go on to their end; this waits for it, POST and TCP included. After true nothing is
+	 * with the server, and its connections may be cut; after false nothing was ended, and the caller releases.
+	 * What waits is given up after the service's holding time, as when the server is dead.
+	 * @param deadlineMs milliseconds to wait for the end of what is with the server
+	 * @returns whether the server is left alone now
+	 * @throws Error or DeadlineError when HAProxy does not answer, the signal's reason; release also then
+	 */
+	async drain(deadlineMs: number, signal?: AbortSignal): Promise<boolean> {
+		const end = performance.now() + deadlineMs;
+		await this.#tell(drainCommand(this.plan));
+		for (;;) {
+			const { busy, idle } = withGuest(await this.#ask("show stat"), this.plan);
+			if (busy + idle === 0) return true;
+			if (performance.now() >= end) return false;
+			if (busy === 0) await this.#tell(closeIdleCommand(this.plan));
+			await delay(drainLookMs, undefined, signal ? { signal } : {});
+		}
+	}
+
+	/**
+	 * Ends what `drain()` began: what waits goes to the server with its next attempt, within 100 ms. Does nothing to a
+	 * front door that is not drained, so call it for each that was adopted: its drain may have been an earlier daemon's.
+	 * @throws Error or DeadlineError when HAProxy does not answer
+	 */
+	async release(): Promise<void> {
+		await this.#tell(releaseCommand(this.plan));
+	}
+
+	async #ask(command: string): Promise<string> {
+		return await askAdmin(this.#files.admin, command, answerWithinMs);
+	}
+
+	/** For commands that HAProxy answers with nothing, or with what it did not like. */
+	async #tell(commands: string): Promise<void> {
+		const answer = (await this.#ask(commands)).trim();
+		if (answer !== "") throw new Error(`the front door answers "${answer.slice(0, 200)}" to "${commands}"`);
 	}
 
 	/**

@@ -2,17 +2,19 @@ import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * A server for tests: answers with the method, slowly the first time a path begins with /slow, and tells at
- * `/runs?PATH` how often that path was asked for.
+ * A server for tests: answers with the method, and tells at `/runs?PATH` how often that path was asked for, at
+ * `/runs` that of all paths as JSON. A path that begins with /slow takes 30 s the first time, one with /brief 60 ms.
  */
 const runs = new Map<string, number>();
 
 createServer(async (request, response) => {
 	const path = request.url ?? "/";
 	const [, asked] = path.split("?");
+	if (path === "/runs") return response.end(JSON.stringify(Object.fromEntries(runs)));
 	if (path.startsWith("/runs")) return response.end(String(runs.get(asked ?? "") ?? 0));
 	const before = runs.get(path) ?? 0;
 	runs.set(path, before + 1);
 	if (path.startsWith("/slow") && before === 0) await delay(30_000);
+	if (path.startsWith("/brief")) await delay(60);
 	return response.end(request.method);
 }).listen(8000, "0.0.0.0", () => console.log("ready"));

@@ -349,6 +349,12 @@ install_debian() { # FOLDER PACKAGE,PACKAGE...
   rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 }
 
+# See code/nothing.S. Diverted, for whoever installs util-linux-extra.
+install_quick_hwclock() { # FOLDER
+  chroot "$1" dpkg-divert --quiet --local --rename --divert /sbin/hwclock.util-linux --add /sbin/hwclock
+  install_code nothing "$1/sbin/hwclock"
+}
+
 slim() { # FOLDER
   rm -rf "$1"/usr/share/{doc,man,locale,info,i18n,lintian,bug} "$1"/var/cache/{apt,debconf}/* "$1"/var/lib/apt/lists/* \
     "$1"/var/log/{apt,*.log} "$1"/usr/lib/udev/hwdb.{d,bin} "$1"/etc/udev/hwdb.bin

@@ -103,7 +103,7 @@ export class Lifecycle {
 	async renew(): Promise<void> {
 		const standby = this.reserve.take() ?? (await this.reserve.loadBeside());
 		await this.holder.machine?.settle();
-		if (await this.takeOver(standby, [])) return;
+		if (await this.takeOver(standby)) return;
 		const summary = `Session ${standby.session.number} could not take over in a planned change of sessions`;
 		await this.beginStartFailure(summary);
 		if (await this.closeFailed()) await this.recover(true);
@@ -133,7 +133,7 @@ export class Lifecycle {
 	async wake(): Promise<void> {
 		const standby = this.sleeper;
 		this.sleeper = undefined;
-		if (standby && (await this.takeOver(standby, []))) return;
+		if (standby && (await this.takeOver(standby))) return;
 		await this.begin();
 	}
 
@@ -246,7 +246,7 @@ export class Lifecycle {
 		const { byHand } = this;
 		const standby = await this.loaded();
 		if (!standby) return false;
-		if (await this.takeOver(standby, [])) return true;
+		if (await this.takeOver(standby, [], this.book.open !== undefined)) return true;
 		this.byHand = byHand;
 		return false;
 	}
@@ -273,9 +273,14 @@ export class Lifecycle {
 	 * Lets a standby take the server's disks and address, and run. The order is that of DESIGN's failover: whatever does
 	 * not depend on another is done at the same time, because users wait.
 	 * @param meanwhile what else has to be done before it runs
+	 * @param failed whether users' requests are with a session that has failed
 	 * @returns false when it does not get going; then it is closed
 	 */
-	private async takeOver(standby: Standby, meanwhile: readonly Promise<void>[]): Promise<boolean> {
+	private async takeOver(
+		standby: Standby,
+		meanwhile: readonly Promise<void>[] = [],
+		failed = false,
+	): Promise<boolean> {
 		const { number } = standby.session;
 		const { record } = this.ledger;
 		const old = this.holder.machine;
@@ -291,7 +296,10 @@ export class Lifecycle {
 			]);
 			if (gone === "stuck") throw new StuckError(old?.session.number ?? number);
 			if (old) this.book.note(`session ${old.session.number} has let go of its disks and its address`);
-			const [machine] = await Promise.all([standby.run((sign) => this.onSign(number, sign)), this.cut()]);
+			const [machine] = await Promise.all([
+				standby.run((sign) => this.onSign(number, sign)),
+				failed ? this.cut() : undefined,
+			]);
 			await this.becomeSession(machine);
 			return true;
 		} catch (error) {
@@ -388,7 +396,7 @@ export class Lifecycle {
 		const { open } = this.book;
 		this.count("warm", open?.drill === null);
 		const become = this.ledger.become("recovering", failure.summary);
-		if (await this.takeOver(standby, [told, become])) return;
+		if (await this.takeOver(standby, [told, become], true)) return;
 		if (await this.closeFailed()) await this.recover(true);
 	}
 

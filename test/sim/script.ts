@@ -23,7 +23,19 @@ const boots = z.string().transform((text, context): BootPlan => {
 
 const at = { at: duration };
 const step = z.union([
-	z.strictObject({ ...at, command: z.enum(["start", "maintenance on", "maintenance off", "seal", "renew", "begin changes", "commit changes", "abandon changes"]) }),
+	z.strictObject({
+		...at,
+		command: z.enum([
+			"start",
+			"maintenance on",
+			"maintenance off",
+			"seal",
+			"renew",
+			"begin changes",
+			"commit changes",
+			"abandon changes",
+		]),
+	}),
 	z.strictObject({ ...at, command: z.enum(["stop", "restart"]), deadline: duration.prefault("60s") }),
 	z.strictObject({ ...at, command: z.literal(faults.map((fault) => `drill ${fault}` as const)) }),
 	z.strictObject({

@@ -300,6 +300,11 @@ export class Instance {
 		return [...(await Promise.all(inner)).flat(), ...outer];
 	}
 
+	/** Whether anything of a session is left that could run. */
+	async groupIsThere(server: string, session: number): Promise<boolean> {
+		return (await this.groupNames()).includes(`sessions/${server}-${session}`);
+	}
+
 	/** Names of the instance's network namespaces. */
 	async namespaces(): Promise<string[]> {
 		return (await listIfThere("/run/netns")).filter((name) => name.startsWith(`bh-${this.tag}-`));

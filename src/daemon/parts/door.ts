@@ -85,6 +85,8 @@ export class HostDoor implements Door {
 		if (!plan) return await this.closeNow();
 		const door = await FrontDoor.ensure(plan);
 		this.door = door;
+		// An earlier daemon may have held users back, and ended before it let them through.
+		await door.release();
 		door.onEnd((code) => {
 			if (turn !== this.turn) return;
 			this.say(`The front door of ${this.server.name} ended with code ${code}; it is opened again`);
@@ -124,6 +126,14 @@ export class HostDoor implements Door {
 		if (dropped) this.say(`${dropped} requests that had already been asked again are not asked a third time`);
 		const { network } = this.server.definition;
 		if (network) await this.sandbox.cut(network.address);
+	}
+
+	async drain(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
+		return (await this.door?.drain(deadlineMs, signal)) ?? true;
+	}
+
+	async release(): Promise<void> {
+		await this.door?.release();
 	}
 
 	async felt(from: number, to: number): Promise<Felt | null> {

@@ -85,8 +85,7 @@ class Generator {
 	}
 
 	private report(): void {
-		if (this.finished.length === 0) return;
-		tell({ kind: "records", records: this.finished });
+		tell({ kind: "records", records: this.finished, open: this.open.size });
 		this.finished = [];
 	}
 

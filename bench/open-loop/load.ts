@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { hostNow } from "./clock.ts";
 import type { FromGenerator, LoadPlan, RequestRecord, ToGenerator } from "./request.ts";
 
 const program = fileURLToPath(new URL("generator.ts", import.meta.url));
@@ -14,6 +16,8 @@ export class Load implements AsyncDisposable {
 	private readonly child: ChildProcess;
 	private readonly gone: Promise<unknown>;
 	private readonly waiting = new Set<(record: RequestRecord) => void>();
+	/** Requests that are due and not over, as of a tenth of a second ago. */
+	private openNow = 0;
 	private failure: Error | undefined;
 	private done = false;
 
@@ -87,6 +91,20 @@ export class Load implements AsyncDisposable {
 		return past ?? (await promise);
 	}
 
+	/**
+	 * Waits until few requests are open: what had waited for an outage to end has been served.
+	 * @returns false when that did not come about
+	 */
+	async untilDrained(most: number, deadlineMs: number, signal: AbortSignal): Promise<boolean> {
+		const end = hostNow() + deadlineMs;
+		while (this.openNow > most) {
+			this.check();
+			if (hostNow() > end) return false;
+			await delay(50, undefined, { signal });
+		}
+		return true;
+	}
+
 	/** @throws Error when the generator has failed */
 	check(): void {
 		if (this.failure) throw this.failure;
@@ -112,6 +130,7 @@ export class Load implements AsyncDisposable {
 		if (message.kind === "failed") this.failure = new Error(`the load failed: ${message.why}`);
 		if (message.kind === "done") this.done = true;
 		if (message.kind !== "records") return;
+		this.openNow = message.open;
 		for (const record of message.records) {
 			this.records.push(record);
 			for (const listener of this.waiting) listener(record);

@@ -37,6 +37,18 @@ export function countOutcomes(records: readonly RequestRecord[]): Record<Outcome
 	return counts;
 }
 
+/** The same without those that never happened. */
+export function outcomesThatHappened(records: readonly RequestRecord[]): Record<string, number> {
+	return Object.fromEntries(Object.entries(countOutcomes(records)).filter(([, count]) => count > 0));
+}
+
+/** @returns how often connections ended too early in which way, as the client was told */
+export function errorsOf(records: readonly RequestRecord[]): Record<string, number> {
+	const counts: Record<string, number> = {};
+	for (const { error } of records) if (error !== null) counts[error] = (counts[error] ?? 0) + 1;
+	return counts;
+}
+
 export interface Latency {
 	p50: number;
 	p99: number;

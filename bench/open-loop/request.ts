@@ -63,7 +63,8 @@ export interface RequestRecord {
 /** What the generator tells. */
 export type FromGenerator =
 	| { kind: "started"; at: number }
-	| { kind: "records"; records: RequestRecord[] }
+	/** `open`: requests that are due and not over. */
+	| { kind: "records"; records: RequestRecord[]; open: number }
 	| { kind: "done" }
 	| { kind: "failed"; why: string };
 

@@ -22,6 +22,7 @@ const usedCommands = [
 	"migrate",
 	"migrate-incoming",
 	"query-migrate",
+	"dump-guest-memory",
 	"blockdev-add",
 	"blockdev-del",
 	"device_add",

@@ -111,6 +111,7 @@ function warmProblems({ recovery, system, image, sleep }: ServerDefinition, at: 
 	if (recovery?.mode !== "warm") {
 		const keys = ["standby", "sealAge", "renewEvery"] as const;
 		const unused = keys.filter((key) => recovery?.[key] !== undefined).map((key) => ["recovery", key]);
+		if (recovery?.evidence === "dump") unused.push(["recovery", "evidence"]);
 		return [...unused, ...(sleep ? [["sleep"]] : [])].map((path) => ({
 			path: [...at, ...path],
 			message: "means something only with `recovery: { mode: warm }`; say that, or leave it out",

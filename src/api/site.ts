@@ -81,6 +81,10 @@ const recoverySchema = strict({
 	sealAge: duration(60_000, 365 * 86_400_000)
 		.optional()
 		.meta({ description: "Warm: a seal that is older is made anew (14d)." }),
+	evidence: choice(["screen", "registers", "dump"]).optional().meta({
+		description:
+			"What is kept of a failed session: its screen and logs; its processors' registers too (the default); a dump of its whole memory too, which needs `mode: warm`, so that nobody waits for it.",
+	}),
 	budget: strict({ attempts: wholeNumber(0, 100), within: duration(1000, 86_400_000) }).optional(),
 	bootDeadline: duration(1000, 3_600_000)
 		.optional()

@@ -5,6 +5,7 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import type { Change, Plan, Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
+import { isShortOfMemory } from "../host/memory.ts";
 import { FrontDoor } from "../network/front-door/process.ts";
 import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -420,6 +421,7 @@ export class Bulkhead {
 		const { signal } = this.gone;
 		while (!signal.aborted) {
 			await this.checkDoors();
+			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}
 	}

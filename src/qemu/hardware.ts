@@ -57,5 +57,6 @@ export const inside = {
 	agent: "/sockets/agent.sock",
 	gdb: "/sockets/gdb.sock",
 	screen: "/session/screen.png",
+	dump: "/session/memory.dump",
 	state: "/sockets/state.sock",
 } as const;

@@ -18,6 +18,7 @@ import { hangProcessors } from "./gdb.ts";
 import { type Disk, inside } from "./hardware.ts";
 import { attachDisk, detachDisk } from "./hotplug.ts";
 import { QmpConnection, type QmpEvent } from "./qmp/connection.ts";
+import { QmpError } from "./qmp/errors.ts";
 import { readProcessors } from "./registers.ts";
 import { loadState, saveState } from "./state.ts";
 
@@ -149,7 +150,7 @@ export class QemuMachine {
 	}
 
 	/** What can be learned from a failed session before it is closed; parts that do not answer are left out. */
-	async evidence(): Promise<{
+	async evidence(withRegisters: boolean): Promise<{
 		screen: Buffer | undefined;
 		registers: string | undefined;
 		transcript: string;
@@ -157,10 +158,29 @@ export class QemuMachine {
 		const reachable = isAlive(this.identity) && stateOf(this.identity) !== "T";
 		if (reachable) await this.letPanicBePrinted();
 		const screen = reachable ? await this.screenshot(evidenceWithinMs / 2).catch(() => undefined) : undefined;
-		const registers = reachable
-			? await this.registers(evidenceWithinMs / 2).catch(() => undefined)
-			: undefined;
+		const registers =
+			reachable && withRegisters
+				? await this.registers(evidenceWithinMs / 2).catch(() => undefined)
+				: undefined;
 		return { screen, registers, transcript: this.qmp?.transcript.text() ?? "" };
+	}
+
+	/**
+	 * Writes the guest's memory into the session's folder, packed: a Windows crash dump where the guest has told QEMU how
+	 * to make one, a kdump file for `crash` else.
+	 * @returns the host path of the file, which is the session's own and to be taken away
+	 * @throws QmpError, DeadlineError
+	 */
+	async dumpMemory(deadlineMs: number): Promise<string> {
+		const monitor = this.monitor();
+		const target = { paging: false, protocol: `file:${inside.dump}` };
+		await monitor
+			.execute("dump-guest-memory", { ...target, format: "win-dmp" }, deadlineMs)
+			.catch(async (error) => {
+				if (!(error instanceof QmpError)) throw error;
+				await monitor.execute("dump-guest-memory", { ...target, format: "kdump-zlib" }, deadlineMs);
+			});
+		return join(this.folders.session, "memory.dump");
 	}
 
 	/**

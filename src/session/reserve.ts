@@ -30,6 +30,7 @@ const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
 /** A seal grows too old while the server runs. */
 const checkEveryMs = 3_600_000;
+const memoryPauseMs = 300_000;
 const preparedWithinMs = 120_000;
 
 /**
@@ -171,6 +172,15 @@ export class Reserve {
 		this.failures = 0;
 		this.notBefore = 0;
 		this.tend();
+	}
+
+	/** What stands by is ended, and nothing is loaded for a while. */
+	giveBackMemory(): void {
+		if (this.waiting.length === 0) return;
+		this.notBefore = this.env.clock.now() + memoryPauseMs;
+		this.reports.tendLater(memoryPauseMs);
+		this.ledger.say("session", "The host is short of memory: what stood by is ended, and loaded again later");
+		this.discard(this.waiting.splice(0));
 	}
 
 	/** Ends what is under way and what stands by. */

@@ -48,6 +48,7 @@ type Input =
 	| { kind: "idle-look" }
 	| { kind: "knock"; error: unknown }
 	| { kind: "recheck" }
+	| { kind: "short-of-memory" }
 	| { kind: "parked-end"; end: ParkedEnd };
 
 interface Renewal {
@@ -137,6 +138,11 @@ export class Supervisor {
 	set policy(policy: Policy) {
 		this.current = policy;
 		this.inbox.put({ kind: "recheck" });
+	}
+
+	/** The host is short of memory: what stands by goes first. */
+	giveBackMemory(): void {
+		if (this.reserve.hasStandby) this.inbox.put({ kind: "short-of-memory" });
 	}
 
 	/** The seal and what stands by; null for a server that recovers cold. */
@@ -246,6 +252,8 @@ export class Supervisor {
 				return await this.onActivity(input.activity);
 			case "knock":
 				return await this.onKnock(input.error);
+			case "short-of-memory":
+				return this.reserve.giveBackMemory();
 			case "recheck":
 				return this.reserve.recheck();
 			case "parked-end":

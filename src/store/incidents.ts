@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { lchown, lstat, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
 import { type Incident, incidentView } from "../api/incident.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
@@ -30,6 +30,24 @@ export class IncidentStore {
 		const own = this.paths.server(server).incident(id);
 		await mkdir(own.folder, { recursive: true, mode: 0o750 });
 		await writeFile(own.evidence(name), content, { mode: 0o640 });
+		return name;
+	}
+
+	/**
+	 * Takes over a file that a session has written: it is the session's word, and may be anything.
+	 * @throws Error when it is no plain file
+	 */
+	async keepFile(server: string, id: string, name: string, path: string): Promise<string> {
+		const own = this.paths.server(server).incident(id);
+		await mkdir(own.folder, { recursive: true, mode: 0o750 });
+		const kept = own.evidence(name);
+		// Out of the session's reach first: then it is looked at.
+		await rename(path, kept);
+		if ((await lstat(kept)).isFile()) await lchown(kept, 0, 0);
+		else {
+			await rm(kept, { recursive: true, force: true });
+			throw new Error(`the session's ${name} is no plain file`);
+		}
 		return name;
 	}
 
@@ -74,7 +92,8 @@ export class IncidentStore {
 	async evidence(incident: Incident, name: string): Promise<Buffer | undefined> {
 		if (!incident.evidence.includes(name)) return undefined;
 		const path = this.paths.server(incident.server).incident(incident.id).evidence(name);
-		if ((await stat(path)).size > evidenceLimit) return undefined;
+		if ((await stat(path)).size > evidenceLimit)
+			throw new BulkheadError("bad-input", `${name} is too large to be sent; it is kept as ${path}`);
 		return await readFile(path);
 	}
 }

@@ -165,6 +165,9 @@ export class HostMachines implements Machines {
 			health: this.health,
 			files: this.launcher.files(session.number),
 			keep,
+			keepFile: async (incident, name, path) =>
+				await this.context.incidents.keepFile(this.server.name, incident, name, path),
+			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),
 			dataDisks,
 			rest: async () => void (await this.launcher.setImportance(session.number, "waiting")),

@@ -12,6 +12,7 @@ import type { SessionPaths } from "../../store/paths.ts";
 /** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
 const consoleLimitBytes = 8 * 2 ** 20;
 const settlesWithinMs = 2000;
+const dumpWithinMs = 600_000;
 const consoleTailBytes = 64 * 1024;
 
 export interface Surroundings {
@@ -21,6 +22,10 @@ export interface Surroundings {
 	keep: (incident: string, name: string, content: string | Buffer) => Promise<string>;
 	/** Lets QEMU make a further socket for as long as the result is not disposed of. */
 	openSockets: () => Promise<AsyncDisposable>;
+	/** Takes a file over as evidence. @returns its name */
+	keepFile: (incident: string, name: string, path: string) => Promise<string>;
+	/** How much is kept of a failure. */
+	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
 	dataDisks: readonly Disk[];
 	/** Lets its process come after all others. */
@@ -32,6 +37,7 @@ export class SessionMachine implements Machine {
 	readonly session: Omit<SessionRecord, "readyAt">;
 	readonly qemu: QemuMachine;
 	private readonly around: Surroundings;
+	private parked = false;
 
 	constructor(qemu: QemuMachine, session: Omit<SessionRecord, "readyAt">, around: Surroundings) {
 		this.qemu = qemu;
@@ -60,8 +66,8 @@ export class SessionMachine implements Machine {
 	}
 
 	async collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }> {
-		const { screen, registers, transcript } = await this.qemu.evidence();
-		const { files } = this.around;
+		const { files, evidence } = this.around;
+		const { screen, registers, transcript } = await this.qemu.evidence(evidence !== "screen");
 		const console = await readUntrustedTail(files.console, consoleTailBytes);
 		const said = await readUntrustedTail(files.output, consoleTailBytes);
 		const argv = await readUntrustedTail(files.argv, consoleTailBytes);
@@ -77,7 +83,15 @@ export class SessionMachine implements Machine {
 		for (const [name, content] of Object.entries(parts)) {
 			if (content?.length) kept.push(await this.around.keep(incident, name, content));
 		}
+		if (evidence === "dump") kept.push(...(await this.dump(incident)));
 		return { files: kept, details: processorDetails(registers) };
+	}
+
+	/** Only of a session that nobody waits for any more. */
+	private async dump(incident: string): Promise<string[]> {
+		if (!this.parked || !isAlive(this.qemu.identity)) return [];
+		const file = await this.qemu.dumpMemory(dumpWithinMs);
+		return [await this.around.keepFile(incident, "memory.dump", file)];
 	}
 
 	async letGo(): Promise<"parked" | "ended" | "stuck"> {
@@ -85,6 +99,7 @@ export class SessionMachine implements Machine {
 			if (!isAlive(this.qemu.identity)) return "ended";
 			// Its evidence can be read without haste.
 			await this.around.rest().catch(() => {});
+			this.parked = true;
 			return "parked";
 		}
 		return (await this.qemu.close(false)) ? "ended" : "stuck";

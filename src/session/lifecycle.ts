@@ -13,6 +13,7 @@ import type { SessionRecord } from "./state.ts";
 import { beginWatch, type Watch } from "./watch.ts";
 
 const stopAfterRestartMs = 60_000;
+const parkedRestsMs = 700;
 const stopForChangesMs = 120_000;
 /** How often a session is tried whose number cannot be written. */
 const roomEveryMs = 10_000;
@@ -329,6 +330,8 @@ export class Lifecycle {
 	/** What takes its time is done in the background; the supervisor takes in what came of it. */
 	private async endParked(machine: Machine, incident: string): Promise<void> {
 		const { number } = machine.session;
+		// The new session has the processors to itself first: those who waited are with it.
+		if (incident) await this.env.clock.sleep(parkedRestsMs);
 		const evidence = incident
 			? await machine.collectEvidence(incident).catch((error: unknown) => ({ failed: explain(error) }))
 			: { files: [], details: {} };

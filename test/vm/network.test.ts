@@ -381,6 +381,48 @@ describe("the front door", () => {
 		expect(await door?.felt(from, Date.now())).toMatchObject({ held: 1, failed: 1 });
 	});
 
+	test.each(["127.0.0.1", "::1"])("a response that is cut does not look complete, from %s", async (host) => {
+		const usual = plan.services;
+		await ensureDoor({ services: usual.map((service) => ({ ...service, to: "lan" as const })) });
+		const from = Date.now();
+		const client = clientFor(plan.services[0]?.listen ?? 0, host);
+		const paths = ["/endless-close", "/endless-chunks", "/endless-length"];
+		const before = await Promise.all(paths.map(runs));
+		const short = paths.flatMap((path) =>
+			["GET", "POST"].map(async (method) => {
+				const answer = await client.request(method, path).catch((error: unknown) => error);
+				return `${method} ${path} ${answer instanceof Error ? "broken" : JSON.stringify(answer)}`;
+			}),
+		);
+		const waits = [`/slow-get-${host}`, `/slow-post-${host}`] as const;
+		const get = client.request("GET", waits[0]);
+		const post = client.request("POST", waits[1]);
+		await until("all in flight", async () => {
+			const now = await Promise.all([...paths, ...waits].map(runs));
+			return now.every((count, index) => count === (before[index] ?? -1) + 2 || (index > 2 && count === 1));
+		});
+		expect(await door?.dropHopeless()).toEqual({ repeated: 0, begun: 6 });
+		await sandbox.cut(guest.address);
+		for (const answer of await Promise.all(short)) expect(answer).toMatch(/ broken$/);
+		expect((await get).status).toBe(200);
+		expect((await post).status).toBe(502);
+		expect(await runs(waits[1])).toBe(1);
+		await until("all counted", async () => (await door?.felt(from, Date.now()))?.failed === 7);
+		await ensureDoor({ services: usual });
+	});
+
+	test("a GET that was asked again is not asked a third time", async () => {
+		const answer = web.request("GET", "/endless-silence").catch((error: unknown) => error);
+		await until("in flight", async () => (await runs("/endless-silence")) === 1);
+		expect(await door?.dropHopeless()).toEqual({ repeated: 0, begun: 0 });
+		await sandbox.cut(guest.address);
+		await until("asked again", async () => (await runs("/endless-silence")) === 2);
+		expect(await door?.dropHopeless()).toEqual({ repeated: 1, begun: 0 });
+		await sandbox.cut(guest.address);
+		expect(String(await answer)).toMatch(/socket hang up|ECONNRESET/);
+		expect(await runs("/endless-silence")).toBe(2);
+	});
+
 	test("cut ends a TCP connection at once, and counts it as failed", async () => {
 		const from = Date.now();
 		const raw = clientFor(plan.services[1]?.listen ?? 0).keptAlive();

@@ -11,6 +11,7 @@ import { endProcess, identify } from "../../src/host/process.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
+import { waitForKnock } from "../../src/network/knock.ts";
 import {
 	bridgeNameOf,
 	type DoorPlan,
@@ -147,6 +148,14 @@ async function held(): Promise<number> {
 	return parseStat(stat)
 		.filter(({ server }) => server === "hold")
 		.reduce((sum, row) => sum + row.number("stot"), 0);
+}
+
+/** Processes that watch the sandbox for connections. */
+async function watchers(): Promise<number[]> {
+	const { stdout } = await ip("netns", "pids", tag);
+	const pids = stdout.split("\n").filter((line) => line !== "");
+	const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")));
+	return pids.map(Number).filter((_, index) => names[index] === "conntrack\n");
 }
 
 async function ensureDoor(changed: Partial<DoorPlan> = {}): Promise<FrontDoor> {
@@ -431,6 +440,85 @@ describe("the front door", () => {
 		await sandbox.cut(guest.address);
 		expect(String(await answer)).toMatch(/socket hang up|ECONNRESET/);
 		expect((await door?.felt(from, Date.now()))?.failed).toBe(1);
+	});
+
+	test("tells how much it is used", async () => {
+		const port = plan.services[1]?.listen ?? 0;
+		const before = await door?.activity();
+		const idle = web.keptAlive();
+		await idle.request("GET", "/");
+		const tcp = clientFor(port).keptAlive();
+		await tcp.request("GET", "/");
+		const slow = web.request("POST", "/slow-activity").catch((error: unknown) => error);
+		await until("in flight", async () => (await runs("/slow-activity")) === 1);
+		const during = await door?.activity();
+		expect(during?.current).toBe(2);
+		// The idle connection's request, the TCP connection, the slow request and at least one look at the runs.
+		expect((during?.total ?? 0) - (before?.total ?? 0)).toBeGreaterThanOrEqual(4);
+		tcp.close();
+		idle.close();
+		await sandbox.cut(guest.address);
+		await slow;
+		await until("rest", async () => (await door?.activity())?.current === 0);
+		const rest = await door?.activity();
+		await delay(500);
+		expect(await door?.activity()).toEqual(rest);
+	});
+
+	test("a sleeping server's first connection is noticed, health checks are not", async () => {
+		await door?.pauseHealth();
+		expect(await door?.health()).toEqual({ http: "unknown", raw: "unknown" });
+		// A check that had begun may still be on its way.
+		await delay(50);
+		await die();
+		const end = new AbortController();
+		let knockedAt = 0;
+		const knock = waitForKnock(tag, guest.address, [8000], end.signal).then(() => {
+			knockedAt = performance.now();
+		});
+		await until("the watcher", async () => (await watchers()).length === 1);
+		await delay(700);
+		expect(knockedAt).toBe(0);
+		const askedAt = performance.now();
+		const answer = web.request("POST", "/wakes");
+		await knock;
+		expect(knockedAt - askedAt).toBeLessThan(500);
+		expect(await watchers()).toEqual([]);
+		await comeBack();
+		expect((await answer).status).toBe(200);
+		await door?.resumeHealth();
+		expect((await door?.health())?.http).not.toBe("unknown");
+		await until("both services up", async () => {
+			return Object.values((await door?.health()) ?? {}).join() === "up,up";
+		});
+		await door?.resumeHealth();
+		expect(await door?.health()).toEqual({ http: "up", raw: "up" });
+	});
+
+	test("a watcher ends with its signal, with its parent, and tells when it ends by itself", async () => {
+		const end = new AbortController();
+		const stopped = waitForKnock(tag, guest.address, [1], end.signal).catch((error: unknown) => error);
+		await until("the watcher", async () => (await watchers()).length === 1);
+		end.abort(new Error("slept enough"));
+		expect(String(await stopped)).toContain("slept enough");
+		expect(await watchers()).toEqual([]);
+
+		const alone = waitForKnock(tag, guest.address, [1], new AbortController().signal);
+		const outcome = alone.catch((error: unknown) => error);
+		await until("the watcher", async () => (await watchers()).length === 1);
+		const watcher = identify((await watchers())[0] ?? 0);
+		if (watcher) await endProcess(watcher, 0);
+		expect(String(await outcome)).toContain("ended with SIGKILL");
+
+		const nowhere = waitForKnock(`${tag}-none`, guest.address, [1], new AbortController().signal);
+		await expect(nowhere).rejects.toThrow(/No such file/);
+
+		const script = `await (await import(${JSON.stringify(join(testing, "../knock.ts"))})).waitForKnock("${tag}", "${guest.address}", [1], new AbortController().signal)`;
+		const parent = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+		started.push(parent);
+		await until("the watcher", async () => (await watchers()).length === 1);
+		parent.kill("SIGKILL");
+		await until("its end", async () => (await watchers()).length === 0);
 	});
 
 	test("answers 503 with Retry-After when the holding time is over", async () => {

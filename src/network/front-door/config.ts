@@ -54,6 +54,11 @@ export function repeatBackendOf(service: ServicePlan): string {
 	return `repeat.${nameOf(service)}`;
 }
 
+/** Name of the backend that leads to the inner hop. */
+export function hopBackendOf(service: ServicePlan): string {
+	return `hop.${nameOf(service)}`;
+}
+
 /** Names of the backends whose server `guest` gets users' requests and connections. */
 export function guestBackendsOf(plan: DoorPlan): string[] {
 	return plan.services.flatMap((service) => {
@@ -158,14 +163,14 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 			// The inner hop logs those, with the times and retries that count.
 			"http-request set-log-level silent if !repeatable",
 			`use_backend ${repeatBackendOf(service)} if repeatable`,
-			`default_backend hop.${name}`,
+			`default_backend ${hopBackendOf(service)}`,
 		]),
 		...section(`backend ${repeatBackendOf(service)} from http`, [
 			retries(service),
 			"retry-on conn-failure empty-response",
 			...guest,
 		]),
-		...section(`backend hop.${name} from http`, [
+		...section(`backend ${hopBackendOf(service)} from http`, [
 			// As long as the inner hop may hold it and the server may think about it.
 			`timeout server ${service.holdMs + 660_000}ms`,
 			"retries 0",

@@ -4,11 +4,12 @@ import { BulkheadError } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import type { DoorPlan } from "../plan.ts";
+import { type Activity, activityOf } from "./activity.ts";
 import { askAdmin } from "./admin.ts";
 import { configOf, healthNameOf, ringName, trafficNamesOf } from "./config.ts";
 import { closeIdleCommand, drainCommand, releaseCommand, withGuest } from "./drain.ts";
 import { blameServer, type Dropped, feltOf, parseRing, parseSessions } from "./felt.ts";
-import { type Health, healthOf } from "./health.ts";
+import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts";
 import { destroy, hopelessOf } from "./hopeless.ts";
 import { answers, start } from "./launch.ts";
 import { portInUse, portIsFree } from "./listen.ts";
@@ -107,6 +108,32 @@ export class FrontDoor {
 			(service) => `set server ${healthNameOf(service)}/guest health down`,
 		);
 		await this.#tell(commands.join("; "));
+	}
+
+	/**
+	 * Stops the health checks, so that only users' connections go to a server that sleeps; `health()` says "unknown".
+	 * @throws Error or DeadlineError when HAProxy does not answer
+	 */
+	async pauseHealth(): Promise<void> {
+		await this.#tell(pauseCommand(this.plan.services));
+	}
+
+	/**
+	 * Lets paused health checks go on; their services are "down" until a check has passed. Does nothing to checks that
+	 * are not paused, so call it for each front door that was adopted and whose server does not sleep.
+	 * @throws Error or DeadlineError when HAProxy does not answer
+	 */
+	async resumeHealth(): Promise<void> {
+		const commands = resumeCommand(await this.#ask("show stat"), this.plan.services);
+		if (commands !== "") await this.#tell(commands);
+	}
+
+	/**
+	 * How much the server is used, for "idle for 30 minutes": nothing is current, and the total has not changed.
+	 * @throws Error or DeadlineError when HAProxy does not answer
+	 */
+	async activity(): Promise<Activity> {
+		return activityOf(await this.#ask("show stat"), this.plan);
 	}
 
 	/**

@@ -11,6 +11,7 @@ import { endProcess, identify } from "../../src/host/process.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
+import { waitForKnock } from "../../src/network/knock.ts";
 import {
 	bridgeNameOf,
 	type DoorPlan,
@@ -148,6 +149,14 @@ async function held(): Promise<number> {
 	return parseStat(stat)
 		.filter(({ server }) => server === "hold")
 		.reduce((sum, row) => sum + row.number("stot"), 0);
+}
+
+/** Processes that watch the sandbox for connections. */
+async function watchers(): Promise<number[]> {
+	const { stdout } = await ip("netns", "pids", tag);
+	const pids = stdout.split("\n").filter((line) => line !== "");
+	const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")));
+	return pids.map(Number).filter((_, index) => names[index] === "conntrack\n");
 }
 
 async function ensureDoor(changed: Partial<DoorPlan> = {}): Promise<FrontDoor> {
@@ -382,6 +391,48 @@ describe("the front door", () => {
 		expect(await door?.felt(from, Date.now())).toMatchObject({ held: 1, failed: 1 });
 	});
 
+	test.each(["127.0.0.1", "::1"])("a response that is cut does not look complete, from %s", async (host) => {
+		const usual = plan.services;
+		await ensureDoor({ services: usual.map((service) => ({ ...service, to: "lan" as const })) });
+		const from = Date.now();
+		const client = clientFor(plan.services[0]?.listen ?? 0, host);
+		const paths = ["/endless-close", "/endless-chunks", "/endless-length"];
+		const before = await Promise.all(paths.map(runs));
+		const short = paths.flatMap((path) =>
+			["GET", "POST"].map(async (method) => {
+				const answer = await client.request(method, path).catch((error: unknown) => error);
+				return `${method} ${path} ${answer instanceof Error ? "broken" : JSON.stringify(answer)}`;
+			}),
+		);
+		const waits = [`/slow-get-${host}`, `/slow-post-${host}`] as const;
+		const get = client.request("GET", waits[0]);
+		const post = client.request("POST", waits[1]);
+		await until("all in flight", async () => {
+			const now = await Promise.all([...paths, ...waits].map(runs));
+			return now.every((count, index) => count === (before[index] ?? -1) + 2 || (index > 2 && count === 1));
+		});
+		expect(await door?.dropHopeless()).toEqual({ repeated: 0, begun: 6 });
+		await sandbox.cut(guest.address);
+		for (const answer of await Promise.all(short)) expect(answer).toMatch(/ broken$/);
+		expect((await get).status).toBe(200);
+		expect((await post).status).toBe(502);
+		expect(await runs(waits[1])).toBe(1);
+		await until("all counted", async () => (await door?.felt(from, Date.now()))?.failed === 7);
+		await ensureDoor({ services: usual });
+	});
+
+	test("a GET that was asked again is not asked a third time", async () => {
+		const answer = web.request("GET", "/endless-silence").catch((error: unknown) => error);
+		await until("in flight", async () => (await runs("/endless-silence")) === 1);
+		expect(await door?.dropHopeless()).toEqual({ repeated: 0, begun: 0 });
+		await sandbox.cut(guest.address);
+		await until("asked again", async () => (await runs("/endless-silence")) === 2);
+		expect(await door?.dropHopeless()).toEqual({ repeated: 1, begun: 0 });
+		await sandbox.cut(guest.address);
+		expect(String(await answer)).toMatch(/socket hang up|ECONNRESET/);
+		expect(await runs("/endless-silence")).toBe(2);
+	});
+
 	test("cut ends a TCP connection at once, and counts it as failed", async () => {
 		const from = Date.now();
 		const raw = clientFor(plan.services[1]?.listen ?? 0).keptAlive();
@@ -390,6 +441,85 @@ describe("the front door", () => {
 		await sandbox.cut(guest.address);
 		expect(String(await answer)).toMatch(/socket hang up|ECONNRESET/);
 		expect((await door?.felt(from, Date.now()))?.failed).toBe(1);
+	});
+
+	test("tells how much it is used", async () => {
+		const port = plan.services[1]?.listen ?? 0;
+		const before = await door?.activity();
+		const idle = web.keptAlive();
+		await idle.request("GET", "/");
+		const tcp = clientFor(port).keptAlive();
+		await tcp.request("GET", "/");
+		const slow = web.request("POST", "/slow-activity").catch((error: unknown) => error);
+		await until("in flight", async () => (await runs("/slow-activity")) === 1);
+		const during = await door?.activity();
+		expect(during?.current).toBe(2);
+		// The idle connection's request, the TCP connection, the slow request and at least one look at the runs.
+		expect((during?.total ?? 0) - (before?.total ?? 0)).toBeGreaterThanOrEqual(4);
+		tcp.close();
+		idle.close();
+		await sandbox.cut(guest.address);
+		await slow;
+		await until("rest", async () => (await door?.activity())?.current === 0);
+		const rest = await door?.activity();
+		await delay(500);
+		expect(await door?.activity()).toEqual(rest);
+	});
+
+	test("a sleeping server's first connection is noticed, health checks are not", async () => {
+		await door?.pauseHealth();
+		expect(await door?.health()).toEqual({ http: "unknown", raw: "unknown" });
+		// A check that had begun may still be on its way.
+		await delay(50);
+		await die();
+		const end = new AbortController();
+		let knockedAt = 0;
+		const knock = waitForKnock(tag, guest.address, [8000], end.signal).then(() => {
+			knockedAt = performance.now();
+		});
+		await until("the watcher", async () => (await watchers()).length === 1);
+		await delay(700);
+		expect(knockedAt).toBe(0);
+		const askedAt = performance.now();
+		const answer = web.request("POST", "/wakes");
+		await knock;
+		expect(knockedAt - askedAt).toBeLessThan(500);
+		expect(await watchers()).toEqual([]);
+		await comeBack();
+		expect((await answer).status).toBe(200);
+		await door?.resumeHealth();
+		expect((await door?.health())?.http).not.toBe("unknown");
+		await until("both services up", async () => {
+			return Object.values((await door?.health()) ?? {}).join() === "up,up";
+		});
+		await door?.resumeHealth();
+		expect(await door?.health()).toEqual({ http: "up", raw: "up" });
+	});
+
+	test("a watcher ends with its signal, with its parent, and tells when it ends by itself", async () => {
+		const end = new AbortController();
+		const stopped = waitForKnock(tag, guest.address, [1], end.signal).catch((error: unknown) => error);
+		await until("the watcher", async () => (await watchers()).length === 1);
+		end.abort(new Error("slept enough"));
+		expect(String(await stopped)).toContain("slept enough");
+		expect(await watchers()).toEqual([]);
+
+		const alone = waitForKnock(tag, guest.address, [1], new AbortController().signal);
+		const outcome = alone.catch((error: unknown) => error);
+		await until("the watcher", async () => (await watchers()).length === 1);
+		const watcher = identify((await watchers())[0] ?? 0);
+		if (watcher) await endProcess(watcher, 0);
+		expect(String(await outcome)).toContain("ended with SIGKILL");
+
+		const nowhere = waitForKnock(`${tag}-none`, guest.address, [1], new AbortController().signal);
+		await expect(nowhere).rejects.toThrow(/No such file/);
+
+		const script = `await (await import(${JSON.stringify(join(testing, "../knock.ts"))})).waitForKnock("${tag}", "${guest.address}", [1], new AbortController().signal)`;
+		const parent = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+		started.push(parent);
+		await until("the watcher", async () => (await watchers()).length === 1);
+		parent.kill("SIGKILL");
+		await until("its end", async () => (await watchers()).length === 0);
 	});
 
 	test("answers 503 with Retry-After when the holding time is over", async () => {

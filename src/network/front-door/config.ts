@@ -34,8 +34,8 @@ export function configOf(plan: DoorPlan): string {
 	].join("\n");
 }
 
-/** The part of a section's name that tells the service: one service may be published twice. */
-function nameOf({ service, listen }: ServicePlan): string {
+/** Name of a service's frontend, and a part of its other sections' names: one service may be published twice. */
+export function nameOf({ service, listen }: ServicePlan): string {
 	return `${service}.${listen}`;
 }
 
@@ -49,11 +49,21 @@ export function trafficNamesOf(plan: DoorPlan): Set<string> {
 	return new Set(plan.services.map(nameOf).flatMap((name) => [name, `once.${name}`]));
 }
 
+/** Name of the backend whose requests are asked again. */
+export function repeatBackendOf(service: ServicePlan): string {
+	return `repeat.${nameOf(service)}`;
+}
+
+/** Name of the backend that leads to the inner hop. */
+export function hopBackendOf(service: ServicePlan): string {
+	return `hop.${nameOf(service)}`;
+}
+
 /** Names of the backends whose server `guest` gets users' requests and connections. */
 export function guestBackendsOf(plan: DoorPlan): string[] {
 	return plan.services.flatMap((service) => {
 		const name = nameOf(service);
-		return service.protocol === "http" ? [`repeat.${name}`, `once.${name}`] : [`guest.${name}`];
+		return service.protocol === "http" ? [repeatBackendOf(service), `once.${name}`] : [`guest.${name}`];
 	});
 }
 
@@ -152,15 +162,15 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 			"acl repeatable method GET HEAD OPTIONS",
 			// The inner hop logs those, with the times and retries that count.
 			"http-request set-log-level silent if !repeatable",
-			`use_backend repeat.${name} if repeatable`,
-			`default_backend hop.${name}`,
+			`use_backend ${repeatBackendOf(service)} if repeatable`,
+			`default_backend ${hopBackendOf(service)}`,
 		]),
-		...section(`backend repeat.${name} from http`, [
+		...section(`backend ${repeatBackendOf(service)} from http`, [
 			retries(service),
 			"retry-on conn-failure empty-response",
 			...guest,
 		]),
-		...section(`backend hop.${name} from http`, [
+		...section(`backend ${hopBackendOf(service)} from http`, [
 			// As long as the inner hop may hold it and the server may think about it.
 			`timeout server ${service.holdMs + 660_000}ms`,
 			"retries 0",

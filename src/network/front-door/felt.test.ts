@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { feltOf, parseRing, parseSessions } from "./felt.ts";
+import { blameServer, feltOf, parseRing, parseSessions } from "./felt.ts";
 
 /** The outage: from 100,000 to 110,000 ms. */
 const felt = (...lines: string[]) => feltOf(parseRing(`${lines.join("\n")}\n\n`), 100_000, 110_000);
@@ -41,6 +41,23 @@ test("adds up", () => {
 		"http 100100 600 0 1 -1 502 0 SH 200 POST",
 	);
 	expect(sum).toEqual(counts(3, 1, 1, 8990));
+});
+
+test("requests whose clients were cut off on purpose count as failed, and no more than those", () => {
+	const passages = parseRing(
+		[
+			"http 103990 90 0 0 9 200 0 CD 120 GET",
+			"http 104010 90 0 0 9 200 0 -- 120 POST",
+			"http 104011 90 0 0 9 200 0 CD 120 GET",
+			"http 104012 90 0 0 9 200 0 -- 120 GET",
+			"tcp 104013 90 0 1 -1 0 0 CD 99 -",
+		].join("\n"),
+	);
+	const failed = (count: number) =>
+		feltOf(blameServer(passages, [{ from: 104_000, to: 104_200, count }]), 100_000, 110_000).failed;
+	expect([0, 1, 2, 9].map(failed)).toEqual([0, 1, 2, 3]);
+	const [, post, get] = blameServer(passages, [{ from: 104_000, to: 104_200, count: 1 }]);
+	expect([post?.outcome, get?.outcome]).toEqual(["served", "failed"]);
 });
 
 function session(frontend: string, mode: string, retries: number, state: string): string {

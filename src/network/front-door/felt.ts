@@ -96,25 +96,31 @@ function liveOf(block: string, kind: Passage["kind"], start: number, now: number
 	return [{ kind, start, end: null, retries, outcome: connected ? "served" : "waiting", waited, connecting }];
 }
 
-/** A client's connection to the front door. */
-export interface ClientConnection {
-	/** Address and port, as `ss` takes them: `192.0.2.7:51234`, `[2001:db8::7]:51234`. */
-	client: string;
-	/** The front door's port. */
-	listen: number;
+/** Requests whose clients were cut off on purpose, see hopeless.ts. Times are milliseconds since the Unix epoch. */
+export interface Dropped {
+	from: number;
+	to: number;
+	count: number;
 }
 
-/** Reads `show sess all`. @returns the clients whose HTTP request is with the server now, and not for the first time */
-export function repeatedSessions(text: string, frontends: ReadonlySet<string>): ClientConnection[] {
-	return text.split(/^(?=0x[0-9a-f]+: )/m).flatMap((block) => {
-		const [, frontend = "", kind] = /^ {2}frontend=(\S+) \(id=\d+ mode=(http|tcp)\)/m.exec(block) ?? [];
-		const [, address = "", port = ""] = / source=(\S+):(\d+)$/m.exec(block) ?? [];
-		const listen = Number(/\.(\d+)$/.exec(frontend)?.[1]);
-		const retries = Number(/conn_retries=(\d+)/.exec(block)?.[1] ?? 0);
-		const repeated = kind === "http" && frontends.has(frontend) && retries > 0 && isConnected(block);
-		if (!repeated || port === "" || !listen) return [];
-		return [{ client: `${address.includes(":") ? `[${address}]` : address}:${port}`, listen }];
-	});
+/**
+ * To HAProxy it looks as if those clients had left, or as if a response without a length had come to its end; it is
+ * the server that failed them.
+ */
+export function blameServer(passages: readonly Passage[], dropped: readonly Dropped[]): Passage[] {
+	return dropped.reduce(
+		(all, { from, to, count }) => {
+			const ended = all.filter(
+				({ kind, end }) => kind === "http" && end !== null && end >= from && end <= to,
+			);
+			const suspects = ["given-up", "served"].flatMap((outcome) =>
+				ended.filter((passage) => passage.outcome === outcome),
+			);
+			const blamed = new Set(suspects.slice(0, count));
+			return all.map((passage) => (blamed.has(passage) ? { ...passage, outcome: "failed" } : passage));
+		},
+		[...passages],
+	);
 }
 
 function isConnected(block: string): boolean {

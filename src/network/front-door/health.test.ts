@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { doorPlan } from "../testing/door-plan.ts";
-import { healthOf } from "./health.ts";
+import { healthOf, pauseCommand, resumeCommand } from "./health.ts";
 
 const heading = "# pxname,svname,qcur,status,check_status,\n";
 
@@ -18,4 +18,16 @@ test.each([
 
 test("no answer is no finding", () => {
 	expect(healthOf("", doorPlan.services)).toEqual({ http: "unknown", sql: "unknown" });
+});
+
+test("only checks that are paused are resumed, and what they found is forgotten", () => {
+	const both = doorPlan.services;
+	expect(pauseCommand(both)).toBe(
+		"disable health health.http.8080/guest; disable health health.sql.14330/guest",
+	);
+	const stat = `${heading}health.http.8080,guest,0,no check,,\nhealth.sql.14330,guest,0,UP,L4OK,\n`;
+	expect(resumeCommand(stat, both)).toBe(
+		"enable health health.http.8080/guest; set server health.http.8080/guest health down",
+	);
+	expect(resumeCommand("", both)).toBe("");
 });

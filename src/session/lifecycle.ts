@@ -563,11 +563,18 @@ export class Lifecycle {
 	private async clearReserve(): Promise<void> {
 		const { standbys, parked } = this.ledger.record;
 		for (const number of [...standbys, ...parked]) {
+			if (parked.includes(number)) await this.keepRemainsOfParked(number);
 			if (!(await this.env.machines.cleanUp(number))) continue;
 			const without = (numbers: number[]) => numbers.filter((other) => other !== number);
 			const { record } = this.ledger;
 			this.ledger.set({ standbys: without(record.standbys), parked: without(record.parked) });
 		}
+	}
+
+	private async keepRemainsOfParked(number: number): Promise<void> {
+		const incident = `${this.ledger.server}-${number}`;
+		const files = await this.env.machines.keepRemains(number, incident).catch(() => []);
+		await this.book.amend(incident, { files, details: {} }, "the daemon ended before its evidence was read");
 	}
 
 	/**

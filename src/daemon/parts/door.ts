@@ -2,6 +2,7 @@ import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import { ControlGroup } from "../../host/cgroup.ts";
 import { FrontDoor } from "../../network/front-door/process.ts";
+import { waitForKnock } from "../../network/knock.ts";
 import type { DoorPlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
@@ -116,14 +117,32 @@ export class HostDoor implements Door {
 
 	async expect(): Promise<void> {
 		await this.check();
-		if (this.door?.alive()) await this.door.forgetHealth();
+		if (!this.door?.alive()) return;
+		await this.door.forgetHealth();
+		await this.door.resumeHealth();
+	}
+
+	async rest(): Promise<void> {
+		await this.door?.pauseHealth();
+	}
+
+	async activity(): Promise<{ current: number; total: number } | null> {
+		return (await this.door?.activity()) ?? null;
+	}
+
+	async knock(signal: AbortSignal): Promise<void> {
+		const { network } = this.server.definition;
+		if (!network) throw new Error("the server has no network");
+		const ports = completeServicesOf(this.server).map(({ port }) => port);
+		await waitForKnock(this.sandbox.namespace, network.address, ports, signal);
 	}
 
 	async cut(): Promise<void> {
-		const dropped = await this.door?.dropRepeated().catch((error) => {
-			this.say(`Requests that were asked again could not be looked at: ${explain(error)}`);
+		const dropped = await this.door?.dropHopeless().catch((error) => {
+			this.say(`Requests that are with the failed session could not be looked at: ${explain(error)}`);
 		});
-		if (dropped) this.say(`${dropped} requests that had already been asked again are not asked a third time`);
+		if (dropped && dropped.repeated > 0)
+			this.say(`${dropped.repeated} requests that had already been asked again are not asked a third time`);
 		const { network } = this.server.definition;
 		if (network) await this.sandbox.cut(network.address);
 	}

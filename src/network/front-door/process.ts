@@ -197,11 +197,6 @@ export class FrontDoor {
 		return { repeated: repeated.length, begun: begun.length };
 	}
 
-	/** `dropHopeless()` for who only asks for the repeated ones' number. */
-	async dropRepeated(): Promise<number> {
-		return (await this.dropHopeless()).repeated;
-	}
-
 	/**
 	 * What users felt between two moments, milliseconds since the Unix epoch. Ask a second or two after the server
 	 * is back: those that still wait are counted as neither held nor failed.

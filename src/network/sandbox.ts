@@ -97,22 +97,41 @@ export class Sandbox {
 		undo.move();
 	}
 
+	/** Opens a port, and gives the server's address to it. @throws CommandError */
+	async connect(port: PortPlan): Promise<void> {
+		await this.openPort(port);
+		await this.pointAt(port);
+	}
+
+	/** Lets frames pass a port; none come as long as it has no address. @throws CommandError */
+	async openPort({ address, mac, segment, tap }: PortPlan): Promise<void> {
+		await this.#ip(
+			"neigh",
+			"replace",
+			address,
+			"lladdr",
+			mac,
+			"dev",
+			bridgeNameOf(segment),
+			"nud",
+			"permanent",
+		);
+		await this.#ip("link", "set", tap, "up");
+	}
+
+	/** Lets nothing pass a port any more, in either direction, if it is there. @throws CommandError */
+	async closePort({ tap }: Pick<PortPlan, "tap">): Promise<void> {
+		const there = (await links(this.namespace)).some(({ ifname }) => ifname === tap);
+		if (there) await this.#ip("link", "set", tap, "down");
+	}
+
 	/**
-	 * Gives the server's address to this port, and takes it from the one that had it before: from here on what comes for
-	 * the server waits in this port until its session reads it. One command, as users wait for it.
+	 * Gives the server's address to this open port, and takes it from the one that had it before: from here on what comes
+	 * for the server waits in this port until its session reads it. One command, as users wait for it.
 	 * @throws CommandError
 	 */
-	async connect(port: PortPlan, before: Pick<PortPlan, "tap"> | null): Promise<void> {
-		const { tap, address, mac } = port;
-		const segment = bridgeNameOf(port.segment);
-		const steps = [
-			`ip neigh replace ${address} lladdr ${mac} dev ${segment} nud permanent`,
-			`ip link set ${tap} up`,
-			`bridge fdb replace ${mac} dev ${tap} master static`,
-		];
-		// The one before may be gone with its session.
-		const last = before ? `; ip link set ${before.tap} down 2>/dev/null; true` : "";
-		await inside(this.namespace, ["sh", "-c", `${steps.join(" && ")} || exit 1${last}`]);
+	async pointAt({ mac, tap }: PortPlan): Promise<void> {
+		await bridge(this.namespace, "fdb", "replace", mac, "dev", tap, "master", "static");
 	}
 
 	/** Takes away all ports whose names begin so, such as a server's. @throws CommandError */

@@ -108,6 +108,11 @@ export interface Machine {
 export interface Door {
 	/** A new session begins: what was known of the server's health is void. */
 	expect(): Promise<void>;
+	/**
+	 * Ends the requests that nobody can answer rightly any more: half answered, or asked again once already. Before `cut`,
+	 * when the failed session says nothing any more.
+	 */
+	dropHopeless(): Promise<void>;
 	/** Ends the front door's own connections to the failed session, so that nobody waits for a dead peer. */
 	cut(): Promise<void>;
 	/**

@@ -247,7 +247,7 @@ export class Lifecycle {
 		const { byHand } = this;
 		const standby = await this.loaded();
 		if (!standby) return false;
-		if (await this.takeOver(standby, [], this.book.open !== undefined)) return true;
+		if (await this.takeOver(standby, undefined, this.book.open !== undefined)) return true;
 		this.byHand = byHand;
 		return false;
 	}
@@ -273,33 +273,31 @@ export class Lifecycle {
 	/**
 	 * Lets a standby take the server's disks and address, and run. The order is that of DESIGN's failover: whatever does
 	 * not depend on another is done at the same time, because users wait.
-	 * @param meanwhile what else has to be done before it runs
+	 * @param noted that it takes over is on disk: it must not run before
 	 * @param failed whether users' requests are with a session that has failed
 	 * @returns false when it does not get going; then it is closed
 	 */
 	private async takeOver(
 		standby: Standby,
-		meanwhile: readonly Promise<void>[] = [],
+		noted: Promise<void> = this.noteTakeOver(standby, () => this.ledger.save()),
 		failed = false,
 	): Promise<boolean> {
 		const { number } = standby.session;
-		const { record } = this.ledger;
 		const old = this.holder.machine;
 		this.holder.stopLooking();
-		this.ledger.set({ planned: number, standbys: record.standbys.filter((other) => other !== number) });
 		try {
 			const [gone] = await Promise.all([
 				old?.letGo() ?? "ended",
 				standby.takeAddress(),
-				this.env.door.expect().catch((error) => this.tellDoorTrouble(error)),
-				this.ledger.save(),
-				...meanwhile,
+				noted,
+				failed ? this.dropHopeless() : undefined,
 			]);
 			if (gone === "stuck") throw new StuckError(old?.session.number ?? number);
 			if (old) this.book.note(`session ${old.session.number} has let go of its disks and its address`);
 			const [machine] = await Promise.all([
 				standby.run((sign) => this.onSign(number, sign)),
 				failed ? this.cut() : undefined,
+				this.env.door.expect().catch((error) => this.tellDoorTrouble(error)),
 			]);
 			await this.becomeSession(machine);
 			return true;
@@ -310,6 +308,13 @@ export class Lifecycle {
 			if (error instanceof StuckError) await this.giveUp(error.message);
 			return error instanceof StuckError;
 		}
+	}
+
+	/** For the next daemon: one session may have the disks, or the other. */
+	private async noteTakeOver({ session: { number } }: Standby, write: () => Promise<void>): Promise<void> {
+		const standbys = this.ledger.record.standbys.filter((other) => other !== number);
+		this.ledger.set({ planned: number, standbys });
+		await write();
 	}
 
 	/** It runs: from here on it is the server's session, and the one before waits for its evidence to be read. */
@@ -389,6 +394,7 @@ export class Lifecycle {
 		if (standby) return await this.failOver(standby, failure, told);
 		await told;
 		await this.ledger.become("recovering", failure.summary);
+		await this.dropHopeless();
 		await this.cut();
 		if (await this.closeFailed()) await this.recover();
 	}
@@ -398,8 +404,10 @@ export class Lifecycle {
 		this.book.note(`session ${standby.session.number} takes over`);
 		const { open } = this.book;
 		this.count("warm", open?.drill === null);
-		const become = this.ledger.become("recovering", failure.summary);
-		if (await this.takeOver(standby, [told, become], true)) return;
+		const noted = this.noteTakeOver(standby, () => this.ledger.become("recovering", failure.summary));
+		const over = await this.takeOver(standby, noted, true);
+		await told;
+		if (over) return;
 		if (await this.closeFailed()) await this.recover(true);
 	}
 
@@ -427,8 +435,13 @@ export class Lifecycle {
 	async failAgain(failure: Failure): Promise<void> {
 		this.ledger.say("session", failure.summary);
 		await this.ledger.become("recovering", failure.summary);
+		await this.dropHopeless();
 		await this.cut();
 		if (await this.closeFailed()) await this.recover(true);
+	}
+
+	private async dropHopeless(): Promise<void> {
+		await this.env.door.dropHopeless().catch((error) => this.tellDoorTrouble(error));
 	}
 
 	private async cut(): Promise<void> {
@@ -653,6 +666,7 @@ export class Lifecycle {
 			return this.ledger.say("maintenance", `${summary}; nothing is done, because of the maintenance`);
 		await this.beginIncident({ kind: "failed", cause: "qmp-lost", summary }, this.env.clock.now(), {});
 		await this.ledger.become("recovering", summary);
+		await this.dropHopeless();
 		await this.cut();
 		this.book.addEvidence(await this.remainsOf(session));
 		if (!(await this.clear())) return;

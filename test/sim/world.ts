@@ -434,6 +434,10 @@ class SimulatedDoor implements Door {
 		});
 	}
 
+	async dropHopeless(): Promise<void> {
+		await this.asked.step("drop hopeless requests", () => {}, false);
+	}
+
 	async cut(): Promise<void> {
 		await this.asked.step("cut", () => {});
 	}

@@ -61,7 +61,7 @@ const inNamespace = async (namespace: string, ...command: string[]) =>
 async function attach(guest: Guest): Promise<void> {
 	const { namespace, veth, mac, address } = guest;
 	await sandbox.addPort(guest);
-	await sandbox.connect(guest, null);
+	await sandbox.connect(guest);
 	await ip("netns", "add", namespace);
 	await ip(
 		"-n",

@@ -173,6 +173,80 @@ describe("a server that recovers warm", () => {
 	});
 });
 
+describe("a disposable system disk", () => {
+	const forget = "umount /var/kept 2>/dev/null; true";
+
+	test("is changed in a kept session, and the next sessions have the change", async () => {
+		await ready("web");
+		await client.call("changes", { server: "web" }, { what: "begin" });
+		await bulkhead.until("web", "running", ({ changing, session }) => changing && session?.readyAt !== null);
+		// The boot that is sealed next believes that it is forty days ago.
+		const settled = "/usr/lib/bulkhead/settled";
+		const back = 'date -s "@$(($(date +%s) - 3456000))" > /dev/null';
+		await bulkhead.type(
+			"web",
+			`sed -i '2i [ -e /run/bulkhead/settled ] || ${back}' ${settled}; echo changed > /srv/changed; sync; ${forget}`,
+		);
+		await client.call("stop", { server: "web" }, { deadlineMs: 30_000 });
+		await bulkhead.until("web", "stopped");
+		await client.call("changes", { server: "web" }, { what: "commit" });
+		await client.call("start", { server: "web" }, null);
+		expect((await ready("web")).session).toMatchObject({ from: "boot" });
+		await fail("web", "panic");
+		expect(await bulkhead.type("web", "cat /srv/changed")).toContain("changed");
+	});
+
+	test("sealed forty days ago: a session knows what time it is before anybody is answered", async () => {
+		for (let i = 0; i < 3; i++) {
+			const steady = new SteadyClient(port, 50);
+			await fail("web", "kill");
+			const { headers } = await fetch(`http://127.0.0.1:${port}/`);
+			const date = Date.parse(headers.get("date") ?? "");
+			expect(Math.abs(date - Date.now())).toBeLessThan(2000);
+			expect((await steady.stop()).failures).toEqual([]);
+		}
+	});
+
+	test("loses changes that are abandoned", async () => {
+		await ready("web");
+		await client.call("changes", { server: "web" }, { what: "begin" });
+		await bulkhead.until("web", "running", ({ changing, session }) => changing && session?.readyAt !== null);
+		await bulkhead.type("web", "rm /srv/changed; sync");
+		await client.call("stop", { server: "web" }, { deadlineMs: 30_000 });
+		await bulkhead.until("web", "stopped");
+		await client.call("changes", { server: "web" }, { what: "abandon" });
+		await client.call("start", { server: "web" }, null);
+		await ready("web");
+		expect(await bulkhead.type("web", "cat /srv/changed")).toContain("changed");
+	});
+});
+
+describe("a server that sleeps", () => {
+	test("is woken by the first connection, which is answered", async () => {
+		const sleepPort = await freePort();
+		const site = {
+			name: "warm",
+			segments: { lab: { subnet: "10.91.0.0/24" } },
+			servers: {
+				web: tiny("10.91.0.10", port, warm),
+				db: tiny("10.91.0.11", dataPort, { ...warm, data: [{ name: "data", size: "16MiB" as const }] }),
+				nap: tiny("10.91.0.12", sleepPort, { ...warm, sleep: { after: "5s" } }),
+			},
+		};
+		await bulkhead.apply(site);
+		await bulkhead.until("nap", "asleep");
+		const asleep = await bulkhead.show("nap");
+		expect(asleep.session).toBeNull();
+		const began = performance.now();
+		expect(await text(sleepPort)).toMatch(/^server=nap session=\d+ /);
+		report("wake", { firstAnswerMs: Math.round(performance.now() - began) });
+		await bulkhead.until("nap", "running");
+		await bulkhead.until("nap", "asleep");
+		await client.call("stop", { server: "nap" }, { deadlineMs: 0 });
+		await bulkhead.until("nap", "stopped");
+	});
+});
+
 describe("a seal", () => {
 	const seal = () => bulkhead.paths.server("web").seal;
 	const why = async () =>

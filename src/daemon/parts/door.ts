@@ -137,12 +137,15 @@ export class HostDoor implements Door {
 		await waitForKnock(this.sandbox.namespace, network.address, ports, signal);
 	}
 
-	async cut(): Promise<void> {
+	async dropHopeless(): Promise<void> {
 		const dropped = await this.door?.dropHopeless().catch((error) => {
 			this.say(`Requests that are with the failed session could not be looked at: ${explain(error)}`);
 		});
 		if (dropped && dropped.repeated > 0)
 			this.say(`${dropped.repeated} requests that had already been asked again are not asked a third time`);
+	}
+
+	async cut(): Promise<void> {
 		const { network } = this.server.definition;
 		if (network) await this.sandbox.cut(network.address);
 	}

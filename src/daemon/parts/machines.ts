@@ -60,7 +60,7 @@ export class HostMachines implements Machines {
 		);
 		const port = portOf(this.server, number);
 		try {
-			if (port) await this.sandbox.connect(port, null);
+			if (port) await this.sandbox.connect(port);
 		} catch (error) {
 			await this.launcher.cleanUp(number);
 			throw error;
@@ -98,7 +98,6 @@ export class HostMachines implements Machines {
 			accelerator: this.context.acceleration.accelerator,
 			onLost,
 			signal,
-			before: () => (this.current ? portOf(this.server, this.current.session.number) : null),
 			recordOf: (launched) => this.recordOf(number, launched, "seal"),
 			machine: (launched) =>
 				this.machine(launched.qemu, this.recordOf(number, launched, "seal"), dataDisksOf(this.server)),
@@ -140,6 +139,13 @@ export class HostMachines implements Machines {
 		return JSON.stringify({ ...hardware, ...(recovery?.mode === "warm" ? { recovery: "warm" } : {}) });
 	}
 
+	/** It is over for a session: nothing leaves it any more, and its process comes after all others. */
+	private async rest(number: number): Promise<void> {
+		const port = portOf(this.server, number);
+		if (port) await this.sandbox.closePort(port);
+		await this.launcher.setImportance(number, "waiting");
+	}
+
 	private recordOf(number: number, { identity, startedAt }: Launched, from: SessionRecord["from"]) {
 		const { bootId, acceleration } = this.context;
 		const definition = this.definitionMark();
@@ -170,7 +176,7 @@ export class HostMachines implements Machines {
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),
 			dataDisks,
-			rest: async () => void (await this.launcher.setImportance(session.number, "waiting")),
+			rest: async () => await this.rest(session.number),
 		});
 		return this.current;
 	}

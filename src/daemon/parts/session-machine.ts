@@ -97,8 +97,8 @@ export class SessionMachine implements Machine {
 	async letGo(): Promise<"parked" | "ended" | "stuck"> {
 		if (await this.qemu.letGoOf(this.around.dataDisks)) {
 			if (!isAlive(this.qemu.identity)) return "ended";
-			// Its evidence can be read without haste.
-			await this.around.rest().catch(() => {});
+			// Its evidence can be read without haste, and its users are not to wait for that either.
+			void this.around.rest().catch(() => {});
 			this.parked = true;
 			return "parked";
 		}

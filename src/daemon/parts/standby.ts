@@ -1,6 +1,5 @@
 import { closeSync, writeFileSync } from "node:fs";
 import { withDeadline } from "../../host/clock.ts";
-import type { PortPlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { Machine, Standby } from "../../session/env.ts";
@@ -23,8 +22,6 @@ export interface Loading {
 	accelerator: "kvm" | "tcg";
 	onLost: (why: string) => void;
 	signal: AbortSignal;
-	/** The port that has the server's address now. */
-	before: () => PortPlan | null;
 	recordOf: (launched: Launched) => SessionMachine["session"];
 	/** Makes the machine of it that the supervisor knows. */
 	machine: (launched: Launched) => SessionMachine;
@@ -68,7 +65,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	return new HostStandby(launched, loading, events);
 }
 
-async function wake(qemu: QemuMachine, { number, launcher }: Loading): Promise<void> {
+async function wake(qemu: QemuMachine, { number, launcher, sandbox }: Loading): Promise<void> {
 	try {
 		await qemu.load(stateDescriptor);
 	} catch (cause) {
@@ -81,7 +78,10 @@ async function wake(qemu: QemuMachine, { number, launcher }: Loading): Promise<v
 	const seconds = String(Math.round(Date.now() / 1000));
 	await qemu.runInGuest(wakePath, [String(number), seconds], wakesWithinMs);
 	await qemu.pause();
-	if (portOf(launcher.server, number)) await qemu.holdPackets();
+	const port = portOf(launcher.server, number);
+	if (!port) return;
+	await qemu.holdPackets();
+	await sandbox.openPort(port);
 }
 
 /** What QEMU says goes to whoever is concerned: at first to the loading, then to the waiting, at last to the session. */
@@ -139,9 +139,9 @@ class HostStandby implements Standby {
 	}
 
 	async takeAddress(): Promise<void> {
-		const { launcher, number, sandbox, before } = this.loading;
+		const { launcher, number, sandbox } = this.loading;
 		const port = portOf(launcher.server, number);
-		if (port) await sandbox.connect(port, before());
+		if (port) await sandbox.pointAt(port);
 	}
 
 	async run(onSign: (sign: Sign) => void): Promise<Machine> {
@@ -149,15 +149,16 @@ class HostStandby implements Standby {
 		const { qemu } = this.launched;
 		this.events.begin(onSign);
 		const promoted = launcher.setImportance(number, "serving");
+		promoted.catch(() => {});
 		this.keepFromBeingEnded();
 		for (const disk of dataDisksOf(launcher.server)) await qemu.attach(disk);
-		await promoted;
 		// Sent first, so that the guest finds it when it runs; no packet reaches it before its clock is right.
 		const clock = qemu.setClock(clockWithinMs);
 		clock.catch(() => {});
 		await qemu.resume();
 		await clock;
 		if (portOf(launcher.server, number)) await qemu.releasePackets();
+		await promoted;
 		return this.loading.machine(this.launched);
 	}
 

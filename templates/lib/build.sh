@@ -173,7 +173,7 @@ kernel_package() {
 }
 
 # The kernel as it starts soonest. Debian's generic kernel is packed with xz, and unpacking that takes 5 to 6 s under
-# emulation: so it is unpacked here, put behind the initrd (which QEMU maps and processes share, unlike the kernel), and
+# emulation: so it is unpacked here, put before the initrd (which QEMU maps and processes share, unlike the kernel), and
 # started by code/start.S. Entering the unpacked kernel directly (by PVH) is not the same: then nothing tells it about
 # the VGA text screen, which stays dark, and a screenshot shows no panic.
 # Reads $WORK/initrd.cpio.
@@ -193,18 +193,16 @@ install_kernel() { # KERNEL INITRD
       ;;
   esac
   kernel_as_in_memory "$WORK/vmlinux" "$WORK/kernel.image"
-  local cpio=$WORK/initrd.cpio cpio_size start words
-  cpio_size=$(stat -c %s "$cpio")
-  start=$(((cpio_size + 4095) / 4096 * 4096))
-  words=$((($(stat -c %s "$WORK/kernel.image") + 7) / 8))
-  install -m 644 "$cpio" "$2"
+  local cpio=$WORK/initrd.cpio start words
+  start=$((($(stat -c %s "$WORK/kernel.image") + 4095) / 4096 * 4096))
+  words=$((start / 8))
+  install -m 644 "$WORK/kernel.image" "$2"
   truncate -s "$start" "$2"
-  cat "$WORK/kernel.image" >> "$2"
-  truncate -s $((start + words * 8)) "$2"
+  cat "$cpio" >> "$2"
   {
     head -c "$setup" "$packed"
     bytes "$(head -c 16 "$lib/code/start.hex")"
-    little_endian "$start" "$words" $(((kernel_end - kernel_address + 7) / 8 - words)) "$cpio_size" "$kernel_end"
+    little_endian "$start" "$words" $(((kernel_end - kernel_address + 7) / 8 - words)) "$(stat -c %s "$cpio")" "$kernel_end"
     bytes "$(tr -d '\n' < "$lib/code/start.hex" | tail -c +57)"
   } > "$1"
   # The header describes what followed the real-mode part in the packed kernel: its size in units of 16 bytes (0x1f4),

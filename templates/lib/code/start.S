@@ -1,10 +1,10 @@
-# Starts a kernel that lies unpacked behind the initrd. Debian's generic kernel is packed with xz, and unpacking that
+# Starts a kernel that lies unpacked before the initrd. Debian's generic kernel is packed with xz, and unpacking that
 # under emulation takes longer than the whole rest of a small guest's boot.
 #
 # Runs in the place of the kernel's own unpacker: Debian's real-mode part (which asks the firmware for memory and screen,
 # so that the VGA text console works) jumps here, at 0x100000, with 32-bit flat segments and %esi at the boot parameters.
-# QEMU has put the initrd at the end of memory: [cpio][kernel as it lies in memory]. The kernel is copied to the address
-# it is linked for, the initrd cut to its cpio, and the kernel entered as its unpacker would (Linux,
+# QEMU has put the initrd at the end of memory: [kernel as it lies in memory][cpio]. The kernel is copied down to the
+# address it is linked for, the initrd cut to its cpio, and the kernel entered as its unpacker would (Linux,
 # Documentation/arch/x86/boot.rst, "64-bit boot protocol"). The kernel is not moved about: as with "nokaslr".
 #
 # `start.hex` is this file's machine code, so that no assembler is needed to build a template:
@@ -22,7 +22,7 @@ begin:
 	jmp start
 	.balign 8
 # Written by the build, each four bytes:
-kernel_offset: .long 0	# from the beginning of the initrd
+cpio_offset: .long 0	# from the beginning of the initrd
 kernel_words: .long 0	# eight bytes each
 empty_words: .long 0	# that follow it in memory, up to the end of what it needs
 cpio_size: .long 0
@@ -33,8 +33,13 @@ start:
 	cld
 	mov	%esi, %ebp
 	mov	ramdisk_image(%ebp), %ebx
-	cmp	here + kernel_end - begin, %ebx
+	cmp	$kernel, %ebx
 	jb	too_small
+	mov	%ebx, %eax
+	add	here + cpio_offset - begin, %eax
+	cmp	here + kernel_end - begin, %eax
+	jb	too_small
+	mov	%eax, ramdisk_image(%ebp)
 	mov	here + cpio_size - begin, %eax
 	mov	%eax, ramdisk_size(%ebp)
 
@@ -84,7 +89,7 @@ too_small:
 2:	hlt
 	jmp	2b
 words:
-	.ascii "bulkhead: the guest has too little memory for its kernel; give it 128MiB or more\r\n"
+	.ascii "bulkhead: the guest has too little memory for its kernel; give it 96MiB or more\r\n"
 words_end:
 
 .code64
@@ -96,10 +101,8 @@ long:
 	xor	%eax, %eax
 	mov	%eax, %fs
 	mov	%eax, %gs
-	# %ebx is the initrd; upper halves are zero after 32-bit moves.
-	mov	kernel_offset(%rip), %esi
-	mov	%ebx, %eax
-	add	%rax, %rsi
+	# Downwards: where the two overlap, what is overwritten has been copied. Upper halves are zero after 32-bit moves.
+	mov	%ebx, %esi
 	mov	$kernel, %edi
 	mov	kernel_words(%rip), %ecx
 	rep movsq

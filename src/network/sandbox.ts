@@ -147,13 +147,13 @@ export class Sandbox {
 	}
 
 	/**
-	 * Destroys the connections to a guest from inside the namespace, at once: HAProxy cannot know that the other end
+	 * Destroys the connections to a guest, not those that are still being opened, from inside the namespace, at once: HAProxy cannot know that the other end
 	 * has died, and would wait for its own timeout. Needs a kernel with CONFIG_INET_DIAG_DESTROY; without it this
 	 * does nothing, and requests in flight wait until the new session's kernel resets them.
 	 * @throws CommandError
 	 */
 	async cut(address: string): Promise<void> {
-		await inside(this.namespace, ["ss", "-K", "-t", "-n", "dst", address]);
+		await inside(this.namespace, ["ss", "-K", "-t", "-n", "state", "synchronized", "dst", address]);
 	}
 
 	/** Takes everything away, if it is there. Processes inside must have ended: they would keep it in being. */

@@ -6,7 +6,8 @@ import { parseObject } from "./qmp/connection.ts";
 const answerLimit = 64 * 1024;
 /** After this long without an answer the question is asked anew: the guest may have been reset in between. */
 const askAgainMs = 4000;
-const exitEveryMs = 10;
+/** The agent writes each question into the guest's log. */
+const exitEveryMs = 50;
 
 /** Thrown when the guest's agent refuses, or what it was to run fails; the words are the guest's. */
 export class AgentError extends Error {

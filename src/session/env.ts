@@ -67,11 +67,16 @@ export type Adopted = Machine | "ended" | "unreachable";
 /** A session that is loaded and paused, and can take over at once. */
 export interface Standby {
 	readonly session: Omit<SessionRecord, "readyAt">;
+	/**
+	 * Lets the guest run and sets its clock. It has no disks yet, and no packet passes it.
+	 * @throws Error in words, when it does not get going within two seconds; then it is to be closed
+	 */
+	wake(): Promise<void>;
 	/** From here on what comes for the server waits for this session. */
 	takeAddress(): Promise<void>;
 	/**
-	 * Gives it the server's data disks and lets it run, its clock first. The session before has let go of the disks.
-	 * @throws Error in words, when it does not get going within two seconds; then it is to be closed
+	 * Gives it the server's data disks and lets packets through, when it is awake. The session before has let go of the disks.
+	 * @throws Error in words; then it is to be closed
 	 */
 	run(onSign: (sign: Sign) => void): Promise<Machine>;
 	/** Ends it. @returns false when its process does not end */

@@ -283,20 +283,11 @@ export class Lifecycle {
 		failed = false,
 	): Promise<boolean> {
 		const { number } = standby.session;
-		const old = this.holder.machine;
 		this.holder.stopLooking();
 		try {
-			const [gone] = await Promise.all([
-				old?.letGo() ?? "ended",
-				standby.takeAddress(),
-				noted,
-				failed ? this.dropHopeless() : undefined,
-			]);
-			if (gone === "stuck") throw new StuckError(old?.session.number ?? number);
-			if (old) this.book.note(`session ${old.session.number} has let go of its disks and its address`);
+			await Promise.all([this.handOver(standby, failed), noted, standby.wake()]);
 			const [machine] = await Promise.all([
 				standby.run((sign) => this.onSign(number, sign)),
-				failed ? this.cut() : undefined,
 				this.env.door.expect().catch((error) => this.tellDoorTrouble(error)),
 			]);
 			await this.becomeSession(machine);
@@ -308,6 +299,19 @@ export class Lifecycle {
 			if (error instanceof StuckError) await this.giveUp(error.message);
 			return error instanceof StuckError;
 		}
+	}
+
+	/** Takes disks and address from the session that is held, and the users' connections with them when it has failed. */
+	private async handOver(standby: Standby, failed: boolean): Promise<void> {
+		const old = this.holder.machine;
+		const [gone] = await Promise.all([
+			old?.letGo() ?? "ended",
+			standby.takeAddress(),
+			failed ? this.dropHopeless() : undefined,
+		]);
+		if (gone === "stuck") throw new StuckError(old?.session.number ?? 0);
+		if (old) this.book.note(`session ${old.session.number} has let go of its disks and its address`);
+		if (failed) await this.cut();
 	}
 
 	/** For the next daemon: one session may have the disks, or the other. */

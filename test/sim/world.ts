@@ -374,6 +374,13 @@ class SimulatedStandby implements Standby {
 		this.session = sessionOf(world, guest, "seal");
 	}
 
+	async wake(): Promise<void> {
+		await this.ask("wake", async () => {
+			await this.world.clock.sleep(took.wake);
+			if (this.world.trouble.run !== undefined) throw new Error(this.world.trouble.run);
+		});
+	}
+
 	async takeAddress(): Promise<void> {
 		await this.ask("take the address", async () => await this.world.clock.sleep(took.address));
 	}
@@ -385,8 +392,6 @@ class SimulatedStandby implements Standby {
 			if (other) world.violate(`session ${guest.number} runs while session ${other.number} has its disks`);
 			if (world.saved.planned !== guest.number) world.violate(`session ${guest.number} runs without a note`);
 			guest.onSign = onSign;
-			await world.clock.sleep(took.wake);
-			if (world.trouble.run !== undefined) throw new Error(world.trouble.run);
 			if (!guest.alive) throw new Error("QEMU has ended");
 			guest.go();
 			return new SimulatedMachine(world, this.asked, guest, this.session);

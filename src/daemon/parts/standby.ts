@@ -144,21 +144,27 @@ class HostStandby implements Standby {
 		if (port) await sandbox.pointAt(port);
 	}
 
-	async run(onSign: (sign: Sign) => void): Promise<Machine> {
+	async wake(): Promise<void> {
 		const { launcher, number } = this.loading;
 		const { qemu } = this.launched;
-		this.events.begin(onSign);
 		const promoted = launcher.setImportance(number, "serving");
 		promoted.catch(() => {});
 		this.keepFromBeingEnded();
-		for (const disk of dataDisksOf(launcher.server)) await qemu.attach(disk);
 		// Sent first, so that the guest finds it when it runs; no packet reaches it before its clock is right.
 		const clock = qemu.setClock(clockWithinMs);
 		clock.catch(() => {});
 		await qemu.resume();
 		await clock;
-		if (portOf(launcher.server, number)) await qemu.releasePackets();
 		await promoted;
+	}
+
+	async run(onSign: (sign: Sign) => void): Promise<Machine> {
+		const { launcher, number } = this.loading;
+		const { qemu } = this.launched;
+		this.events.begin(onSign);
+		// A guest that is busy with new disks sets its clock later.
+		for (const disk of dataDisksOf(launcher.server)) await qemu.attach(disk);
+		if (portOf(launcher.server, number)) await qemu.releasePackets();
 		return this.loading.machine(this.launched);
 	}
 

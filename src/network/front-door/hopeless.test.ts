@@ -23,10 +23,10 @@ const none = { repeated: [], begun: [] };
 
 test.each([
 	["waits for the response", {}, none],
-	["the response has a length or chunks", { an: "4000000" }, begun],
+	["the response has a length or chunks", { an: "4000000" }, none],
 	["the response has neither", { an: "00" }, begun],
 	["is asked again", { rc: "1" }, repeated],
-	["was asked again, and the response has begun", { rc: "1", an: "4000000" }, begun],
+	["was asked again, and the response has begun", { rc: "1", an: "4000000" }, none],
 	["waits for a connection", { state: "5", rc: "7", an: "00" }, none],
 	["the response is complete", { state: "10", an: "4000000" }, none],
 	["not repeatable, waits", { be: "hop.http.8080" }, none],

@@ -16,8 +16,9 @@ export interface Hopeless {
 	/** Already asked again once: one of them may be what brings the server down, session after session. */
 	repeated: ClientConnection[];
 	/**
-	 * The response has begun. HAProxy takes the cut for its end when nothing in the response tells its length, and the
-	 * client would take what it got for the whole.
+	 * The response has begun, and nothing in it tells its length: HAProxy takes the cut for its end, and the client would
+	 * take what it got for the whole. A response that tells its length is left to be seen as short: a reset could take
+	 * away what the client has not read yet, its beginning included.
 	 */
 	begun: ClientConnection[];
 }
@@ -25,6 +26,8 @@ export interface Hopeless {
 /** Numbers of HAProxy 2.6: SC_ST_EST in stconn-t.h, AN_RES_WAIT_HTTP in channel-t.h. */
 const connected = "8";
 const waitsForResponse = 0x400000;
+/** Nothing analyses a response without a length any more: whatever comes is passed on until the end of the connection. */
+const openEnded = 0;
 
 /**
  * Reads `show sess`: one line a session, a fifth of what `show sess all` tells and three times as quick. Requests that
@@ -42,8 +45,9 @@ export function hopelessOf(text: string, plan: DoorPlan): Hopeless {
 		const service = services.get(session?.frontend ?? "");
 		if (!session || !service) continue;
 		const connection = { client: session.client, listen: service.listen };
-		if (session.begun) found.begun.push(connection);
-		else if (session.retries > 0 && session.backend === service.repeat) found.repeated.push(connection);
+		if (session.openEnded) found.begun.push(connection);
+		else if (!session.begun && session.retries > 0 && session.backend === service.repeat)
+			found.repeated.push(connection);
 	}
 	return found;
 }
@@ -54,8 +58,9 @@ function parseSession(line: string) {
 	const [, address = "", port, frontend, backend, waits = "", state, retries] = shape.exec(line) ?? [];
 	if (state !== connected || isIP(address) === 0) return undefined;
 	const client = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
-	const begun = (Number.parseInt(waits, 16) & waitsForResponse) === 0;
-	return { client, frontend, backend, begun, retries: Number(retries) };
+	const analysers = Number.parseInt(waits, 16);
+	const begun = (analysers & waitsForResponse) === 0;
+	return { client, frontend, backend, begun, openEnded: analysers === openEnded, retries: Number(retries) };
 }
 
 /** What one command line holds with ease. */

@@ -67,8 +67,9 @@ export const warmView = z.object({
 	seal: z.enum(["none", "making", "ready"]),
 	/** Why there is no seal, in words; empty when there is one. */
 	why: z.string(),
-	/** How many next sessions stand by. */
+	/** How many next sessions stand by, and how many shall. */
 	standbys: z.int(),
+	wanted: z.int(),
 });
 
 export const serverView = z.object({

@@ -117,9 +117,9 @@ function warmProblems({ recovery, system, image, sleep }: ServerDefinition, at: 
 			message: "means something only with `recovery: { mode: warm }`; say that, or leave it out",
 		}));
 	}
-	if (sleep && recovery.standby === 0) {
-		const message = "needs a next session to wake, and `recovery.standby` is 0; make that 1";
-		return [{ path: [...at, "sleep"], message }];
+	if (recovery.standby === 0 && (sleep || recovery.renewEvery)) {
+		const message = "needs a next session that stands by, and `recovery.standby` is 0; make that 1";
+		return [{ path: [...at, ...(sleep ? ["sleep"] : ["recovery", "renewEvery"])], message }];
 	}
 	const path = [...at, "recovery", "mode"];
 	if (image !== undefined)

@@ -246,6 +246,11 @@ export class QemuMachine {
 		await this.agent.execute("guest-fsfreeze-freeze", {}, deadlineMs);
 	}
 
+	/** Ends what `freezeFiles` began; does nothing to a guest that is not frozen. @throws AgentError, DeadlineError */
+	async thawFiles(deadlineMs: number): Promise<void> {
+		await this.agent.execute("guest-fsfreeze-thaw", {}, deadlineMs);
+	}
+
 	/** Runs a program inside the guest. @throws AgentError with what it wrote, DeadlineError */
 	async runInGuest(path: string, args: readonly string[], deadlineMs: number): Promise<void> {
 		await this.agent.run(path, args, deadlineMs);

@@ -114,8 +114,8 @@ export interface Door {
 	/** A new session begins: what was known of the server's health is void. */
 	expect(): Promise<void>;
 	/**
-	 * Ends the requests that nobody can answer rightly any more: half answered, or asked again once already. Before `cut`,
-	 * when the failed session says nothing any more.
+	 * Ends the requests that nobody can answer rightly any more: answered by half without telling the length, or asked
+	 * again once already. Before `cut`, when the failed session says nothing any more.
 	 */
 	dropHopeless(): Promise<void>;
 	/** Ends the front door's own connections to the failed session, so that nobody waits for a dead peer. */

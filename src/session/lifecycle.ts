@@ -118,14 +118,19 @@ export class Lifecycle {
 		const standby = this.reserve.take();
 		const { machine } = this.holder;
 		if (!standby || !machine) return;
+		try {
+			await standby.takeAddress();
+		} catch (error) {
+			await standby.close();
+			throw error;
+		}
 		await machine.settle();
-		this.holder.stopLooking();
-		await standby.takeAddress();
 		if (!(await this.clear(true))) {
 			await standby.close();
 			return;
 		}
-		await this.env.door.rest();
+		// Checks that go on look like somebody who comes: it would be woken, and no worse.
+		await this.env.door.rest().catch((error) => this.tellDoorTrouble(error));
 		this.sleeper = standby;
 		await this.ledger.become("asleep", reason);
 	}
@@ -273,7 +278,7 @@ export class Lifecycle {
 	/**
 	 * Lets a standby take the server's disks and address, and run. The order is that of DESIGN's failover: whatever does
 	 * not depend on another is done at the same time, because users wait.
-	 * @param noted that it takes over is on disk: it must not run before
+	 * @param noted that it takes over is on disk: it gets no disks and no packets before
 	 * @param failed whether users' requests are with a session that has failed
 	 * @returns false when it does not get going; then it is closed
 	 */
@@ -284,8 +289,9 @@ export class Lifecycle {
 	): Promise<boolean> {
 		const { number } = standby.session;
 		this.holder.stopLooking();
+		const handing = this.handOver(standby, failed);
 		try {
-			await Promise.all([this.handOver(standby, failed), noted, standby.wake()]);
+			await Promise.all([handing, noted, standby.wake()]);
 			const [machine] = await Promise.all([
 				standby.run((sign) => this.onSign(number, sign)),
 				this.env.door.expect().catch((error) => this.tellDoorTrouble(error)),
@@ -293,11 +299,18 @@ export class Lifecycle {
 			await this.becomeSession(machine);
 			return true;
 		} catch (error) {
-			this.tellWarmFailure(number, error);
+			// Whatever is still under way must be over before anything else begins.
+			const held = await handing.then(
+				() => undefined,
+				(cause: unknown) => cause,
+			);
+			const why = held instanceof StuckError ? held : error;
+			this.tellWarmFailure(number, why);
 			const closed = await standby.close().catch(() => false);
 			if (closed) this.ledger.set({ planned: null });
-			if (error instanceof StuckError) await this.giveUp(error.message);
-			return error instanceof StuckError;
+			if (!(why instanceof StuckError)) return false;
+			await this.giveUp(why.message);
+			return true;
 		}
 	}
 

@@ -60,28 +60,32 @@ export class Reserve {
 	}
 
 	/** How it stands, for people. */
-	get view(): { seal: "none" | "making" | "ready"; why: string; standbys: number } {
+	get view(): { seal: "none" | "making" | "ready"; why: string; standbys: number; wanted: number } {
 		const making = this.job?.what === "seal";
 		const seal = this.seal === "ready" ? "ready" : making ? "making" : "none";
-		return { seal, why: this.seal === "ready" ? "" : this.why, standbys: this.waiting.length };
+		return {
+			seal,
+			why: this.seal === "ready" ? "" : this.why,
+			standbys: this.waiting.length,
+			wanted: this.policy()?.standby ?? 0,
+		};
 	}
 
 	/** Whether a session can be loaded, as far as that is known. */
 	get sealed(): boolean {
-		return this.policy() !== null && this.seal !== "missing";
+		return this.wanted !== null && this.seal !== "missing";
 	}
 
 	/** Brings seal and standbys to what is wanted; goes on by itself until they are. */
 	tend(): void {
-		const policy = this.policy();
+		const policy = this.wanted;
 		const { record } = this.ledger;
 		if (policy === null) {
 			this.disbandSoon();
 			return;
 		}
 		if (record.state !== "running" || record.maintenance || this.job) return;
-		if (this.stale && this.seal === "ready") this.seal = "unknown";
-		this.stale = false;
+		if (this.stale) this.lookAnew();
 		const now = this.env.clock.now();
 		if (now < this.notBefore) return;
 		if (this.seal === "ready" && now >= this.checkAt) this.seal = "unknown";
@@ -142,8 +146,9 @@ export class Reserve {
 
 	/** Makes sure that a seal can be used; waits for it. */
 	async prepareNow(): Promise<boolean> {
-		if (this.policy() === null) return false;
-		await this.job?.done;
+		if (this.wanted === null) return false;
+		// Sealing takes as long as a boot: nobody waits for that.
+		if (this.job?.what === "prepare") await this.job.done;
 		if (this.seal === "unknown")
 			this.onPrepared(await this.prepareSeal(AbortSignal.timeout(preparedWithinMs)));
 		return this.seal === "ready";
@@ -283,7 +288,7 @@ export class Reserve {
 			return;
 		}
 		const { state } = this.ledger.record;
-		if (state === "stopped" || state === "failed" || this.policy() === null) {
+		if (state === "stopped" || state === "failed" || this.wanted === null) {
 			this.discard([standby]);
 			return;
 		}
@@ -306,6 +311,18 @@ export class Reserve {
 		this.notBefore = this.env.clock.now() + ms;
 		this.ledger.say("session", text);
 		this.reports.tendLater(ms);
+	}
+
+	/** What stands by was loaded for another definition, and may lack its disks. */
+	private lookAnew(): void {
+		this.stale = false;
+		this.discard(this.waiting.splice(0));
+		if (this.seal === "ready") this.seal = "unknown";
+	}
+
+	/** A server whose system disk is being changed boots: a seal knows nothing of the changes. */
+	private get wanted(): WarmPolicy | null {
+		return this.ledger.record.changing ? null : this.policy();
 	}
 
 	// ---- ending

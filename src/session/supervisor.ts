@@ -59,7 +59,8 @@ interface Renewal {
 	done: (error?: unknown) => void;
 }
 
-const renewDrainMs = 60_000;
+/** New requests wait meanwhile: a server that is busy for longer is left alone. */
+const renewDrainMs = 5000;
 /** A renewal that did not work, because users were busy, is tried again after this long. */
 const renewAgainMs = 600_000;
 const idleLookMs = 2000;

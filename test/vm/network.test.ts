@@ -234,6 +234,7 @@ describe("the sandbox", () => {
 		await sandbox.addPort(port);
 		const first = await index();
 		await sandbox.addPort(port);
+		await sandbox.openPort(port);
 		const second = await index();
 		const settings = await run("bridge", ["-n", tag, "-d", "link", "show", "dev", "tap-x"], {
 			deadlineMs: 10_000,
@@ -411,7 +412,8 @@ describe("the front door", () => {
 			const now = await Promise.all([...paths, ...waits].map(runs));
 			return now.every((count, index) => count === (before[index] ?? -1) + 2 || (index > 2 && count === 1));
 		});
-		expect(await door?.dropHopeless()).toEqual({ repeated: 0, begun: 6 });
+		// Only those that do not tell their length need help to be seen as short.
+		expect(await door?.dropHopeless()).toEqual({ repeated: 0, begun: 2 });
 		await sandbox.cut(guest.address);
 		for (const answer of await Promise.all(short)) expect(answer).toMatch(/ broken$/);
 		expect((await get).status).toBe(200);

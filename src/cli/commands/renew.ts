@@ -43,7 +43,10 @@ async function renew(context: Context, server: string, deadlineMs: number): Prom
 async function untilStandby(context: Context, server: string): Promise<ServerView> {
 	const judge = ({ warm, state }: ServerView) => {
 		const coming =
-			state === "running" && warm?.standbys === 0 && (warm.seal === "ready" || warm.seal === "making");
+			state === "running" &&
+			warm?.standbys === 0 &&
+			warm.wanted > 0 &&
+			(warm.seal === "ready" || warm.seal === "making");
 		return coming ? "waiting" : "reached";
 	};
 	const what = `a next session of ${server} to stand by`;

@@ -17,6 +17,8 @@ export const programs: Readonly<Record<string, string>> = {
 	bwrap: "bubblewrap",
 	nft: "nftables",
 	ip: "iproute2",
+	conntrack: "conntrack",
+	perl: "perl-base",
 	setpriv: "util-linux",
 	mke2fs: "e2fsprogs",
 };

@@ -53,10 +53,13 @@ export class HostJournal implements Journal {
 		const { record, sessions } = this.context.paths.server(this.server);
 		const text = await readIfThere(record);
 		if (text !== undefined) return parseRecord(text, record);
-		const last = Math.max(0, ...(await listIfThere(sessions)).map(Number).filter(Number.isSafeInteger));
+		const numbers = (await listIfThere(sessions)).map(Number).filter(Number.isSafeInteger);
+		const last = Math.max(0, ...numbers);
 		// The record is lost, the sessions are not: their numbers are used up, and the last may still run. Named as
 		// planned, it is ended before another could write to the same disks.
-		return { ...newRecord(), nextSession: last + 1, planned: last > 0 ? last : null };
+		// Any of those before may live too, the last only standing by.
+		const others = numbers.filter((number) => number !== last);
+		return { ...newRecord(), nextSession: last + 1, planned: last > 0 ? last : null, standbys: others };
 	}
 
 	async saveRecord(record: ServerRecord): Promise<void> {

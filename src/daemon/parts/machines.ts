@@ -8,7 +8,7 @@ import type { Sign } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
-import { dataDisksOf, generationOf, hardwareOf, portOf } from "../resolve.ts";
+import { dataDisksOf, generationOf, hardwareOf, isWarm, portOf } from "../resolve.ts";
 import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
@@ -17,6 +17,7 @@ import { signOf } from "./signs.ts";
 import { loadStandby } from "./standby.ts";
 
 const consoleTailBytes = 64 * 1024;
+const thawsWithinMs = 10_000;
 
 /** Sessions of one server on the real host. */
 export class HostMachines implements Machines {
@@ -109,6 +110,10 @@ export class HostMachines implements Machines {
 		if (session.bootId !== this.context.bootId || !isAlive(identity)) return "ended";
 		try {
 			const qemu = await this.launcher.connect(identity, session.number, listenFor(onSign));
+			const port = portOf(this.server, session.number);
+			// An earlier daemon may have ended while it handed over to another session, which is ended by now.
+			if (port) await this.sandbox.connect(port).catch((err) => this.context.log.warn({ err }, "no address"));
+			if (isWarm(this.server)) void qemu.thawFiles(thawsWithinMs).catch(() => {});
 			return this.machine(qemu, session, dataDisksOf(this.server));
 		} catch (error) {
 			// Alive, yet without a monitor: nothing can be asked of it any more. cleanUp() ends it.
@@ -135,7 +140,14 @@ export class HostMachines implements Machines {
 
 	/** Tells definitions apart, to see whether a running session has the current one. */
 	definitionMark(): string {
-		const { template: _, publish: __, recovery, start: ___, ...hardware } = this.server.definition;
+		const {
+			template: _,
+			publish: __,
+			recovery,
+			start: ___,
+			sleep: ____,
+			...hardware
+		} = this.server.definition;
 		return JSON.stringify({ ...hardware, ...(recovery?.mode === "warm" ? { recovery: "warm" } : {}) });
 	}
 

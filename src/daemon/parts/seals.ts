@@ -65,13 +65,6 @@ export class Seals {
 		return why;
 	}
 
-	/** Whether the open seal has become unusable meanwhile. */
-	async outdated(): Promise<string | undefined> {
-		return (
-			this.current && whyUnusable(this.current.manifest, await this.madeWith(), Date.now(), this.maxAgeMs)
-		);
-	}
-
 	/** Throws the seal away. Sessions that run from it go on. */
 	async drop(): Promise<void> {
 		this.close();

@@ -181,7 +181,7 @@ export class FrontDoor {
 	 * connections to the server are cut. Their clients see a reset:
 	 * - those that have already been asked again once: one of them may be what brings the server down, and asked again
 	 *   and again it would do so to every session;
-	 * - those whose response has begun: the client could take what it got for the whole.
+	 * - those whose response has begun and does not tell its length: the client could take what it got for the whole.
 	 * All others are left to be asked again, or to their 502. Takes one question to HAProxy, 3 ms with 50 requests and
 	 * 30 ms with 1000, and 20 ms and more for `ss` when there are any.
 	 * @returns how many there were of each

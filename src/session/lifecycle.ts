@@ -247,24 +247,25 @@ export class Lifecycle {
 
 	// ---- beginning a session from the seal
 
-	/** @returns false when that does not work; then nothing of it is left */
+	/** @returns false when that does not work; then nothing of it is left. True also when it waits for room on the host's disk */
 	private async launchWarm(): Promise<boolean> {
 		const { byHand } = this;
 		const standby = await this.loaded();
+		if (standby === "waits") return true;
 		if (!standby) return false;
 		if (await this.takeOver(standby, undefined, this.book.open !== undefined)) return true;
 		this.byHand = byHand;
 		return false;
 	}
 
-	/** A session that can take over: one that stands by, or one that is loaded now. */
-	private async loaded(): Promise<Standby | undefined> {
+	/** A session that can take over: one that stands by, or one that is loaded now; `waits` when its number cannot be written. */
+	private async loaded(): Promise<Standby | "waits" | undefined> {
 		const ready = this.reserve.take();
 		if (ready || !(await this.reserve.prepareNow())) return ready;
 		const { byHand } = this;
 		this.timers.cancel();
 		const number = await this.plan(byHand);
-		if (number === undefined) return undefined;
+		if (number === undefined) return "waits";
 		this.book.note(`session ${number} is loaded from the seal`);
 		try {
 			return await this.reserve.loadNow(number);

@@ -115,8 +115,8 @@ export async function convertImage(
 }
 
 /**
- * Copies an overlay together with what it lies on into an image of its own. The overlay was written by a session, and is
- * hostile until checked.
+ * Copies an overlay together with what it lies on into an image of its own, and changes neither. The overlay was written
+ * by a session, and is hostile until checked.
  * @param base what it lies on, whatever it says itself
  * @throws ImageError for an overlay that ties to other files; CommandError
  */
@@ -124,8 +124,12 @@ export async function flattenOverlay(overlay: string, base: string, to: string):
 	const facts = await askAboutImage(overlay);
 	if (facts.format !== "qcow2" || JSON.stringify(facts["format-specific"] ?? {}).includes('"data-file"'))
 		throw new ImageError(`${overlay} is not what it was made as; abandon these changes`);
-	await run("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay], quick);
-	await convertImage(overlay, "qcow2", to);
+	// A comma ends a value; doubled it is one.
+	const name = (path: string) => path.replaceAll(",", ",,");
+	const below = `backing.driver=qcow2,backing.file.driver=file,backing.file.filename=${name(base)}`;
+	const whole = `driver=qcow2,file.driver=file,file.filename=${name(overlay)},${below}`;
+	const convert = ["qemu-img", "convert", "-q", "--image-opts", "-O", "qcow2", whole, to];
+	await run("prlimit", [...imageLimits, ...convert], long);
 }
 
 /**

@@ -138,7 +138,7 @@ export class Reserve {
 		return this.waiting.shift();
 	}
 
-	/** Loads a session while somebody waits for it. @returns undefined when there is no seal. @throws Error in words */
+	/** Loads a session while somebody waits for it. @throws Error in words, also when there is no seal */
 	async loadNow(number: number): Promise<Standby> {
 		const signal = AbortSignal.timeout(preparedWithinMs);
 		return await this.env.machines.load(number, (why) => this.lost(number, why), signal);

@@ -26,6 +26,11 @@ export async function inside(namespace: string, command: readonly string[], inpu
 	return (await run("nsenter", args, { deadlineMs, input })).stdout;
 }
 
+/** @returns the command that starts a shell inside a namespace */
+export function shellInside(namespace: string): [string, ...string[]] {
+	return ["nsenter", `--net=${folder}/${namespace}`, "--", "sh"];
+}
+
 export async function addNamespace(namespace: string): Promise<void> {
 	await run("ip", ["netns", "add", namespace], { deadlineMs });
 }

@@ -1,5 +1,6 @@
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { BulkheadError } from "../api/errors.ts";
+import { OpenShell } from "../host/shell.ts";
 import {
 	addNamespace,
 	bridge,
@@ -10,9 +11,13 @@ import {
 	links,
 	namespaces,
 	setKernel,
+	shellInside,
 } from "./namespace.ts";
 import { bridgeMacOf, bridgeNameOf, type Permission, type PortPlan, type SegmentPlan } from "./plan.ts";
 import { rulesetOf } from "./ruleset.ts";
+
+/** Milliseconds for a command that users wait for; it takes two. */
+const nowWithinMs = 5000;
 
 /** A new namespace takes these from the host, so they are said, not assumed. Missing ones are left out. */
 const kernelSettings = {
@@ -42,10 +47,13 @@ const kernelSettings = {
 export class Sandbox {
 	readonly namespace: string;
 	readonly site: string;
+	/** Opened with the first port: from then on a recovery may need it. */
+	readonly #shell: OpenShell;
 
 	constructor(namespace: string, site: string) {
 		this.namespace = namespace;
 		this.site = site;
+		this.#shell = new OpenShell(shellInside(namespace));
 	}
 
 	static async exists(namespace: string): Promise<boolean> {
@@ -117,6 +125,7 @@ export class Sandbox {
 			"permanent",
 		);
 		await this.#ip("link", "set", tap, "up");
+		this.#shell.open();
 	}
 
 	/** Lets nothing pass a port any more, in either direction, if it is there. @throws CommandError */
@@ -131,7 +140,7 @@ export class Sandbox {
 	 * @throws CommandError
 	 */
 	async pointAt({ mac, tap }: PortPlan): Promise<void> {
-		await bridge(this.namespace, "fdb", "replace", mac, "dev", tap, "master", "static");
+		await this.#now("bridge", "fdb", "replace", mac, "dev", tap, "master", "static");
 	}
 
 	/** Takes away all ports whose names begin so, such as a server's. @throws CommandError */
@@ -153,11 +162,12 @@ export class Sandbox {
 	 * @throws CommandError
 	 */
 	async cut(address: string): Promise<void> {
-		await inside(this.namespace, ["ss", "-K", "-t", "-n", "state", "synchronized", "dst", address]);
+		await this.#now("ss", "-K", "-t", "-n", "state", "synchronized", "dst", address);
 	}
 
 	/** Takes everything away, if it is there. Processes inside must have ended: they would keep it in being. */
 	async destroy(): Promise<void> {
+		await this.#shell.close();
 		if (!(await Sandbox.exists(this.namespace))) return;
 		for (const { ifname } of await this.#bridges()) await this.#ip("link", "del", ifname);
 		await deleteNamespace(this.namespace);
@@ -198,6 +208,11 @@ export class Sandbox {
 
 	async #ip(...args: string[]): Promise<void> {
 		await ip(this.namespace, ...args);
+	}
+
+	/** What users wait for. */
+	async #now(file: string, ...args: string[]): Promise<void> {
+		await this.#shell.run(file, args, nowWithinMs);
 	}
 }
 

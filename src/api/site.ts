@@ -60,6 +60,18 @@ export const publishSchema = strict({
 	hold: duration(1000, 600_000)
 		.optional()
 		.meta({ description: "How long new connections wait while the server recovers (60s)." }),
+	rehearse: z
+		.array(
+			z
+				.string()
+				.regex(/^\/[\w./~%?&=+:@,;()*!$-]{0,500}$/, { error: "must be the path of a page, such as /login" }),
+		)
+		.max(20)
+		.optional()
+		.meta({
+			description:
+				"Warm: pages that a session is asked before it stands by, without its data disks, so that its first users wait less.",
+		}),
 });
 
 const networkSchema = strict({ segment: name("segment", 12), address });

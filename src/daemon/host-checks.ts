@@ -134,9 +134,9 @@ async function portProblems(
 
 function servicesOfTemplate({ services }: Template): Installed["services"] {
 	return Object.fromEntries(
-		services.map(({ name, port, protocol, health }) => [
+		services.map(({ name, port, protocol, health, rehearse = [] }) => [
 			name,
-			{ port, protocol, healthPath: health?.path ?? null },
+			{ port, protocol, healthPath: health?.path ?? null, rehearse },
 		]),
 	);
 }

@@ -166,9 +166,9 @@ async function templateSource(
 			systemDisk: wanted.definition.system?.disk ?? template.systemDisk.use,
 			systemBytes,
 			services: Object.fromEntries(
-				template.services.map(({ name, port, protocol, health }) => [
+				template.services.map(({ name, port, protocol, health, rehearse = [] }) => [
 					name,
-					{ port, protocol, healthPath: health?.path ?? null },
+					{ port, protocol, healthPath: health?.path ?? null, rehearse },
 				]),
 			),
 		},

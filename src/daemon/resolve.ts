@@ -149,6 +149,7 @@ export function servicesOf(
 			listen: publish.listen ?? port,
 			holdMs: parseDuration(publish.hold ?? "60s") ?? 60_000,
 			health: protocol === "http" ? { path: template?.healthPath ?? "/" } : null,
+			rehearse: publish.rehearse ?? template?.rehearse ?? [],
 		};
 	});
 }

@@ -22,13 +22,18 @@ export async function bridge(namespace: string, ...args: string[]): Promise<void
 
 /** Runs a command inside a namespace. @throws CommandError */
 export async function inside(namespace: string, command: readonly string[], input = ""): Promise<string> {
-	const args = [`--net=${folder}/${namespace}`, "--", ...command];
+	const args = [`--net=${pathOf(namespace)}`, "--", ...command];
 	return (await run("nsenter", args, { deadlineMs, input })).stdout;
+}
+
+/** @returns where a namespace can be entered */
+export function pathOf(namespace: string): string {
+	return `${folder}/${namespace}`;
 }
 
 /** @returns the command that starts a shell inside a namespace */
 export function shellInside(namespace: string): [string, ...string[]] {
-	return ["nsenter", `--net=${folder}/${namespace}`, "--", "sh"];
+	return ["nsenter", `--net=${pathOf(namespace)}`, "--", "sh"];
 }
 
 export async function addNamespace(namespace: string): Promise<void> {

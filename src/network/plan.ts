@@ -33,6 +33,8 @@ export interface ServicePlan {
 	holdMs: number;
 	/** The page that tells whether the service is well; null for a plain connection. */
 	health: { path: string } | null;
+	/** Pages that a session is asked before it stands by. */
+	rehearse: readonly string[];
 }
 
 /** The front door of one server. */

@@ -3,7 +3,6 @@ import { BulkheadError } from "../api/errors.ts";
 import { OpenShell } from "../host/shell.ts";
 import {
 	addNamespace,
-	bridge,
 	deleteNamespace,
 	inside,
 	ip,
@@ -14,6 +13,8 @@ import {
 	shellInside,
 } from "./namespace.ts";
 import { bridgeMacOf, bridgeNameOf, type Permission, type PortPlan, type SegmentPlan } from "./plan.ts";
+import { enslave } from "./port.ts";
+import { type Rehearsal, rehearse, sweepRehearsals } from "./rehearsal.ts";
 import { rulesetOf } from "./ruleset.ts";
 
 /** Milliseconds for a command that users wait for; it takes two. */
@@ -49,6 +50,8 @@ export class Sandbox {
 	readonly site: string;
 	/** Opened with the first port: from then on a recovery may need it. */
 	readonly #shell: OpenShell;
+	/** What an earlier daemon's rehearsals left has been removed; from then on they are this one's. */
+	#swept = false;
 
 	constructor(namespace: string, site: string) {
 		this.namespace = namespace;
@@ -66,6 +69,8 @@ export class Sandbox {
 	 * @throws CommandError, BulkheadError for a subnet that is none
 	 */
 	async ensure(segments: readonly SegmentPlan[]): Promise<void> {
+		if (!this.#swept) await sweepRehearsals(this.namespace);
+		this.#swept = true;
 		const wanted = segments.map((segment) => ({ segment, ...endOf(segment) }));
 		await using undo = new AsyncDisposableStack();
 		if (!(await Sandbox.exists(this.namespace))) {
@@ -97,12 +102,25 @@ export class Sandbox {
 		await using undo = new AsyncDisposableStack();
 		await this.#ip("tuntap", "add", "dev", port.tap, "mode", "tap", "user", `${port.uid}`);
 		undo.defer(async () => await this.removePort(port));
-		const segment = bridgeNameOf(port.segment);
-		const { tap } = port;
-		await this.#ip("link", "set", tap, "txqueuelen", "1000", "master", segment);
-		const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
-		await bridge(this.namespace, "link", "set", "dev", tap, "isolated", "on", ...closed);
+		await enslave(this.namespace, port);
 		undo.move();
+	}
+
+	/**
+	 * Asks a session for pages before its port is opened.
+	 * @param subnet the segment's
+	 * @throws CommandError; then its port is closed as before, unless that failed too
+	 */
+	async rehearse(
+		port: PortPlan,
+		subnet: string,
+		asks: Rehearsal["asks"],
+		deadlineMs: number,
+		signal: AbortSignal,
+	): Promise<void> {
+		const { address } = endOf({ name: port.segment, subnet });
+		const gateway = { address, mac: bridgeMacOf(this.site, port.segment) };
+		await rehearse(this.namespace, { port, gateway, asks }, deadlineMs, signal);
 	}
 
 	/** Opens a port, and gives the server's address to it. @throws CommandError */
@@ -168,6 +186,7 @@ export class Sandbox {
 	/** Takes everything away, if it is there. Processes inside must have ended: they would keep it in being. */
 	async destroy(): Promise<void> {
 		await this.#shell.close();
+		await sweepRehearsals(this.namespace);
 		if (!(await Sandbox.exists(this.namespace))) return;
 		for (const { ifname } of await this.#bridges()) await this.#ip("link", "del", ifname);
 		await deleteNamespace(this.namespace);

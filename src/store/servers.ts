@@ -28,7 +28,12 @@ const installedSchema = z.object({
 	/** The template's services, by name. */
 	services: z.record(
 		z.string(),
-		z.object({ port: z.int(), protocol: z.enum(["http", "tcp"]), healthPath: z.string().nullable() }),
+		z.object({
+			port: z.int(),
+			protocol: z.enum(["http", "tcp"]),
+			healthPath: z.string().nullable(),
+			rehearse: z.array(z.string()).default([]),
+		}),
 	),
 });
 

@@ -20,6 +20,8 @@ export const templateSchema = z.strictObject({
 			port: z.int(),
 			protocol: z.enum(["http", "tcp"]),
 			health: z.strictObject({ path: z.string() }).optional(),
+			/** Pages that a session is asked before it stands by, unless the site says otherwise. */
+			rehearse: z.array(z.string()).optional(),
 		}),
 	),
 	/** Files outside of the template's folder that its images are made from. */

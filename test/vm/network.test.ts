@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
@@ -173,7 +173,7 @@ beforeAll(async () => {
 		await startStandIn(guest.namespace);
 	}
 	const [http, tcp] = [await freePort(), await freePort()];
-	const common = { port: 8000, to: "host", holdMs: 30_000 } as const;
+	const common = { port: 8000, to: "host", holdMs: 30_000, rehearse: [] } as const;
 	const services: ServicePlan[] = [
 		{ ...common, service: "http", protocol: "http", listen: http, health: { path: "/healthz" } },
 		{ ...common, service: "raw", protocol: "tcp", listen: tcp, health: null },
@@ -258,6 +258,62 @@ describe("the sandbox", () => {
 		await sandbox.removePort(port);
 		await sandbox.removePort(port);
 		await expect(index()).rejects.toThrow();
+	});
+
+	describe("a rehearsal", () => {
+		const address = "10.77.0.12";
+		const namespace = `${tag}r`;
+		const port = { ...guest, address, mac: macOf("test", "r"), tap: "veth-r" };
+		const asks = [
+			{ port: 8000, path: "/first" },
+			{ port: 8000, path: "/second" },
+		];
+		const rehearse = async (asked = asks, deadlineMs = 20_000, signal = new AbortController().signal) =>
+			await sandbox.rehearse(port, segment.subnet, asked, deadlineMs, signal);
+		const asked = async (path: string) => {
+			const script = `fetch("http://127.0.0.1:8000/runs?${path}").then((a) => a.text()).then(console.log)`;
+			return Number((await inNamespace(namespace, process.execPath, "-e", script)).stdout);
+		};
+
+		beforeAll(async () => {
+			await ip("netns", "add", namespace);
+			const peer = ["peer", "name", "veth-r", "netns", tag];
+			await ip("-n", namespace, "link", "add", "eth0", "address", port.mac, "type", "veth", ...peer);
+			await ip("-n", namespace, "addr", "add", `${address}/24`, "dev", "eth0");
+			for (const name of ["lo", "eth0"]) await ip("-n", namespace, "link", "set", name, "up");
+			await startStandIn(namespace);
+		});
+
+		afterAll(async () => await ip("netns", "del", namespace));
+
+		afterEach(async () => {
+			const { stdout } = await run("bridge", ["-n", tag, "-d", "link", "show", "dev", "veth-r"], {
+				deadlineMs: 10_000,
+			});
+			for (const setting of ["state disabled", "isolated on", "learning off", " flood off"])
+				expect(stdout).toContain(setting);
+			expect((await ip("netns", "list")).stdout).not.toContain("rehearses");
+		});
+
+		test("asks over the session's own card", async () => {
+			await rehearse();
+			expect(await asked("/first")).toBeGreaterThanOrEqual(12);
+			expect(await asked("/second")).toBeGreaterThanOrEqual(12);
+		});
+
+		test("of a session that refuses, is silent or is given up, says so", async () => {
+			await expect(rehearse([{ port: 8001, path: "/" }])).rejects.toThrow("8001/: connect ECONNREFUSED");
+			await expect(rehearse([{ port: 8000, path: "/slow" }], 500)).rejects.toThrow(
+				"did not finish within 500 ms",
+			);
+			const given = AbortSignal.timeout(300);
+			await expect(rehearse([{ port: 8000, path: "/slow-too" }], 20_000, given)).rejects.toThrow();
+		});
+
+		test("that a killed daemon left behind is removed by the next one", async () => {
+			await ip("netns", "add", `${tag}-rehearses-old`);
+			await new Sandbox(tag, "test").ensure([segment]);
+		});
 	});
 
 	test("one that cannot be finished is taken away again", async () => {

@@ -99,6 +99,7 @@ export class HostMachines implements Machines {
 			accelerator: this.context.acceleration.accelerator,
 			onLost,
 			signal,
+			log: this.context.log,
 			recordOf: (launched) => this.recordOf(number, launched, "seal"),
 			machine: (launched) =>
 				this.machine(launched.qemu, this.recordOf(number, launched, "seal"), dataDisksOf(this.server)),

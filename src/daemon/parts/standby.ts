@@ -1,10 +1,11 @@
 import { closeSync, writeFileSync } from "node:fs";
 import { withDeadline } from "../../host/clock.ts";
+import type { Logger } from "../../host/log.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { Machine, Standby } from "../../session/env.ts";
 import type { Sign } from "../../session/evidence.ts";
-import { dataDisksOf, portOf } from "../resolve.ts";
+import { completeServicesOf, dataDisksOf, portOf } from "../resolve.ts";
 import { type Launched, type Launcher, servingExpendable } from "./launcher.ts";
 import { type Seals, sealedHardware, stateDescriptor } from "./seals.ts";
 import type { SessionMachine } from "./session-machine.ts";
@@ -12,6 +13,7 @@ import { signOf } from "./signs.ts";
 
 const wakePath = "/usr/lib/bulkhead/wake";
 const wakesWithinMs = 30_000;
+const rehearsesWithinMs = 10_000;
 const clockWithinMs = 2000;
 
 export interface Loading {
@@ -22,6 +24,7 @@ export interface Loading {
 	accelerator: "kvm" | "tcg";
 	onLost: (why: string) => void;
 	signal: AbortSignal;
+	log: Logger;
 	recordOf: (launched: Launched) => SessionMachine["session"];
 	/** Makes the machine of it that the supervisor knows. */
 	machine: (launched: Launched) => SessionMachine;
@@ -56,7 +59,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	await withDeadline(
 		`waking session ${number}`,
 		wakesWithinMs,
-		async () => await wake(qemu, loading),
+		async (signal) => await wake(qemu, loading, signal),
 		signal,
 	);
 	signal.throwIfAborted();
@@ -65,7 +68,8 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	return new HostStandby(launched, loading, events);
 }
 
-async function wake(qemu: QemuMachine, { number, launcher, sandbox }: Loading): Promise<void> {
+async function wake(qemu: QemuMachine, loading: Loading, signal: AbortSignal): Promise<void> {
+	const { number, launcher, sandbox } = loading;
 	try {
 		await qemu.load(stateDescriptor);
 	} catch (cause) {
@@ -77,11 +81,31 @@ async function wake(qemu: QemuMachine, { number, launcher, sandbox }: Loading): 
 	await clock;
 	const seconds = String(Math.round(Date.now() / 1000));
 	await qemu.runInGuest(wakePath, [String(number), seconds], wakesWithinMs);
+	await rehearse(loading, signal);
 	await qemu.pause();
 	const port = portOf(launcher.server, number);
 	if (!port) return;
 	await qemu.holdPackets();
 	await sandbox.openPort(port);
+}
+
+/** Without it the first users of the session wait longer, and no worse. */
+async function rehearse({ number, launcher, sandbox, log }: Loading, signal: AbortSignal): Promise<void> {
+	const { server } = launcher;
+	const port = portOf(server, number);
+	const asks = completeServicesOf(server).flatMap(({ port, rehearse }) =>
+		rehearse.map((path) => ({ port, path })),
+	);
+	if (!port || server.subnet === null || asks.length === 0) return;
+	try {
+		await sandbox.rehearse(port, server.subnet, asks, rehearsesWithinMs, signal);
+	} catch (err) {
+		signal.throwIfAborted();
+		log.warn(
+			{ err, server: server.name, session: number },
+			"a session could not rehearse what it will be asked",
+		);
+	}
 }
 
 /** What QEMU says goes to whoever is concerned: at first to the loading, then to the waiting, at last to the session. */

@@ -17,7 +17,17 @@ export const doorPlan: DoorPlan = {
 			listen: 8080,
 			holdMs: 60_000,
 			health: { path: "/healthz" },
+			rehearse: [],
 		},
-		{ service: "sql", protocol: "tcp", port: 1433, to: "host", listen: 14330, holdMs: 30_000, health: null },
+		{
+			service: "sql",
+			protocol: "tcp",
+			port: 1433,
+			to: "host",
+			listen: 14330,
+			holdMs: 30_000,
+			health: null,
+			rehearse: [],
+		},
 	],
 };

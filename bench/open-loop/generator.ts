@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from "node:h
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { hostNow } from "./clock.ts";
+import { randomFrom } from "./random.ts";
 import type { FromGenerator, LoadPlan, RequestKind, RequestRecord, ToGenerator } from "./request.ts";
 
 /**
@@ -241,17 +242,6 @@ function nothingYet() {
 		wrong: null,
 		stale: 0,
 		text: "",
-	};
-}
-
-/** @returns numbers from 0 up to 1 (mulberry32) */
-function randomFrom(seed: number): () => number {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let t = Math.imul(state ^ (state >>> 15), 1 | state);
-		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-		return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 	};
 }
 

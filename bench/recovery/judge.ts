@@ -128,7 +128,7 @@ function isRightForPost(record: RequestRecord, panics: readonly Panic[]): boolea
 	return outcomeOf(record) === "502" && inFlight;
 }
 
-function listed(records: readonly RequestRecord[]): string {
+export function listed(records: readonly RequestRecord[]): string {
 	const one = ({ method, path, status, error }: RequestRecord) => `${method} ${path}: ${error ?? status}`;
 	const more = records.length > 3 ? `; and ${records.length - 3} more` : "";
 	return `${records.length}: ${records.slice(0, 3).map(one).join("; ")}${more}`;

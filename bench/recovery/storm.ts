@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { styleText } from "node:util";
 import type { Incident } from "../../src/api/incident.ts";
 import type { ServerView } from "../../src/api/server.ts";
 import { Lab, median, runBench, writeResult } from "../lab.ts";
@@ -12,6 +11,7 @@ import { judge, type Panic, panicFigures, summaryOf, type Verdict } from "./judg
 import { mixFor } from "./mix.ts";
 import { Notes } from "./notes.ts";
 import { inWords } from "./plot.ts";
+import { printVerdicts, verdictsForFile } from "./verdicts.ts";
 
 /**
  * A hundred real panics under load: 150 requests a second over 50 connections that are kept alive, bodies of 1 KB to
@@ -171,18 +171,9 @@ async function report(
 		`  pause of a panic: ${inWords(result.pauseMs.median)} (median), ${inWords(result.pauseMs.worst)} (worst)`,
 	);
 	console.log(`  the load generator itself was late by ${inWords(result.generatorLateMs)} at most\n`);
-	for (const { promise, broken } of verdicts) {
-		if (broken === undefined) console.log(`  not judged  ${promise}`);
-		else if (broken === null) console.log(`  ${styleText("green", "kept")}        ${promise}`);
-		else console.log(`  ${styleText("red", "BROKEN")}      ${promise}: ${broken}`);
-	}
-	const ok = verdicts.every(({ broken }) => broken === null || broken === undefined);
-	const told = verdicts.map(({ promise, broken }) => ({
-		promise,
-		kept: broken === undefined ? null : broken === null,
-		found: broken ?? "",
-	}));
-	console.log(`\nfigures in ${await writeResult("storm", { ok, ...result, promises: told, each })}`);
+	const ok = printVerdicts(verdicts);
+	const promises = verdictsForFile(verdicts);
+	console.log(`\nfigures in ${await writeResult("storm", { ok, ...result, promises, each })}`);
 	return ok;
 }
 

@@ -17,6 +17,8 @@ export type Verdict =
 	/** `forMs`: how long it has already been so, milliseconds; left out for what has just happened. */
 	| { kind: "failed"; cause: Cause; summary: string; forMs?: number };
 
+export type Failure = Extract<Verdict, { kind: "failed" }>;
+
 /** Limits in milliseconds of un-starved time, see Watch. */
 export interface Patience {
 	boot: number;

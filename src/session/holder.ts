@@ -1,23 +1,23 @@
 import type { Adopted, Env, Machine } from "./env.ts";
-import type { Pulse, Sign } from "./evidence.ts";
+import type { Hearing, Pulse, Sign } from "./evidence.ts";
 import type { SessionRecord } from "./state.ts";
+import { beginWatch, observe, rebooted, type Watch } from "./watch.ts";
 
-const lookEveryMs = { booting: 100, ready: 500 };
+const lookEveryMs = { booting: 100, ready: 500 } as const satisfies Record<Watch["phase"], number>;
 
 export interface Reports {
 	onSign(session: number, sign: Sign): void;
 	onPulse(session: number, pulse: Pulse): void;
-	/** How closely the session is looked at. */
-	phase(): keyof typeof lookEveryMs;
 	onTrouble(error: unknown): void;
 }
 
-/** Holds the one machine that a server may have, and looks at it again and again until it is over. */
+/** Holds the one machine that a server may have, with what has been seen of it, and looks at it until it is over. */
 export class Holder {
 	private readonly env: Env;
 	private readonly reports: Reports;
 	private looking = new AbortController();
 	private held: Machine | undefined;
+	private watched: Watch = beginWatch(0);
 
 	constructor(env: Env, reports: Reports) {
 		this.env = env;
@@ -28,10 +28,24 @@ export class Holder {
 		return this.held;
 	}
 
+	/** What has been seen of the session; begun anew with each. */
+	get seen(): Watch {
+		return this.watched;
+	}
+
+	/** Takes in what was seen at a look. */
+	observe(pulse: Pulse, hearing: Hearing): void {
+		this.watched = observe(this.watched, pulse, hearing);
+	}
+
+	/** The guest restarted itself within its session. */
+	rebooted(at: number): void {
+		this.watched = rebooted(this.watched, at);
+	}
+
 	/** Starts a session. @throws Error in words; nothing of it is left then */
 	async start(number: number, changing: boolean): Promise<Machine> {
-		const onSign = (sign: Sign) => this.reports.onSign(number, sign);
-		return this.take(await this.env.machines.start(number, onSign, changing));
+		return this.take(await this.env.machines.start(number, this.listenTo(number), changing));
 	}
 
 	/** Lets another session take the place of the one that is held. @returns that one, which nobody looks at any more */
@@ -48,21 +62,25 @@ export class Holder {
 
 	/** Takes over a session of an earlier daemon. */
 	async adopt(session: SessionRecord): Promise<Adopted> {
-		const adopted = await this.env.machines.adopt(session, (sign) =>
-			this.reports.onSign(session.number, sign),
-		);
+		const adopted = await this.env.machines.adopt(session, this.listenTo(session.number));
 		return typeof adopted === "string" ? adopted : this.take(adopted);
 	}
 
+	/** @returns what passes on the signs of a session */
+	listenTo(number: number): (sign: Sign) => void {
+		return (sign) => this.reports.onSign(number, sign);
+	}
+
 	/** Begins to look. A look never blocks anything: what it finds is reported. */
-	watch(): void {
+	watch(phase: Watch["phase"]): void {
+		this.watched = { ...beginWatch(this.env.clock.now()), phase };
 		const machine = this.held;
 		const { signal } = this.looking;
 		const loop = async () => {
 			while (machine && !signal.aborted) {
 				const pulse = await machine.look();
 				if (!signal.aborted) this.reports.onPulse(machine.session.number, pulse);
-				await this.env.clock.sleep(lookEveryMs[this.reports.phase()], signal).catch(() => {});
+				await this.env.clock.sleep(lookEveryMs[this.watched.phase], signal).catch(() => {});
 			}
 		};
 		loop().catch((error) => this.reports.onTrouble(error));

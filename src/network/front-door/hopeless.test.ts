@@ -4,12 +4,15 @@ import { hopelessOf } from "./hopeless.ts";
 
 /** A line of `show sess` as HAProxy 2.6.12 writes it. */
 function session(
-	changed: Partial<Record<"src" | "fe" | "be" | "an" | "state" | "rc" | "proto", string>>,
+	changed: Partial<Record<"src" | "fe" | "be" | "an" | "state" | "rc" | "proto" | "age", string>>,
 ): string {
 	const all = { src: "192.0.2.7:45330", fe: "http.8080", be: "repeat.http.8080", an: "1400000", state: "8" };
-	const { src, fe, be, an, state, rc, proto } = { ...all, rc: "0", proto: "tcpv4", ...changed };
+	const { src, fe, be, an, state, rc, proto, age } = {
+		...{ ...all, rc: "0", proto: "tcpv4", age: "0s" },
+		...changed,
+	};
 	return [
-		`0x55c03c331130: proto=${proto} src=${src} fe=${fe} be=${be} srv=guest ts=00 epoch=0 age=0s calls=3 rate=1`,
+		`0x55c03c331130: proto=${proto} src=${src} fe=${fe} be=${be} srv=guest ts=00 epoch=0 age=${age} calls=3 rate=1`,
 		"cpu=0 lat=0 rq[f=48c48000h,i=0,an=8000h,rx=,wx=,ax=]",
 		`rp[f=80400000h,i=0,an=${an}h,rx=9m59s,wx=,ax=] scf=[8,0h,fd=10] scb=[${state},11h,fd=13] exp=9m59s`,
 		`rc=${rc} c_exp=`,
@@ -41,6 +44,18 @@ test.each([
 	["no address", { src: ")or(:1", an: "00" }, none],
 ])("%s", (_, changed, expected) => {
 	expect(hopelessOf(`${session(changed)}\n\n`, doorPlan)).toEqual(expected);
+});
+
+test.each([
+	["came after the failure before: it has waited for its connection", "9s", 11_000, none],
+	["may have come right before it", "10s", 10_500, repeated],
+	["came long before it", "2m3s", 60_000, repeated],
+	["hours are told with their minutes only", "1h2m", 3_750_000, repeated],
+	["came after it, minutes ago", "1m3s", 65_000, none],
+	["the failure before is not known", "3s", undefined, repeated],
+	["an age that HAProxy does not write", "x", 1_000_000, repeated],
+])("retried: %s", (_, age, lastFailureMs, expected) => {
+	expect(hopelessOf(session({ rc: "1", age }), doorPlan, lastFailureMs)).toEqual(expected);
 });
 
 test("addresses are written as ss takes them", () => {

@@ -32,8 +32,9 @@ const openEnded = 0;
 /**
  * Reads `show sess`: one line a session, a fifth of what `show sess all` tells and three times as quick. Requests that
  * are not repeated have two; the outer one knows the client.
+ * @param lastFailureMs how long ago the failure before this one was; undefined when that is not known
  */
-export function hopelessOf(text: string, plan: DoorPlan): Hopeless {
+export function hopelessOf(text: string, plan: DoorPlan, lastFailureMs?: number): Hopeless {
 	const services = new Map(
 		plan.services
 			.filter(({ protocol }) => protocol === "http")
@@ -46,21 +47,54 @@ export function hopelessOf(text: string, plan: DoorPlan): Hopeless {
 		if (!session || !service) continue;
 		const connection = { client: session.client, listen: service.listen };
 		if (session.openEnded) found.begun.push(connection);
-		else if (!session.begun && session.retries > 0 && session.backend === service.repeat)
+		else if (!session.begun && session.backend === service.repeat && mayBeRepeated(session, lastFailureMs))
 			found.repeated.push(connection);
 	}
 	return found;
 }
 
+/**
+ * HAProxy counts attempts to connect and requests that were asked again in one number. Who came after the failure before
+ * can only have waited for a connection: no session has failed with that request.
+ */
+function mayBeRepeated(
+	{ retries, ageMs }: { retries: number; ageMs: number },
+	lastFailureMs?: number,
+): boolean {
+	return retries > 0 && (lastFailureMs === undefined || ageMs > lastFailureMs);
+}
+
+/** @returns the most milliseconds that HAProxy's `1m3s` may mean; it counts the seconds that have begun */
+function mostOf(age: string): number {
+	const units = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+	const parts = [...age.matchAll(/(\d+)([smhd])/g)].map(([, count, unit]) => {
+		const seconds = units[unit as keyof typeof units];
+		return { whole: Number(count) * seconds, seconds };
+	});
+	// Of days only the hours are told, of hours only the minutes.
+	const least = Math.min(...parts.map(({ seconds }) => seconds));
+	return (parts.reduce((sum, { whole }) => sum + whole, 0) + least) * 1000;
+}
+
 function parseSession(line: string) {
 	const shape =
-		/^0x\w+: proto=tcpv[46] src=(\S+):(\d+) fe=(\S+) be=(\S+) .* rp\[\S*,an=(\w+)h,.* scb=\[(\d+),.* rc=(\d+) /;
-	const [, address = "", port, frontend, backend, waits = "", state, retries] = shape.exec(line) ?? [];
+		/^0x\w+: proto=tcpv[46] src=(\S+):(\d+) fe=(\S+) be=(\S+) .* age=(\w+) .* rp\[\S*,an=(\w+)h,.* scb=\[(\d+),.* rc=(\d+) /;
+	const [, address = "", port, frontend, backend, age = "", waits = "", state, retries] =
+		shape.exec(line) ?? [];
 	if (state !== connected || isIP(address) === 0) return undefined;
 	const client = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
 	const analysers = Number.parseInt(waits, 16);
 	const begun = (analysers & waitsForResponse) === 0;
-	return { client, frontend, backend, begun, openEnded: analysers === openEnded, retries: Number(retries) };
+	const openEndedNow = analysers === openEnded;
+	return {
+		client,
+		frontend,
+		backend,
+		begun,
+		openEnded: openEndedNow,
+		retries: Number(retries),
+		ageMs: mostOf(age),
+	};
 }
 
 /** What one command line holds with ease. */

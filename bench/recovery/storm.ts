@@ -1,17 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { styleText } from "node:util";
-import type { Incident } from "../../src/api/incident.ts";
-import type { ServerView } from "../../src/api/server.ts";
 import { Lab, median, runBench, writeResult } from "../lab.ts";
-import { fromEpoch, hostNow } from "../open-loop/clock.ts";
+import { hostNow } from "../open-loop/clock.ts";
 import { Load } from "../open-loop/load.ts";
 import { latestTaken } from "../open-loop/outcome.ts";
-import { BulkheadWay, benchSite, isPrepared, type Mode, tinyServer } from "./bulkhead.ts";
+import { BulkheadWay, benchSite, type Mode, tinyServer } from "./bulkhead.ts";
+import { panicAndRecover } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
 import { judge, type Panic, panicFigures, summaryOf, type Verdict } from "./judge.ts";
 import { mixFor } from "./mix.ts";
 import { Notes } from "./notes.ts";
 import { inWords } from "./plot.ts";
+import { tellVerdicts, verdictsAsFigures } from "./verdicts.ts";
 
 /**
  * A hundred real panics under load: 150 requests a second over 50 connections that are kept alive, bodies of 1 KB to
@@ -27,7 +26,6 @@ const connections = Number(process.env.CONNECTIONS ?? "50");
 /** Cold recovery costs a boot, and promises no more than that nothing fails. */
 const limits = mode === "warm" ? { worstPauseMs: 400, medianPauseMs: 150 } : undefined;
 const port = 18096;
-const recoveredWithinMs = 300_000;
 
 const lab = new Lab("/var/lib/bulkhead-bench-storm");
 const server = new BulkheadWay(lab, mode, port);
@@ -51,38 +49,13 @@ async function quiet(load: Load, signal: AbortSignal): Promise<void> {
 	process.stdout.write("\n");
 }
 
-/** Makes a panic, and waits until the server is prepared for the next one. */
-async function onePanic(signal: AbortSignal): Promise<Panic> {
-	const { session, at } = await lab.client.call("drill", { server: mode }, { fault: "panic" });
-	const panicked = fromEpoch(at);
-	const next = (view: ServerView) => (view.session?.number ?? 0) > session && isPrepared(view);
-	await lab.until(mode, next, recoveredWithinMs, signal);
-	await server.ready(signal);
-	const incident = await incidentOf(session, signal);
-	await notes.read(session);
-	return {
-		session,
-		at: panicked,
-		noticedMs: incident.noticedAt - at,
-		outageMs: incident.outageMs ?? Number.NaN,
-	};
-}
-
-async function incidentOf(session: number, signal: AbortSignal): Promise<Incident> {
-	for (let tries = 0; ; tries++) {
-		const incident = await lab.client.call("incident", { incident: `${mode}-${session}` }, null);
-		if (incident.outageMs !== null) return incident;
-		if (tries > 100) throw new Error(`the incident of session ${session} does not tell its outage`);
-		await delay(100, undefined, { signal });
-	}
-}
-
 async function storm(load: Load, signal: AbortSignal): Promise<Panic[]> {
 	const made: Panic[] = [];
 	for (let i = 1; i <= panics; i++) {
 		await delay(1000 + Math.random() * 2000, undefined, { signal });
 		load.check();
-		const panic = await onePanic(signal);
+		const panic = await panicAndRecover(lab, mode, signal);
+		await notes.read(panic.session);
 		made.push(panic);
 		const { pauseMs, postsInFlight, cut } = panicFigures(load.records, panic);
 		const posts = `POSTs in flight ${postsInFlight.answered + postsInFlight.with502 + postsInFlight.otherwise}`;
@@ -171,17 +144,8 @@ async function report(
 		`  pause of a panic: ${inWords(result.pauseMs.median)} (median), ${inWords(result.pauseMs.worst)} (worst)`,
 	);
 	console.log(`  the load generator itself was late by ${inWords(result.generatorLateMs)} at most\n`);
-	for (const { promise, broken } of verdicts) {
-		if (broken === undefined) console.log(`  not judged  ${promise}`);
-		else if (broken === null) console.log(`  ${styleText("green", "kept")}        ${promise}`);
-		else console.log(`  ${styleText("red", "BROKEN")}      ${promise}: ${broken}`);
-	}
-	const ok = verdicts.every(({ broken }) => broken === null || broken === undefined);
-	const told = verdicts.map(({ promise, broken }) => ({
-		promise,
-		kept: broken === undefined ? null : broken === null,
-		found: broken ?? "",
-	}));
+	const ok = tellVerdicts(verdicts);
+	const told = verdictsAsFigures(verdicts);
 	console.log(`\nfigures in ${await writeResult("storm", { ok, ...result, promises: told, each })}`);
 	return ok;
 }

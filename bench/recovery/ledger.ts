@@ -27,7 +27,8 @@ const target = { host: "127.0.0.1", port: 18099 };
 const name = "ledger";
 /** A boot, the seal's boot with its rehearsal, and the first standby, all without hardware virtualization. */
 const preparedWithinMs = 300_000;
-const everyMs = 200;
+/** Between an answer and the next entry of the same client. */
+const everyMs = 500;
 
 const lab = new Lab("/var/lib/bulkhead-bench-ledger");
 
@@ -47,7 +48,7 @@ function readers(first: string): Promise<Load> {
 		connections: 8,
 		kinds: [
 			{ weight: 1, method: "GET", path: "/", answer: { matches: "</html>\\n$" } },
-			{ weight: 2, method: "GET", path: `/entries/${first}`, answer: { matches: `"key": "${first}"` } },
+			{ weight: 4, method: "GET", path: `/entries/${first}`, answer: { matches: `"key": "${first}"` } },
 		],
 		seed: 1,
 		name: "ledger",

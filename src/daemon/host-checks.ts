@@ -3,7 +3,7 @@ import type { ServerDefinition, Site } from "../api/site.ts";
 import { portInUse, portIsFree } from "../network/front-door/listen.ts";
 import { inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
-import { readTemplate } from "../templates/catalogue.ts";
+import { readTemplate, templateNames } from "../templates/catalogue.ts";
 import type { Template } from "../templates/template.ts";
 import { subnetOf } from "./plan.ts";
 import { completeServicesOf, servicesOf } from "./resolve.ts";
@@ -24,6 +24,7 @@ export async function hostProblems(site: Site, present: readonly Present[]): Pro
 		const source = await sourceProblems(name, definition, old?.stored);
 		problems.push(...source.problems, ...(old?.inUse ? runningProblems(site, definition, old.stored) : []));
 		problems.push(...warmProblems(name, definition, source.warm));
+		problems.push(...(await diskProblems(name, definition)));
 		problems.push(...(await portProblems(name, servicesOf(definition, source.services), present, listens)));
 	}
 	return problems;
@@ -50,6 +51,18 @@ function warmProblems(name: string, { recovery }: ServerDefinition, source: Sour
 		];
 	if (source.agent) return [];
 	return [{ path, message: "warm needs a guest with qemu-guest-agent, and this one has none; use `cold`" }];
+}
+
+/** A guest without a disk that its template counts on would start, and never serve. */
+async function diskProblems(name: string, { template, data = [] }: ServerDefinition): Promise<SiteProblem[]> {
+	// One that is not there is told elsewhere; servers that were made from it earlier do without.
+	if (template === undefined || !(await templateNames()).includes(template)) return [];
+	const { dataDisks } = await readTemplate(template);
+	const missing = dataDisks.filter((disk) => !data.some((given) => given.name === disk));
+	return missing.map((disk) => ({
+		path: ["servers", name, "data"],
+		message: `template ${template} needs a data disk named ${disk}; add \`{ name: ${disk}, size: 1GiB }\``,
+	}));
 }
 
 async function sourceProblems(

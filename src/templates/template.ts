@@ -9,6 +9,8 @@ export const templateSchema = z.strictObject({
 	summary: z.string(),
 	/** Whether anything to keep lives on the system disk, unless the site says otherwise. */
 	systemDisk: z.strictObject({ use: z.enum(["kept", "disposable"]), size }),
+	/** Data disks, by name, without which its guests serve nothing. */
+	dataDisks: z.array(z.string()).default([]),
 	memory: size,
 	cpus: z.int().min(1),
 	boot: z.strictObject({ append: z.string() }),

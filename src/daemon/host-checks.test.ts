@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import type { ServerDefinition } from "../api/site.ts";
+import { hostProblems } from "./host-checks.ts";
+
+const problemsOf = async (definition: ServerDefinition) =>
+	await hostProblems({ name: "home", servers: { book: definition } }, []);
+
+test.each([
+	["none", {}],
+	["another one", { data: [{ name: "files", size: "1GiB" }] }],
+])(
+	"a server with %s of the data disks that its template needs is told which, and what to add",
+	async (_, disks) => {
+		expect(await problemsOf({ template: "debian-ledger", ...disks })).toEqual([
+			{
+				path: ["servers", "book", "data"],
+				message: "template debian-ledger needs a data disk named ledger; add `{ name: ledger, size: 1GiB }`",
+			},
+		]);
+	},
+);
+
+test("a server with the data disks that its template needs is right", async () => {
+	expect(await problemsOf({ template: "debian-ledger", data: [{ name: "ledger", size: "2GiB" }] })).toEqual(
+		[],
+	);
+});
+
+test("of a template that is not there, nothing else is told", async () => {
+	expect(await problemsOf({ template: "no-such" })).toMatchObject([
+		{ path: ["servers", "book", "template"] },
+	]);
+});

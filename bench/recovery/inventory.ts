@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { groupParents, groupRoot, namespaceOf } from "../../src/daemon/context.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../../src/host/cgroup.ts";
 import { inside, ip, links } from "../../src/network/namespace.ts";
-import { type Paths, paths } from "../../src/store/paths.ts";
+import { instanceTag, type Paths, paths } from "../../src/store/paths.ts";
 import { field, isGone, memoryOfProcess, type ProcessMemory, readProc } from "./memory.ts";
 import { filesBelow, type Stored, sessionsOf, storedBelow } from "./stored.ts";
 
@@ -191,9 +191,11 @@ async function networkOf(namespace: string): Promise<{ interfaces: Counts; netwo
 	};
 }
 
-/** Mounts that the daemon's own namespace has below its folders, and all of them. */
+/** Mounts that the daemon's own namespace has below its folders, and all but other programs' network namespaces. */
 async function mountsOf(daemon: number, own: Paths): Promise<Counts> {
-	const lines = ((await readProc(daemon, "mounts")) ?? "").split("\n").filter(Boolean);
+	const others = new RegExp(` /run/netns/(?!bh-${instanceTag(own.state)}-)`);
+	const all = ((await readProc(daemon, "mounts")) ?? "").split("\n").filter(Boolean);
+	const lines = all.filter((line) => !others.test(line));
 	const below = lines.filter((line) => line.includes(` ${own.state}/`) || line.includes(` ${own.run}/`));
 	return { all: lines.length, "below its folders": below.length };
 }

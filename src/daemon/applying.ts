@@ -1,0 +1,100 @@
+import { BulkheadError } from "../api/errors.ts";
+import type { Change, Plan } from "../api/plan.ts";
+import type { Site } from "../api/site.ts";
+import type { Context } from "./context.ts";
+import type { CurrentSite } from "./current-site.ts";
+import { hostProblems } from "./host-checks.ts";
+import { planOf, refusedChanges } from "./plan.ts";
+import { isInUse, type Report, type ServerChanges } from "./server-changes.ts";
+import { readSiteFile } from "./site-file.ts";
+import type { SiteSandbox } from "./site-sandbox.ts";
+import type { Units } from "./units.ts";
+
+/** Says what applying a site file would do, and does it. */
+export class Applying {
+	private readonly context: Context;
+	private readonly current: CurrentSite;
+	private readonly sandbox: SiteSandbox;
+	private readonly units: Units;
+	private readonly changes: ServerChanges;
+
+	constructor(
+		context: Context,
+		current: CurrentSite,
+		sandbox: SiteSandbox,
+		units: Units,
+		changes: ServerChanges,
+	) {
+		this.context = context;
+		this.current = current;
+		this.sandbox = sandbox;
+		this.units = units;
+		this.changes = changes;
+	}
+
+	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */
+	async plan(text: string): Promise<{ plan: Plan; site: Site }> {
+		const file = readSiteFile(text);
+		const { site } = file;
+		this.units.refuseWhileDamaged();
+		const present = this.units.list().map((unit) => ({ stored: unit.stored, inUse: isInUse(unit) }));
+		const stored = present.map(({ stored }) => stored);
+		const problems = [...refusedChanges(site, stored), ...(await hostProblems(site, present))];
+		if (problems.length > 0) throw file.refusal(problems);
+		return { plan: planOf(site, stored, this.current.site), site };
+	}
+
+	/** Does what a plan says, or nothing when things have changed since. */
+	async apply(
+		text: string,
+		fingerprint: string,
+		confirmed: boolean,
+		report: Report,
+		signal: AbortSignal,
+	): Promise<void> {
+		const { plan, site } = await this.plan(text);
+		if (plan.fingerprint !== fingerprint)
+			throw new BulkheadError(
+				"changed-meanwhile",
+				"the site has changed since this plan was made; apply it again",
+			);
+		if (plan.destructive && !confirmed)
+			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
+		// Servers move one by one: until then both the old segments and the new ones are there.
+		await this.sandbox.open({ ...site, segments: { ...this.current.site?.segments, ...site.segments } });
+		try {
+			for (const change of plan.changes) await this.carryOut(change, site, report, signal);
+		} catch (error) {
+			// The next daemon would not know of the sandbox of a site that never came to be.
+			if (!this.current.site) await this.sandbox.drop();
+			throw error;
+		}
+		await this.sandbox.open(site);
+		await this.current.save(site);
+		if (this.units.count === 0) await this.closeEmptySandbox(site);
+		this.context.history.append({
+			at: Date.now(),
+			server: null,
+			session: null,
+			kind: "site",
+			text: `Site ${site.name} applied`,
+		});
+		report({ type: "finished", text: `site ${site.name} is applied` });
+	}
+
+	private async carryOut(change: Change, site: Site, report: Report, signal: AbortSignal): Promise<void> {
+		signal.throwIfAborted();
+		const definition = site.servers?.[change.server];
+		if (change.kind === "delete") await this.changes.delete(change.server, report);
+		else if (change.kind === "create" && definition)
+			await this.changes.create(site, change.server, definition, report, signal);
+		else if (change.kind === "change" && definition)
+			await this.changes.change(site, change.server, definition, report);
+	}
+
+	private async closeEmptySandbox(site: Site): Promise<void> {
+		await this.units.removeEmptyGroups();
+		await this.sandbox.drop();
+		if (Object.keys(site.segments ?? {}).length > 0) await this.sandbox.open(site);
+	}
+}

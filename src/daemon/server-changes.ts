@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { BulkheadError } from "../api/errors.ts";
+import type { Progress } from "../api/plan.ts";
+import type { ServerDefinition, Site } from "../api/site.ts";
+import type { StoredServer } from "../store/servers.ts";
+import type { Context } from "./context.ts";
+import type { CurrentSite } from "./current-site.ts";
+import { subnetOf } from "./plan.ts";
+import { createDisk, createServer, diskFullOr } from "./provision.ts";
+import { firstUidOf } from "./resolve.ts";
+import type { ServerUnit } from "./server-unit.ts";
+import type { Units } from "./units.ts";
+
+export type Report = (progress: Progress) => void;
+
+/** Makes, changes and deletes one server. What fails in the middle is undone. */
+export class ServerChanges {
+	private readonly context: Context;
+	private readonly current: CurrentSite;
+	private readonly units: Units;
+
+	constructor(context: Context, current: CurrentSite, units: Units) {
+		this.context = context;
+		this.current = current;
+		this.units = units;
+	}
+
+	async create(
+		site: Site,
+		name: string,
+		definition: ServerDefinition,
+		report: Report,
+		signal: AbortSignal,
+	): Promise<void> {
+		const subject = `server ${name}`;
+		const onStep = (text: string, fraction: number | null) =>
+			report({ type: "step", subject, text, fraction });
+		const before = this.current.site;
+		const index = this.freeIndex();
+		const wanted = {
+			name,
+			site: site.name,
+			subnet: subnetOf(definition, site),
+			definition,
+			index,
+			uid: firstUidOf(this.context.paths.state) + index * 2,
+			uuid: randomUUID(),
+		};
+		const stored = await createServer(wanted, this.context, onStep, signal);
+		try {
+			// Written before the first start: whatever happens from here on, the next daemon knows this server.
+			const segments = { ...before?.segments, ...site.segments };
+			await this.current.save({ ...site, segments, servers: { ...before?.servers, [name]: definition } });
+			onStep("opening its front door", 0.95);
+			const unit = await this.units.supervise(stored);
+			await unit.door.open();
+			if ((definition.start ?? "automatic") === "automatic") await unit.supervisor.command({ do: "start" });
+			report({ type: "done", subject });
+		} catch (error) {
+			await this.units.discard(stored);
+			await this.current.save(before ?? { ...site, servers: {} });
+			throw error;
+		}
+	}
+
+	private freeIndex(): number {
+		const used = this.units.stored().map(({ installed }) => installed.index);
+		return Array.from({ length: used.length + 1 }, (_, i) => i + 1).find((i) => !used.includes(i)) ?? 1;
+	}
+
+	async change(site: Site, name: string, definition: ServerDefinition, report: Report): Promise<void> {
+		const subject = `server ${name}`;
+		report({ type: "step", subject, text: "changing its definition", fraction: null });
+		const unit = this.units.server(name);
+		const before = unit.stored;
+		const stored = { ...before, definition, subnet: subnetOf(definition, site) };
+		const gone = disksOnlyIn(before, stored);
+		const refuseInUse = () => {
+			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);
+		};
+		refuseInUse();
+		{
+			await using undo = new AsyncDisposableStack();
+			await this.addDisks(disksOnlyIn(stored, before), stored, undo);
+			undo.defer(async () => await this.changeBack(unit, before));
+			await this.units.permit([...this.units.stored(unit), stored]);
+			await unit.change(stored);
+			// A session that begins from here on has the new disks; one that began since the plan has the old ones.
+			refuseInUse();
+			await this.context.servers.save(stored).catch((error) => {
+				throw diskFullOr(error, this.context.paths.server(name).folder);
+			});
+			undo.move();
+		}
+		refuseInUse();
+		for (const disk of gone) await rm(this.context.paths.server(name).disk(disk.name), { force: true });
+		report({ type: "done", subject });
+	}
+
+	private async addDisks(
+		disks: readonly Disk[],
+		stored: StoredServer,
+		undo: AsyncDisposableStack,
+	): Promise<void> {
+		for (const { name, size } of disks) {
+			await createDisk(stored, name, size, this.context);
+			const path = this.context.paths.server(stored.name).disk(name);
+			undo.defer(async () => await rm(path, { force: true }));
+		}
+	}
+
+	/** The old definition still holds; what cannot be brought back at once, such as a port, comes back by itself. */
+	private async changeBack(unit: ServerUnit, before: StoredServer): Promise<void> {
+		const { log } = this.context;
+		await unit.change(before).catch(async (error) => {
+			log.error({ err: error, server: before.name }, "its front door cannot be opened again yet");
+			await unit.door.openWhenPossible();
+		});
+		await this.units
+			.permit([...this.units.stored(unit), before])
+			.catch((error) => log.error({ err: error }, "the firewall could not be set back"));
+	}
+
+	/** Stops a server and deletes it with its disks. */
+	async delete(name: string, report: Report): Promise<void> {
+		const subject = `server ${name}`;
+		const unit = this.units.server(name);
+		report({ type: "step", subject, text: "stopping and deleting it", fraction: null });
+		if (!isDown(unit)) {
+			await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 }).catch((error) => {
+				// One that was stopping at this very moment is down by now, and so refuses to be stopped.
+				if (!isDown(unit)) throw error;
+			});
+		}
+		await untilStopped(unit);
+		await this.units.discard(unit.stored);
+		report({ type: "done", subject });
+	}
+
+	/** Deletes a stopped server with its disks. @throws BulkheadError not-allowed-now, not-found */
+	async deleteStopped(name: string): Promise<void> {
+		const unit = this.units.server(name);
+		if (!isDown(unit))
+			throw new BulkheadError("not-allowed-now", `${name} is ${unit.record.state}; stop it first`);
+		const { [name]: _, ...others } = this.current.site?.servers ?? {};
+		await this.units.discard(unit.stored);
+		const { site } = this.current;
+		if (site) await this.current.save({ ...site, servers: others });
+	}
+}
+
+type Disk = NonNullable<ServerDefinition["data"]>[number];
+
+function isDown({ record: { state } }: ServerUnit): boolean {
+	return state === "stopped" || state === "failed";
+}
+
+/** A session runs, may run, or is about to: its disks and its address are taken. */
+export function isInUse(unit: ServerUnit): boolean {
+	const { planned, session } = unit.record;
+	return !isDown(unit) || planned !== null || session !== null;
+}
+
+function disksOnlyIn(one: StoredServer, other: StoredServer): Disk[] {
+	const names = (other.definition.data ?? []).map(({ name }) => name);
+	return (one.definition.data ?? []).filter(({ name }) => !names.includes(name));
+}
+
+function disksInUse(server: string, disks: readonly Disk[]): BulkheadError {
+	const names = disks.map(({ name }) => name).join(", ");
+	const mend = `stop it and apply again: bulkhead stop ${server}`;
+	return new BulkheadError(
+		"not-allowed-now",
+		`data disk ${names} of ${server} is in use, and was not removed; ${mend}`,
+	);
+}
+
+async function untilStopped(unit: ServerUnit): Promise<void> {
+	for (let waited = 0; !isDown(unit); waited += 50) {
+		if (waited > 60_000)
+			throw new BulkheadError("guest-did-not-answer", `${unit.stored.name} did not stop within a minute`);
+		await delay(50);
+	}
+}

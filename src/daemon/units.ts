@@ -1,0 +1,121 @@
+import { rm } from "node:fs/promises";
+import { BulkheadError, explain } from "../api/errors.ts";
+import { FrontDoor } from "../network/front-door/process.ts";
+import type { StoredServer } from "../store/servers.ts";
+import type { Context } from "./context.ts";
+import type { Groups } from "./parts/groups.ts";
+import { ServerUnit } from "./server-unit.ts";
+import type { SiteSandbox } from "./site-sandbox.ts";
+
+/** The servers of the site: those that are supervised, and those that cannot be. */
+export class Units {
+	private readonly context: Context;
+	private readonly groups: Groups;
+	private readonly sandbox: SiteSandbox;
+	private readonly units = new Map<string, ServerUnit>();
+	/** Servers whose files are damaged, with the reason in words: nothing of theirs is touched until a person mended them. */
+	private readonly aside = new Map<string, { why: string; stored: StoredServer | undefined }>();
+
+	constructor(context: Context, groups: Groups, sandbox: SiteSandbox) {
+		this.context = context;
+		this.groups = groups;
+		this.sandbox = sandbox;
+	}
+
+	get count(): number {
+		return this.units.size;
+	}
+
+	/** Those that are supervised. */
+	list(): ServerUnit[] {
+		return [...this.units.values()].sort((a, b) => a.stored.name.localeCompare(b.stored.name));
+	}
+
+	/** What is kept of those that are supervised; of all but one, when that is given. */
+	stored(but?: ServerUnit): StoredServer[] {
+		return this.list()
+			.filter((unit) => unit !== but)
+			.map(({ stored }) => stored);
+	}
+
+	/** @throws BulkheadError not-found, not-allowed-now */
+	server(name: string): ServerUnit {
+		const unit = this.units.get(name);
+		if (unit) return unit;
+		const aside = this.aside.get(name);
+		if (aside) throw new BulkheadError("not-allowed-now", `${name} is not supervised: ${aside.why}`);
+		throw new BulkheadError(
+			"not-found",
+			`there is no server ${name.slice(0, 40)}; \`bulkhead list\` shows all`,
+		);
+	}
+
+	// ---- servers that cannot be supervised
+
+	isAside(name: string): boolean {
+		return this.aside.has(name);
+	}
+
+	setAside(name: string, error: unknown, stored: StoredServer | undefined): void {
+		// A parser shows the place in lines of its own; here it stands within a sentence.
+		const why = explain(error).replaceAll(/\s+/g, " ");
+		this.aside.set(name, { why, stored });
+		const text = `${name} is not supervised, and nothing of it is touched: ${why}`;
+		this.context.log.error({ err: error, server: name }, text);
+		this.context.history.append({ at: Date.now(), server: name, session: null, kind: "daemon", text });
+	}
+
+	/**
+	 * A plan would take a server that cannot be read for one that is not there: its address, its port, its disks.
+	 * @throws BulkheadError not-allowed-now
+	 */
+	refuseWhileDamaged(): void {
+		const [first] = this.aside;
+		if (!first) return;
+		const [name, { why }] = first;
+		const mend = "when that is done, restart the daemon, and apply again; nothing was changed";
+		throw new BulkheadError("not-allowed-now", `${name} is not supervised: ${why}; ${mend}`);
+	}
+
+	// ---- beginning and ending
+
+	async supervise(stored: StoredServer): Promise<ServerUnit> {
+		const { sandbox } = this.sandbox;
+		await this.permit([...this.stored(), stored]);
+		const unit = await ServerUnit.open(stored, this.context, sandbox);
+		this.units.set(stored.name, unit);
+		return unit;
+	}
+
+	/** Lets front doors reach these servers, and those that are set aside. */
+	async permit(servers: readonly StoredServer[]): Promise<void> {
+		const aside = [...this.aside.values()].flatMap(({ stored }) => stored ?? []);
+		await this.sandbox.permit([...servers, ...aside]);
+	}
+
+	/** Removes all that belongs to a server; its disks too. */
+	async discard(stored: StoredServer): Promise<void> {
+		const { paths } = this.context;
+		const unit = this.units.get(stored.name);
+		this.units.delete(stored.name);
+		await unit?.supervisor.leave();
+		unit?.close();
+		await (unit?.door.close() ?? FrontDoor.endIn(paths.door(stored.name)));
+		await this.groups.removeOf(stored.name);
+		await this.sandbox.removePorts(stored);
+		await this.permit(this.stored());
+		for (const path of [paths.server(stored.name).folder, paths.door(stored.name)])
+			await rm(path, { recursive: true, force: true });
+		if (this.count === 0) await this.removeEmptyGroups();
+	}
+
+	/** No server is supervised: its groups can go, unless they may be those of a server that cannot be read. */
+	async removeEmptyGroups(): Promise<void> {
+		if (this.aside.size === 0) await this.groups.removeEmpty();
+	}
+
+	/** Lets go of all without ending any session. */
+	async leave(): Promise<void> {
+		await Promise.all(this.list().map(async (unit) => await unit.supervisor.leave()));
+	}
+}

@@ -27,8 +27,9 @@ interface Seen {
 const seen: Seen[] = [];
 
 const versions = ["TLSv1.3", "TLSv1.2", "TLSv1.3", "TLSv1.2"] as const;
-const standsBy = ({ warm, session }: ServerView) =>
-	warm?.seal === "ready" && warm.standbys === 1 && session?.readyAt !== null;
+const isReady = ({ session }: ServerView) => session?.readyAt !== null;
+const isSealed = ({ warm }: ServerView) => warm?.seal === "ready";
+const standsBy = ({ warm }: ServerView) => warm?.seal === "ready" && warm.standbys === 1;
 
 /** Ends the session, and connects to the next one. */
 async function nextSession(fault: Fault): Promise<Seen> {
@@ -67,6 +68,8 @@ beforeAll(async () => {
 	});
 	await addSecondNginx(bulkhead.paths.server(server).disk("system"));
 	await client.call("start", { server }, null);
+	// Two boots of a Debian, one after the other: each has a deadline of its own.
+	for (const step of [isReady, isSealed]) await bulkhead.until(server, "running", step);
 	seen.push(await nextSession("kill"), await nextSession("panic"));
 	for (const { session, handshakes } of seen) {
 		const figures = ({ random, ticketKey, share }: Handshake) => ({ random, ticketKey, share });

@@ -2,10 +2,16 @@
 export class Background<Kind extends string> {
 	private job: { kind: Kind; done: Promise<void> } | undefined;
 	private stop = new AbortController();
+	private breaks = 0;
 
 	/** What is being done. */
 	get kind(): Kind | undefined {
 		return this.job?.kind;
+	}
+
+	/** Counts how often work was broken off: what came of work of an earlier round is not wanted any more. */
+	get round(): number {
+		return this.breaks;
 	}
 
 	/** Aborted while what is under way is being broken off. */
@@ -42,6 +48,7 @@ export class Background<Kind extends string> {
 
 	/** Breaks off what is under way, and waits until it has ended. */
 	async breakOff(): Promise<void> {
+		this.breaks++;
 		await this.end();
 		this.stop = new AbortController();
 	}

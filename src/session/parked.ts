@@ -6,13 +6,14 @@ import { stuckWords } from "./stuck.ts";
 
 const restsMs = 700;
 
-/** A session whose disks have gone to the next one: what was learned from it, and whether its process has ended. */
+/** A session whose disks have gone to the next one: what was learned from it, and what became of its process. */
 export interface ParkedEnd {
 	number: number;
 	/** Empty when it did not fail. */
 	incident: string;
 	evidence: { files: string[]; details: Record<string, string> } | { failed: string };
-	ended: boolean;
+	/** Failed with the reason in words: then something of it may be left on the host. */
+	end: "ended" | "stuck" | { failed: string };
 }
 
 /** Sessions that were taken over from, and wait for their evidence to be read. */
@@ -47,21 +48,31 @@ export class Parked {
 		const evidence = incident
 			? await machine.collectEvidence(incident).catch((error: unknown) => ({ failed: explain(error) }))
 			: { files: [], details: {} };
-		const closed = (await machine.close(true)) === "ended";
-		const ended = closed && (await this.env.machines.cleanUp(number));
-		this.onEnd({ number, incident, evidence, ended });
+		const end = await this.close(machine).catch((error: unknown) => ({ failed: explain(error) }));
+		this.onEnd({ number, incident, evidence, end });
+	}
+
+	private async close(machine: Machine): Promise<"ended" | "stuck"> {
+		if ((await machine.close(true)) === "stuck") return "stuck";
+		return (await this.env.machines.cleanUp(machine.session.number)) ? "ended" : "stuck";
 	}
 
 	/** Takes in what became of a parked session. */
-	async takeIn({ number, incident, evidence, ended }: ParkedEnd): Promise<void> {
-		if (ended) {
+	async takeIn({ number, incident, evidence, end }: ParkedEnd): Promise<void> {
+		if (end === "ended") {
 			this.ledger.set({ parked: this.ledger.record.parked.filter((other) => other !== number) });
 			await this.ledger.save();
-		} else this.ledger.say("session", stuckWords(number));
+		} else if (end === "stuck") this.ledger.say("session", stuckWords(number));
+		// It stays in the record: before the server is started the next time, it is tried again.
+		else this.ledger.say("session", `What is left of session ${number} cannot be removed: ${end.failed}`);
 		if (!incident) return;
 		if ("failed" in evidence) this.ledger.say("session", `Evidence could not be kept: ${evidence.failed}`);
 		const found = "failed" in evidence ? { files: [], details: {} } : evidence;
-		const closed = ended ? `session ${number} closed` : `session ${number} does not end`;
-		await this.book.amend(incident, found, closed);
+		await this.book.amend(incident, found, endWords(number, end));
 	}
+}
+
+function endWords(number: number, end: ParkedEnd["end"]): string {
+	if (end === "ended") return `session ${number} closed`;
+	return end === "stuck" ? `session ${number} does not end` : `session ${number} could not be put away`;
 }

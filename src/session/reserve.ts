@@ -16,11 +16,12 @@ export interface WarmPolicy {
 }
 
 /** What became of something that was done in the background. */
-export type ReserveNews =
+export type ReserveNews = ({ round: number } & Outcome) | { kind: "lost"; number: number; why: string };
+
+type Outcome =
 	| { kind: "prepared"; why: string | undefined }
 	| { kind: "sealed"; number: number; error: unknown }
-	| { kind: "loaded"; number: number; standby: Standby | undefined; error: unknown }
-	| { kind: "lost"; number: number; why: string };
+	| { kind: "loaded"; number: number; standby: Standby | undefined; error: unknown };
 
 export interface ReserveReports {
 	/** Comes back through the inbox to `take in`. */
@@ -45,7 +46,7 @@ export class Reserve {
 	private readonly reports: ReserveReports;
 	private readonly seal: Seal;
 	private readonly standbys: Standbys;
-	private readonly work = new Background<ReserveNews["kind"]>();
+	private readonly work = new Background<Outcome["kind"]>();
 	private stale = false;
 	private failures = 0;
 	private notBefore = 0;
@@ -121,26 +122,27 @@ export class Reserve {
 		this.seal.doubt();
 	}
 
-	private begin(kind: ReserveNews["kind"], work: () => Promise<ReserveNews>): void {
+	private begin(kind: Outcome["kind"], work: () => Promise<Outcome>): void {
+		const { round } = this.work;
 		this.work.begin(
 			kind,
 			work,
-			(news) => this.reports.news(news),
+			(outcome) => this.reports.news({ ...outcome, round }),
 			// A defect; it is told, and tried again later.
 			(error) => this.pause(`The reserve failed: ${explain(error)}`),
 		);
 	}
 
-	private async prepare(): Promise<ReserveNews> {
+	private async prepare(): Promise<Outcome> {
 		return { kind: "prepared", why: await this.seal.prepare(this.work.signal) };
 	}
 
-	private async makeSeal(): Promise<ReserveNews> {
+	private async makeSeal(): Promise<Outcome> {
 		const number = await this.ledger.planStandby();
 		return { kind: "sealed", number, error: await this.seal.make(number, this.work.signal) };
 	}
 
-	private async loadNext(): Promise<ReserveNews> {
+	private async loadNext(): Promise<Outcome> {
 		const number = await this.ledger.planStandby();
 		try {
 			const standby = await this.standbys.load(number, this.work.signal);
@@ -153,33 +155,36 @@ export class Reserve {
 	// ---- what came of it
 
 	takeIn(news: ReserveNews): void {
-		switch (news.kind) {
-			case "prepared":
-				this.onPrepared(news.why);
-				break;
-			case "sealed":
-				this.onSealed(news);
-				break;
-			case "loaded":
-				this.onLoaded(news);
-				break;
-			case "lost":
-				this.onLost(news);
-				break;
-			default:
-				news satisfies never;
-		}
+		if (news.kind === "lost") this.onLost(news);
+		else if (news.round === this.work.round) this.onOutcome(news);
+		else this.putAway(news);
 		this.tend();
+	}
+
+	private onOutcome(outcome: Outcome): void {
+		if (outcome.kind === "prepared") this.onPrepared(outcome.why);
+		else if (outcome.kind === "sealed") this.onSealed(outcome);
+		else this.onLoaded(outcome);
+	}
+
+	/** It was broken off: that it did not work means nothing, and that it did is too late. */
+	private putAway(outcome: Outcome): void {
+		if (outcome.kind === "prepared") return;
+		if (outcome.kind === "sealed") {
+			this.standbys.forget(outcome.number);
+			// It may have been made at the last moment, or thrown away since.
+			if (outcome.error === undefined) this.seal.forget();
+		} else if (outcome.standby) this.standbys.discard(outcome.standby);
+		else this.standbys.forget(outcome.number);
 	}
 
 	private onPrepared(why: string | undefined): void {
 		if (!this.seal.prepared(why)) this.standbys.discardBeyond(0);
 	}
 
-	private onSealed({ number, error }: Extract<ReserveNews, { kind: "sealed" }>): void {
+	private onSealed({ number, error }: Extract<Outcome, { kind: "sealed" }>): void {
 		this.standbys.forget(number);
 		if (error !== undefined) {
-			if (this.work.signal.aborted) return;
 			this.seal.notMade(error);
 			this.pause(`No seal could be made: ${explain(error)}`);
 			return;
@@ -189,11 +194,10 @@ export class Reserve {
 		this.standbys.discardBeyond(0);
 	}
 
-	private onLoaded({ number, standby, error }: Extract<ReserveNews, { kind: "loaded" }>): void {
+	private onLoaded({ number, standby, error }: Extract<Outcome, { kind: "loaded" }>): void {
 		if (!standby) {
 			this.standbys.forget(number);
-			if (error !== undefined && !this.work.signal.aborted)
-				this.pause(`No session could be loaded from the seal: ${explain(error)}`);
+			this.pause(`No session could be loaded from the seal: ${explain(error)}`);
 			return;
 		}
 		const { state } = this.ledger.record;

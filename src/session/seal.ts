@@ -44,7 +44,12 @@ export class Seal {
 
 	/** It has to be looked at before it is used again. */
 	doubt(): void {
-		if (this.current === "ready") this.current = "unknown";
+		if (this.current === "ready") this.forget();
+	}
+
+	/** Nobody knows whether there is one. */
+	forget(): void {
+		this.current = "unknown";
 	}
 
 	/** Reads and checks it. @returns why it cannot be used, in words; it is thrown away then */

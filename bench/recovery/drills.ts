@@ -2,11 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Fault, faults } from "../../src/api/server.ts";
 import { Lab, median, runBench, writeResult } from "../lab.ts";
 import { Load } from "../open-loop/load.ts";
-import { outcomeOf } from "../open-loop/outcome.ts";
+import { outcomeOf, round } from "../open-loop/outcome.ts";
 import { randomFrom, shuffled } from "../open-loop/random.ts";
+import type { RequestRecord } from "../open-loop/request.ts";
 import { BulkheadWay, benchSite, type Mode, tinyServer } from "./bulkhead.ts";
 import { drill } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
+import { chooseInspectorPort, Heap } from "./heap.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import { summaryOf, type Verdict } from "./judge.ts";
 import { differences, growthOf, inMiB, judgeLeaks } from "./leaks.ts";
@@ -43,12 +45,17 @@ interface Drill {
 
 interface Done extends Drill {
 	session: number;
+	/** When the failure was made, milliseconds of `hostNow`. */
+	at: number;
 	outageMs: number;
 }
 
 interface Sample {
 	/** Drills made before it. */
 	after: number;
+	/** Held by the daemon's JavaScript after a collection of garbage. */
+	heap: number;
+	/** Right after that. */
 	daemon: { rss: number; pss: number; anonymous: number };
 	processesPss: number;
 }
@@ -65,8 +72,8 @@ function plan(count: number, seed: number): Drill[] {
 }
 
 async function oneDrill({ server, fault }: Drill, signal: AbortSignal): Promise<Done> {
-	const { session, outageMs } = await drill(lab, server, fault, signal);
-	return { server, fault, session, outageMs };
+	const { session, at, outageMs } = await drill(lab, server, fault, signal);
+	return { server, fault, session, at, outageMs };
 }
 
 async function inventory(): Promise<Inventory> {
@@ -97,23 +104,27 @@ async function afterwards(before: Inventory, signal: AbortSignal): Promise<Inven
 	}
 }
 
-async function sampleNow(after: number): Promise<Sample> {
+async function sampleNow(heap: Heap, after: number): Promise<Sample> {
+	const inUse = await heap.inUse();
 	const { daemon, processesPss } = await inventory();
-	return { after, daemon, processesPss };
+	return { after, heap: inUse, daemon, processesPss };
 }
 
-async function allDrills(load: readonly Load[], signal: AbortSignal) {
+async function allDrills(load: readonly Load[], heap: Heap, signal: AbortSignal) {
 	const done: Done[] = [];
-	const samples = [await sampleNow(0)];
+	let last = await sampleNow(heap, 0);
+	const samples = [last];
 	for (const [i, drill] of plan(drills, seed).entries()) {
 		await delay(500, undefined, { signal });
 		for (const one of load) one.check();
 		const made = await oneDrill(drill, signal);
 		done.push(made);
-		if ((i + 1) % sampleEvery === 0) samples.push(await sampleNow(i + 1));
-		const { daemon, processesPss } = samples.at(-1) ?? (await sampleNow(i + 1));
+		if ((i + 1) % sampleEvery === 0) {
+			last = await sampleNow(heap, i + 1);
+			samples.push(last);
+		}
 		console.log(
-			`  ${`${i + 1}/${drills}`.padStart(7)}  ${drill.server} ${drill.fault.padEnd(6)}  ready after ${inWords(made.outageMs).padStart(7)}  memory: daemon ${inMiB(daemon.pss)}, others ${inMiB(processesPss)}`,
+			`  ${`${i + 1}/${drills}`.padStart(7)}  ${drill.server} ${drill.fault.padEnd(6)}  ready after ${inWords(made.outageMs).padStart(7)}  heap ${inMiB(last.heap)}, daemon ${inMiB(last.daemon.pss)}, others ${inMiB(last.processesPss)}`,
 		);
 	}
 	return { done, samples };
@@ -141,17 +152,18 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	await using cold = await startLoad("cold");
 	console.log(`${warmUps} drills to warm up`);
 	for (const drill of plan(warmUps, seed)) await oneDrill(drill, signal);
+	const heap = await Heap.open((await lab.client.call("status", {}, null)).pid, lab.state);
 	const before = await settled(signal);
 	const seal = await sealSums(lab.state, "warm");
 	console.log(`${drills} drills under ${rate} requests a second of each server`);
-	const { done, samples } = await allDrills([warm, cold], signal);
+	const { done, samples } = await allDrills([warm, cold], heap, signal);
 	const after = await afterwards(before, signal);
 	const sealAfter = await sealSums(lab.state, "warm");
-	const records = [...(await warm.stop()), ...(await cold.stop())];
-	const failed = records.filter(
-		(record) => !["ok", "error in the response"].includes(outcomeOf(record)),
-	).length;
+	const records = { warm: await warm.stop(), cold: await cold.stop() };
+	const all = [...records.warm, ...records.cold];
+	const failures = modes.flatMap((mode) => failuresOf(records[mode], mode, done));
 	const memories = {
+		heap: samples.map(({ heap }) => heap),
 		daemon: samples.map(({ daemon }) => daemon.pss),
 		processes: samples.map(({ processesPss }) => processesPss),
 	};
@@ -160,7 +172,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
 		{ promise: "the files of the seal are what they were (SHA-256)", broken: sealChanged(seal, sealAfter) },
 		{
 			promise: "no GET fails whose response had not begun",
-			broken: failed === 0 ? null : `${failed} of ${records.length}`,
+			broken: failures.length === 0 ? null : `${failures.length} of ${all.length}`,
 		},
 	];
 	printInventories(before, after);
@@ -170,18 +182,34 @@ async function main(signal: AbortSignal): Promise<boolean> {
 		seed,
 		rate,
 		outageMs: outagesOf(done),
-		requests: summaryOf(records),
-		growth: { daemon: growthOf(memories.daemon), processes: growthOf(memories.processes) },
+		requests: { warm: summaryOf(records.warm), cold: summaryOf(records.cold) },
+		failures,
+		growth: {
+			heap: growthOf(memories.heap),
+			daemon: growthOf(memories.daemon),
+			processes: growthOf(memories.processes),
+		},
 		seal: { before: seal, after: sealAfter },
 		before,
 		after,
-		note: "Sizes in bytes. stored: incidents keep their evidence and grow by design, as the history of events and the daemon's log do; records of the last 20 sessions of a server are kept.",
+		note: "Sizes in bytes. Garbage of the daemon is collected before each sample (heap is what was left), not before the inventories. stored: incidents keep their evidence and grow by design, as the history of events and the daemon's log do; records of the last 20 sessions of a server are kept.",
 		samples,
 		machine,
 	};
 	const told = { ok, ...result, promises: verdictsForFile(verdicts), each: done };
 	console.log(`\nfigures in ${await writeResult("drills", told)}`);
 	return ok;
+}
+
+/** Requests that failed before their response had begun, each with the failure of the server that it was nearest after. */
+function failuresOf(records: readonly RequestRecord[], server: Mode, done: readonly Done[]) {
+	const failed = records.filter((record) => !["ok", "error in the response"].includes(outcomeOf(record)));
+	return failed.map(({ id, due, sent, end, status, error }) => {
+		const last = done.findLast((drill) => drill.server === server && drill.at <= end);
+		const after = (moment: number | null) => (last && moment !== null ? round(moment - last.at) : null);
+		const { session = null, fault = null } = last ?? {};
+		return { id, server, session, fault, due: after(due), sent: after(sent), end: after(end), status, error };
+	});
 }
 
 function outagesOf(done: readonly Done[]) {
@@ -229,4 +257,5 @@ const wordsFor: Record<keyof Inventory["same"], string> = {
 	disks: "throw-away disks",
 };
 
+chooseInspectorPort();
 await runBench(lab, main);

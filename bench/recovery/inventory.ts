@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { groupParents, groupRoot, namespaceOf } from "../../src/daemon/context.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../../src/host/cgroup.ts";
 import { inside, ip, links } from "../../src/network/namespace.ts";
-import { instanceTag, type Paths, paths } from "../../src/store/paths.ts";
+import { type Paths, paths } from "../../src/store/paths.ts";
 import { field, isGone, memoryOfProcess, type ProcessMemory, readProc } from "./memory.ts";
 import { filesBelow, type Stored, sessionsOf, storedBelow } from "./stored.ts";
 
@@ -52,6 +52,7 @@ export async function takeInventory(
 	daemon: number,
 ): Promise<Inventory> {
 	const own = paths(state, "");
+	const namespace = namespaceOf(own, site);
 	const pids = await processesOf(own, daemon);
 	const memoryFiles = await memoryFilesOf([daemon, ...pids]);
 	const ofDaemon = await memoryOfProcess(daemon);
@@ -62,11 +63,11 @@ export async function takeInventory(
 	return {
 		same: {
 			processes: count(await Promise.all(pids.map(nameOf))),
-			...(await networkOf(namespaceOf(own, site))),
+			...(await networkOf(namespace)),
 			controlGroups: count(await groupsOf(own)),
 			descriptors: count((await descriptorsOf(daemon)).map(kindOfDescriptor)),
 			run: count((await filesBelow(own.run)).map(withoutNumbers)),
-			mounts: await mountsOf(daemon, own),
+			mounts: await mountsOf(daemon, own, namespace),
 			memoryFiles: count([...memoryFiles.values()].map(({ name }) => name)),
 			disks: Object.fromEntries(servers.map((server, i) => [server, sessions[i]?.disks ?? 0])),
 		},
@@ -191,11 +192,13 @@ async function networkOf(namespace: string): Promise<{ interfaces: Counts; netwo
 	};
 }
 
-/** Mounts that the daemon's own namespace has below its folders, and all but other programs' network namespaces. */
-async function mountsOf(daemon: number, own: Paths): Promise<Counts> {
-	const others = new RegExp(` /run/netns/(?!bh-${instanceTag(own.state)}-)`);
-	const all = ((await readProc(daemon, "mounts")) ?? "").split("\n").filter(Boolean);
-	const lines = all.filter((line) => !others.test(line));
-	const below = lines.filter((line) => line.includes(` ${own.state}/`) || line.includes(` ${own.run}/`));
-	return { all: lines.length, "below its folders": below.length };
+/** Mounts below the daemon's folders, and those that keep its network namespaces; others come and go with other programs. */
+async function mountsOf(daemon: number, own: Paths, namespace: string): Promise<Counts> {
+	const lines = ((await readProc(daemon, "mounts")) ?? "").split("\n");
+	const among = (begins: readonly string[]) =>
+		lines.filter((line) => begins.some((begin) => line.includes(` ${begin}`))).length;
+	return {
+		"below its folders": among([`${own.state}/`, `${own.run}/`]),
+		"of its network": among([`/run/netns/${namespace}`]),
+	};
 }

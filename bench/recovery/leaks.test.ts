@@ -21,11 +21,11 @@ const inventory: Inventory = {
 	memoryFileBytes: 1,
 	host: { shared: 1, available: 1 },
 };
-const steady = { daemon: Array(12).fill(5e7), processes: Array(12).fill(1e8) };
+const steady = { heap: Array(12).fill(2e7), daemon: Array(12).fill(5e7), processes: Array(12).fill(1e8) };
 
 test("what is as it was is no leak", () => {
 	expect(differences(inventory.same, structuredClone(inventory.same))).toEqual([]);
-	expect(judgeLeaks(inventory, inventory, steady).map(({ broken }) => broken)).toEqual(Array(8).fill(null));
+	expect(judgeLeaks(inventory, inventory, steady).map(({ broken }) => broken)).toEqual(Array(9).fill(null));
 });
 
 test.each([
@@ -42,8 +42,8 @@ describe("growth", () => {
 	test("of a row that rises all the time is found", () => {
 		const rising = Array.from({ length: 40 }, (_, i) => i * 2 ** 20);
 		expect(growthOf(rising)).toBe(20 * 2 ** 20);
-		const [daemon] = judgeLeaks(inventory, inventory, { ...steady, daemon: rising }).slice(-2);
-		expect(daemon?.broken).toBe("20.0 MB");
+		const verdicts = judgeLeaks(inventory, inventory, { ...steady, heap: rising, daemon: rising });
+		expect(verdicts.slice(-3).map(({ broken }) => broken)).toEqual(["20.0 MB", "20.0 MB", null]);
 	});
 
 	test("at the beginning, and single high samples, are none", () => {
@@ -52,7 +52,7 @@ describe("growth", () => {
 
 	test("is not judged by a few samples", () => {
 		expect(growthOf([1, 2, 3, 4, 5, 6, 7])).toBeUndefined();
-		const verdicts = judgeLeaks(inventory, inventory, { daemon: [1, 2], processes: [1, 2] });
-		expect(verdicts.slice(-2).map(({ broken }) => broken)).toEqual([undefined, undefined]);
+		const verdicts = judgeLeaks(inventory, inventory, { heap: [1, 2], daemon: [1, 2], processes: [1, 2] });
+		expect(verdicts.slice(-3).map(({ broken }) => broken)).toEqual([undefined, undefined, undefined]);
 	});
 });

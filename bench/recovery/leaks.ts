@@ -18,7 +18,7 @@ export function differences(before: Inventory["same"], after: Inventory["same"])
 
 /**
  * How much a row of samples grew: the median of its last quarter less that of its second. The first quarter is left out:
- * programs take what they need as they begin. Medians, because a collection of garbage may come at any moment.
+ * programs take what they need as they begin.
  * @returns undefined for fewer than eight samples, which show no trend
  */
 export function growthOf(samples: readonly number[]): number | undefined {
@@ -28,13 +28,15 @@ export function growthOf(samples: readonly number[]): number | undefined {
 }
 
 export interface Memories {
-	/** `pss` of the daemon, and of all other processes, in the order of their taking, bytes. */
+	/** In the order of their taking, bytes: what the daemon's JavaScript holds after a collection of garbage (see Heap), `pss` of the daemon right after that, and `pss` of all other processes. */
+	heap: readonly number[];
 	daemon: readonly number[];
 	processes: readonly number[];
 }
 
-/** What the daemon, and all processes of its sessions and front doors together, may grow by: see growthOf. */
-export const mostGrowth = { daemon: 16 * 2 ** 20, processes: 64 * 2 ** 20 } as const;
+/**
+ * What the daemon's JavaScript, the whole daemon, and all processes of its sessions and front doors together, may grow by: see growthOf. */
+export const mostGrowth = { heap: 2 * 2 ** 20, daemon: 16 * 2 ** 20, processes: 64 * 2 ** 20 } as const;
 
 export function judgeLeaks(before: Inventory, after: Inventory, memories: Memories): Verdict[] {
 	const { same } = after;
@@ -57,19 +59,24 @@ export function judgeLeaks(before: Inventory, after: Inventory, memories: Memori
 			promise: `records of ${sessionsKept} sessions a server are kept, and no more`,
 			broken: after.sessionFolders <= sessionsKept ? null : `${after.sessionFolders}`,
 		},
-		...(["daemon", "processes"] as const).map((whose) => grown(whose, memories[whose])),
+		...(["heap", "daemon", "processes"] as const).map((whose) => grown(whose, memories[whose])),
 	];
 }
 
 function grown(whose: keyof typeof mostGrowth, samples: readonly number[]): Verdict {
 	const most = mostGrowth[whose];
 	const growth = growthOf(samples);
-	const name = whose === "daemon" ? "the daemon" : "its processes together";
 	return {
-		promise: `the memory of ${name} grows by less than ${inMiB(most)}`,
+		promise: `${grownWords[whose]} grows by less than ${inMiB(most)}`,
 		broken: growth === undefined ? undefined : growth < most ? null : inMiB(growth),
 	};
 }
+
+const grownWords = {
+	heap: "what the daemon's JavaScript holds",
+	daemon: "the memory of the daemon",
+	processes: "the memory of its processes together",
+} as const;
 
 export function inMiB(bytes: number): string {
 	return `${(bytes / 2 ** 20).toFixed(1)} MB`;

@@ -24,6 +24,10 @@ export function rulesetOf(permissions: readonly Permission[]): string {
 		"\t}",
 		...chain("input", [
 			'iif "lo" accept',
+			// A guest that starts refuses connections until its program listens. To the front door that is to be silence:
+			// HAProxy 2.6 gives up a request that was asked again when its new connection is refused, if it was not the
+			// first on its client's connection. Only the answer to a first packet has sequence number 0 (RFC 9293, 3.10.7.1).
+			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
 			"counter name dropped_in drop",
 		]),

@@ -448,6 +448,18 @@ describe("the front door", () => {
 		expect(await door?.felt(from, Date.now())).toMatchObject({ held: 1, failed: 1 });
 	});
 
+	test("cut off in flight on a connection that was kept: a GET waits also for a guest that still refuses connections", async () => {
+		const connection = web.keptAlive();
+		await connection.request("GET", "/");
+		const get = connection.request("GET", "/slow-start");
+		await until("in flight", async () => (await runs("/slow-start")) === 1);
+		// As while a guest starts: its kernel answers already, and the program that serves does not listen yet.
+		await web.request("GET", "/deaf");
+		await sandbox.cut(guest.address);
+		expect((await get).status).toBe(200);
+		connection.close();
+	});
+
 	test.each(["127.0.0.1", "::1"])("a response that is cut does not look complete, from %s", async (host) => {
 		const usual = plan.services;
 		await ensureDoor({ services: usual.map((service) => ({ ...service, to: "lan" as const })) });

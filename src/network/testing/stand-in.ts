@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
  * A server for tests: answers with the method, and tells at `/runs?PATH` how often that path was asked for, at
  * `/runs` that of all paths as JSON. A path that begins with /slow takes 30 s the first time, one with /brief 60 ms.
  * One that begins with /endless gets a response that begins and does not end; what follows says what tells its length;
- * after -silence there is no response at all.
+ * after -silence there is no response at all. After /deaf it refuses connections for a second.
  */
 const endless: Record<string, string> = {
 	"/endless-close": "connection: close\r\n\r\nbegun",
@@ -14,11 +14,15 @@ const endless: Record<string, string> = {
 };
 const runs = new Map<string, number>();
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
 	const path = request.url ?? "/";
 	const [, asked] = path.split("?");
 	if (path === "/runs") return response.end(JSON.stringify(Object.fromEntries(runs)));
 	if (path.startsWith("/runs")) return response.end(String(runs.get(asked ?? "") ?? 0));
+	if (path === "/deaf") {
+		server.close();
+		setTimeout(() => listen(), 1000);
+	}
 	const before = runs.get(path) ?? 0;
 	runs.set(path, before + 1);
 	if (path.startsWith("/slow") && before === 0) await delay(30_000);
@@ -27,4 +31,8 @@ createServer(async (request, response) => {
 	if (beginning) return response.socket?.write(`HTTP/1.1 200 OK\r\n${beginning}`);
 	if (path.startsWith("/brief")) await delay(60);
 	return response.end(request.method);
-}).listen(8000, "0.0.0.0", () => console.log("ready"));
+});
+
+const listen = () => server.listen(8000, "0.0.0.0");
+server.once("listening", () => console.log("ready"));
+listen();

@@ -43,6 +43,9 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	const state = seals.openState();
 	await using undo = new AsyncDisposableStack();
 	undo.defer(async () => void (await launcher.cleanUp(number)));
+	const rehearsal = new Rehearsal(loading);
+	// One that is broken off brings the port back, which is taken away after it.
+	undo.defer(async () => await rehearsal.over());
 	let launched: Launched;
 	try {
 		const hardware = sealedHardware(launcher.server, number, accelerator);
@@ -59,7 +62,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	await withDeadline(
 		`waking session ${number}`,
 		wakesWithinMs,
-		async (signal) => await wake(qemu, loading, signal),
+		async (signal) => await wake(qemu, loading, async () => await rehearsal.play(signal)),
 		signal,
 	);
 	signal.throwIfAborted();
@@ -68,8 +71,11 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	return new HostStandby(launched, loading, events);
 }
 
-async function wake(qemu: QemuMachine, loading: Loading, signal: AbortSignal): Promise<void> {
-	const { number, launcher, sandbox } = loading;
+async function wake(
+	qemu: QemuMachine,
+	{ number, launcher, sandbox }: Loading,
+	rehearse: () => Promise<void>,
+): Promise<void> {
 	try {
 		await qemu.load(stateDescriptor);
 	} catch (cause) {
@@ -81,7 +87,7 @@ async function wake(qemu: QemuMachine, loading: Loading, signal: AbortSignal): P
 	await clock;
 	const seconds = String(Math.round(Date.now() / 1000));
 	await qemu.runInGuest(wakePath, [String(number), seconds], wakesWithinMs);
-	await rehearse(loading, signal);
+	await rehearse();
 	await qemu.pause();
 	const port = portOf(launcher.server, number);
 	if (!port) return;
@@ -90,21 +96,41 @@ async function wake(qemu: QemuMachine, loading: Loading, signal: AbortSignal): P
 }
 
 /** Without it the first users of the session wait longer, and no worse. */
-async function rehearse({ number, launcher, sandbox, log }: Loading, signal: AbortSignal): Promise<void> {
-	const { server } = launcher;
-	const port = portOf(server, number);
-	const asks = completeServicesOf(server).flatMap(({ port, rehearse }) =>
-		rehearse.map((path) => ({ port, path })),
-	);
-	if (!port || server.subnet === null || asks.length === 0) return;
-	try {
-		await sandbox.rehearse(port, server.subnet, asks, rehearsesWithinMs, signal);
-	} catch (err) {
+class Rehearsal {
+	private readonly loading: Loading;
+	private playing: Promise<void> = Promise.resolve();
+
+	constructor(loading: Loading) {
+		this.loading = loading;
+	}
+
+	/** @throws the signal's reason, and nothing else */
+	async play(signal: AbortSignal): Promise<void> {
 		signal.throwIfAborted();
-		log.warn(
-			{ err, server: server.name, session: number },
-			"a session could not rehearse what it will be asked",
+		this.playing = this.playNow(signal);
+		await this.playing;
+	}
+
+	/** Waits for the end of one that is under way; at once when its signal is aborted. */
+	async over(): Promise<void> {
+		await this.playing.catch(() => {});
+	}
+
+	private async playNow(signal: AbortSignal): Promise<void> {
+		const { number, launcher, sandbox, log } = this.loading;
+		const { server } = launcher;
+		const port = portOf(server, number);
+		const asks = completeServicesOf(server).flatMap(({ port, rehearse }) =>
+			rehearse.map((path) => ({ port, path })),
 		);
+		if (!port || server.subnet === null || asks.length === 0) return;
+		try {
+			await sandbox.rehearse(port, server.subnet, asks, rehearsesWithinMs, signal);
+		} catch (err) {
+			signal.throwIfAborted();
+			const where = { server: server.name, session: number };
+			log.warn({ err, ...where }, "a session could not rehearse what it will be asked");
+		}
 	}
 }
 

@@ -36,7 +36,11 @@ export function rulesetOf(permissions: readonly Permission[]): string {
 			'oif "lo" accept',
 			// Later packets may have lost their socket's user: what is sent after a close, resets.
 			"meta l4proto tcp ct state established ct direction original accept",
-			"ct state new meta skuid . ip daddr . tcp dport @published counter name opened accept",
+			"tcp flags & (syn | ack) == syn meta skuid . ip daddr . tcp dport @published counter name opened",
+			// Whatever the kernel's tracking makes of it. A front door that tries again thousands of times uses its ports
+			// again, a guest that comes back answers old attempts first, and what is established is then taken for one that
+			// is still being opened: a request on it would stay unanswered for minutes.
+			"meta skuid . ip daddr . tcp dport @published accept",
 			"counter name dropped_out drop",
 		]),
 		"}",

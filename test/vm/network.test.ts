@@ -381,6 +381,16 @@ describe("the front door", () => {
 		expect(await held()).toBe(0);
 	});
 
+	test("a connection that the kernel's tracking is wrong about goes on", async () => {
+		const connection = web.keptAlive();
+		expect((await connection.request("GET", "/")).status).toBe(200);
+		const tracked = ["-p", "tcp", "-d", guest.address, "--dport", "8000"];
+		const wrong = await inNamespace(tag, "conntrack", "-U", ...tracked, "--state", "SYN_SENT");
+		expect(wrong.stderr).toMatch(/[1-9]\d* flow entries have been updated/);
+		expect((await connection.request("GET", "/")).status).toBe(200);
+		connection.close();
+	});
+
 	test("a planned new session: no request of any kind fails or runs twice", async () => {
 		const end = new AbortController();
 		const workers = [0, 1, 2, 3].map((worker) => askOn(worker, end.signal));

@@ -146,9 +146,10 @@ async function leftBehind(state: string): Promise<string[]> {
 	const namespaces = (await names("/run/netns")).filter((name) => name.startsWith(`bh-${tag}-`));
 	const runs = (await names("/run")).filter((name) => name === `bulkhead-${tag}`);
 	const groups = detectGroupSupport();
-	const left = (await groupPaths(`bulkhead-${tag}`)).map(async (path) => [
-		`control group ${path}`,
-		...(await ControlGroup.at(path, groups).pids()).map((pid) => `process ${pid}`),
+	const root = `bulkhead-${tag}`;
+	const left = (await listGroups(root, groups)).map(async (name) => [
+		`control group ${root}/${name}`,
+		...(await ControlGroup.at(`${root}/${name}`, groups).pids()).map((pid) => `process ${pid}`),
 	]);
 	return [...namespaces, ...runs, ...(await Promise.all(left)).flat()];
 }
@@ -161,14 +162,6 @@ export function untilInterrupted(): AbortSignal {
 	for (const signal of endings)
 		process.on(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
 	return interrupted.signal;
-}
-
-/** @returns the control groups below a path, two levels deep: kinds, and what is of each kind */
-async function groupPaths(root: string): Promise<string[]> {
-	const groups = detectGroupSupport();
-	const below = async (path: string) => (await listGroups(path, groups)).map((name) => `${path}/${name}`);
-	const kinds = await below(root);
-	return [...kinds, ...(await Promise.all(kinds.map(below))).flat()];
 }
 
 /**

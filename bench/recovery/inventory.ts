@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { groupParents, groupRoot, namespaceOf } from "../../src/daemon/context.ts";
+import { groupRoot, namespaceOf } from "../../src/daemon/context.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../../src/host/cgroup.ts";
 import { inside, ip, links } from "../../src/network/namespace.ts";
 import { type Paths, paths } from "../../src/store/paths.ts";
@@ -113,9 +113,8 @@ async function processesOf(own: Paths, daemon: number): Promise<number[]> {
 
 async function pidsInGroups(own: Paths): Promise<number[]> {
 	const groups = detectGroupSupport();
-	const { sessions, doors } = groupParents(own);
-	const below = async (path: string) => (await listGroups(path, groups)).map((name) => `${path}/${name}`);
-	const all = [groupRoot(own), sessions, doors, ...(await below(sessions)), ...(await below(doors))];
+	const root = groupRoot(own);
+	const all = [root, ...(await listGroups(root, groups)).map((name) => `${root}/${name}`)];
 	return (await Promise.all(all.map((path) => ControlGroup.at(path, groups).pids()))).flat();
 }
 
@@ -123,17 +122,13 @@ async function pidsInGroups(own: Paths): Promise<number[]> {
 async function nameOf(pid: number): Promise<string | undefined> {
 	const name = (await readProc(pid, "comm"))?.trim();
 	if (name === undefined) return undefined;
-	const group = /:[^:]*\/bulkhead[^/\n]*\/(?:sessions|doors)\/([^/\n]+)$/m.exec(
-		(await readProc(pid, "cgroup")) ?? "",
-	);
+	const group = /:[^:]*\/bulkhead[^/\n]*\/([^/\n]+)$/m.exec((await readProc(pid, "cgroup")) ?? "");
 	return `${withoutNumbers(group?.[1] ?? "the daemon's")}: ${withoutNumbers(name)}`;
 }
 
 async function groupsOf(own: Paths): Promise<string[]> {
 	const groups = detectGroupSupport();
-	const { sessions, doors } = groupParents(own);
-	const names = await Promise.all([sessions, doors].map((path) => listGroups(path, groups)));
-	return names.flat().map(withoutNumbers);
+	return (await listGroups(groupRoot(own), groups)).map(withoutNumbers);
 }
 
 // ---- descriptors and memory in files

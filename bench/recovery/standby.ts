@@ -1,7 +1,7 @@
 import { readdir, readlink, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServerDefinition } from "../../src/api/site.ts";
-import { groupParents, sessionGroup } from "../../src/daemon/context.ts";
+import { groupOwner, groupRoot, sessionGroup } from "../../src/daemon/context.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../../src/host/cgroup.ts";
 import { paths } from "../../src/store/paths.ts";
 import { Lab, median, runBench, writeResult } from "../lab.ts";
@@ -58,17 +58,16 @@ function siteWith(standby: number) {
 /** The standby: its QEMU, and all processes of its control group together. @throws Error when none stands by */
 async function memoryOfStandby() {
 	const view = await lab.client.call("show", { server }, null);
-	const running = `${server}-${view.session?.number}`;
-	const name = (await sessionsNow()).find((one) => one !== running);
-	if (name === undefined) throw new Error("none stands by");
-	const path = sessionGroup(own, server, Number(name.slice(server.length + 1)));
+	const running = sessionGroup(own, server, view.session?.number ?? 0);
+	const path = (await sessionsNow()).find((one) => one !== running);
+	if (path === undefined) throw new Error("none stands by");
 	const pids = await ControlGroup.at(path, groups).pids();
 	const all = await Promise.all(pids.map(memoryOfProcess));
 	const qemu = (
 		await Promise.all(pids.map(async (pid) => ({ pid, name: await readProc(pid, "comm") })))
 	).find(({ name }) => name?.startsWith("bulkhead-"));
 	const smaps = qemu && (await readProc(qemu.pid, "smaps"));
-	if (!smaps) throw new Error(`no QEMU runs in ${name}`);
+	if (!smaps) throw new Error(`no QEMU runs in ${path}`);
 	const seal = await sealBytes(qemu.pid);
 	return { qemu: pssByKind(smaps), groupPss: all.reduce((sum, one) => sum + (one?.pss ?? 0), 0), seal };
 }
@@ -86,7 +85,10 @@ async function sealBytes(pid: number): Promise<number> {
 // ---- requests
 
 async function sessionsNow(): Promise<string[]> {
-	return await listGroups(groupParents(own).sessions, groups);
+	const root = groupRoot(own);
+	return (await listGroups(root, groups))
+		.filter((name) => groupOwner(name)?.kind === "session")
+		.map((name) => `${root}/${name}`);
 }
 
 /** Takes the standby away, and loads one. @returns when that was under way */

@@ -31,16 +31,23 @@ export function groupRoot(paths: Paths): string {
 	return tag ? `bulkhead-${tag}` : "bulkhead";
 }
 
-/** Parents of the groups of all sessions and of all front doors: apart, so that no name of a server can mean both. */
-export function groupParents(paths: Paths): { sessions: string; doors: string } {
-	const root = groupRoot(paths);
-	return { sessions: `${root}/sessions`, doors: `${root}/doors` };
-}
+/**
+ * Groups of sessions and front doors lie beside each other, as an `idle` one yields only to those beside it. No name of a
+ * server has a dot in it, so that none can mean both.
+ */
+const kinds = { session: "session.", door: "door." } as const;
 
 export function sessionGroup(paths: Paths, server: string, number: number): string {
-	return `${groupParents(paths).sessions}/${server}-${number}`;
+	return `${groupRoot(paths)}/${kinds.session}${server}-${number}`;
 }
 
 export function doorGroup(paths: Paths, server: string): string {
-	return `${groupParents(paths).doors}/${server}`;
+	return `${groupRoot(paths)}/${kinds.door}${server}`;
+}
+
+/** @returns the server that a group below `groupRoot` is of, and of what kind it is; undefined for a name of nobody's */
+export function groupOwner(name: string): { kind: "session" | "door"; server: string } | undefined {
+	if (name.startsWith(kinds.door)) return { kind: "door", server: name.slice(kinds.door.length) };
+	const server = /^session\.(.+)-\d+$/.exec(name)?.[1];
+	return server === undefined ? undefined : { kind: "session", server };
 }

@@ -69,6 +69,27 @@ test.each<[string, Partial<ServerDefinition>, string[], boolean]>([
 		],
 		false,
 	],
+	[
+		"what is rehearsed",
+		{ publish: [{ service: "http", to: "host", listen: 8080, rehearse: [] }] },
+		["publish[http].rehearse: (not set) → (none)"],
+		false,
+	],
+	[
+		"a service that is published twice",
+		{
+			publish: [
+				{ service: "http", to: "host", listen: 8080 },
+				{ service: "http", to: "lan", listen: 80 },
+			],
+		},
+		[
+			"publish[http 2].service: (not set) → http",
+			"publish[http 2].to: (not set) → lan",
+			"publish[http 2].listen: (not set) → 80",
+		],
+		false,
+	],
 	["the recovery", { recovery: { silence: "30s" } }, ["recovery.silence: (not set) → 30s"], false],
 	["the start", { start: "manual" }, ["start: (not set) → manual"], false],
 	[

@@ -75,7 +75,7 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 	);
 	const kind = differences.length === 0 ? "same" : "change";
 	// What the front door and the supervisor use takes effect at once; hardware with the next session.
-	const restartNeeded = differences.some((line) => !/^(publish|recovery(?!\.mode)|start)\b/.test(line));
+	const restartNeeded = differences.some((line) => !/^(publish|recovery(?!\.mode)|sleep|start)\b/.test(line));
 	return {
 		server,
 		kind,
@@ -144,9 +144,16 @@ export function subnetOf(definition: ServerDefinition, site: Site): string | nul
 /** A definition as lines: `network.address` → `10.77.0.10`. Lists of named things are keyed by their names. */
 function flat(value: unknown, prefix = ""): [string, string][] {
 	if (Array.isArray(value)) {
+		// Of a server none is what it has when nothing is said; of a published service it is not what its template says.
+		if (value.length === 0) return prefix.includes(".") ? [[prefix, "(none)"]] : [];
+		const seen = new Map<string, number>();
 		return value.flatMap((item, i) => {
 			const { name, service } = (item ?? {}) as { name?: unknown; service?: unknown };
-			return flat(item, `${prefix}[${String(name ?? service ?? i)}]`);
+			const known = String(name ?? service ?? i);
+			// A service may be published twice.
+			const times = (seen.get(known) ?? 0) + 1;
+			seen.set(known, times);
+			return flat(item, `${prefix}[${known}${times > 1 ? ` ${times}` : ""}]`);
 		});
 	}
 	if (typeof value !== "object" || value === null) return [[prefix, String(value)]];

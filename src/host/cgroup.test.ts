@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { detectGroupSupport } from "./cgroup.ts";
+import { ControlGroup, detectGroupSupport } from "./cgroup.ts";
 
 let unified: string;
 beforeEach(async () => {
@@ -65,4 +65,14 @@ test("a version 2 that cannot be read offers nothing", () => {
 
 test("this host can be looked at", () => {
 	expect(() => detectGroupSupport()).not.toThrow();
+});
+
+test("an idle group becomes an ordinary one again, with its share", async () => {
+	const support = { cpu: { version: 2, root: unified } } as const;
+	const limits = { memoryBytes: 2 ** 20, cpus: 1, tasks: 10 };
+	const read = async (file: string) => await readFile(join(unified, "group", file), "utf8");
+	await ControlGroup.create("group", { ...limits, cpuWeight: "idle" }, support);
+	expect([await read("cpu.idle"), await read("cpu.weight")]).toEqual(["1", "1"]);
+	await ControlGroup.create("group", { ...limits, cpuWeight: 50 }, support);
+	expect([await read("cpu.idle"), await read("cpu.weight")]).toEqual(["0", "50"]);
 });

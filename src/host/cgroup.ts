@@ -10,8 +10,11 @@ export interface GroupLimits {
 	cpus: number;
 	/** Processes and threads. */
 	tasks: number;
-	/** Share against other groups when processors are short: 100 is the kernel's own default. */
-	cpuWeight: number;
+	/**
+	 * Share against other groups beside it when processors are short: 100 is the kernel's own default. `idle` yields at
+	 * once to whoever else wants to run (cpu.idle, from Linux 5.15 on; before it the smallest share).
+	 */
+	cpuWeight: number | "idle";
 }
 
 type Controller = "memory" | "cpu" | "pids";
@@ -151,17 +154,24 @@ async function applyLimits(
 		try {
 			await writeFile(join(folder, file), value);
 		} catch (error) {
-			// Swap accounting is a kernel option; without it memory alone is limited.
+			// Swap accounting is a kernel option; without it memory alone is limited. And cpu.idle is new.
 			if (!optional) throw error;
 		}
 	}
 }
 
-function settings(
-	controller: Controller,
-	version: 1 | 2,
-	limits: GroupLimits,
-): [file: string, value: string, optional?: boolean][] {
+type Setting = [file: string, value: string, optional?: boolean];
+
+/** An idle group takes no share: it has to be made an ordinary one before. */
+function share(file: string, weight: number | "idle", inUnits: (weight: number) => number): Setting[] {
+	const ordinary: Setting[] = [
+		["cpu.idle", "0", true],
+		[file, String(inUnits(weight === "idle" ? 1 : weight))],
+	];
+	return weight === "idle" ? [...ordinary, ["cpu.idle", "1", true]] : ordinary;
+}
+
+function settings(controller: Controller, version: 1 | 2, limits: GroupLimits): Setting[] {
 	const period = 100_000;
 	const quota = String(Math.round(limits.cpus * period));
 	const memory = String(limits.memoryBytes);
@@ -178,14 +188,11 @@ function settings(
 					];
 		case "cpu":
 			return version === 2
-				? [
-						["cpu.max", `${quota} ${period}`],
-						["cpu.weight", String(limits.cpuWeight)],
-					]
+				? [["cpu.max", `${quota} ${period}`], ...share("cpu.weight", limits.cpuWeight, (weight) => weight)]
 				: [
 						["cpu.cfs_period_us", String(period)],
 						["cpu.cfs_quota_us", quota],
-						["cpu.shares", String(Math.max(2, Math.round(limits.cpuWeight * 10.24)))],
+						...share("cpu.shares", limits.cpuWeight, (weight) => Math.max(2, Math.round(weight * 10.24))),
 					];
 		case "pids":
 			return [["pids.max", String(limits.tasks)]];

@@ -44,7 +44,7 @@ export async function rehearse(
 	await ip(own, "neigh", "replace", port.address, "lladdr", port.mac, "dev", tap, "nud", "permanent");
 	const pages = asks.map(({ port: number, path }) => `${number}${path}`);
 	// It comes after everybody whose users wait.
-	const command = ["nice", "-n", "19", process.execPath, client, port.server, port.address, ...pages];
+	const command = ["chrt", "--idle", "0", process.execPath, client, port.server, port.address, ...pages];
 	await run("nsenter", [`--net=${pathOf(own)}`, "--", ...command], { deadlineMs, signal });
 }
 

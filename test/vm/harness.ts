@@ -290,19 +290,13 @@ export class Instance {
 		return found;
 	}
 
-	/** The instance's control groups, those inside before what they are in. */
 	private async groupNames(): Promise<string[]> {
-		const root = `bulkhead-${this.tag}`;
-		const outer = await listGroups(root, groups);
-		const inner = outer.map(async (name) =>
-			(await listGroups(`${root}/${name}`, groups)).map((own) => `${name}/${own}`),
-		);
-		return [...(await Promise.all(inner)).flat(), ...outer];
+		return await listGroups(`bulkhead-${this.tag}`, groups);
 	}
 
 	/** Whether anything of a session is left that could run. */
 	async groupIsThere(server: string, session: number): Promise<boolean> {
-		return (await this.groupNames()).includes(`sessions/${server}-${session}`);
+		return (await this.groupNames()).includes(`session.${server}-${session}`);
 	}
 
 	/** Names of the instance's network namespaces. */

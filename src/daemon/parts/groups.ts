@@ -1,6 +1,6 @@
 import { BulkheadError } from "../../api/errors.ts";
 import { ControlGroup, listGroups } from "../../host/cgroup.ts";
-import { type Context, groupParents, groupRoot } from "../context.ts";
+import { type Context, groupOwner, groupRoot } from "../context.ts";
 
 /** The control groups of everything that this daemon and those before it have started. */
 export class Groups {
@@ -44,23 +44,16 @@ export class Groups {
 	/** Removes the groups that held those of all servers, when there are none any more. */
 	async removeEmpty(): Promise<void> {
 		if ((await this.list()).length > 0) return;
-		const { sessions, doors } = groupParents(this.context.paths);
-		for (const path of [sessions, doors, groupRoot(this.context.paths)]) await this.destroy(path);
+		await this.destroy(groupRoot(this.context.paths));
 	}
 
 	/** All groups of sessions and front doors, with the server that each is of. */
 	private async list(): Promise<{ path: string; server: string }[]> {
-		const { paths, groups } = this.context;
-		const { sessions, doors } = groupParents(paths);
-		const ofSessions = (await listGroups(sessions, groups)).map((name) => ({
-			path: `${sessions}/${name}`,
-			server: name.replace(/-\d+$/, ""),
-		}));
-		const ofDoors = (await listGroups(doors, groups)).map((server) => ({
-			path: `${doors}/${server}`,
-			server,
-		}));
-		return [...ofSessions, ...ofDoors];
+		const root = groupRoot(this.context.paths);
+		return (await listGroups(root, this.context.groups)).flatMap((name) => {
+			const owner = groupOwner(name);
+			return owner ? [{ path: `${root}/${name}`, server: owner.server }] : [];
+		});
 	}
 
 	/** @returns the pids that do not end */

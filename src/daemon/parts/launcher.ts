@@ -25,6 +25,10 @@ const importance = {
 	serving: { cpuWeight: 50, expendable: 200 },
 	/** One that waits, or is looked at after its failure, takes nothing from those that serve. */
 	waiting: { cpuWeight: 1, expendable: 1000 },
+	/** One that is loaded to stand by: as long as there is anything else to do, it does nothing. */
+	loading: { cpuWeight: "idle", expendable: 1000 },
+	/** One whose loading takes too long, as nobody leaves it any time. */
+	late: { cpuWeight: 25, expendable: 1000 },
 } as const;
 export type Importance = keyof typeof importance;
 
@@ -211,6 +215,8 @@ export class Launcher {
 				// Memory in a file is opened by /proc/self/fd.
 				ownProc: hardware.memory.kind !== "own",
 				expendable: importance[plan.importance].expendable,
+				// Its memory is the seal's, in small pages in any case; what is QEMU's own is small and far between.
+				hugePages: !fromSeal,
 			},
 			command,
 			{ status: files.launch, output: files.output },

@@ -14,6 +14,8 @@ import { signOf } from "./signs.ts";
 const wakePath = "/usr/lib/bulkhead/wake";
 const wakesWithinMs = 30_000;
 const rehearsesWithinMs = 10_000;
+/** Milliseconds that a session is loaded in what time the others leave; a busy host leaves none. */
+const patienceMs = 5000;
 const clockWithinMs = 2000;
 
 export interface Loading {
@@ -51,7 +53,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 		const hardware = sealedHardware(launcher.server, number, accelerator);
 		const descriptors = [seal.memory.descriptor, state];
 		launched = await launcher.start(
-			{ number, hardware, importance: "waiting", descriptors, fromSeal: true },
+			{ number, hardware, importance: "loading", descriptors, fromSeal: true },
 			(event) => events.take(event),
 		);
 	} finally {
@@ -59,6 +61,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	}
 	signal.throwIfAborted();
 	const { qemu } = launched;
+	await using _ = hurryAfter(patienceMs, loading);
 	await withDeadline(
 		`waking session ${number}`,
 		wakesWithinMs,
@@ -69,6 +72,22 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	events.ready();
 	undo.move();
 	return new HostStandby(launched, loading, events);
+}
+
+/** Gives a session that is being loaded a share of its own when it takes too long, until the result is disposed of. */
+function hurryAfter(ms: number, { number, launcher, log }: Loading): AsyncDisposable {
+	let hurried: Promise<unknown> = Promise.resolve();
+	const timer = setTimeout(() => {
+		hurried = launcher.setImportance(number, "late").catch((err) => {
+			log.warn({ err, server: launcher.server.name, session: number }, "its loading could not be hurried");
+		});
+	}, ms);
+	return {
+		[Symbol.asyncDispose]: async () => {
+			clearTimeout(timer);
+			await hurried;
+		},
+	};
 }
 
 async function wake(

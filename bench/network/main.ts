@@ -1,0 +1,160 @@
+import { fileURLToPath } from "node:url";
+import { run } from "../../src/host/command.ts";
+import { median, runPlain, writeResult } from "../lab.ts";
+import { installFor } from "../packages.ts";
+import { type MachineFacts, machineFacts } from "../recovery/facts.ts";
+import type { Verdict } from "../recovery/judge.ts";
+import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { Room } from "./room.ts";
+
+/**
+ * What the front door costs: the same transfer and the same small requests with it and without it, in turn, in one run,
+ * with a plain namespace in the guest's place. Without it means from where the front door itself asks.
+ * ROUNDS=12, SECONDS=2 (a transfer), REQUESTS=1000 (a round). Ends with 1 when a promise is broken.
+ */
+
+const rounds = Number(process.env.ROUNDS ?? "12");
+const seconds = Number(process.env.SECONDS ?? "2");
+const requests = Number(process.env.REQUESTS ?? "1000");
+const leastShare = 0.9;
+const mostAddedMs = 0.2;
+
+const transferPort = 5201;
+const pagePort = 8000;
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** Where a client asks: the guest itself, from inside the sandbox, or the front door, from the host. */
+interface Way {
+	name: "direct" | "door";
+	enter: readonly string[];
+	address: string;
+	portOf: (port: number) => number;
+}
+
+function waysOf(room: Room, listens: ReadonlyMap<number, number>): Way[] {
+	return [
+		{
+			name: "direct",
+			enter: ["nsenter", `--net=/run/netns/${room.namespace}`],
+			address: room.guest.address,
+			portOf: (port) => port,
+		},
+		{ name: "door", enter: [], address: "127.0.0.1", portOf: (port) => listens.get(port) ?? 0 },
+	];
+}
+
+async function inWay({ enter }: Way, command: readonly string[], deadlineMs: number): Promise<string> {
+	const [file = "", ...args] = [...enter, ...command];
+	return (await run(file, args, { deadlineMs })).stdout;
+}
+
+/** @returns bits a second that arrived */
+async function transfer(way: Way, reverse: boolean): Promise<number> {
+	const options = ["-p", `${way.portOf(transferPort)}`, "-t", `${seconds}`, "-J", ...(reverse ? ["-R"] : [])];
+	const text = await inWay(way, ["iperf3", "-c", way.address, ...options], (seconds + 20) * 1000);
+	const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
+	return end.sum_received.bits_per_second;
+}
+
+/** @returns milliseconds of each request */
+async function ask(way: Way): Promise<number[]> {
+	const words = [here("asker.ts"), way.address, `${way.portOf(pagePort)}`, "/", `${requests}`];
+	return JSON.parse(await inWay(way, [process.execPath, ...words], 60_000)) as number[];
+}
+
+interface Round {
+	up: Record<Way["name"], number>;
+	down: Record<Way["name"], number>;
+	/** Median of the round's requests, milliseconds. */
+	page: Record<Way["name"], number>;
+}
+
+/** In turn, the first one changing from round to round, so that whatever else the host does hits both. */
+async function oneRound(ways: readonly Way[], number: number): Promise<Round> {
+	const round: Round = {
+		up: { direct: 0, door: 0 },
+		down: { direct: 0, door: 0 },
+		page: { direct: 0, door: 0 },
+	};
+	const inTurn = number % 2 === 0 ? ways : ways.toReversed();
+	for (const way of inTurn) round.up[way.name] = await transfer(way, false);
+	for (const way of inTurn) round.down[way.name] = await transfer(way, true);
+	for (const way of inTurn) round.page[way.name] = median(await ask(way));
+	const gigabits = (bits: number) => (bits / 1e9).toFixed(1).padStart(5);
+	const { up, down, page } = round;
+	console.log(
+		`  ${`${number + 1}/${rounds}`.padStart(6)}  to the guest ${gigabits(up.direct)} and ${gigabits(up.door)} Gbit/s, from it ${gigabits(down.direct)} and ${gigabits(down.door)} Gbit/s, a page ${page.direct.toFixed(3)} and ${page.door.toFixed(3)} ms`,
+	);
+	return round;
+}
+
+function figuresOf(all: readonly Round[]) {
+	const shares = (what: "up" | "down") => all.map((round) => round[what].door / round[what].direct);
+	const added = all.map(({ page }) => page.door - page.direct);
+	const spread = (values: readonly number[], worst: number) => ({
+		median: round3(median(values)),
+		worst: round3(worst),
+	});
+	return {
+		/** Throughput with the front door, as a share of that without it. */
+		toGuest: spread(shares("up"), Math.min(...shares("up"))),
+		fromGuest: spread(shares("down"), Math.min(...shares("down"))),
+		/** Milliseconds. */
+		added: spread(added, Math.max(...added)),
+	};
+}
+
+function round3(value: number): number {
+	return Math.round(value * 1000) / 1000;
+}
+
+function judge({ toGuest, fromGuest, added }: ReturnType<typeof figuresOf>): Verdict[] {
+	const least = Math.min(toGuest.median, fromGuest.median);
+	return [
+		{
+			promise: `through the front door at least ${leastShare} of the throughput without it (median)`,
+			broken: least >= leastShare ? null : `${least}`,
+		},
+		{
+			promise: `it adds less than ${mostAddedMs} ms to a small request (median)`,
+			broken: added.median < mostAddedMs ? null : `${added.median} ms`,
+		},
+	];
+}
+
+async function main(signal: AbortSignal): Promise<boolean> {
+	await installFor(["/usr/bin/iperf3"], ["iperf3"]);
+	const machine: MachineFacts = await machineFacts("none");
+	await using room = new Room();
+	const listens = await room.open([
+		{ port: transferPort, protocol: "tcp" },
+		{ port: pagePort, protocol: "http" },
+	]);
+	await room.serve("iperf3", "-s", "-p", `${transferPort}`, "--forceflush");
+	await room.serve(process.execPath, here("page.ts"), `${pagePort}`);
+	const ways = waysOf(room, listens);
+	console.log(`${rounds} rounds, without and with the front door:`);
+	const all: Round[] = [];
+	for (let number = 0; number < rounds; number++) {
+		signal.throwIfAborted();
+		all.push(await oneRound(ways, number));
+	}
+	const figures = figuresOf(all);
+	const verdicts = judge(figures);
+	console.log("");
+	const ok = printVerdicts(verdicts);
+	const promises = verdictsForFile(verdicts);
+	const path = await writeResult("network", {
+		ok,
+		...figures,
+		rounds: all,
+		seconds,
+		requests,
+		machine,
+		promises,
+	});
+	console.log(`\nfigures in ${path}`);
+	return ok;
+}
+
+await runPlain(main);

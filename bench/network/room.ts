@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../../src/host/command.ts";
+import { endProcess, identify } from "../../src/host/process.ts";
+import { FrontDoor } from "../../src/network/front-door/process.ts";
+import {
+	bridgeNameOf,
+	type DoorPlan,
+	macOf,
+	type PortPlan,
+	type ServicePlan,
+} from "../../src/network/plan.ts";
+import { Sandbox } from "../../src/network/sandbox.ts";
+
+/**
+ * A sandbox of its own with a plain namespace in the guest's place, on a port with a session's settings, and a front door
+ * before it: what the network costs when the guest costs nothing.
+ */
+export class Room implements AsyncDisposable {
+	readonly namespace = `bhnet${process.pid}`;
+	readonly guest: PortPlan = {
+		server: "plain",
+		segment: "bench",
+		address: "10.82.0.10",
+		mac: macOf("bench", "plain"),
+		tap: "tap-plain",
+		uid: 310_000,
+	};
+	private readonly guestNamespace = `${this.namespace}g`;
+	private readonly sandbox = new Sandbox(this.namespace, "bench");
+	private readonly doorUid = 300_000 + (process.pid % 10_000);
+	private readonly undo = new AsyncDisposableStack();
+
+	/** @param ports TCP ports that the guest serves, and how */
+	async open(ports: readonly { port: number; protocol: "http" | "tcp" }[]): Promise<Map<number, number>> {
+		this.undo.defer(async () => await this.sandbox.destroy());
+		await this.sandbox.ensure([{ name: this.guest.segment, subnet: "10.82.0.0/24" }]);
+		await this.attach();
+		// Root too, so that the same can be asked without the front door, from where the front door asks.
+		const permissions = ports.flatMap(({ port }) =>
+			[this.doorUid, 0].map((uid) => ({ uid, address: this.guest.address, port })),
+		);
+		await this.sandbox.permit(permissions);
+		return await this.openDoor(ports);
+	}
+
+	/** Starts a program in the guest, and waits for the first thing that it writes. */
+	async serve(file: string, ...args: string[]): Promise<void> {
+		const child = spawn("nsenter", [`--net=/run/netns/${this.guestNamespace}`, file, ...args], {
+			stdio: ["ignore", "pipe", "inherit"],
+		});
+		this.undo.defer(async () => await ended(child));
+		await once(child.stdout, "data", { signal: AbortSignal.timeout(10_000) });
+		child.stdout.resume();
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.undo.disposeAsync();
+	}
+
+	private async openDoor(
+		ports: readonly { port: number; protocol: "http" | "tcp" }[],
+	): Promise<Map<number, number>> {
+		const folder = await mkdtemp(join(tmpdir(), "bulkhead-bench-network-"));
+		this.undo.defer(async () => await rm(folder, { recursive: true, force: true }));
+		const services: ServicePlan[] = [];
+		for (const { port, protocol } of ports) {
+			const listen = await freePort();
+			const health = protocol === "http" ? { path: "/" } : null;
+			const common = { port, protocol, listen, health } as const;
+			services.push({ ...common, service: `p${port}`, to: "host", holdMs: 30_000, rehearse: [] });
+		}
+		const { server, address } = this.guest;
+		const plan: DoorPlan = {
+			...{ server, address, namespace: this.namespace, uid: this.doorUid },
+			...{ groups: [], folder: join(folder, "door"), services },
+		};
+		const door = await FrontDoor.ensure(plan);
+		this.undo.defer(async () => await door.stop());
+		return new Map(services.map(({ port, listen }) => [port, listen]));
+	}
+
+	/** A veth in the tap's place, with the same settings of its bridge port. */
+	private async attach(): Promise<void> {
+		const { guest, guestNamespace: own, namespace } = this;
+		const veth = "veth-plain";
+		await this.sandbox.addPort(guest);
+		await this.sandbox.connect(guest);
+		await ip("netns", "add", own);
+		this.undo.defer(async () => await ip("netns", "del", own));
+		const peer = ["peer", "name", veth, "netns", namespace];
+		await ip("-n", own, "link", "add", "eth0", "address", guest.mac, "type", "veth", ...peer);
+		await ip("-n", own, "addr", "add", `${guest.address}/24`, "dev", "eth0");
+		for (const name of ["lo", "eth0"]) await ip("-n", own, "link", "set", name, "up");
+		await ip("-n", namespace, "link", "set", veth, "master", bridgeNameOf(guest.segment), "up");
+		const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
+		await bridge(namespace, "link", "set", "dev", veth, "isolated", "on", ...closed);
+		await bridge(namespace, "fdb", "replace", guest.mac, "dev", veth, "master", "static");
+	}
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+	const process = child.pid === undefined ? undefined : identify(child.pid);
+	if (process) await endProcess(process, 1000);
+}
+
+async function ip(...args: string[]): Promise<void> {
+	await run("ip", args, { deadlineMs: 10_000 });
+}
+
+async function bridge(namespace: string, ...args: string[]): Promise<void> {
+	await run("bridge", ["-n", namespace, ...args], { deadlineMs: 10_000 });
+}
+
+async function freePort(): Promise<number> {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const address = server.address();
+	server.close();
+	await once(server, "close");
+	if (typeof address !== "object" || address === null) throw new Error("no port is free");
+	return address.port;
+}

@@ -99,6 +99,7 @@ export class Room implements AsyncDisposable {
 		await ip("-n", namespace, "link", "set", veth, "master", bridgeNameOf(guest.segment), "up");
 		const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
 		await bridge(namespace, "link", "set", "dev", veth, "isolated", "on", ...closed);
+		await this.sandbox.openPort({ ...guest, tap: veth });
 		await bridge(namespace, "fdb", "replace", guest.mac, "dev", veth, "master", "static");
 	}
 }

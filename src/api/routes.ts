@@ -2,6 +2,7 @@ import { z } from "zod";
 import { eventView } from "./event.ts";
 import { incidentView } from "./incident.ts";
 import { planView } from "./plan.ts";
+import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
 
 /**
@@ -42,6 +43,14 @@ export const routes = {
 		body: null,
 		summary: "One server",
 		answer: serverView,
+	},
+	sandbox: {
+		method: "GET",
+		path: "/v1/servers/:server/sandbox",
+		params: server,
+		body: null,
+		summary: "Who can reach a server, what it can reach, and why",
+		answer: sandboxView,
 	},
 	start: {
 		method: "POST",

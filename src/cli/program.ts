@@ -15,6 +15,7 @@ import { addList } from "./commands/list.ts";
 import { addMaintenance } from "./commands/maintenance.ts";
 import { addRenew } from "./commands/renew.ts";
 import { addRestart } from "./commands/restart.ts";
+import { addSandbox } from "./commands/sandbox.ts";
 import { addScreenshot } from "./commands/screenshot.ts";
 import { addSeal } from "./commands/seal.ts";
 import { addShow } from "./commands/show.ts";
@@ -26,7 +27,7 @@ import type { Terminal } from "./terminal.ts";
 
 const groups = [
 	["Begin:", [addDoctor, addDaemon, addApply]],
-	["Look:", [addList, addShow, addIncidents, addEvents, addStatus]],
+	["Look:", [addList, addShow, addSandbox, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],

@@ -2,6 +2,7 @@ import { rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
+import type { SandboxView } from "../api/sandbox.ts";
 import type { Site } from "../api/site.ts";
 import { listIfThere, readIfThere } from "../host/files.ts";
 import { isShortOfMemory } from "../host/memory.ts";
@@ -10,6 +11,7 @@ import { Applying } from "./applying.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { Groups } from "./parts/groups.ts";
+import { sandboxViewOf } from "./sandbox-view.ts";
 import { type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import { SiteSandbox } from "./site-sandbox.ts";
@@ -51,6 +53,14 @@ export class Bulkhead {
 	/** @throws BulkheadError not-found, not-allowed-now */
 	server(name: string): ServerUnit {
 		return this.units.server(name);
+	}
+
+	/** @throws BulkheadError not-found, not-allowed-now; CommandError when the firewall cannot be read */
+	async sandboxOf(name: string): Promise<SandboxView> {
+		const { stored, door } = this.units.server(name);
+		const all = this.list().map((unit) => unit.stored);
+		const { namespace } = this.sandbox;
+		return await sandboxViewOf(stored, all, { namespace, health: await door.health() });
 	}
 
 	// ---- at the start of the daemon

@@ -21,6 +21,11 @@ export class SiteSandbox {
 		return this.current;
 	}
 
+	/** Name of its network namespace; null when there is none. */
+	get namespace(): string | null {
+		return this.current?.namespace ?? null;
+	}
+
 	/** Takes the sandbox of the daemon before as it is. @returns false when there is none */
 	async keep(site: string): Promise<boolean> {
 		const namespace = namespaceOf(this.context.paths, site);

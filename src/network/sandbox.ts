@@ -16,6 +16,7 @@ import { bridgeMacOf, bridgeNameOf, type Permission, type PortPlan, type Segment
 import { enslave } from "./port.ts";
 import { type Rehearsal, rehearse, sweepRehearsals } from "./rehearsal.ts";
 import { rulesetOf } from "./ruleset.ts";
+import { forget, guardPorts, makeKnown } from "./spoofing.ts";
 
 /** Milliseconds for a command that users wait for; it takes two. */
 const nowWithinMs = 5000;
@@ -41,6 +42,7 @@ const kernelSettings = {
  * - The firewall is in place before the first bridge is.
  * - Ports are isolated from each other, learn nothing and are never flooded: a frame for a server leaves by that
  *   server's own port or not at all, whatever other guests claim to be.
+ * - What comes from a port is sent as its own server, by MAC and IPv4 address and in ARP, or it is dropped and counted.
  * - One port at a time has a server's address, however many of its sessions there are.
  * - A neighbour entry stays when its port goes: connections to a dead guest meet silence, which the front door
  *   waits out, and not an error, which it would have to pass on.
@@ -130,7 +132,9 @@ export class Sandbox {
 	}
 
 	/** Lets frames pass a port; none come as long as it has no address. @throws CommandError */
-	async openPort({ address, mac, segment, tap }: PortPlan): Promise<void> {
+	async openPort(port: PortPlan): Promise<void> {
+		const { address, mac, segment, tap } = port;
+		await makeKnown(this.namespace, port);
 		await this.#ip(
 			"neigh",
 			"replace",
@@ -165,12 +169,14 @@ export class Sandbox {
 	async removePorts(prefix: string): Promise<void> {
 		const there = (await links(this.namespace)).filter(({ ifname }) => ifname.startsWith(prefix));
 		for (const { ifname } of there) await this.#ip("link", "del", ifname);
+		await forget(this.namespace, (tap) => tap.startsWith(prefix));
 	}
 
 	/** Takes the port away, if it is there, and leaves its address silent. @throws CommandError */
 	async removePort(port: Pick<PortPlan, "tap">): Promise<void> {
 		const there = (await links(this.namespace)).some(({ ifname }) => ifname === port.tap);
 		if (there) await this.#ip("link", "del", port.tap);
+		await forget(this.namespace, (tap) => tap === port.tap);
 	}
 
 	/**
@@ -197,6 +203,7 @@ export class Sandbox {
 		const tables = await inside(this.namespace, ["nft", "list", "tables"]);
 		// An earlier daemon's permissions are in use by its front doors.
 		if (!tables.split("\n").includes("table inet bulkhead")) await this.permit([]);
+		await guardPorts(this.namespace);
 		await this.#ip("link", "set", "lo", "up");
 	}
 

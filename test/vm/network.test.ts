@@ -85,6 +85,7 @@ async function attach(guest: Guest): Promise<void> {
 	const options = ["isolated", "learning", "flood", "mcast_flood", "bcast_flood"];
 	const values = options.flatMap((option) => [option, option === "isolated" ? "on" : "off"]);
 	await run("bridge", ["-n", tag, "link", "set", "dev", veth, ...values], { deadlineMs: 10_000 });
+	await sandbox.openPort({ ...guest, tap: veth });
 	const entry = ["fdb", "replace", mac, "dev", veth, "master", "static"];
 	await run("bridge", ["-n", tag, ...entry], { deadlineMs: 10_000 });
 }
@@ -225,6 +226,23 @@ describe("the sandbox", () => {
 		expect((await inNamespace(tag, ...probe)).stdout).toBe("nothing\n");
 		const user = ["setpriv", "--reuid", `${uid}`, "--clear-groups"];
 		expect((await inNamespace(tag, ...user, ...probe)).stdout).toBe("connected\n");
+	});
+
+	test("forgets what a port may send as when the port goes", async () => {
+		const port = { ...guest, tap: "tap-y" };
+		const known = async () =>
+			(await inNamespace(tag, "nft", "list", "sets", "table", "bridge", "bulkhead")).stdout;
+		await sandbox.addPort(port);
+		expect(await known()).not.toContain("tap-y");
+		await sandbox.openPort(port);
+		expect((await known()).match(/"tap-y"/g)).toHaveLength(4);
+		await sandbox.removePort(port);
+		expect(await known()).not.toContain("tap-y");
+		await sandbox.addPort(port);
+		await sandbox.openPort(port);
+		await sandbox.removePorts("tap-y");
+		expect(await known()).not.toContain("tap-y");
+		expect(await known()).toContain(guest.veth);
 	});
 
 	test("a port is made anew unless it is held", async () => {

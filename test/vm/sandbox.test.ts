@@ -2,7 +2,7 @@ import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { detectGroupSupport } from "../../src/host/cgroup.ts";
-import { freePort, instanceForTests, text, tiny } from "./harness.ts";
+import { freePort, instanceForTests, text, tiny, until } from "./harness.ts";
 
 /** What a running QEMU may see, use and reach: its own, and nothing else. */
 const bulkhead = instanceForTests();
@@ -34,8 +34,8 @@ async function limit(name: Name, files: { v1: string; v2: string }): Promise<num
 	const controller = files.v1.split(".")[0] as "memory" | "cpu" | "pids";
 	const hierarchy = detectGroupSupport()[controller];
 	if (!hierarchy) throw new Error(`this host cannot limit ${controller}`);
-	const session = `${name}-${(await bulkhead.session(name)).number}`;
-	const folder = join(hierarchy.root, `bulkhead-${bulkhead.tag}`, "sessions", session);
+	const session = `session.${name}-${(await bulkhead.session(name)).number}`;
+	const folder = join(hierarchy.root, `bulkhead-${bulkhead.tag}`, session);
 	const processes = await readFile(join(folder, "cgroup.procs"), "utf8");
 	expect(processes.split("\n")).toContain(String(pids[name]));
 	const value = await readFile(join(folder, hierarchy.version === 1 ? files.v1 : files.v2), "utf8");
@@ -156,7 +156,63 @@ describe("a guest", () => {
 			expect(await attempt(ask(address)), `HTTP of ${address}`).not.toBe("0");
 		}
 		expect(await attempt("ping -c 2 -W 1 8.8.8.8"), "the world").not.toBe("0");
+		const { counted } = await bulkhead.client.call("sandbox", { server: "red" }, null);
+		expect(counted?.droppedIn.packets).toBeGreaterThan(0);
 		// And nobody is the worse for it.
 		expect(await text(ports.blue)).toContain("server=blue");
+	});
+
+	const spoofs = {
+		spoofedIp: [
+			"ip addr add 10.93.0.99/32 dev eth0",
+			`ping -c 2 -W 1 -I 10.93.0.99 ${gateway}`,
+			"ip addr del 10.93.0.99/32 dev eth0",
+		],
+		spoofedArp: [
+			`ip addr add ${addresses.blue}/32 dev eth0`,
+			`arping -U -c 2 -w 2 -I eth0 ${addresses.blue}`,
+			`ip addr del ${addresses.blue}/32 dev eth0`,
+		],
+		otherProtocol: [
+			// It greets routers when it begins.
+			"echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6",
+			"echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6",
+			"sleep 2",
+		],
+		spoofedMac: [
+			"MAC=$(cat /sys/class/net/eth0/address)",
+			"ip link set eth0 down",
+			"ip link set eth0 address 02:00:00:00:00:99",
+			"ip link set eth0 up",
+			`ping -c 2 -W 1 ${gateway}`,
+			"ip link set eth0 down",
+			"ip link set eth0 address $MAC",
+			"ip link set eth0 up",
+		],
+	} as const;
+
+	test.each(Object.keys(spoofs) as (keyof typeof spoofs)[])(
+		"sends as itself or not at all: %s is dropped and counted",
+		async (kind) => {
+			const count = async () =>
+				(await bulkhead.client.call("sandbox", { server: "red" }, null)).counted?.[kind].packets ?? 0;
+			const before = await count();
+			await bulkhead.type("red", `{ ${spoofs[kind].join("; ")}; } > /dev/null 2>&1`);
+			expect(await count()).toBeGreaterThan(before);
+			await until(
+				"the guest answering again",
+				async () => (await text(ports.red)).includes("server=red"),
+				20_000,
+			);
+			expect(await text(ports.blue)).toContain("server=blue");
+		},
+	);
+
+	test("has a picture of who reaches it and what it reaches, that says why", async () => {
+		const { stdout } = await bulkhead.command("sandbox", "red");
+		expect(stdout).toMatch(new RegExp(`host {2}──▶ :${ports.red} ──▶ {2}│ http`));
+		expect(stdout).toContain("servers.red.publish[0]");
+		expect(stdout).toMatch(/blue +nothing of red/);
+		expect(stdout).toMatch(/red +nothing outside/);
 	});
 });

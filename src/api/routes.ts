@@ -4,6 +4,7 @@ import { incidentView } from "./incident.ts";
 import { planView } from "./plan.ts";
 import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
+import { serviceView } from "./service.ts";
 
 /**
  * The daemon's HTTP API, said once: the daemon serves it, the client calls it, the OpenAPI page shows it.
@@ -27,6 +28,14 @@ export const routes = {
 			site: z.string().nullable(),
 			accelerator: z.enum(["kvm", "tcg"]),
 		}),
+	},
+	services: {
+		method: "GET",
+		path: "/v1/services",
+		params: none,
+		body: null,
+		summary: "The services that can be published by their name alone",
+		answer: z.array(serviceView),
 	},
 	list: {
 		method: "GET",

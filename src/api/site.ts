@@ -45,14 +45,15 @@ const port = wholeNumber(1, 65535);
 
 export const publishSchema = strict({
 	service: name("service", 32).meta({
-		description: "`http`, a service of the template, or a name of your own with `port`.",
+		description:
+			"A service of the catalogue (`bulkhead services`), one of the template, or a name of your own with `port`.",
 	}),
-	protocol: choice(["http", "tcp"])
-		.optional()
-		.meta({ description: "How the front door treats it; `http` for the service http, else `tcp`." }),
-	port: port
-		.optional()
-		.meta({ description: "Port inside the server; taken from the template when it names the service." }),
+	protocol: choice(["http", "tcp"]).optional().meta({
+		description: "How the front door treats it; what the template says, else the catalogue, else `tcp`.",
+	}),
+	port: port.optional().meta({
+		description: "Port inside the server; what the template says of the service, else the catalogue.",
+	}),
 	to: choice(["host", "lan"]).meta({
 		description: "Who may reach it: this host only, or everybody who can reach this host.",
 	}),

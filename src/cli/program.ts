@@ -18,6 +18,7 @@ import { addRestart } from "./commands/restart.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addScreenshot } from "./commands/screenshot.ts";
 import { addSeal } from "./commands/seal.ts";
+import { addServices } from "./commands/services.ts";
 import { addShow } from "./commands/show.ts";
 import { addStart } from "./commands/start.ts";
 import { addStatus } from "./commands/status.ts";
@@ -27,7 +28,7 @@ import type { Terminal } from "./terminal.ts";
 
 const groups = [
 	["Begin:", [addDoctor, addDaemon, addApply]],
-	["Look:", [addList, addShow, addSandbox, addIncidents, addEvents, addStatus]],
+	["Look:", [addList, addShow, addSandbox, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],

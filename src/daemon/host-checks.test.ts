@@ -31,3 +31,18 @@ test("of a template that is not there, nothing else is told", async () => {
 		{ path: ["servers", "book", "template"] },
 	]);
 });
+
+test("a service of the catalogue needs no port; one that nobody knows does, and a near one is named", async () => {
+	const network = { segment: "office", address: "10.77.0.10" };
+	const published = async (...publish: NonNullable<ServerDefinition["publish"]>) =>
+		await problemsOf({ template: "tiny", network, publish });
+	expect(await published({ service: "postgresql", to: "host", listen: 18432 })).toEqual([]);
+	expect(await published({ service: "postgresq", to: "host" })).toEqual([
+		{
+			path: ["servers", "book", "publish", 0],
+			message:
+				'neither its template nor the catalogue (`bulkhead services`) knows a service postgresq; did you mean "postgresql"? else give the `port:` inside the server',
+		},
+	]);
+	expect(await published({ service: "own", port: 4711, to: "host", listen: 18433 })).toEqual([]);
+});

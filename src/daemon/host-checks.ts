@@ -1,6 +1,8 @@
 import { explain } from "../api/errors.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
+import { nearest } from "../api/strict.ts";
 import { portInUse, portIsFree } from "../network/front-door/listen.ts";
+import { serviceCatalogue } from "../network/services.ts";
 import { inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { readTemplate, templateNames } from "../templates/catalogue.ts";
@@ -125,7 +127,9 @@ async function portProblems(
 	for (const [i, service] of services.entries()) {
 		const path = ["servers", name, "publish", i];
 		if ("missing" in service) {
-			const message = `its template has no service ${service.service}; give the \`port:\` inside the server`;
+			const near = nearest(service.service, Object.keys(serviceCatalogue));
+			const mend = `${near ? `did you mean "${near}"? else ` : ""}give the \`port:\` inside the server`;
+			const message = `neither its template nor the catalogue (\`bulkhead services\`) knows a service ${service.service}; ${mend}`;
 			problems.push({ path, message });
 			continue;
 		}

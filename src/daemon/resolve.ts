@@ -4,6 +4,7 @@ import type { PublishedView } from "../api/server.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
 import { macOf, type PortPlan, type ServicePlan } from "../network/plan.ts";
+import { profileOf } from "../network/services.ts";
 import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
@@ -131,16 +132,17 @@ export function portOf(server: StoredServer, session: number): PortPlan | null {
 	};
 }
 
-/** @returns the published services, with the template's ports and health checks filled in */
+/** @returns the published services, with what the site leaves out filled in: from the template, else from the catalogue */
 export function servicesOf(
 	definition: ServerDefinition,
 	known: StoredServer["installed"]["services"],
 ): (ServicePlan | { service: string; missing: "port" })[] {
 	return (definition.publish ?? []).map((publish) => {
-		const template = known[publish.service];
-		const port = publish.port ?? template?.port;
+		const template = Object.hasOwn(known, publish.service) ? known[publish.service] : undefined;
+		const profile = profileOf(publish.service);
+		const port = publish.port ?? template?.port ?? profile?.port;
 		if (port === undefined) return { service: publish.service, missing: "port" } as const;
-		const protocol = publish.protocol ?? template?.protocol ?? (publish.service === "http" ? "http" : "tcp");
+		const protocol = publish.protocol ?? template?.protocol ?? profile?.protocol ?? "tcp";
 		return {
 			service: publish.service,
 			protocol,

@@ -1,0 +1,18 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { profileOf, serviceCatalogue } from "./services.ts";
+
+const page = readFileSync(new URL("../../docs/services.md", import.meta.url), "utf8");
+
+test("each service has a row in docs/services.md, and each row is a service", () => {
+	const rows = Object.entries(serviceCatalogue).map(
+		([name, { port, protocol, title, source, note }]) =>
+			`| \`${name}\` | ${port} | ${protocol} | ${title} | ${source} | ${note} |`,
+	);
+	expect(page.split("\n").filter((line) => line.startsWith("| `"))).toEqual(rows);
+});
+
+test("only what is a file of the catalogue is in it", () => {
+	expect(profileOf("postgresql")).toMatchObject({ port: 5432, protocol: "tcp" });
+	for (const name of ["constructor", "toString", "nothing"]) expect(profileOf(name)).toBeUndefined();
+});

@@ -162,7 +162,7 @@ async function uploadOnKept(listen: number, piece: Buffer, pieces: number): Prom
 	await until("the first answer", () => text.endsWith("GET"));
 	text = "";
 	socket.write(
-		`POST /endless-silence HTTP/1.1\r\nHost: x\r\nContent-Length: ${piece.length * pieces}\r\n\r\n`,
+		`POST /endless-silence-upload HTTP/1.1\r\nHost: x\r\nContent-Length: ${piece.length * pieces}\r\n\r\n`,
 	);
 	for (let i = 0; i < pieces && !socket.destroyed && text === ""; i++) {
 		socket.write(piece);

@@ -144,8 +144,8 @@ async function askOn(worker: number, signal: AbortSignal): Promise<Map<string, s
 	return answers;
 }
 
-/** Asks once, then uploads to a page that does not answer, a piece every 10 ms. @returns the begin of the answer, or how it ended */
-async function uploadOnKept(listen: number, piece: Buffer, pieces: number): Promise<string> {
+/** Asks once, then uploads, a piece every 10 ms. @returns the begin of the answer, or how it ended */
+async function uploadOnKept(listen: number, path: string, piece: Buffer, pieces: number): Promise<string> {
 	const socket = connect(listen, "127.0.0.1");
 	await once(socket, "connect");
 	let text = "";
@@ -161,9 +161,7 @@ async function uploadOnKept(listen: number, piece: Buffer, pieces: number): Prom
 	socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 	await until("the first answer", () => text.endsWith("GET"));
 	text = "";
-	socket.write(
-		`POST /endless-silence-upload HTTP/1.1\r\nHost: x\r\nContent-Length: ${piece.length * pieces}\r\n\r\n`,
-	);
+	socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${piece.length * pieces}\r\n\r\n`);
 	for (let i = 0; i < pieces && !socket.destroyed && text === ""; i++) {
 		socket.write(piece);
 		await delay(10);
@@ -439,14 +437,14 @@ describe("the front door", () => {
 	});
 
 	/** Twenty uploads on connections that were used before, cut off 150 ms after they began. @returns what each client saw */
-	async function cutUploads(kilobytes: number, pieces: number): Promise<string[]> {
+	async function cutUploads(path: string, kilobytes: number, pieces: number): Promise<string[]> {
 		const { listen = 0 } = plan.services[0] ?? {};
 		const piece = Buffer.alloc(kilobytes * 1024, "x");
-		const uploads = Array.from({ length: 20 }, async () => await uploadOnKept(listen, piece, pieces));
+		const uploads = Array.from({ length: 20 }, async (_, n) =>
+			uploadOnKept(listen, `${path}-${n}`, piece, pieces),
+		);
 		await delay(150);
-		await die();
-		await sandbox.cut(guest.address);
-		await comeBack();
+		await replaceGuest();
 		return await Promise.all(uploads);
 	}
 
@@ -454,15 +452,45 @@ describe("the front door", () => {
 		["8 kB", 8, 1],
 		["16 kB", 16, 1],
 		["64 kB", 16, 4],
-	])("an upload of %s that was sent before it was cut off gets a 502", async (_, kilobytes, pieces) => {
-		expect(new Set(await cutUploads(kilobytes, pieces))).toEqual(new Set(["HTTP/1.1 502"]));
+		["1 MB", 128, 8],
+	])("an upload of %s that was sent before it was cut off gets a 502", async (size, kilobytes, pieces) => {
+		const path = `/endless-silence-${size.replace(" ", "")}`;
+		expect(new Set(await cutUploads(path, kilobytes, pieces))).toEqual(new Set(["HTTP/1.1 502"]));
+		expect(await runs(`${path}-0`)).toBe(1);
+	});
+
+	test("an upload that is still being sent is no matter of the session that fails", async () => {
+		expect(new Set(await cutUploads("/sent-later", 16, 64))).toEqual(new Set(["HTTP/1.1 200"]));
+		for (let n = 0; n < 20; n++) expect(await runs(`/sent-later-${n}`)).toBe(1);
 	});
 
 	// HAProxy 2.6 has no answer for it: the inner hop's is lost when the outer one writes to a connection that is closed.
-	test("an upload that is still being sent ends at once, with a 502 or without an answer", async () => {
+	test("one of more than 1 MB ends at once, with a 502 or without an answer", async () => {
 		const from = performance.now();
-		for (const seen of await cutUploads(16, 64)) expect(["HTTP/1.1 502", "closed "]).toContain(seen);
+		for (const seen of await cutUploads("/endless-silence-large", 17, 64))
+			expect(["HTTP/1.1 502", "closed "]).toContain(seen);
 		expect(performance.now() - from).toBeLessThan(10_000);
+	});
+
+	test("uploads pass also without the process that takes them in, which is begun again", async () => {
+		const takers = async () => {
+			const { stdout } = await ip("netns", "pids", tag);
+			const pids = stdout.split("\n").filter((line) => line !== "");
+			const commands = await Promise.all(
+				pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")]),
+			);
+			return commands.filter(([, command]) => command?.startsWith("haproxy\0-q\0-f\0/uploads.cfg"));
+		};
+		const [taker] = await takers();
+		process.kill(Number(taker?.[0]), "SIGKILL");
+		const answers = await Promise.all(
+			[1, 2, 3, 4, 5].map((n) => web.request("POST", `/without-taker-${n}`, "x".repeat(50_000))),
+		);
+		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+		await until("it was begun again", async () => {
+			const [next] = await takers();
+			return next !== undefined && next[0] !== taker?.[0];
+		});
 	});
 
 	test("a planned new session: no request of any kind fails or runs twice", async () => {

@@ -1,5 +1,5 @@
 import type { DoorPlan } from "../plan.ts";
-import { hopBackendOf, nameOf, repeatBackendOf } from "./config.ts";
+import { hopBackendOf, nameOf, repeatBackendOf, uploadBackendOf } from "./names.ts";
 import { parseStat } from "./stat.ts";
 
 /** How much a server's published services are used. Health checks do not count. */
@@ -19,8 +19,12 @@ export function activityOf(stat: string, plan: DoorPlan): Activity {
 			.reduce((all, row) => all + row.number(column), 0);
 	const http = plan.services.filter(({ protocol }) => protocol === "http");
 	const tcp = plan.services.filter(({ protocol }) => protocol === "tcp").map(nameOf);
-	// Not the inner hop's own: its requests pass through the backend that leads there.
-	const backends = http.flatMap((service) => [repeatBackendOf(service), hopBackendOf(service)]);
+	// Not the inner hop's own: its requests pass through the backends that lead there.
+	const backends = http.flatMap((service) => [
+		repeatBackendOf(service),
+		hopBackendOf(service),
+		uploadBackendOf(service),
+	]);
 	return {
 		current: sum(backends, "BACKEND", "scur") + sum(tcp, "FRONTEND", "scur"),
 		total: sum(http.map(nameOf), "FRONTEND", "req_tot") + sum(tcp, "FRONTEND", "stot"),

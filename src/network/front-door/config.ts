@@ -1,9 +1,17 @@
 import { BulkheadError } from "../../api/errors.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
+import {
+	adminSocket,
+	healthNameOf,
+	hopBackendOf,
+	innerSocketOf,
+	inside,
+	nameOf,
+	repeatBackendOf,
+	uploadBackendOf,
+} from "./names.ts";
+import { innerAnswerMs, uploadRules, uploadServers } from "./uploads.ts";
 
-/** Paths as the confined HAProxy sees them: both at the top, as bubblewrap makes folders above them for root only. */
-export const inside = { config: "/haproxy.cfg", run: "/door" } as const;
-export const adminSocket = "admin.sock";
 /** Name of the ring in memory that keeps the last requests. */
 export const ringName = "requests";
 
@@ -37,39 +45,6 @@ export function configOf(plan: DoorPlan): string {
 		...plan.services.flatMap((service) => healthSection(plan, service)),
 		"",
 	].join("\n");
-}
-
-/** Name of a service's frontend, and a part of its other sections' names: one service may be published twice. */
-export function nameOf({ service, listen }: ServicePlan): string {
-	return `${service}.${listen}`;
-}
-
-/** Name of the backend that only checks a service, and carries no traffic. */
-export function healthNameOf(service: ServicePlan): string {
-	return `health.${nameOf(service)}`;
-}
-
-/** Names of the frontends whose sessions are users' own: the inner hop's too, as it is where its requests wait. */
-export function trafficNamesOf(plan: DoorPlan): Set<string> {
-	return new Set(plan.services.map(nameOf).flatMap((name) => [name, `once.${name}`]));
-}
-
-/** Name of the backend whose requests are asked again. */
-export function repeatBackendOf(service: ServicePlan): string {
-	return `repeat.${nameOf(service)}`;
-}
-
-/** Name of the backend that leads to the inner hop. */
-export function hopBackendOf(service: ServicePlan): string {
-	return `hop.${nameOf(service)}`;
-}
-
-/** Names of the backends whose server `guest` gets users' requests and connections. */
-export function guestBackendsOf(plan: DoorPlan): string[] {
-	return plan.services.flatMap((service) => {
-		const name = nameOf(service);
-		return service.protocol === "http" ? [repeatBackendOf(service), `once.${name}`] : [`guest.${name}`];
-	});
 }
 
 function section(head: string, lines: readonly string[]): string[] {
@@ -157,12 +132,11 @@ function bindSection(service: ServicePlan, descriptor: number, share: number): s
  * Requests that may be repeated (GET, HEAD, OPTIONS) are, when the connection ends before the response begins.
  * All others go through a second hop and are not: HAProxy 2.6 answers 502 only to the first request of a
  * connection and closes silently at a later one, which some clients take as leave to repeat it. On the inner hop
- * every request is the first. That hop is a socket file and no abstract one: those can be reached from the whole
- * namespace.
+ * every request is the first. Before it, uploads are taken in as a whole: see uploads.ts.
  */
 function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, share: number): string[] {
 	const name = nameOf(service);
-	const inner = `unix@${inside.run}/${name}.sock`;
+	const inner = `unix@${innerSocketOf(service)}`;
 	const guest = [`server guest ${plan.address}:${service.port}`, ...holdServer(plan)];
 	return [
 		...section(`frontend ${name} from http`, [
@@ -170,6 +144,7 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 			"acl repeatable method GET HEAD OPTIONS",
 			// The inner hop logs those, with the times and retries that count.
 			"http-request set-log-level silent if !repeatable",
+			...uploadRules(service),
 			`use_backend ${repeatBackendOf(service)} if repeatable`,
 			`default_backend ${hopBackendOf(service)}`,
 		]),
@@ -179,11 +154,15 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 			...guest,
 		]),
 		...section(`backend ${hopBackendOf(service)} from http`, [
-			// As long as the inner hop may hold it and the server may think about it.
-			`timeout server ${service.holdMs + 660_000}ms`,
+			`timeout server ${innerAnswerMs(service)}ms`,
 			"retries 0",
 			"option http-server-close",
 			`server inner ${inner}`,
+		]),
+		...section(`backend ${uploadBackendOf(service)} from http`, [
+			`timeout server ${innerAnswerMs(service)}ms`,
+			"option http-server-close",
+			...uploadServers(service),
 		]),
 		...section(`frontend once.${name} from http`, [
 			`bind ${inner} mode 600`,

@@ -1,5 +1,5 @@
 import type { DoorPlan } from "../plan.ts";
-import { guestBackendsOf } from "./config.ts";
+import { guestBackendsOf } from "./names.ts";
 import { parseStat } from "./stat.ts";
 
 /** New requests and connections wait at the hold server; those that are with the guest go on. */

@@ -1,5 +1,5 @@
 import type { ServicePlan } from "../plan.ts";
-import { healthNameOf } from "./config.ts";
+import { healthNameOf } from "./names.ts";
 import { parseStat } from "./stat.ts";
 
 export type Health = "up" | "down" | "unknown";

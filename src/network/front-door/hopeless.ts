@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { run } from "../../host/command.ts";
 import type { DoorPlan } from "../plan.ts";
-import { nameOf, repeatBackendOf } from "./config.ts";
+import { nameOf, repeatBackendOf } from "./names.ts";
 
 /** A client's connection to the front door. */
 export interface ClientConnection {

@@ -7,9 +7,10 @@ import { readIfThere } from "../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity, waitForEnd } from "../../host/process.ts";
 import type { DoorPlan } from "../plan.ts";
 import { askAdmin } from "./admin.ts";
-import { inside } from "./config.ts";
 import { listenAll } from "./listen.ts";
+import { inside } from "./names.ts";
 import { type DoorFiles, prepareFolders, writeRecord } from "./record.ts";
+import { doorCommand, uploadConfigOf } from "./uploads.ts";
 
 /** Milliseconds until a front door that was started must answer. */
 const readyWithinMs = 15_000;
@@ -58,7 +59,9 @@ async function makeItSpeak(plan: DoorPlan, files: DoorFiles): Promise<void> {
 }
 
 async function launch(plan: DoorPlan, files: DoorFiles, options: string[]): Promise<ConfinedProcess> {
+	const uploads = uploadConfigOf(plan) !== undefined;
 	const listeners = await listenAll(plan);
+	const takesUploads = uploads ? ([[files.uploads, inside.uploads]] as const) : [];
 	let launching: Promise<ConfinedProcess>;
 	try {
 		// launchConfined spawns before its first await, so no turn of the event loop lies between: see listenAll.
@@ -68,14 +71,13 @@ async function launch(plan: DoorPlan, files: DoorFiles, options: string[]): Prom
 				uid: plan.uid,
 				groups: plan.groups,
 				writable: [[files.run, inside.run]],
-				readable: [[files.config, inside.config]],
+				readable: [[files.config, inside.config], ...takesUploads],
 				devices: [],
 				workingFolder: inside.run,
 				// Times in HAProxy's answers are local times.
 				environment: { TZ: "UTC", PATH: "/usr/sbin:/usr/bin" },
 			},
-			// -db: stay in the foreground, as one process.
-			["haproxy", "-f", inside.config, "-db", ...options],
+			doorCommand(listeners.descriptors.length, uploads, options),
 			{ status: files.status, output: files.output },
 			listeners.descriptors,
 		);

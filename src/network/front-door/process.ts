@@ -6,13 +6,14 @@ import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts
 import type { DoorPlan } from "../plan.ts";
 import { type Activity, activityOf } from "./activity.ts";
 import { askAdmin } from "./admin.ts";
-import { configOf, healthNameOf, ringName, trafficNamesOf } from "./config.ts";
+import { configOf, ringName } from "./config.ts";
 import { closeIdleCommand, drainCommand, releaseCommand, withGuest } from "./drain.ts";
 import { blameServer, type Dropped, feltOf, parseRing, parseSessions } from "./felt.ts";
 import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts";
 import { destroy, hopelessOf } from "./hopeless.ts";
 import { answers, start } from "./launch.ts";
 import { portInUse, portIsFree } from "./listen.ts";
+import { healthNameOf, trafficNamesOf } from "./names.ts";
 import {
 	type DoorFiles,
 	type DoorRecord,

@@ -4,15 +4,18 @@ import { launchedProcess } from "../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { isAlive, type ProcessIdentity } from "../../host/process.ts";
 import type { DoorPlan } from "../plan.ts";
-import { adminSocket, configOf, inside } from "./config.ts";
+import { configOf } from "./config.ts";
+import { adminSocket, inside } from "./names.ts";
+import { uploadConfigOf } from "./uploads.ts";
 
 /**
- * The files of one front door. Only `run` belongs to the confined HAProxy: what a root daemon writes or believes
+ * The files of one front door. Only `run` belongs to what is confined: what a root daemon writes or believes
  * must not lie where HAProxy could put a link or a lie.
  */
 export function doorFiles(folder: string) {
 	return {
 		config: join(folder, "haproxy.cfg"),
+		uploads: join(folder, "uploads.cfg"),
 		record: join(folder, "door.json"),
 		status: join(folder, "status.json"),
 		output: join(folder, "output.log"),
@@ -40,6 +43,9 @@ export async function prepareFolders(plan: DoorPlan, files: DoorFiles): Promise<
 	await mkdir(files.run, { mode: 0o700 });
 	await chown(files.run, plan.uid, plan.uid);
 	await writeFileAtomic(files.config, configOf(plan), 0o644);
+	const uploads = uploadConfigOf(plan);
+	if (uploads === undefined) await rm(files.uploads, { force: true });
+	else await writeFileAtomic(files.uploads, uploads, 0o644);
 }
 
 export async function writeRecord(files: DoorFiles, plan: DoorPlan, process: ProcessIdentity): Promise<void> {
@@ -80,6 +86,7 @@ export async function isAsPlanned(record: DoorRecord, plan: DoorPlan, files: Doo
 	if (record.namespace !== plan.namespace || record.uid !== plan.uid) return false;
 	if (record.groups.join("\n") !== plan.groups.join("\n")) return false;
 	if ((await readIfThere(files.config)) !== configOf(plan)) return false;
+	if ((await readIfThere(files.uploads)) !== uploadConfigOf(plan)) return false;
 	const [lives, named] = await Promise.all([
 		readlink(`/proc/${record.process.pid}/ns/net`).catch(() => ""),
 		stat(`/run/netns/${plan.namespace}`).catch(() => undefined),

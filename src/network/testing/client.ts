@@ -7,7 +7,8 @@ export interface Answer {
 }
 
 export interface Client {
-	request(method: string, path: string): Promise<Answer>;
+	/** @param body of POST and PUT */
+	request(method: string, path: string, body?: string): Promise<Answer>;
 	/** One connection for several requests. */
 	keptAlive(): Pick<Client, "request"> & { close(): void };
 }
@@ -15,11 +16,11 @@ export interface Client {
 /** An HTTP client that repeats nothing by itself. */
 export function clientFor(port: number, host = "127.0.0.1"): Client {
 	return {
-		request: async (method, path) => await ask({ host, port, method, path, agent: false }),
+		request: async (method, path, body) => await ask({ host, port, method, path, body, agent: false }),
 		keptAlive: () => {
 			const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 			return {
-				request: async (method, path) => await ask({ host, port, method, path, agent }),
+				request: async (method, path, body) => await ask({ host, port, method, path, body, agent }),
 				close: () => agent.destroy(),
 			};
 		},
@@ -31,6 +32,7 @@ async function ask(options: {
 	port: number;
 	method: string;
 	path: string;
+	body: string | undefined;
 	agent: Agent | false;
 }): Promise<Answer> {
 	const { promise, resolve, reject } = Promise.withResolvers<Answer>();
@@ -44,6 +46,6 @@ async function ask(options: {
 		}
 	});
 	asked.on("error", reject);
-	asked.end(["POST", "PUT"].includes(options.method) ? "body" : undefined);
+	asked.end(["POST", "PUT"].includes(options.method) ? (options.body ?? "body") : undefined);
 	return await promise;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { countersIn } from "./counters.ts";
+import { spoofingCounters } from "./spoofing.ts";
 
 const counter = (name: string, packets: number) => ({
 	counter: { family: "inet", name, table: "bulkhead", handle: 1, packets, bytes: packets * 60 },
@@ -10,8 +11,7 @@ const answer = (names: readonly string[]) =>
 	});
 
 test("what nft tells of each counter", () => {
-	const spoofed = ["spoofed_mac", "spoofed_ip", "spoofed_arp", "other_protocol"];
-	const names = ["dropped_in", "dropped_forward", "dropped_out", "opened", ...spoofed];
+	const names = ["dropped_in", "dropped_forward", "dropped_out", "opened", ...spoofingCounters];
 	expect(countersIn(answer(names))).toMatchObject({
 		dropped_in: { packets: 0, bytes: 0 },
 		opened: { packets: 3, bytes: 180 },

@@ -15,6 +15,11 @@ export async function ip(namespace: string, ...args: string[]): Promise<string> 
 	return (await run("ip", ["-n", namespace, ...args], { deadlineMs })).stdout;
 }
 
+/** Several commands of `ip`, a line each, in one process. @throws CommandError; the lines before the wrong one stay done */
+export async function ipBatch(namespace: string, lines: readonly string[]): Promise<void> {
+	await run("ip", ["-n", namespace, "-batch", "-"], { deadlineMs, input: `${lines.join("\n")}\n` });
+}
+
 /** `bridge ARGS` for a namespace. @throws CommandError */
 export async function bridge(namespace: string, ...args: string[]): Promise<void> {
 	await run("bridge", ["-n", namespace, ...args], { deadlineMs });

@@ -5,6 +5,8 @@ export interface SegmentPlan {
 	name: string;
 	/** IPv4 network such as `10.77.0.0/24`; its first address is the sandbox's own end. */
 	subnet: string;
+	/** IPv6 network such as `fd00:77::/64`, its first address likewise; without one there is no IPv6 on the segment. */
+	subnet6?: string | undefined;
 }
 
 /** A server's place on its segment. */
@@ -12,6 +14,8 @@ export interface PortPlan {
 	server: string;
 	segment: string;
 	address: string;
+	/** Without one it may not speak IPv6. */
+	address6?: string | undefined;
 	mac: string;
 	/** Name of the tap interface, at most 15 characters: of one session. */
 	tap: string;
@@ -60,6 +64,22 @@ export interface Permission {
 	port: number;
 }
 
+/** What one server may open to another, by its addresses: both IPv4 or both IPv6. */
+export interface Path {
+	from: string;
+	to: string;
+	protocol: "tcp" | "udp";
+	/** Of the one that it is opened to. */
+	port: number;
+}
+
+/** What guests may do among each other. */
+export interface Between {
+	paths: readonly Path[];
+	/** Segments whose servers all reach each other. */
+	open: readonly string[];
+}
+
 /** A server's hardware address: the same in every session, in the locally administered range that QEMU uses. */
 export function macOf(site: string, server: string): string {
 	return hashedMac("52:54:00", `server/${site}/${server}`);
@@ -78,7 +98,11 @@ function hashedMac(prefix: string, what: string): string {
 	return [prefix, ...[0, 2, 4].map((at) => digest.slice(at, at + 2))].join(":");
 }
 
-const bridgePrefix = "br-";
+/** What the names of all bridges begin with. */
+export const bridgePrefix = "br-";
+
+/** Every bridge's own link-local address: guests of different segments never see each other's. */
+export const bridgeLinkLocal = "fe80::1";
 
 /** The segment's bridge. Segment names have at most 12 characters, interface names at most 15. */
 export function bridgeNameOf(segment: string): string {

@@ -1,4 +1,5 @@
-import { bridge, ip } from "./namespace.ts";
+import { formatAddress6, linkLocalOf, parseAddress6 } from "../api/addresses6.ts";
+import { bridge, ip, ipBatch } from "./namespace.ts";
 import { bridgeNameOf, type PortPlan } from "./plan.ts";
 
 /** Makes an interface a port of its segment's bridge: isolated from the others, it learns nothing and is never flooded. */
@@ -6,4 +7,23 @@ export async function enslave(namespace: string, { tap, segment }: PortPlan): Pr
 	await ip(namespace, "link", "set", tap, "txqueuelen", "1000", "master", bridgeNameOf(segment));
 	const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
 	await bridge(namespace, "link", "set", "dev", tap, "isolated", "on", ...closed);
+}
+
+/**
+ * Lets frames pass a port, after the sandbox has been told by hand where its server is: nothing is ever asked of guests,
+ * so no answer of theirs can be forged. For IPv6 the bridge has to be told too whom it answers for.
+ * The port must have been found right before (spoofing.ts). @throws CommandError
+ */
+export async function raise(
+	namespace: string,
+	{ tap, mac, segment, address, address6 }: PortPlan,
+): Promise<void> {
+	const dev = bridgeNameOf(segment);
+	const six = address6 === undefined ? [] : [formatAddress6(parseAddress6(address6) ?? 0n)];
+	const own = [address, ...six, ...six.map(() => linkLocalOf(mac))];
+	await ipBatch(namespace, [
+		...own.map((one) => `neigh replace ${one} lladdr ${mac} dev ${dev} nud permanent`),
+		...six.map((one) => `neigh replace proxy ${one} dev ${dev}`),
+		`link set ${tap} up`,
+	]);
 }

@@ -1,38 +1,76 @@
-import { isIPv4 } from "node:net";
-import type { Permission } from "./plan.ts";
+import { isIPv4, isIPv6 } from "node:net";
+import {
+	type Between,
+	bridgeLinkLocal,
+	bridgeNameOf,
+	bridgePrefix,
+	type Path,
+	type Permission,
+} from "./plan.ts";
+import { anew, chain, stateOf, type Table, transact } from "./table.ts";
 
 /** Counters that the ruleset keeps, in packets and bytes; `nft list counters` shows them. */
 export const counters = ["dropped_in", "dropped_forward", "dropped_out", "opened"] as const;
 
+/** A guest's side of the sandbox: bridges alone have such names. */
+const fromGuest = `iifname "${bridgePrefix}*"`;
+const toGuest = `oifname "${bridgePrefix}*"`;
+
 /**
- * The whole firewall of a sandbox for `nft -f -`, which takes it in one transaction or not at all.
+ * The whole firewall of a sandbox.
  *
- * Only the front door opens connections, each as its own user and only to what its server publishes: a captured
- * QEMU lives in the same namespace and gets nothing. Guests open none: what comes in must answer one of ours.
- * Frames between guests never get here, because their bridge ports are isolated. ARP is not filtered.
+ * Only the front door opens connections from inside the namespace, each as its own user and only to what its server
+ * publishes: a captured QEMU lives in the same namespace and gets nothing. Guests open what `allow:` names, and nothing
+ * else; else what comes in must answer one of ours. Frames between guests never get here as frames, because their bridge
+ * ports are isolated: the bridge answers for every address (proxy ARP and NDP), so what guests send each other is routed,
+ * through these rules. Who sent a packet is known, as each port sends under its own addresses only (spoofing.ts).
  */
-export function rulesetOf(permissions: readonly Permission[]): string {
-	return [
-		// The first line makes sure that there is a table to delete.
-		"table inet bulkhead",
-		"delete table inet bulkhead",
-		"table inet bulkhead {",
-		...counters.map((name) => `\tcounter ${name} { }`),
-		"\tset published {",
-		"\t\ttypeof meta skuid . ip daddr . tcp dport",
-		...elements(permissions),
-		"\t}",
-		...chain("input", [
+export const firewall: Table = {
+	family: "inet",
+	body: [
+		...counters.map((name) => `counter ${name} { }`),
+		"set published { typeof meta skuid . ip daddr . tcp dport; }",
+		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; }",
+		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; }",
+		"set open { typeof meta iifname . meta oifname; }",
+		// For services of the sandbox's own, such as DNS and DHCP on its bridges: what guests may ask, and which user
+		// may answer from which port. Whoever runs them fills both; `permit` leaves them as they are.
+		"set asked { typeof meta l4proto . th dport; }",
+		"set answers { typeof meta skuid . meta l4proto . th sport; }",
+		// What would never come to the other chains, so that it is counted too: groups that nobody is in, and what leads
+		// nowhere, which is most of the world.
+		...chain("prerouting", "type filter hook prerouting priority filter; policy accept;", [
+			`${fromGuest} ip daddr 224.0.0.0/4 counter name dropped_in drop`,
+			`${fromGuest} ip6 daddr ff00::/8 icmpv6 type nd-neighbor-solicit accept`,
+			`${fromGuest} ip6 daddr ff00::/8 meta l4proto . th dport @asked accept`,
+			`${fromGuest} ip6 daddr ff00::/8 counter name dropped_in drop`,
+			`${fromGuest} ip6 daddr fe80::/10 ip6 daddr != ${bridgeLinkLocal} counter name dropped_in drop`,
+			`${fromGuest} fib daddr type != { local, broadcast, multicast, anycast } fib daddr oif missing counter name dropped_forward drop`,
+		]),
+		...chain("input", hooked("input"), [
 			'iif "lo" accept',
 			// A guest that starts refuses connections until its program listens. To the front door that is to be silence:
 			// HAProxy 2.6 gives up a request that was asked again when its new connection is refused, if it was not the
 			// first on its client's connection. Only the answer to a first packet has sequence number 0 (RFC 9293, 3.10.7.1).
 			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
+			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
+			`${fromGuest} meta l4proto . th dport @asked accept`,
 			"counter name dropped_in drop",
 		]),
-		...chain("forward", ["counter name dropped_forward drop"]),
-		...chain("output", [
+		...chain("forward", hooked("forward"), [
+			"ct state established,related ct direction reply accept",
+			// What is allowed is looked up for each packet: a path that is taken away is closed for open connections too.
+			// Whatever the kernel's tracking makes of it, as for the front door below.
+			"ip saddr . ip daddr . meta l4proto . th dport @allowed accept",
+			"ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 accept",
+			"meta iifname . meta oifname @open accept",
+			// The way out, where there is one: what may pass it is decided in detail by the table that belongs to it. The way
+			// back is the first rule of this chain.
+			`${fromGuest} oifname "uplink" ct direction original accept`,
+			"counter name dropped_forward drop",
+		]),
+		...chain("output", hooked("output"), [
 			'oif "lo" accept',
 			// Later packets may have lost their socket's user: what is sent after a close, resets.
 			"meta l4proto tcp ct state established ct direction original accept",
@@ -41,32 +79,69 @@ export function rulesetOf(permissions: readonly Permission[]): string {
 			// again, a guest that comes back answers old attempts first, and what is established is then taken for one that
 			// is still being opened: a request on it would stay unanswered for minutes.
 			"meta skuid . ip daddr . tcp dport @published accept",
+			`${toGuest} icmpv6 type nd-neighbor-advert accept`,
+			// What the kernel says by itself, and nobody needs to know: which groups a bridge is in, and that guests could
+			// send each other directly.
+			`${toGuest} icmpv6 type { mld2-listener-report, nd-redirect } drop`,
+			"meta skuid . meta l4proto . th sport @answers accept",
 			"counter name dropped_out drop",
 		]),
-		"}",
-		"",
-	].join("\n");
+	],
+};
+
+/**
+ * Permits exactly this, in one transaction. The table that is there goes on, with its counters and what is established,
+ * unless it was made from other rules. @throws CommandError, RangeError
+ */
+export async function permitExactly(
+	namespace: string,
+	doors: readonly Permission[],
+	between: Between,
+): Promise<void> {
+	const changes = permissionLines(doors, between);
+	const there = await stateOf(namespace, firewall);
+	await transact(namespace, there === "same" ? changes : [...anew(firewall), ...changes]);
 }
 
-function chain(hook: string, rules: readonly string[]): string[] {
+/** The lines of `nft` that bring the sets to this. @throws RangeError for what is no permission */
+export function permissionLines(doors: readonly Permission[], { paths, open }: Between): string[] {
 	return [
-		`\tchain ${hook} {`,
-		`\t\ttype filter hook ${hook} priority filter; policy drop;`,
-		...rules.map((rule) => `\t\t${rule}`),
-		"\t}",
+		...setTo("published", doors.map(permission)),
+		...setTo("allowed", paths.filter(({ from }) => isIPv4(from)).map(path)),
+		...setTo("allowed6", paths.filter(({ from }) => !isIPv4(from)).map(path)),
+		...setTo("open", open.map(among)),
 	];
 }
 
-function elements(permissions: readonly Permission[]): string[] {
-	const lines = new Set(permissions.map(element));
-	return lines.size === 0 ? [] : ["\t\telements = {", [...lines].sort().join(",\n"), "\t\t}"];
+function setTo(set: string, elements: readonly string[]): string[] {
+	const unique = [...new Set(elements)].sort();
+	const fill = `add element inet bulkhead ${set} { ${unique.join(", ")} }`;
+	return [`flush set inet bulkhead ${set}`, ...(unique.length === 0 ? [] : [fill])];
 }
 
-function element({ uid, address, port }: Permission): string {
+function permission({ uid, address, port }: Permission): string {
 	if (!isIPv4(address) || !isWhole(uid, 2 ** 32 - 2) || !isWhole(port, 65_535)) {
 		throw new RangeError(`not a permission: user ${uid}, ${address} port ${port}`);
 	}
-	return `\t\t\t${uid} . ${address} . ${port}`;
+	return `${uid} . ${address} . ${port}`;
+}
+
+function path({ from, to, protocol, port }: Path): string {
+	const both = [isIPv4, isIPv6].some((of) => of(from) && of(to) && !`${from}${to}`.includes("%"));
+	const known = protocol === "tcp" || protocol === "udp";
+	if (!both || !known || !isWhole(port, 65_535) || port === 0)
+		throw new RangeError(`not a path: ${from} to ${to}, ${protocol} port ${port}`);
+	return `${from} . ${to} . ${protocol} . ${port}`;
+}
+
+function among(segment: string): string {
+	const bridge = bridgeNameOf(segment);
+	if (!/^[a-z][a-z0-9-]*$/.test(bridge)) throw new RangeError(`not a segment: ${segment}`);
+	return `"${bridge}" . "${bridge}"`;
+}
+
+function hooked(hook: string): string {
+	return `type filter hook ${hook} priority filter; policy drop;`;
 }
 
 function isWhole(value: number, most: number): boolean {

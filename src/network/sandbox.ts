@@ -1,10 +1,7 @@
-import { gatewayOf, parseSubnet } from "../api/addresses.ts";
-import { BulkheadError } from "../api/errors.ts";
 import { OpenShell } from "../host/shell.ts";
 import {
 	addNamespace,
 	deleteNamespace,
-	inside,
 	ip,
 	type Link,
 	links,
@@ -12,23 +9,44 @@ import {
 	setKernel,
 	shellInside,
 } from "./namespace.ts";
-import { bridgeMacOf, bridgeNameOf, type Permission, type PortPlan, type SegmentPlan } from "./plan.ts";
-import { enslave } from "./port.ts";
+import {
+	type Between,
+	bridgeMacOf,
+	bridgeNameOf,
+	type Permission,
+	type PortPlan,
+	type SegmentPlan,
+} from "./plan.ts";
+import { enslave, raise } from "./port.ts";
 import { type Rehearsal, rehearse, sweepRehearsals } from "./rehearsal.ts";
-import { rulesetOf } from "./ruleset.ts";
+import { firewall, permitExactly } from "./ruleset.ts";
+import { endOf, ensureBridge } from "./segment-bridge.ts";
 import { forget, guardPorts, makeKnown } from "./spoofing.ts";
+import { stateOf } from "./table.ts";
 
 /** Milliseconds for a command that users wait for; it takes two. */
 const nowWithinMs = 5000;
 
-/** A new namespace takes these from the host, so they are said, not assumed. Missing ones are left out. */
+/**
+ * A new namespace takes these from the host, so they are said, not assumed. Missing ones are left out. In this order: a
+ * change of forwarding sets others back.
+ */
 const kernelSettings = {
-	"net/ipv4/ip_forward": 0,
+	// What guests send each other is routed; what else would be is dropped and counted.
+	"net/ipv4/ip_forward": 1,
 	"net/ipv4/conf/all/accept_redirects": 0,
 	"net/ipv4/conf/default/accept_redirects": 0,
-	// Segments are IPv4 for now; no link-local chatter on the bridges.
-	"net/ipv6/conf/all/disable_ipv6": 1,
+	"net/ipv4/conf/all/send_redirects": 0,
+	"net/ipv4/conf/default/send_redirects": 0,
+	"net/ipv4/conf/all/accept_source_route": 0,
+	"net/ipv4/conf/default/accept_source_route": 0,
+	// IPv6 is off unless a segment has a network of it. Not by `all`: that would take the addresses of bridges that are in use.
 	"net/ipv6/conf/default/disable_ipv6": 1,
+	"net/ipv6/conf/lo/disable_ipv6": 1,
+	"net/ipv6/conf/all/forwarding": 1,
+	"net/ipv6/conf/all/accept_ra": 0,
+	"net/ipv6/conf/default/accept_ra": 0,
+	"net/ipv6/conf/default/accept_redirects": 0,
 	// Bridged frames stay out of the inet rules, also where br_netfilter is loaded.
 	"net/bridge/bridge-nf-call-iptables": 0,
 	"net/bridge/bridge-nf-call-ip6tables": 0,
@@ -42,7 +60,8 @@ const kernelSettings = {
  * - The firewall is in place before the first bridge is.
  * - Ports are isolated from each other, learn nothing and are never flooded: a frame for a server leaves by that
  *   server's own port or not at all, whatever other guests claim to be.
- * - What comes from a port is sent as its own server, by MAC and IPv4 address and in ARP, or it is dropped and counted.
+ * - What comes from a port is sent as its own server, by MAC and IP address, in ARP and NDP, or it is dropped and counted.
+ * - What guests send each other is routed, through the firewall: bridges answer for every server.
  * - One port at a time has a server's address, however many of its sessions there are.
  * - A neighbour entry stays when its port goes: connections to a dead guest meet silence, which the front door
  *   waits out, and not an error, which it would have to pass on.
@@ -73,7 +92,8 @@ export class Sandbox {
 	async ensure(segments: readonly SegmentPlan[]): Promise<void> {
 		if (!this.#swept) await sweepRehearsals(this.namespace);
 		this.#swept = true;
-		const wanted = segments.map((segment) => ({ segment, ...endOf(segment) }));
+		// What is no network is found before anything is made.
+		for (const segment of segments) endOf(segment);
 		await using undo = new AsyncDisposableStack();
 		if (!(await Sandbox.exists(this.namespace))) {
 			await addNamespace(this.namespace);
@@ -81,15 +101,18 @@ export class Sandbox {
 		}
 		await this.#prepare();
 		const there = await this.#bridges();
-		for (const { segment, address } of wanted) await this.#ensureBridge(segment, address, there, undo);
+		for (const segment of segments) await ensureBridge(this.namespace, this.site, segment, there, undo);
 		const names = new Set(segments.map(({ name }) => bridgeNameOf(name)));
 		for (const { ifname } of there) if (!names.has(ifname)) await this.#ip("link", "del", ifname);
 		undo.move();
 	}
 
-	/** Lets front doors connect to exactly these; what is established stays. @throws CommandError */
-	async permit(allowed: readonly Permission[]): Promise<void> {
-		await inside(this.namespace, ["nft", "-f", "-"], rulesetOf(allowed));
+	/**
+	 * Lets front doors connect to exactly these, and guests do exactly this among each other. Front doors keep what is
+	 * established; guests lose what is allowed no more. Counters go on. @throws CommandError, RangeError
+	 */
+	async permit(allowed: readonly Permission[], between: Between = { paths: [], open: [] }): Promise<void> {
+		await permitExactly(this.namespace, allowed, between);
 	}
 
 	/**
@@ -133,21 +156,9 @@ export class Sandbox {
 
 	/** Lets frames pass a port; none come as long as it has no address. @throws CommandError */
 	async openPort(port: PortPlan): Promise<void> {
-		const { address, mac, segment, tap } = port;
-		await makeKnown(this.namespace, port);
-		await this.#ip(
-			"neigh",
-			"replace",
-			address,
-			"lladdr",
-			mac,
-			"dev",
-			bridgeNameOf(segment),
-			"nud",
-			"permanent",
-		);
-		await this.#ip("link", "set", tap, "up");
 		this.#shell.open();
+		await makeKnown(async (file, ...args) => await this.#now(file, ...args), port);
+		await raise(this.namespace, port);
 	}
 
 	/** Lets nothing pass a port any more, in either direction, if it is there. @throws CommandError */
@@ -200,36 +211,14 @@ export class Sandbox {
 
 	async #prepare(): Promise<void> {
 		await setKernel(this.namespace, kernelSettings);
-		const tables = await inside(this.namespace, ["nft", "list", "tables"]);
-		// An earlier daemon's permissions are in use by its front doors.
-		if (!tables.split("\n").includes("table inet bulkhead")) await this.permit([]);
+		// An earlier daemon's permissions are in use by its front doors; other rules come with the next permissions.
+		if ((await stateOf(this.namespace, firewall)) === "none") await this.permit([]);
 		await guardPorts(this.namespace);
 		await this.#ip("link", "set", "lo", "up");
 	}
 
 	async #bridges(): Promise<Link[]> {
 		return (await links(this.namespace)).filter(({ linkinfo }) => linkinfo?.info_kind === "bridge");
-	}
-
-	async #ensureBridge(
-		segment: SegmentPlan,
-		address: string,
-		there: readonly Link[],
-		undo: AsyncDisposableStack,
-	): Promise<void> {
-		const name = bridgeNameOf(segment.name);
-		const mac = bridgeMacOf(this.site, segment.name);
-		const old = there.find(({ ifname }) => ifname === name);
-		const plain = ["stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"];
-		if (!old) {
-			await this.#ip("link", "add", name, "address", mac, "type", "bridge", ...plain);
-			undo.defer(async () => await this.#ip("link", "del", name));
-		} else if (old.address !== mac) await this.#ip("link", "set", name, "address", mac);
-		if (!hasOnly(old, address)) {
-			await this.#ip("addr", "flush", "dev", name);
-			await this.#ip("addr", "add", address, "dev", name);
-		}
-		await this.#ip("link", "set", name, "up");
 	}
 
 	async #ip(...args: string[]): Promise<void> {
@@ -240,19 +229,6 @@ export class Sandbox {
 	async #now(file: string, ...args: string[]): Promise<void> {
 		await this.#shell.run(file, args, nowWithinMs);
 	}
-}
-
-/** The sandbox's own end of a segment: `10.77.0.1/24`. */
-function endOf(segment: SegmentPlan): { address: string } {
-	const subnet = parseSubnet(segment.subnet);
-	if (subnet) return { address: `${gatewayOf(subnet)}/${subnet.length}` };
-	const message = `segments.${segment.name}.subnet: "${segment.subnet}" is not an IPv4 network; write it as 10.77.0.0/24`;
-	throw new BulkheadError("bad-input", message);
-}
-
-function hasOnly(link: Link | undefined, address: string): boolean {
-	const has = (link?.addr_info ?? []).filter(({ family }) => family === "inet");
-	return has.length === 1 && has.every(({ local, prefixlen }) => `${local}/${prefixlen}` === address);
 }
 
 /** A tap has a carrier exactly while a process holds it open. */

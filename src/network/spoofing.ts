@@ -1,77 +1,133 @@
 import { isIPv4 } from "node:net";
 import { z } from "zod";
+import { formatAddress6, linkLocalOf, parseAddress6 } from "../api/addresses6.ts";
 import { inside } from "./namespace.ts";
 import type { PortPlan } from "./plan.ts";
+import { anew, chain, stateOf, type Table, transact } from "./table.ts";
 
-/** What is dropped at the ports of guests, by kind; `nft list counters` shows packets and bytes. */
-export const spoofingCounters = ["spoofed_mac", "spoofed_ip", "spoofed_arp", "other_protocol"] as const;
+/**
+ * What is dropped at the ports of guests, by kind; `nft list counters` shows packets and bytes. `unneeded` is no offence:
+ * what every IPv6 host sends when it begins, and nobody here has a use for.
+ */
+export const spoofingCounters = [
+	"spoofed_mac",
+	"spoofed_ip",
+	"spoofed_arp",
+	"spoofed_ip6",
+	"spoofed_nd",
+	"rogue_router",
+	"rogue_dhcp",
+	"tagged",
+	"other_protocol",
+	"unneeded",
+] as const;
 
 /** Sets of what each port may send as, and where in their elements the port is: nft 1.0.6 takes ARP's sender only before it. */
-const portAt = { macs: 0, ips: 0, arp_macs: 1, arp_ips: 0 } as const;
+const portAt = { macs: 0, ips: 0, arp_macs: 1, arp_ips: 0, six: 0, ips6: 0, nd_targets: 0 } as const;
 type SetName = keyof typeof portAt;
-const setNames = Object.keys(portAt) as [SetName, ...SetName[]];
+
+const neighbours =
+	"icmpv6 type { nd-router-solicit, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }";
 
 /**
  * Every frame that comes from a port of a bridge passes here first: only what is sent as the port's own server goes on,
- * and only IPv4 and ARP. The bridge's own frames are not seen here. A port that nobody has made known may send nothing.
- * A server that asks whether its address is taken does so from 0.0.0.0 (RFC 5227, 2.1.1).
+ * and only IPv4, ARP and, where the server has an address of it, IPv6. The bridge's own frames are not seen here. A port
+ * that nobody has made known may send nothing.
  */
-const table = [
-	"table bridge bulkhead {",
-	...spoofingCounters.map((name) => `\tcounter ${name} { }`),
-	"\tset macs { typeof meta iifname . ether saddr; }",
-	"\tset ips { typeof meta iifname . ip saddr; }",
-	"\tset arp_macs { typeof arp saddr ether . meta iifname; }",
-	"\tset arp_ips { typeof meta iifname . arp saddr ip; }",
-	"\tchain ports {",
-	"\t\ttype filter hook prerouting priority -300; policy drop;",
-	"\t\tmeta iifname . ether saddr != @macs counter name spoofed_mac drop",
-	"\t\tether type arp jump of_arp",
-	"\t\tether type ip jump of_ip",
-	"\t\tcounter name other_protocol drop",
-	"\t}",
-	"\tchain of_arp {",
-	"\t\tarp saddr ether . meta iifname != @arp_macs counter name spoofed_arp drop",
-	"\t\tarp operation request arp saddr ip 0.0.0.0 accept",
-	"\t\tmeta iifname . arp saddr ip != @arp_ips counter name spoofed_arp drop",
-	"\t\taccept",
-	"\t}",
-	"\tchain of_ip {",
-	"\t\tmeta iifname . ip saddr != @ips counter name spoofed_ip drop",
-	"\t\taccept",
-	"\t}",
-	"}",
-	"",
-].join("\n");
+export const portRules: Table = {
+	family: "bridge",
+	body: [
+		...spoofingCounters.map((name) => `counter ${name} { }`),
+		"set macs { typeof meta iifname . ether saddr; }",
+		"set ips { typeof meta iifname . ip saddr; }",
+		"set arp_macs { typeof arp saddr ether . meta iifname; }",
+		"set arp_ips { typeof meta iifname . arp saddr ip; }",
+		"set six { typeof meta iifname; }",
+		"set ips6 { typeof meta iifname . ip6 saddr; }",
+		// nft 1.0.6 has no name for the address that an advertisement is about: 64 bits into it, 128 long.
+		"set nd_targets { typeof meta iifname . @th,64,128; }",
+		...chain("ports", "type filter hook prerouting priority -300; policy drop;", [
+			"meta iifname . ether saddr != @macs counter name spoofed_mac drop",
+			"ether type { 8021q, 8021ad } counter name tagged drop",
+			"ether type arp jump of_arp",
+			"ether type ip jump of_ip",
+			"ether type ip6 meta iifname @six jump of_ip6",
+			"counter name other_protocol drop",
+		]),
+		"chain of_arp {",
+		"\tarp operation != { request, reply } counter name spoofed_arp drop",
+		"\tarp saddr ether . meta iifname != @arp_macs counter name spoofed_arp drop",
+		// A server that asks whether its address is taken does so from 0.0.0.0 (RFC 5227, 2.1.1).
+		"\tarp operation request arp saddr ip 0.0.0.0 accept",
+		"\tmeta iifname . arp saddr ip != @arp_ips counter name spoofed_arp drop",
+		"\taccept",
+		"}",
+		"chain of_ip {",
+		"\tudp sport 67 counter name rogue_dhcp drop",
+		// A DHCP client has no address yet. It asks the sandbox, which answers where it has a DHCP server.
+		"\tip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept",
+		"\tmeta iifname . ip saddr != @ips counter name spoofed_ip drop",
+		"\taccept",
+		"}",
+		"chain of_ip6 {",
+		"\tudp sport 547 counter name rogue_dhcp drop",
+		"\ticmpv6 type { nd-router-advert, nd-redirect } counter name rogue_router drop",
+		// Whether an address is taken (RFC 4862, 5.4): nobody else has it, and the bridge, which answers for every server,
+		// would claim it from its own.
+		"\tip6 saddr :: icmpv6 type nd-neighbor-solicit counter name unneeded drop",
+		`\tip6 saddr { ::, fe80::/10 } ${neighbours} counter name unneeded drop`,
+		"\tmeta iifname . ip6 saddr != @ips6 counter name spoofed_ip6 drop",
+		"\ticmpv6 type nd-neighbor-advert meta iifname . @th,64,128 != @nd_targets counter name spoofed_nd drop",
+		"\taccept",
+		"}",
+	],
+};
 
-/** Makes the table, if it is not there: one that is there knows ports that are in use. @throws CommandError */
+/**
+ * Makes the table where there is none or one of other rules. What ports that are in use may send as is taken over.
+ * @throws CommandError
+ */
 export async function guardPorts(namespace: string): Promise<void> {
-	const tables = await inside(namespace, ["nft", "list", "tables"]);
-	if (!tables.split("\n").includes("table bridge bulkhead"))
-		await inside(namespace, ["nft", "-f", "-"], table);
+	const there = await stateOf(namespace, portRules);
+	if (there === "same") return;
+	const known = there === "none" ? [] : knownIn(await listSets(namespace));
+	await transact(namespace, [...anew(portRules), ...known.map(added)]);
 }
 
-/** What a port may send as: its server, and nobody else. Known already, it stays so. @throws CommandError, RangeError */
-export async function makeKnown(namespace: string, port: PortPlan): Promise<void> {
-	await inside(namespace, ["nft", "-f", "-"], elementsOf(port).map(added).join("\n"));
+/**
+ * What a port may send as: its server, and nobody else. Known already, it stays so. One transaction, by a shell that is
+ * open in the namespace: each new session waits for it.
+ * @throws CommandError, RangeError
+ */
+export async function makeKnown(
+	now: (...command: [string, ...string[]]) => Promise<void>,
+	port: PortPlan,
+): Promise<void> {
+	await now("nft", elementsOf(port).map(added).join("; "));
 }
 
 /** Forgets ports, known or not. @throws CommandError */
 export async function forget(namespace: string, isOne: (tap: string) => boolean): Promise<void> {
-	const text = await inside(namespace, ["nft", "-j", "list", "sets", "table", "bridge", "bulkhead"]);
-	const known = knownIn(text).filter(({ set, element }) => isOne(element[portAt[set]] ?? ""));
+	const known = knownIn(await listSets(namespace)).filter(({ set, element }) =>
+		isOne(element[portAt[set]] ?? ""),
+	);
 	if (known.length === 0) return;
 	// Another may have forgotten it meanwhile: what was added right before can be deleted.
 	const lines = known.flatMap((one) => [added(one), added(one).replace(/^add/, "delete")]);
-	await inside(namespace, ["nft", "-f", "-"], lines.join("\n"));
+	await transact(namespace, lines);
 }
 
-interface Known {
+async function listSets(namespace: string): Promise<string> {
+	return await inside(namespace, ["nft", "-j", "list", "sets", "table", "bridge", "bulkhead"]);
+}
+
+export interface Known {
 	set: SetName;
 	element: readonly string[];
 }
 
-function elementsOf({ tap, mac, address }: PortPlan): Known[] {
+/** @throws RangeError for what is no port */
+export function elementsOf({ tap, mac, address, address6 }: PortPlan): Known[] {
 	if (!/^[a-z][a-z0-9.-]{0,14}$/.test(tap) || !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) || !isIPv4(address))
 		throw new RangeError(`not a port: ${tap}, ${mac}, ${address}`);
 	return [
@@ -79,6 +135,23 @@ function elementsOf({ tap, mac, address }: PortPlan): Known[] {
 		{ set: "ips", element: [tap, address] },
 		{ set: "arp_macs", element: [mac, tap] },
 		{ set: "arp_ips", element: [tap, address] },
+		...(address6 === undefined ? [] : elementsOf6(tap, mac, address6)),
+	];
+}
+
+/** Its own address, and the link-local one that kernels make from the hardware address: others are not known to be its own. */
+function elementsOf6(tap: string, mac: string, address6: string): Known[] {
+	const own = [address6, linkLocalOf(mac)].map((text) => {
+		const address = parseAddress6(text);
+		if (address === undefined) throw new RangeError(`not a port: ${tap}, ${mac}, ${address6}`);
+		return address;
+	});
+	return [
+		{ set: "six", element: [tap] },
+		...own.flatMap((address): Known[] => [
+			{ set: "ips6", element: [tap, formatAddress6(address)] },
+			{ set: "nd_targets", element: [tap, `0x${address.toString(16).padStart(32, "0")}`] },
+		]),
 	];
 }
 
@@ -87,24 +160,24 @@ function added({ set, element }: Known): string {
 	return `add element bridge bulkhead ${set} { ${parts.join(" . ")} }`;
 }
 
+const concat = z.object({ concat: z.array(z.string()) }).transform(({ concat }) => concat);
+const single = z.string().transform((one) => [one]);
 const listed = z.object({
 	nftables: z.array(
 		z.object({
-			set: z
-				.object({
-					name: z.enum(setNames),
-					elem: z.array(z.object({ concat: z.array(z.string()) })).default([]),
-				})
-				.optional(),
+			set: z.object({ name: z.string(), elem: z.array(z.union([concat, single])).default([]) }).optional(),
 		}),
 	),
 });
 
-/** @param text answer of `nft -j list sets`. @throws Error for a text of another shape */
+/** @param text answer of `nft -j list sets`; sets of other rules are left out. @throws Error for a text of another shape */
 export function knownIn(text: string): Known[] {
-	return listed
-		.parse(JSON.parse(text))
-		.nftables.flatMap(({ set }) =>
-			(set?.elem ?? []).map(({ concat }) => ({ set: set?.name ?? "macs", element: concat })),
-		);
+	return listed.parse(JSON.parse(text)).nftables.flatMap(({ set }) => {
+		const name = set?.name ?? "";
+		return isSetName(name) ? (set?.elem ?? []).map((element) => ({ set: name, element })) : [];
+	});
+}
+
+function isSetName(name: string): name is SetName {
+	return Object.hasOwn(portAt, name);
 }

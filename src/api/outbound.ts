@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { parseAddress, parseSubnet } from "./addresses.ts";
+import { parseAddress6, parseSubnet6 } from "./addresses6.ts";
+import { strict } from "./strict.ts";
+
+const examples = "192.0.2.10, 198.51.100.0/24, 2001:db8::/32 or any";
+const protocols = ["tcp", "udp", "icmp", "any"] as const;
+const mostRules = 64;
+
+const destination = z.string({ error: `must be an address, a network or any: ${examples}` }).refine(isPlace, {
+	error: (issue) => {
+		const shown = JSON.stringify(String(issue.input).slice(0, 40));
+		const named =
+			/^[a-z0-9_-]+(\.[a-z0-9_-]+)+\.?$/i.test(String(issue.input)) && !/^[\d.]+$/.test(String(issue.input));
+		return named
+			? `${shown} is a name, and names are not followed yet; write the address or network that it stands for`
+			: `${shown} is neither an address nor a network; write ${examples}`;
+	},
+});
+
+const portRange = z
+	.union([z.int(), z.string()], { error: "must be a port or a range of ports: 443 or 8000-8010" })
+	.refine((value) => parsePorts(value) !== undefined, {
+		error: (issue) =>
+			`${JSON.stringify(issue.input).slice(0, 40)} is no port and no range of ports; write 443 or 8000-8010, between 1 and 65535`,
+	});
+
+const outboundRuleSchema = strict({
+	to: destination.meta({ description: `What may be reached: ${examples}.` }),
+	protocol: z
+		.enum(protocols, { error: `must be one of ${protocols.join(", ")}` })
+		.optional()
+		.meta({ description: "`tcp` when left out." }),
+	ports: z
+		.array(portRange, { error: "must be a list of ports and ranges: [443, 8000-8010]" })
+		.min(1, { error: "names no port; leave it out for all of them" })
+		.max(64)
+		.optional()
+		.meta({ description: "Of tcp and udp; all when left out." }),
+});
+
+export const outboundSchema = z
+	.union(
+		[
+			z.enum(["deny", "allow"]),
+			z
+				.array(outboundRuleSchema)
+				.min(1, { error: "has no rule; write `deny` for nothing" })
+				.max(mostRules, { error: `has more than ${mostRules} rules; put addresses together into networks` }),
+		],
+		{ error: "must be deny, allow or a list of rules such as { to: 192.0.2.10, ports: [443] }" },
+	)
+	.meta({
+		description:
+			"What the server may reach outside: `deny` (nothing), `allow` (everything but this host), or rules.",
+	});
+
+export type OutboundDefinition = z.infer<typeof outboundSchema>;
+
+/** @returns the first and the last port of `443` or `8000-8010`; undefined when it is neither */
+export function parsePorts(value: number | string): [number, number] | undefined {
+	const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(String(value)) ?? [];
+	const range: [number, number] = [Number(first), Number(last)];
+	const whole = range.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+	return whole && range[0] <= range[1] ? range : undefined;
+}
+
+function isPlace(text: string): boolean {
+	return text === "any" || familyOfPlace(text) !== undefined;
+}
+
+/** @returns of which family an address or a network is; undefined for what is neither */
+export function familyOfPlace(text: string): 4 | 6 | undefined {
+	if (parseAddress(text) !== undefined || parseSubnet(text)) return 4;
+	return parseAddress6(text) !== undefined || parseSubnet6(text) ? 6 : undefined;
+}

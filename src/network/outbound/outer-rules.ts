@@ -1,0 +1,44 @@
+/** What all outer ends' names begin with. */
+export const outerPrefix = "bhup-";
+
+/**
+ * The lines for `nft -f -` of the table that belongs to the outer end of one way out, in the host's own network. The
+ * host's other tables are not touched: what they drop stays dropped. Nothing that comes from a sandbox reaches the host
+ * itself or another sandbox, and nothing goes in but answers.
+ * @param link name of the outer end
+ * @param addresses of the inner end: every packet that comes out has one of them
+ */
+export function outerLines(link: string, addresses: readonly [four: string, six: string]): string[] {
+	const table = `inet ${tableOf(link)}`;
+	const [four, six] = addresses;
+	return [
+		// The first line makes sure that there is a table to delete.
+		`table ${table}`,
+		`delete table ${table}`,
+		`table ${table} {`,
+		"\tcounter to_host { }",
+		"\tcounter to_sandboxes { }",
+		"\tcounter unasked { }",
+		"\tchain input {",
+		"\t\ttype filter hook input priority filter - 10; policy accept;",
+		`\t\tiifname "${link}" counter name to_host drop`,
+		"\t}",
+		"\tchain forward {",
+		"\t\ttype filter hook forward priority filter - 10; policy accept;",
+		`\t\tiifname "${link}" oifname "${outerPrefix}*" counter name to_sandboxes drop`,
+		`\t\toifname "${link}" ct state established,related ct direction reply accept`,
+		`\t\toifname "${link}" counter name unasked drop`,
+		"\t}",
+		"\tchain leaving {",
+		"\t\ttype nat hook postrouting priority srcnat; policy accept;",
+		`\t\tip saddr ${four} oifname != "${link}" masquerade`,
+		`\t\tip6 saddr ${six} oifname != "${link}" masquerade`,
+		"\t}",
+		"}",
+	];
+}
+
+/** Name of the table of an outer end. */
+export function tableOf(link: string): string {
+	return link.replace(outerPrefix, "bulkhead_uplink_");
+}

@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+
+/** A way out that is let out of the sandbox. */
+export interface OutboundRule {
+	/** An IPv4 or IPv6 address or network, or `any`. */
+	to: string;
+	protocol: "tcp" | "udp" | "icmp" | "any";
+	/** First and last of each range; all when there is none. Of tcp and udp only. */
+	ports: readonly (readonly [number, number])[];
+}
+
+/** What one server may reach outside. */
+export interface OutboundServer {
+	name: string;
+	address: string;
+	address6?: string | undefined;
+	/** Nothing else is let out; none at all when this is empty. */
+	rules: readonly OutboundRule[];
+}
+
+/** Everything outside that a rule can mean. */
+export const everything: OutboundRule = { to: "any", protocol: "any", ports: [] };
+
+/** The way out of one sandbox. */
+export interface OutboundPlan {
+	/** The sandbox's namespace. */
+	namespace: string;
+	/** Every server of the site that has an address, so that what is dropped is counted by server. */
+	servers: readonly OutboundServer[];
+}
+
+/** Name of the counter of a server's packets that a rule let out: by what it says, so that another rule counts anew. */
+export function passedCounter(server: string, { to, protocol, ports }: OutboundRule): string {
+	const digest = createHash("sha256")
+		.update(JSON.stringify([to, protocol, ports]))
+		.digest("hex");
+	return `passed.${server}.${digest.slice(0, 12)}`;
+}
+
+/** Name of the counter of a server's packets to the outside that were dropped. */
+export function droppedCounter(server: string): string {
+	return `dropped.${server}`;
+}

@@ -18,8 +18,32 @@ export const wayIn = z.object({
 	because: z.string(),
 });
 
-/** Packets and bytes that the sandbox's firewall has seen since the sandbox was made or its rules last changed. */
+/** Packets and bytes that the sandbox's firewall has seen since the sandbox was made. */
 export const tally = z.object({ packets: z.int(), bytes: z.int() });
+
+/** A path between two servers of the site: what one may open to the other, and where that is written. */
+export const pathBetween = z.object({
+	/** The other server. */
+	server: z.string(),
+	/** Null for a port without a name, and where everything is open. */
+	service: z.string().nullable(),
+	protocol: z.enum(["tcp", "udp", "any"]),
+	/** Port inside the server that is reached; null for all of them. */
+	port: z.int().nullable(),
+	because: z.string(),
+});
+
+/** What a server may reach outside by one rule. */
+export const outboundWay = z.object({
+	/** Address, network or `any`. */
+	to: z.string(),
+	protocol: z.enum(["tcp", "udp", "icmp", "any"]),
+	/** First and last of each range; empty for all ports. */
+	ports: z.array(z.tuple([z.int(), z.int()])),
+	/** What it has let out; null when there is no sandbox. */
+	passed: tally.nullable(),
+	because: z.string(),
+});
 
 /** Who can reach a server, what it can reach, and why. */
 export const sandboxView = z.object({
@@ -29,11 +53,23 @@ export const sandboxView = z.object({
 	segment: z.string().nullable(),
 	subnet: z.string().nullable(),
 	address: z.string().nullable(),
+	/** Null without IPv6. */
+	address6: z.string().nullable(),
 	waysIn: z.array(wayIn),
-	/** Other servers on its segment: it reaches none of them, and they do not reach it. */
+	/** What other servers of the site may open to it, and it to them. */
+	fromServers: z.array(pathBetween),
+	toServers: z.array(pathBetween),
+	/** Other servers on its segment that it does not reach, and that do not reach it. */
 	neighbours: z.array(z.string()),
 	/** What it may reach outside. */
-	outbound: z.object({ policy: z.literal("deny"), because: z.string() }),
+	outbound: z.object({
+		ways: z.array(outboundWay),
+		/** What else it sent there; null when the site has no way out at all: then `counted.droppedForward` has it. */
+		dropped: tally.nullable(),
+		/** What of the host's own settings stops all of it, and the mend. */
+		obstacles: z.array(z.object({ found: z.string(), mend: z.string() })),
+		because: z.string(),
+	}),
 	/** Of the whole site, all its servers together; null without a network. */
 	counted: z
 		.object({
@@ -43,12 +79,21 @@ export const sandboxView = z.object({
 			droppedIn: tally,
 			/** From guests to anything beyond their segment. */
 			droppedForward: tally,
-			/** From guests as somebody else: by hardware address, by IPv4 address, in ARP. */
+			/** From guests as somebody else: by hardware address, IPv4 address, in ARP, by IPv6 address, in neighbour discovery. */
 			spoofedMac: tally,
 			spoofedIp: tally,
 			spoofedArp: tally,
-			/** From guests: frames that are neither IPv4 nor ARP. */
+			spoofedIp6: tally,
+			spoofedNd: tally,
+			/** From guests that play the router, or the DHCP server. */
+			rogueRouter: tally,
+			rogueDhcp: tally,
+			/** From guests: frames with a VLAN tag. */
+			tagged: tally,
+			/** From guests: frames that are neither IPv4 nor ARP, nor IPv6 of a server with an IPv6 address. */
 			otherProtocol: tally,
+			/** From guests: what every IPv6 host sends when it begins, and nobody here has a use for. No offence. */
+			unneeded: tally,
 			/** From processes inside the sandbox that are not allowed to. */
 			droppedOut: tally,
 		})

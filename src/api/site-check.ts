@@ -1,12 +1,10 @@
+import type { z } from "zod";
 import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from "./addresses.ts";
+import { networkProblems } from "./network-check.ts";
+import { outboundProblems } from "./outbound-check.ts";
+import type { Problem } from "./problem.ts";
 import { type ServerDefinition, type Site, siteSchema } from "./site.ts";
 import { nearest } from "./strict.ts";
-
-/** One thing wrong in a site: where, and in words what and how to mend it. */
-export interface Problem {
-	path: (string | number)[];
-	message: string;
-}
 
 export type CheckedSite = { site: Site; problems: [] } | { site?: undefined; problems: Problem[] };
 
@@ -15,7 +13,7 @@ export function checkSite(value: unknown): CheckedSite {
 	const parsed = siteSchema.safeParse(value);
 	if (!parsed.success) {
 		return {
-			problems: parsed.error.issues.map((issue) => ({
+			problems: parsed.error.issues.flatMap(innermost).map((issue) => ({
 				path: [
 					...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part)),
 					...keyOf(issue),
@@ -24,8 +22,28 @@ export function checkSite(value: unknown): CheckedSite {
 			})),
 		};
 	}
-	const problems = [...segmentProblems(parsed.data), ...serverProblems(parsed.data)];
+	const problems = [
+		...segmentProblems(parsed.data),
+		...serverProblems(parsed.data),
+		...networkProblems(parsed.data),
+		...outboundProblems(parsed.data),
+	];
 	return problems.length > 0 ? { problems } : { site: parsed.data, problems: [] };
+}
+
+/** Of what may be written in several ways, what is wrong with the one that was meant: the one that was followed furthest. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+	if (issue.code !== "invalid_union") return [issue];
+	const deep = issue.errors.find((issues) =>
+		issues.some(({ path, code }) => path.length > 0 || isSize(code)),
+	);
+	if (!deep) return [issue];
+	return deep.flatMap((inner) => innermost({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+/** A list of the right kind that is too short or too long. */
+function isSize(code: string): boolean {
+	return code === "too_small" || code === "too_big";
 }
 
 function keyOf(issue: { code?: string; keys?: string[] }): string[] {

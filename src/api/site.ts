@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { parseAddress, parseSubnet } from "./addresses.ts";
+import { isForGuests, parseAddress6, parseSubnet6 } from "./addresses6.ts";
+import { outboundSchema } from "./outbound.ts";
 import { strict } from "./strict.ts";
 import { duration, size } from "./units.ts";
 
@@ -41,6 +43,32 @@ const subnet = z.string({ error: "must be an IPv4 network such as 10.77.0.0/24" 
 	},
 );
 
+const address6 = z
+	.string({ error: "must be an IPv6 address such as fd00:77::10" })
+	.refine((text) => parseAddress6(text) !== undefined, {
+		error: (issue) => `"${String(issue.input).slice(0, 40)}" is not an IPv6 address; write it as fd00:77::10`,
+	});
+
+const subnet6 = z.string({ error: "must be an IPv6 network such as fd00:77::/64" }).refine(
+	(text) => {
+		const parsed = parseSubnet6(text);
+		return parsed !== undefined && parsed.length >= 64 && parsed.length <= 120 && isForGuests(parsed);
+	},
+	{
+		error: (issue) =>
+			`"${String(issue.input).slice(0, 40)}" is not a unique-local or global IPv6 network of /64 to /120; write its first address and its length, as in fd00:77::/64`,
+	},
+);
+
+const segmentSchema = strict({
+	subnet,
+	subnet6: subnet6.optional().meta({ description: "IPv6 for the segment; without it there is none." }),
+	allow: choice(["all"]).optional().meta({
+		description:
+			"`all`: its servers all reach each other. Left out: each opens to the others what its own `allow` names.",
+	}),
+});
+
 const port = wholeNumber(1, 65535);
 
 export const publishSchema = strict({
@@ -75,7 +103,22 @@ export const publishSchema = strict({
 		}),
 });
 
-const networkSchema = strict({ segment: name("segment", 12), address });
+const networkSchema = strict({
+	segment: name("segment", 12),
+	address,
+	address6: address6.optional().meta({ description: "For a segment with `subnet6`; without it, IPv4 only." }),
+});
+
+export const allowSchema = strict({
+	from: name("server", 24).meta({ description: "The server that may open connections to this one." }),
+	service: name("service", 32).optional().meta({
+		description: "What for: a service of the template or the catalogue, or a name of your own with `port`.",
+	}),
+	port: port.optional().meta({
+		description: "Port inside this server; what the template says of the service, else the catalogue.",
+	}),
+	protocol: choice(["tcp", "udp"]).optional().meta({ description: "`tcp` when left out." }),
+});
 
 const recoverySchema = strict({
 	mode: choice(["cold", "warm"]).optional().meta({
@@ -132,7 +175,10 @@ export const serverSchema = strict({
 		.optional(),
 	network: networkSchema.optional(),
 	publish: z.array(publishSchema).max(64).optional(),
-	outbound: choice(["deny"]).optional(),
+	allow: z.array(allowSchema).max(256).optional().meta({
+		description: "Other servers of the site that may open connections to this one (none).",
+	}),
+	outbound: outboundSchema.optional(),
 	recovery: recoverySchema.optional(),
 	limits: limitsSchema.optional(),
 	sleep: strict({
@@ -151,7 +197,7 @@ export const serverSchema = strict({
 export const siteSchema = strict({
 	name: name("site", 12),
 	segments: z
-		.record(name("segment", 12), strict({ subnet }), {
+		.record(name("segment", 12), segmentSchema, {
 			error: "must be a list of segments: a name and its subnet",
 		})
 		.optional(),
@@ -165,3 +211,4 @@ export type Site = z.infer<typeof siteSchema>;
 /** A server as the site file says it: what is left out is the template's or the default. */
 export type ServerDefinition = z.infer<typeof serverSchema>;
 export type PublishDefinition = z.infer<typeof publishSchema>;
+export type AllowDefinition = z.infer<typeof allowSchema>;

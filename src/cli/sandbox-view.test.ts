@@ -8,7 +8,7 @@ const view: SandboxView = {
 	namespace: "bh-office",
 	segment: "office",
 	subnet: "10.77.0.0/24",
-	address: "10.77.0.20",
+	...{ address: "10.77.0.20", address6: null, fromServers: [], toServers: [] },
 	waysIn: [
 		{
 			...{ from: "lan", service: "http", protocol: "http", listen: 8080, port: 80, health: "up" },
@@ -20,11 +20,22 @@ const view: SandboxView = {
 		},
 	],
 	neighbours: ["till"],
-	outbound: { policy: "deny", because: "servers.intranet says nothing of outbound, and that means deny" },
+	outbound: {
+		...{ ways: [], dropped: null, obstacles: [] },
+		because: "servers.intranet says nothing of outbound, and that means deny",
+	},
 	counted: {
 		opened: { packets: 12, bytes: 720 },
 		...{ droppedIn: none, droppedForward: none, droppedOut: none },
 		...{ spoofedMac: { packets: 3, bytes: 180 }, spoofedIp: none, spoofedArp: none, otherProtocol: none },
+		...{
+			spoofedIp6: none,
+			spoofedNd: none,
+			rogueRouter: none,
+			rogueDhcp: none,
+			tagged: none,
+			unneeded: none,
+		},
 	},
 };
 const text = (of: SandboxView) =>
@@ -56,7 +67,90 @@ test("a picture, the same in words, and what was counted", () => {
 		dropped: from guests with another's hardware address      3 packets, 180B
 		dropped: from guests with another's IPv4 address          none
 		dropped: from guests that claim another's address by ARP  none
-		dropped: from guests, neither IPv4 nor ARP                none
+		dropped: from guests with another's IPv6 address          none
+		dropped: from guests that claim another's address by NDP  none
+		dropped: from guests that play the router                 none
+		dropped: from guests that play the DHCP server            none
+		dropped: from guests, with a VLAN tag                     none
+		dropped: from guests, other protocols                     none
+		dropped: what IPv6 hosts ask when they begin; no offence  none
+		dropped: from processes in the sandbox that may not       none"
+	`);
+});
+
+test("paths between servers, ways out and what stops them", () => {
+	const path = (server: string, service: string | null, port: number | null, because: string) => ({
+		...({ server, service, protocol: port === null ? "any" : "tcp", port, because } as const),
+	});
+	const way = { protocol: "tcp" as const, passed: null, because: "servers.intranet.outbound[0]" };
+	const open: SandboxView = {
+		...view,
+		...{ waysIn: [], neighbours: [], address6: "fd00:77::20" },
+		fromServers: [path("till", "postgresql", 5432, "servers.intranet.allow[0]")],
+		toServers: [
+			path("store", null, null, "segments.office.allow"),
+			path("dc", null, 9000, "servers.dc.allow[2]"),
+		],
+		outbound: {
+			ways: [
+				{
+					...way,
+					to: "192.0.2.0/24",
+					ports: [
+						[443, 443],
+						[8000, 8010],
+					],
+					passed: { packets: 7, bytes: 2048 },
+				},
+				{ ...way, to: "any", protocol: "any", ports: [] },
+			],
+			dropped: { packets: 2, bytes: 120 },
+			obstacles: [{ found: "this host does not route IPv4", mend: "sysctl -w net.ipv4.ip_forward=1" }],
+			because: "servers.intranet.outbound is a list of rules",
+		},
+	};
+	expect(text(open)).toMatchInlineSnapshot(`
+		"                                         ┌────────────────────────────┐
+		                              till  ──▶  │ postgresql  intranet       │
+		                everything else  ──▶  ╳  │             10.77.0.20     │
+		                store's everything  ◀──  │             fd00:77::20    │
+		                     dc's tcp 9000  ◀──  │             segment office │
+		192.0.2.0/24 tcp 443, 8000-8010  ╳  ◀──  │             10.77.0.0/24   │
+		             everything outside  ╳  ◀──  │                            │
+		          anything else outside  ╳  ◀──  │                            │
+		                                         └────────────────────────────┘
+
+		WHO       REACHES                          ON PORT  HEALTH   BECAUSE
+		till      intranet's postgresql               5432           servers.intranet.allow[0]
+		intranet  store's everything                                 segments.office.allow
+		intranet  dc's tcp 9000                       9000           servers.dc.allow[2]
+		intranet  192.0.2.0/24 tcp 443, 8000-8010           stopped  servers.intranet.outbound[0]
+		intranet  everything outside                        stopped  servers.intranet.outbound[0]
+		intranet  nothing else outside                               servers.intranet.outbound is a list of rules
+
+		Nothing of what intranet may reach outside passes this host:
+		  this host does not route IPv4
+		  sysctl -w net.ipv4.ip_forward=1
+
+		Counted, of intranet:
+		intranet to 192.0.2.0/24 tcp 443, 8000-8010      7 packets, 2KiB
+		intranet to everything outside                   nothing yet
+		dropped: from intranet to anything else outside  2 packets, 120B
+
+		Counted, of the whole site:
+		connections that front doors tried to open                12
+		dropped: from guests to the sandbox's own addresses       none
+		dropped: from guests to anything beyond their segment     none
+		dropped: from guests with another's hardware address      3 packets, 180B
+		dropped: from guests with another's IPv4 address          none
+		dropped: from guests that claim another's address by ARP  none
+		dropped: from guests with another's IPv6 address          none
+		dropped: from guests that claim another's address by NDP  none
+		dropped: from guests that play the router                 none
+		dropped: from guests that play the DHCP server            none
+		dropped: from guests, with a VLAN tag                     none
+		dropped: from guests, other protocols                     none
+		dropped: what IPv6 hosts ask when they begin; no offence  none
 		dropped: from processes in the sandbox that may not       none"
 	`);
 });
@@ -81,7 +175,13 @@ test("a server that publishes nothing is reached by nobody", () => {
 		dropped: from guests with another's hardware address      3 packets, 180B
 		dropped: from guests with another's IPv4 address          none
 		dropped: from guests that claim another's address by ARP  none
-		dropped: from guests, neither IPv4 nor ARP                none
+		dropped: from guests with another's IPv6 address          none
+		dropped: from guests that claim another's address by NDP  none
+		dropped: from guests that play the router                 none
+		dropped: from guests that play the DHCP server            none
+		dropped: from guests, with a VLAN tag                     none
+		dropped: from guests, other protocols                     none
+		dropped: what IPv6 hosts ask when they begin; no offence  none
 		dropped: from processes in the sandbox that may not       none"
 	`);
 });

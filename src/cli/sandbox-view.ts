@@ -17,22 +17,33 @@ export function sandboxLines(view: SandboxView): Line[] {
 /** What leads through the wall, and what ends at it. */
 function picture(view: SandboxView): Line[] {
 	const inside = boxOf(view);
+	const stopped = view.outbound.obstacles.length > 0;
 	const ways = view.waysIn.map(({ from, listen, health, service }): [string, Part] => [
 		`${from === "lan" ? "LAN " : "host"}  ──▶ :${listen} ──▶`,
 		styled(service, healthStyle[health]),
 	]);
 	const left: [string, Part][] = [
 		...ways,
+		...view.fromServers.map((path): [string, Part] => [
+			`${path.server}  ──▶`,
+			styled(pathText(path), "green"),
+		]),
 		["everything else  ──▶  ╳", ""],
 		...view.neighbours.map((name): [string, Part] => [`${name}  ──▶  ╳`, ""]),
-		["anything outside  ╳  ◀──", ""],
+		...view.toServers.map((path): [string, Part] => [`${path.server}'s ${pathText(path)}  ◀──`, ""]),
+		...view.outbound.ways.map((way): [string, Part] => [`${wayText(way)}  ${stopped ? "╳  " : ""}◀──`, ""]),
+		[`anything ${view.outbound.ways.length + view.toServers.length > 0 ? "else " : ""}outside  ╳  ◀──`, ""],
 	];
+	const serviceWidth = Math.max(
+		0,
+		...left.map(([, part]) => widthOf(textOf(part)) + 2).filter((width) => width > 2),
+	);
 	const widest = Math.max(...left.map(([text]) => widthOf(text)));
 	const height = Math.max(left.length, inside.length);
 	const boxWidth = Math.max(...inside.map(widthOf));
 	const edge = (corner: string, end: string): Line => [
 		" ".repeat(widest + 2),
-		styled(`${corner}${"─".repeat(boxWidth + 2 + serviceWidth(view))}${end}`, "dim"),
+		styled(`${corner}${"─".repeat(boxWidth + 2 + serviceWidth)}${end}`, "dim"),
 	];
 	const rows = Array.from({ length: height }, (_, i): Line => {
 		const [text, service] = left[i] ?? ["", ""];
@@ -41,7 +52,7 @@ function picture(view: SandboxView): Line[] {
 			pad(text, widest, "right"),
 			"  ",
 			styled("│ ", "dim"),
-			padded(service, serviceWidth(view)),
+			padded(service, serviceWidth),
 			pad(own, boxWidth),
 			styled(" │", "dim"),
 		];
@@ -49,12 +60,28 @@ function picture(view: SandboxView): Line[] {
 	return [edge("┌", "┐"), ...rows, edge("└", "┘")];
 }
 
-function boxOf({ server, address, segment, subnet }: SandboxView): string[] {
-	return [server, address ?? "", `segment ${segment ?? ""}`, subnet ?? ""];
+function boxOf({ server, address, address6, segment, subnet }: SandboxView): string[] {
+	const addresses = [address ?? "", ...(address6 === null ? [] : [address6])];
+	return [server, ...addresses, `segment ${segment ?? ""}`, subnet ?? ""];
 }
 
-function serviceWidth({ waysIn }: SandboxView): number {
-	return waysIn.length === 0 ? 0 : Math.max(...waysIn.map(({ service }) => widthOf(service))) + 2;
+function pathText({ service, protocol, port }: SandboxView["toServers"][number]): string {
+	if (port === null) return "everything";
+	return service ?? `${protocol} ${port}`;
+}
+
+function wayText({ to, protocol, ports }: SandboxView["outbound"]["ways"][number]): string {
+	if (to === "any" && protocol === "any") return "everything outside";
+	const at = ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
+	return [
+		to === "any" ? "anywhere" : to,
+		...(protocol === "any" ? [] : [protocol]),
+		...(at === "" ? [] : [at]),
+	].join(" ");
+}
+
+function textOf(part: Part): string {
+	return typeof part === "string" ? part : part.text;
 }
 
 function padded(part: Part, width: number): Part {
@@ -77,8 +104,36 @@ function inWords(view: SandboxView): Line[] {
 		because,
 	]);
 	const nobody =
-		ways.length === 0 ? [["nobody", view.server, "", "", `servers.${view.server} publishes nothing`]] : [];
-	const out = [view.server, "nothing outside", "", "", view.outbound.because];
+		ways.length + view.fromServers.length === 0
+			? [["nobody", view.server, "", "", `servers.${view.server} publishes nothing`]]
+			: [];
+	const between = [
+		...view.fromServers.map((path) => [
+			path.server,
+			`${view.server}'s ${pathText(path)}`,
+			portText(path),
+			"",
+			path.because,
+		]),
+		...view.toServers.map((path) => [
+			view.server,
+			`${path.server}'s ${pathText(path)}`,
+			portText(path),
+			"",
+			path.because,
+		]),
+	];
+	const { ways: waysOut, obstacles, because } = view.outbound;
+	const out = [
+		...waysOut.map((way) => [
+			view.server,
+			wayText(way),
+			"",
+			obstacles.length > 0 ? styled("stopped", "red") : "",
+			way.because,
+		]),
+		[view.server, `nothing ${waysOut.length > 0 ? "else " : ""}outside`, "", "", because],
+	];
 	const others =
 		view.neighbours.length === 0
 			? []
@@ -91,12 +146,33 @@ function inWords(view: SandboxView): Line[] {
 						"servers of a segment are kept apart",
 					],
 				];
-	return table(columns, [...ways, ...nobody, ...others, out]);
+	return [...table(columns, [...ways, ...nobody, ...between, ...others, ...out]), ...obstacleLines(view)];
 }
 
-function counted({ counted }: SandboxView): Line[] {
+function portText({ port }: SandboxView["toServers"][number]): string {
+	return port === null ? "" : String(port);
+}
+
+function obstacleLines({ server, outbound: { obstacles } }: SandboxView): Line[] {
+	if (obstacles.length === 0) return [];
+	const all = obstacles.flatMap(({ found, mend }): Line[] => [[styled(`  ${found}`, "red")], [`  ${mend}`]]);
+	return [[], [styled(`Nothing of what ${server} may reach outside passes this host:`, "bold")], ...all];
+}
+
+function counted({ counted, server, outbound }: SandboxView): Line[] {
 	if (!counted) return [];
+	const out = outbound.ways.map((way): [string, string] => [
+		`${server} to ${wayText(way)}`,
+		passedText(way.passed),
+	]);
+	const dropped: [string, string][] =
+		outbound.dropped === null
+			? []
+			: [[`dropped: from ${server} to anything else outside`, tallyText(outbound.dropped)]];
 	return [
+		...(out.length + dropped.length === 0
+			? []
+			: [[styled(`Counted, of ${server}:`, "bold")], ...pairs([...out, ...dropped]), []]),
 		[styled("Counted, of the whole site:", "bold")],
 		...pairs([
 			["connections that front doors tried to open", String(counted.opened.packets)],
@@ -105,10 +181,22 @@ function counted({ counted }: SandboxView): Line[] {
 			["dropped: from guests with another's hardware address", tallyText(counted.spoofedMac)],
 			["dropped: from guests with another's IPv4 address", tallyText(counted.spoofedIp)],
 			["dropped: from guests that claim another's address by ARP", tallyText(counted.spoofedArp)],
-			["dropped: from guests, neither IPv4 nor ARP", tallyText(counted.otherProtocol)],
+			["dropped: from guests with another's IPv6 address", tallyText(counted.spoofedIp6)],
+			["dropped: from guests that claim another's address by NDP", tallyText(counted.spoofedNd)],
+			["dropped: from guests that play the router", tallyText(counted.rogueRouter)],
+			["dropped: from guests that play the DHCP server", tallyText(counted.rogueDhcp)],
+			["dropped: from guests, with a VLAN tag", tallyText(counted.tagged)],
+			["dropped: from guests, other protocols", tallyText(counted.otherProtocol)],
+			["dropped: what IPv6 hosts ask when they begin; no offence", tallyText(counted.unneeded)],
 			["dropped: from processes in the sandbox that may not", tallyText(counted.droppedOut)],
 		]),
 	];
+}
+
+function passedText(passed: Tally | null): string {
+	return passed === null || passed.packets === 0
+		? "nothing yet"
+		: `${passed.packets} packets, ${formatSize(passed.bytes)}`;
 }
 
 function tallyText({ packets, bytes }: Tally): string {

@@ -1,6 +1,7 @@
 import { BulkheadError } from "../api/errors.ts";
 import type { Change, Plan } from "../api/plan.ts";
 import type { Site } from "../api/site.ts";
+import { meanwhile } from "./between.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { hostProblems } from "./host-checks.ts";
@@ -61,7 +62,7 @@ export class Applying {
 		if (plan.destructive && !confirmed)
 			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
 		// Servers move one by one: until then both the old segments and the new ones are there.
-		await this.sandbox.open({ ...site, segments: { ...this.current.site?.segments, ...site.segments } });
+		await this.sandbox.open({ ...site, segments: meanwhile(this.current.site?.segments, site.segments) });
 		try {
 			for (const change of plan.changes) await this.carryOut(change, site, report, signal);
 		} catch (error) {

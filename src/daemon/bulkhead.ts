@@ -59,8 +59,12 @@ export class Bulkhead {
 	async sandboxOf(name: string): Promise<SandboxView> {
 		const { stored, door } = this.units.server(name);
 		const all = this.list().map((unit) => unit.stored);
-		const { namespace } = this.sandbox;
-		return await sandboxViewOf(stored, all, { namespace, health: await door.health() });
+		const { namespace, openSegments } = this.sandbox;
+		return await sandboxViewOf(stored, all, {
+			namespace,
+			health: await door.health(),
+			openSegments,
+		});
 	}
 
 	// ---- at the start of the daemon

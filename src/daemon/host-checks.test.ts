@@ -46,3 +46,16 @@ test("a service of the catalogue needs no port; one that nobody knows does, and 
 	]);
 	expect(await published({ service: "own", port: 4711, to: "host", listen: 18433 })).toEqual([]);
 });
+
+test("so it is with what is allowed", async () => {
+	const allowed = async (service: string, port?: number) =>
+		await problemsOf({ template: "tiny", allow: [{ from: "web", service, ...(port ? { port } : {}) }] });
+	expect(await allowed("postgresql")).toEqual([]);
+	expect(await allowed("own", 4711)).toEqual([]);
+	expect(await allowed("postgresq")).toMatchObject([
+		{
+			path: ["servers", "book", "allow", 0],
+			message: expect.stringContaining('a service postgresq; did you mean "postgresql"?'),
+		},
+	]);
+});

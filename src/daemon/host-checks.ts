@@ -7,7 +7,8 @@ import { inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { readTemplate, templateNames } from "../templates/catalogue.ts";
 import type { Template } from "../templates/template.ts";
-import { subnetOf } from "./plan.ts";
+import { allowedOf } from "./between.ts";
+import { subnetsOf } from "./plan.ts";
 import { completeServicesOf, servicesOf } from "./resolve.ts";
 import type { SiteProblem } from "./site-file.ts";
 
@@ -28,6 +29,7 @@ export async function hostProblems(site: Site, present: readonly Present[]): Pro
 		problems.push(...warmProblems(name, definition, source.warm));
 		problems.push(...(await diskProblems(name, definition)));
 		problems.push(...(await portProblems(name, servicesOf(definition, source.services), present, listens)));
+		problems.push(...allowProblems(name, definition, source.services));
 	}
 	return problems;
 }
@@ -99,8 +101,10 @@ async function sourceProblems(
 function runningProblems(site: Site, definition: ServerDefinition, old: StoredServer): SiteProblem[] {
 	const at = ["servers", old.name];
 	const mend = `cannot be changed while it has a session; first: bulkhead stop ${old.name}`;
-	const network = [definition.network?.segment, definition.network?.address, subnetOf(definition, site)];
-	const before = [old.definition.network?.segment, old.definition.network?.address, old.subnet];
+	const place = ({ network }: ServerDefinition) => [network?.segment, network?.address, network?.address6];
+	const { subnet, subnet6 } = subnetsOf(definition, site);
+	const network = [...place(definition), subnet, subnet6];
+	const before = [...place(old.definition), old.subnet, old.subnet6];
 	const moved = network.some((part, i) => (part ?? null) !== (before[i] ?? null));
 	const disks = (definition.data ?? []).map(({ name }) => name);
 	const gone = (old.definition.data ?? []).filter(({ name }) => !disks.includes(name));
@@ -111,6 +115,25 @@ function runningProblems(site: Site, definition: ServerDefinition, old: StoredSe
 			message: `leaving out data disk ${name}: its disks ${mend}`,
 		})),
 	];
+}
+
+/** A service that nobody knows has no port that could be opened to others. */
+function allowProblems(
+	name: string,
+	definition: ServerDefinition,
+	known: Installed["services"],
+): SiteProblem[] {
+	return allowedOf(definition, known).flatMap((allowed, i) => {
+		if (!("missing" in allowed)) return [];
+		const path = ["servers", name, "allow", i];
+		return [{ path, message: unknownService(allowed.service) }];
+	});
+}
+
+function unknownService(service: string): string {
+	const near = nearest(service, Object.keys(serviceCatalogue));
+	const mend = `${near ? `did you mean "${near}"? else ` : ""}give the \`port:\` inside the server`;
+	return `neither its template nor the catalogue (\`bulkhead services\`) knows a service ${service}; ${mend}`;
 }
 
 async function portProblems(
@@ -127,10 +150,7 @@ async function portProblems(
 	for (const [i, service] of services.entries()) {
 		const path = ["servers", name, "publish", i];
 		if ("missing" in service) {
-			const near = nearest(service.service, Object.keys(serviceCatalogue));
-			const mend = `${near ? `did you mean "${near}"? else ` : ""}give the \`port:\` inside the server`;
-			const message = `neither its template nor the catalogue (\`bulkhead services\`) knows a service ${service.service}; ${mend}`;
-			problems.push({ path, message });
+			problems.push({ path, message: unknownService(service.service) });
 			continue;
 		}
 		const holder = listens.get(service.listen);

@@ -23,7 +23,10 @@ const installed: StoredServer["installed"] = {
 	systemBytes: 2 ** 26,
 	services: {},
 };
-const web: StoredServer = { name: "web", site: "home", subnet: "10.77.0.0/24", definition, installed };
+const web: StoredServer = {
+	...{ name: "web", site: "home", subnet: "10.77.0.0/24", subnet6: null },
+	...{ definition, installed },
+};
 
 function site(servers: Record<string, ServerDefinition>, more: Partial<Site> = {}): Site {
 	return { name: "home", segments: { office: { subnet: "10.77.0.0/24" } }, servers, ...more };
@@ -121,6 +124,25 @@ test("another subnet under the same name is a change", () => {
 		differences: ["subnet: 10.77.0.0/24 → 10.77.0.0/23"],
 		restartNeeded: true,
 	});
+});
+
+test("IPv6 of its segment is a change of a server that has an address of it, and of no other", () => {
+	const segments = { office: { subnet: "10.77.0.0/24", subnet6: "fd00:77::/64" } };
+	expect(planOf(site({ web: definition }, { segments }), [web]).changes[0]?.kind).toBe("same");
+	const network = { segment: "office", address: "10.77.0.10", address6: "fd00:77::10" };
+	expect(planOf(site({ web: { ...definition, network } }, { segments }), [web]).changes[0]).toMatchObject({
+		differences: ["network.address6: (not set) → fd00:77::10", "subnet6: (none) → fd00:77::/64"],
+		restartNeeded: true,
+	});
+});
+
+test("what servers allow each other takes effect at once", () => {
+	expect(change({ allow: [{ from: "till", service: "http" }] })).toMatchObject({
+		kind: "change",
+		restartNeeded: false,
+	});
+	const open = site({}, { segments: { office: { subnet: "10.77.0.0/24", allow: "all" } } });
+	expect(planOf(open, [], site({})).segments).toEqual(["~ office 10.77.0.0/24 → 10.77.0.0/24, allow all"]);
 });
 
 test("what becomes of segments is told, and is part of the fingerprint", () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Change, Plan } from "../api/plan.ts";
+import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
-import type { Problem } from "../api/site-check.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
 
@@ -36,11 +36,17 @@ type Segments = NonNullable<Site["segments"]>;
 function segmentDifferences(before: Segments, after: Segments): string[] {
 	const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
 	return names.flatMap((name) => {
-		const [old, now] = [before[name]?.subnet, after[name]?.subnet];
+		const [old, now] = [segmentText(before[name]), segmentText(after[name])];
 		if (old === now) return [];
 		if (old === undefined) return [`+ ${name} ${now}`];
 		return now === undefined ? [`- ${name} ${old}`] : [`~ ${name} ${old} → ${now}`];
 	});
+}
+
+function segmentText(segment: Segments[string] | undefined): string | undefined {
+	if (!segment) return undefined;
+	const { subnet, subnet6, allow } = segment;
+	return [subnet, ...(subnet6 ? [subnet6] : []), ...(allow ? [`allow ${allow}`] : [])].join(", ");
 }
 
 function creation(server: string, definition: ServerDefinition): Change {
@@ -68,14 +74,18 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 	const differences = keys
 		.filter((key) => before.get(key) !== after.get(key))
 		.map((key) => `${key}: ${before.get(key) ?? "(not set)"} → ${after.get(key) ?? "(not set)"}`);
-	const subnet = subnetOf(definition, site);
+	const { subnet, subnet6 } = subnetsOf(definition, site);
 	if (subnet !== old.subnet) differences.push(`subnet: ${old.subnet ?? "(none)"} → ${subnet ?? "(none)"}`);
+	if (subnet6 !== old.subnet6)
+		differences.push(`subnet6: ${old.subnet6 ?? "(none)"} → ${subnet6 ?? "(none)"}`);
 	const gone = (old.definition.data ?? []).filter(
 		({ name }) => !(definition.data ?? []).some((disk) => disk.name === name),
 	);
 	const kind = differences.length === 0 ? "same" : "change";
 	// What the front door and the supervisor use takes effect at once; hardware with the next session.
-	const restartNeeded = differences.some((line) => !/^(publish|recovery(?!\.mode)|sleep|start)\b/.test(line));
+	const restartNeeded = differences.some(
+		(line) => !/^(publish|allow|outbound|recovery(?!\.mode)|sleep|start)\b/.test(line),
+	);
 	return {
 		server,
 		kind,
@@ -137,8 +147,14 @@ function sizeProblems(old: StoredServer, definition: ServerDefinition, at: strin
 	return problems;
 }
 
-export function subnetOf(definition: ServerDefinition, site: Site): string | null {
-	return definition.network ? (site.segments?.[definition.network.segment]?.subnet ?? null) : null;
+/** The networks of a server's segment; the IPv6 one only when it has an address of it. */
+export function subnetsOf(
+	{ network }: ServerDefinition,
+	site: Site,
+): Pick<StoredServer, "subnet" | "subnet6"> {
+	const segment = network && site.segments?.[network.segment];
+	const subnet6 = network?.address6 === undefined ? undefined : segment?.subnet6;
+	return { subnet: segment?.subnet ?? null, subnet6: subnet6 ?? null };
 }
 
 /** A definition as lines: `network.address` → `10.77.0.10`. Lists of named things are keyed by their names. */

@@ -20,6 +20,7 @@ const wanted = {
 	name: "dc1",
 	site: "office",
 	subnet: null,
+	subnet6: null,
 	definition: { image: "/nowhere.qcow2" },
 	index: 1,
 	uid: process.getuid?.() ?? 0,

@@ -20,6 +20,7 @@ export interface NewServer {
 	name: string;
 	site: string;
 	subnet: string | null;
+	subnet6: string | null;
 	definition: ServerDefinition;
 	index: number;
 	uid: number;
@@ -47,11 +48,12 @@ export async function createServer(
 			"This server is being made; if no daemon works on it, it may go.\n",
 		);
 		const source = await sourceOf(wanted, context, onStep, signal);
-		const { site, subnet, definition, name, index, uid, uuid } = wanted;
+		const { site, subnet, subnet6, definition, name, index, uid, uuid } = wanted;
 		const stored: StoredServer = {
 			name,
 			site,
 			subnet,
+			subnet6,
 			definition,
 			installed: { ...source.installed, index, uid, uuid },
 		};

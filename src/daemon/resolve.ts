@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
+import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
 import type { PublishedView } from "../api/server.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
@@ -110,7 +111,13 @@ function appendOf(server: StoredServer, session: number): string {
 					`bulkhead.gateway=${gatewayOf(parsed)}`,
 				]
 			: [];
-	return [base, ...network, `bulkhead.server=${name}`, `bulkhead.session=${session}`].join(" ");
+	const parsed6 = server.subnet6 === null ? undefined : parseSubnet6(server.subnet6);
+	const address6 = definition.network?.address6;
+	const network6 =
+		parsed6 && address6
+			? [`bulkhead.address6=${address6}/${parsed6.length}`, `bulkhead.gateway6=${gatewayOf6(parsed6)}`]
+			: [];
+	return [base, ...network, ...network6, `bulkhead.server=${name}`, `bulkhead.session=${session}`].join(" ");
 }
 
 export const memoryOf = (server: StoredServer) =>

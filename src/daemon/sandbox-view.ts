@@ -1,6 +1,11 @@
 import type { SandboxView } from "../api/sandbox.ts";
 import { countersOf } from "../network/counters.ts";
+import { obstaclesOf } from "../network/outbound/obstacles.ts";
+import { outboundCountersOf } from "../network/outbound/outbound.ts";
+import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { allowedOf } from "./between.ts";
+import { outboundRulesOf } from "./outbound.ts";
 import { completeServicesOf } from "./resolve.ts";
 
 /** What is asked of the running parts. */
@@ -9,6 +14,8 @@ export interface Running {
 	namespace: string | null;
 	/** By service; see FrontDoor.health. */
 	health: Record<string, "up" | "down" | "unknown">;
+	/** Segments whose servers all reach each other. */
+	openSegments: readonly string[];
 }
 
 /**
@@ -24,20 +31,26 @@ export async function sandboxViewOf(
 	const { name, subnet, definition } = server;
 	const { network } = definition;
 	const namespace = network ? running.namespace : null;
+	const others = all.filter((other) => other.name !== name);
+	const fromServers = others.flatMap((other) => pathsBetween(other, server, running).map(named(other)));
+	const toServers = others.flatMap((other) => pathsBetween(server, other, running).map(named(other)));
+	const met = new Set([...fromServers, ...toServers].map((path) => path.server));
 	return {
 		server: name,
 		namespace,
 		segment: network?.segment ?? null,
 		subnet,
 		address: network?.address ?? null,
+		address6: network?.address6 ?? null,
 		waysIn: waysInto(server, running),
-		neighbours: all
+		...{ fromServers, toServers },
+		neighbours: others
 			.filter(
-				(other) => network && other.name !== name && other.definition.network?.segment === network.segment,
+				(other) => network && other.definition.network?.segment === network.segment && !met.has(other.name),
 			)
 			.map((other) => other.name)
 			.sort(),
-		outbound: { policy: "deny", because: becauseOf(server) },
+		outbound: await outboundOf(server, namespace),
 		counted: namespace === null ? null : await countedIn(namespace),
 	};
 }
@@ -51,11 +64,54 @@ function waysInto(server: StoredServer, { health }: Running): SandboxView["waysI
 	}));
 }
 
+type PathBetween = Omit<SandboxView["toServers"][number], "server">;
+
+const named =
+	({ name }: StoredServer) =>
+	(path: PathBetween) => ({ server: name, ...path });
+
+/** What one server may open to another. */
+function pathsBetween(from: StoredServer, to: StoredServer, { openSegments }: Running): PathBetween[] {
+	const [one, other] = [from.definition.network, to.definition.network];
+	if (!one || !other) return [];
+	const whole = one.segment === other.segment && openSegments.includes(one.segment);
+	const everything = { service: null, protocol: "any", port: null } as const;
+	const byName = allowedOf(to.definition, to.installed.services).flatMap((allowed, i): PathBetween[] => {
+		if ("missing" in allowed || allowed.from !== from.name) return [];
+		const { service, protocol, port } = allowed;
+		return [{ service, protocol, port, because: `servers.${to.name}.allow[${i}]` }];
+	});
+	return [...(whole ? [{ ...everything, because: `segments.${one.segment}.allow` }] : []), ...byName];
+}
+
+async function outboundOf(server: StoredServer, namespace: string | null): Promise<SandboxView["outbound"]> {
+	const { name, definition } = server;
+	const rules = outboundRulesOf(definition.network ? definition.outbound : "deny");
+	const counters = namespace === null ? new Map() : await outboundCountersOf(namespace);
+	const six = definition.network?.address6 !== undefined;
+	return {
+		ways: rules.map((rule, i) => ({
+			...{
+				to: rule.to,
+				protocol: rule.protocol,
+				ports: rule.ports.map(([first, last]): [number, number] => [first, last]),
+			},
+			passed: counters.get(passedCounter(name, rule)) ?? null,
+			because: Array.isArray(definition.outbound)
+				? `servers.${name}.outbound[${i}]`
+				: `servers.${name}.outbound`,
+		})),
+		dropped: counters.get(droppedCounter(name)) ?? null,
+		obstacles: rules.length === 0 ? [] : await obstaclesOf(six),
+		because: becauseOf(server),
+	};
+}
+
 function becauseOf({ name, definition }: StoredServer): string {
 	if (!definition.network) return `servers.${name} has no network`;
-	return definition.outbound
-		? `servers.${name}.outbound is ${definition.outbound}`
-		: `servers.${name} says nothing of outbound, and that means deny`;
+	if (definition.outbound === undefined)
+		return `servers.${name} says nothing of outbound, and that means deny`;
+	return `servers.${name}.outbound is ${Array.isArray(definition.outbound) ? "a list of rules" : definition.outbound}`;
 }
 
 async function countedIn(namespace: string): Promise<SandboxView["counted"]> {
@@ -67,6 +123,12 @@ async function countedIn(namespace: string): Promise<SandboxView["counted"]> {
 		spoofedMac: found.spoofed_mac,
 		spoofedIp: found.spoofed_ip,
 		spoofedArp: found.spoofed_arp,
+		spoofedIp6: found.spoofed_ip6,
+		spoofedNd: found.spoofed_nd,
+		rogueRouter: found.rogue_router,
+		rogueDhcp: found.rogue_dhcp,
+		tagged: found.tagged,
+		unneeded: found.unneeded,
 		otherProtocol: found.other_protocol,
 		droppedOut: found.dropped_out,
 	};

@@ -7,7 +7,7 @@ import type { ServerDefinition, Site } from "../api/site.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
-import { subnetOf } from "./plan.ts";
+import { subnetsOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { firstUidOf } from "./resolve.ts";
 import type { ServerUnit } from "./server-unit.ts";
@@ -42,7 +42,7 @@ export class ServerChanges {
 		const wanted = {
 			name,
 			site: site.name,
-			subnet: subnetOf(definition, site),
+			...subnetsOf(definition, site),
 			definition,
 			index,
 			uid: firstUidOf(this.context.paths.state) + index * 2,
@@ -75,7 +75,7 @@ export class ServerChanges {
 		report({ type: "step", subject, text: "changing its definition", fraction: null });
 		const unit = this.units.server(name);
 		const before = unit.stored;
-		const stored = { ...before, definition, subnet: subnetOf(definition, site) };
+		const stored = { ...before, definition, ...subnetsOf(definition, site) };
 		const gone = disksOnlyIn(before, stored);
 		const refuseInUse = () => {
 			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);

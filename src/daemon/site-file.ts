@@ -9,8 +9,9 @@ import {
 	parseDocument,
 } from "yaml";
 import { BulkheadError, explain, type ProblemView } from "../api/errors.ts";
+import type { Problem } from "../api/problem.ts";
 import type { Site } from "../api/site.ts";
-import { checkSite, type Problem } from "../api/site-check.ts";
+import { checkSite } from "../api/site-check.ts";
 
 /** A problem that only the host, or what is there already, shows. */
 export interface SiteProblem extends Problem {

@@ -1,7 +1,10 @@
 import type { Site } from "../api/site.ts";
+import { ensureOutbound, removeOutbound } from "../network/outbound/outbound.ts";
 import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { openSegments, pathsAmong } from "./between.ts";
 import { type Context, namespaceOf } from "./context.ts";
+import { outboundServers } from "./outbound.ts";
 import { completeServicesOf, doorUid, tapsOf } from "./resolve.ts";
 
 /** The sandbox of the site that there is. */
@@ -10,6 +13,9 @@ export class SiteSandbox {
 	private current: Sandbox | undefined;
 	/** While a server cannot be read, nobody knows its segment, and what its front door may do: both stay as they are. */
 	private kept = false;
+	/** Whom the rules were last made for, and segments whose servers all reach each other. */
+	private permitted: readonly StoredServer[] | undefined;
+	private wholeSegments: readonly string[] = [];
 
 	constructor(context: Context) {
 		this.context = context;
@@ -26,6 +32,11 @@ export class SiteSandbox {
 		return this.current?.namespace ?? null;
 	}
 
+	/** Segments whose servers all reach each other. */
+	get openSegments(): readonly string[] {
+		return this.wholeSegments;
+	}
+
 	/** Takes the sandbox of the daemon before as it is. @returns false when there is none */
 	async keep(site: string): Promise<boolean> {
 		const namespace = namespaceOf(this.context.paths, site);
@@ -40,25 +51,32 @@ export class SiteSandbox {
 		if (this.current && this.current.site !== site.name) await this.drop();
 		this.current ??= new Sandbox(namespaceOf(this.context.paths, site.name), site.name);
 		await this.current.ensure(
-			Object.entries(site.segments ?? {}).map(([name, { subnet }]) => ({ name, subnet })),
+			Object.entries(site.segments ?? {}).map(([name, { subnet, subnet6 }]) => ({ name, subnet, subnet6 })),
 		);
+		this.wholeSegments = openSegments(site);
+		if (this.permitted) await this.permit(this.permitted);
 	}
 
 	async drop(): Promise<void> {
+		if (this.current) await removeOutbound(this.current.namespace);
 		await this.current?.destroy();
 		this.current = undefined;
+		this.permitted = undefined;
 	}
 
-	/** Lets the front doors of these servers reach them, and no others. */
+	/** Lets the front doors of these servers reach them, and these servers each other and the outside as they say; nobody else. */
 	async permit(servers: readonly StoredServer[]): Promise<void> {
 		if (this.kept) return;
+		this.permitted = servers;
 		const allowed = servers.flatMap((server) => {
 			const address = server.definition.network?.address;
 			return address
 				? completeServicesOf(server).map(({ port }) => ({ uid: doorUid(server), address, port }))
 				: [];
 		});
-		await this.current?.permit(allowed);
+		if (!this.current) return;
+		await this.current.permit(allowed, { paths: pathsAmong(servers), open: this.wholeSegments });
+		await ensureOutbound({ namespace: this.current.namespace, servers: outboundServers(servers) });
 	}
 
 	async removePorts(server: StoredServer): Promise<void> {

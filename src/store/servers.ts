@@ -38,9 +38,10 @@ const installedSchema = z.object({
 });
 
 const storedSchema = z.object({
-	/** Name of the site and network of its segment, when it has one. */
+	/** Name of the site and networks of its segment, when it has one. */
 	site: z.string(),
 	subnet: z.string().nullable(),
+	subnet6: z.string().nullable().default(null),
 	definition: serverSchema,
 	installed: installedSchema,
 });

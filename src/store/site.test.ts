@@ -6,6 +6,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 	name,
 	site: "office",
 	subnet: "10.77.0.0/24",
+	subnet6: null,
 	definition: { template: "tiny", network: { segment, address } },
 	installed: {
 		index: 1,
@@ -27,6 +28,16 @@ test("a site half-way through a change is read, though no person may ask for it"
 	const a = server("a", "office", "10.77.0.20");
 	const kept = readKeptSite(JSON.stringify({ name: "office", segments, servers: { gone: 1 } }), "site.yaml");
 	expect(siteOf(kept, [a])).toEqual({ name: "office", segments, servers: { a: a.definition } });
+});
+
+test("a segment's IPv6 and who reaches whom on it are kept; from servers alone, its IPv6", () => {
+	const segments = { office: { subnet: "10.77.0.0/24", subnet6: "fd00:77::/64", allow: "all" as const } };
+	const kept = readKeptSite(JSON.stringify({ name: "office", segments }), "site.yaml");
+	expect(siteOf(kept, [])?.segments).toEqual(segments);
+	const six = { ...server("a", "office", "10.77.0.20"), subnet6: "fd00:77::/64" };
+	expect(siteOf(undefined, [six])?.segments).toEqual({
+		office: { subnet: "10.77.0.0/24", subnet6: "fd00:77::/64" },
+	});
 });
 
 test("without the file the site is what the servers say", () => {

@@ -4,13 +4,19 @@ import { BulkheadError } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
 import type { StoredServer } from "./servers.ts";
 
+const segmentSchema = z.object({
+	subnet: z.string(),
+	subnet6: z.string().optional(),
+	allow: z.literal("all").optional(),
+});
+
 /**
  * The site as the daemon wrote it. It is not checked as a person's file: half-way through a change it holds what no
  * person could ask for, such as the old and the new name of one segment. What each server is stands in its server.yaml.
  */
 const keptSchema = z.object({
 	name: z.string(),
-	segments: z.record(z.string(), z.object({ subnet: z.string() })).optional(),
+	segments: z.record(z.string(), segmentSchema).optional(),
 	servers: z.record(z.string(), z.unknown()).optional(),
 });
 export type KeptSite = z.infer<typeof keptSchema>;
@@ -32,9 +38,11 @@ export function readKeptSite(text: string, file: string): KeptSite {
 export function siteOf(kept: KeptSite | undefined, stored: readonly StoredServer[]): Site | undefined {
 	const name = kept?.name ?? stored[0]?.site;
 	if (name === undefined) return undefined;
-	const own = stored.flatMap(({ definition, subnet }) =>
-		definition.network && subnet !== null ? [[definition.network.segment, { subnet }] as const] : [],
-	);
+	// Whether all of a segment reach each other is not known from its servers: then they do not.
+	const own = stored.flatMap(({ definition, subnet, subnet6 }) => {
+		if (!definition.network || subnet === null) return [];
+		return [[definition.network.segment, { subnet, ...(subnet6 === null ? {} : { subnet6 }) }] as const];
+	});
 	return {
 		name,
 		segments: { ...Object.fromEntries(own), ...kept?.segments },

@@ -17,6 +17,7 @@ import {
 } from "../../src/network/plan.ts";
 import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
+import { forgedFrames } from "../../src/network/testing/forged.ts";
 import * as frames from "../../src/network/testing/frames.ts";
 
 /** Real namespaces and real rules; a plain namespace stands in each guest's place, its port a veth instead of a tap. */
@@ -297,151 +298,11 @@ async function echo(from: Guest, address: string, port: number): Promise<Talk> {
 }
 
 describe("a guest sends as itself or not at all", () => {
-	const gateway = bridgeMacOf("test", "office");
-	const [evil, nobody] = ["02:00:00:00:00:99", "00:00:00:00:00:00"];
-	const mine = web.address6 ?? "";
-	const theirs = db.address6 ?? "";
-	const local = linkLocalOf(web.mac);
-	const every = "ff02::1";
-	const group = "33:33:00:00:00:01";
-	const from4 = (address: string, source = 1000, port = 1000) =>
-		frames.ethernet(web.mac, gateway, "ip", frames.ip4(address, "10.77.0.1", 17, frames.udp(source, port)));
-	const from6 = (packet: Buffer, to = gateway) => frames.ethernet(web.mac, to, "ip6", packet);
-	const advert = (from: string, type: number) =>
-		frames.ip6(from, every, 58, frames.icmp6(from, every, type, Buffer.alloc(36)));
-	const claim = (operation: number, sender: [string, string]) =>
-		frames.ethernet(web.mac, frames.broadcast, "arp", frames.arp(operation, sender, [nobody, sender[1]]));
-
-	const sent: [what: string, frame: Buffer, counter: keyof Counters][] = [
-		[
-			"another's hardware address",
-			frames.ethernet(db.mac, gateway, "ip", frames.ip4(web.address, "10.77.0.1", 17, frames.udp(1, 1))),
-			"spoofed_mac",
-		],
-		[
-			"the bridge's hardware address",
-			frames.ethernet(gateway, web.mac, "ip", frames.ip4(web.address, "10.77.0.1", 17, frames.udp(1, 1))),
-			"spoofed_mac",
-		],
-		["another's IPv4 address", from4(db.address), "spoofed_ip"],
-		["the sandbox's IPv4 address", from4("10.77.0.1"), "spoofed_ip"],
-		["an address of the world", from4("198.51.100.7"), "spoofed_ip"],
-		["no address, but not to ask for one", from4("0.0.0.0"), "spoofed_ip"],
-		["another's IPv6 address", from6(frames.ip6(theirs, "fd00:77::1", 17, frames.udp(1, 1))), "spoofed_ip6"],
-		[
-			"the bridge's link-local address",
-			from6(frames.ip6("fe80::1", "fd00:77::1", 17, frames.udp(1, 1))),
-			"spoofed_ip6",
-		],
-		[
-			"a link-local address that is not its own",
-			from6(frames.ip6("fe80::2", "fd00:77::1", 17, frames.udp(1, 1))),
-			"spoofed_ip6",
-		],
-		["an ARP answer for another", claim(2, [web.mac, db.address]), "spoofed_arp"],
-		["an ARP answer for the sandbox", claim(2, [web.mac, "10.77.0.1"]), "spoofed_arp"],
-		["an ARP claim with another's hardware address", claim(1, [db.mac, web.address]), "spoofed_arp"],
-		["an ARP question with another's address", claim(1, [evil, db.address]), "spoofed_arp"],
-		[
-			"ARP of another kind",
-			frames.ethernet(
-				web.mac,
-				frames.broadcast,
-				"arp",
-				frames.arp(8, [web.mac, web.address], [nobody, db.address]),
-			),
-			"spoofed_arp",
-		],
-		[
-			"a neighbour advertisement about another",
-			from6(frames.discovery(mine, every, { type: "advert", about: theirs, mac: web.mac }), group),
-			"spoofed_nd",
-		],
-		[
-			"one about the sandbox",
-			from6(frames.discovery(mine, every, { type: "advert", about: "fd00:77::1", mac: web.mac }), group),
-			"spoofed_nd",
-		],
-		[
-			"one from another",
-			from6(frames.discovery(theirs, every, { type: "advert", about: theirs, mac: web.mac }), group),
-			"spoofed_ip6",
-		],
-		[
-			"one behind an options header",
-			from6(
-				frames.behindOptions(frames.discovery(mine, every, { type: "advert", about: theirs, mac: web.mac })),
-				group,
-			),
-			"spoofed_nd",
-		],
-		["a router advertisement", from6(advert(local, 134), group), "rogue_router"],
-		[
-			"a router advertisement behind an options header",
-			from6(frames.behindOptions(advert(local, 134)), group),
-			"rogue_router",
-		],
-		["a redirect", from6(advert(local, 137), group), "rogue_router"],
-		[
-			"a DHCP server's answer",
-			frames.ethernet(
-				web.mac,
-				frames.broadcast,
-				"ip",
-				frames.ip4(web.address, "255.255.255.255", 17, frames.udp(67, 68)),
-			),
-			"rogue_dhcp",
-		],
-		[
-			"a DHCPv6 server's answer",
-			from6(frames.ip6(local, every, 17, frames.udp(547, 546)), group),
-			"rogue_dhcp",
-		],
-		["a VLAN tag", frames.tagged(from4(web.address), 5), "tagged"],
-		["a VLAN tag of number 0", frames.tagged(from4(web.address), 0), "tagged"],
-		[
-			"a VLAN tag around an IPv6 lie",
-			frames.tagged(from6(frames.ip6(theirs, "fd00:77::1", 17, frames.udp(1, 1))), 7),
-			"tagged",
-		],
-		[
-			"another protocol",
-			frames.ethernet(web.mac, frames.broadcast, 0x88cc, Buffer.alloc(46)),
-			"other_protocol",
-		],
-		[
-			"a question whether its address is taken",
-			from6(
-				frames.discovery("::", "ff02::1:ff00:11", { type: "solicit", about: mine, mac: web.mac }),
-				"33:33:ff:00:00:11",
-			),
-			"unneeded",
-		],
-		[
-			"a search for routers",
-			from6(
-				frames.ip6(local, "ff02::2", 58, frames.icmp6(local, "ff02::2", 133, Buffer.alloc(4))),
-				"33:33:00:00:00:02",
-			),
-			"unneeded",
-		],
-		["as itself, to the sandbox", from4(web.address), "dropped_in"],
-		[
-			"as itself, to the sandbox, IPv6",
-			from6(frames.ip6(mine, "fd00:77::1", 58, frames.icmp6(mine, "fd00:77::1", 128, Buffer.alloc(4)))),
-			"dropped_in",
-		],
-		[
-			"a DHCP client's question, which comes to the sandbox",
-			frames.ethernet(
-				web.mac,
-				frames.broadcast,
-				"ip",
-				frames.ip4("0.0.0.0", "255.255.255.255", 17, frames.udp(68, 67)),
-			),
-			"dropped_in",
-		],
-	];
+	const sent = forgedFrames({
+		own: { mac: web.mac, address: web.address, address6: web.address6 ?? "" },
+		other: { mac: db.mac, address: db.address, address6: db.address6 ?? "" },
+		sandbox: { mac: bridgeMacOf("test", "office"), address: "10.77.0.1", address6: "fd00:77::1" },
+	});
 
 	test.each(sent)("%s", async (_, frame, counter) => {
 		expect(await counting(async () => await send(web, frame))).toEqual({ [counter]: 1 });

@@ -162,6 +162,7 @@ describe("a server", () => {
 		});
 		await delay(2000);
 		expect((await bulkhead.show(server)).state).toBe("stopped");
-		expect(await bulkhead.processes()).toHaveLength(2);
+		// Of the front door: HAProxy and its bubblewrap, what takes uploads in, and what begins that again.
+		expect(await bulkhead.processes()).toHaveLength(4);
 	});
 });

@@ -3,6 +3,7 @@ import type { Check } from "../../api/plan.ts";
 import { formatSize } from "../../api/units.ts";
 import { detectGroupSupport } from "../../host/cgroup.ts";
 import { run } from "../../host/command.ts";
+import { obstaclesOf } from "../../network/outbound/obstacles.ts";
 import { chooseAccelerator } from "../../qemu/accelerator.ts";
 
 const good = (name: string, found: string): Check => ({ name, level: "ok", found, mend: "" });
@@ -43,6 +44,7 @@ export async function allChecks(state: string): Promise<Check[]> {
 			checkCuts(),
 			checkDisk(state),
 			checkGroup(),
+			checkWaysOut(),
 		])),
 		checkLimits(),
 	];
@@ -107,6 +109,27 @@ async function checkQemu(): Promise<Check> {
 			: bad("QEMU", found, "Bulkhead needs QEMU 7.2 or newer (Debian 12 has it)");
 	} catch {
 		return bad("QEMU", "does not run", "apt-get install qemu-system-x86");
+	}
+}
+
+/** Only servers with `outbound:` need it. */
+async function checkWaysOut(): Promise<Check> {
+	const name = "ways out";
+	try {
+		const obstacles = await obstaclesOf(false);
+		if (obstacles.length === 0) return good(name, "this host routes what servers are let out");
+		const mends = obstacles.map(({ mend }) => mend).join("; ");
+		return note(
+			name,
+			obstacles.map(({ found }) => found).join("; "),
+			`only for servers with \`outbound:\`: ${mends}`,
+		);
+	} catch (error) {
+		return note(
+			name,
+			`cannot be told: ${error instanceof Error ? error.message : error}`,
+			"only for servers with `outbound:`",
+		);
 	}
 }
 

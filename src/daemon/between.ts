@@ -1,0 +1,73 @@
+import type { AllowDefinition, ServerDefinition, Site } from "../api/site.ts";
+import type { Between, Path } from "../network/plan.ts";
+import { profileOf } from "../network/services.ts";
+import type { Installed, StoredServer } from "../store/servers.ts";
+
+/**
+ * Who may open what among the servers of a site. Pure.
+ */
+
+/** One entry of a server's `allow:`, with what the site leaves out filled in. */
+export interface Allowed {
+	from: string;
+	/** Null for a port without a name. */
+	service: string | null;
+	protocol: Path["protocol"];
+	port: number;
+}
+
+/** @returns the entries in their order; one whose port nobody knows is `missing` it */
+export function allowedOf(
+	{ allow = [] }: ServerDefinition,
+	known: Installed["services"],
+): (Allowed | { service: string; missing: "port" })[] {
+	return allow.map((entry) => {
+		const { from, service = null, protocol = "tcp" } = entry;
+		const port = portOf(entry, known);
+		return port === undefined
+			? { service: service ?? "", missing: "port" }
+			: { from, service, protocol, port };
+	});
+}
+
+function portOf({ service, port }: AllowDefinition, known: Installed["services"]): number | undefined {
+	if (port !== undefined || service === undefined) return port;
+	return (Object.hasOwn(known, service) ? known[service] : undefined)?.port ?? profileOf(service)?.port;
+}
+
+/** By addresses: IPv4, and IPv6 where both have it. A server that is not there, or has no network, opens nothing. */
+export function pathsAmong(servers: readonly StoredServer[]): Path[] {
+	return servers.flatMap((server) => {
+		const to = server.definition.network;
+		return allowedOf(server.definition, server.installed.services).flatMap((allowed): Path[] => {
+			if ("missing" in allowed) return [];
+			const { protocol, port } = allowed;
+			const from = servers.find(({ name }) => name === allowed.from)?.definition.network;
+			if (!from || !to) return [];
+			const six =
+				from.address6 && to.address6 ? [{ from: from.address6, to: to.address6, protocol, port }] : [];
+			return [{ from: from.address, to: to.address, protocol, port }, ...six];
+		});
+	});
+}
+
+/**
+ * The segments while a site is being changed: the old and the new ones. What is to be opened is not open yet: should the
+ * change fail, nothing has to be closed again.
+ */
+export function meanwhile(before: Segments = {}, after: Segments = {}): Segments {
+	const both = Object.entries({ ...before, ...after });
+	return Object.fromEntries(
+		both.map(([name, { allow: _, ...segment }]) => {
+			const allow = before[name]?.allow;
+			return [name, { ...segment, ...(allow ? { allow } : {}) }];
+		}),
+	);
+}
+
+type Segments = NonNullable<Site["segments"]>;
+
+/** Names of the segments whose servers all reach each other. */
+export function openSegments({ segments = {} }: Pick<Site, "segments">): Between["open"] {
+	return Object.entries(segments).flatMap(([name, { allow }]) => (allow === "all" ? [name] : []));
+}

@@ -89,6 +89,10 @@ export const publishSchema = strict({
 	hold: duration(1000, 600_000)
 		.optional()
 		.meta({ description: "How long new connections wait while the server recovers (60s)." }),
+	health: choice(["connect"]).optional().meta({
+		description:
+			"`connect`: the service is well when it takes connections; for one that does not answer the check of its protocol.",
+	}),
 	rehearse: z
 		.array(
 			z

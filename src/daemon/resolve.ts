@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
 import type { PublishedView } from "../api/server.ts";
-import type { ServerDefinition } from "../api/site.ts";
+import type { PublishDefinition, ServerDefinition } from "../api/site.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
 import { macOf, type PortPlan, type ServicePlan } from "../network/plan.ts";
-import { profileOf } from "../network/services.ts";
+import { profileOf, type ServiceProfile } from "../network/services.ts";
+import { talkOf } from "../network/talk.ts";
 import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
@@ -157,10 +158,22 @@ export function servicesOf(
 			to: publish.to,
 			listen: publish.listen ?? port,
 			holdMs: parseDuration(publish.hold ?? "60s") ?? 60_000,
-			health: protocol === "http" ? { path: template?.healthPath ?? "/" } : null,
+			health: healthOf(publish, protocol, template?.healthPath, profile),
 			rehearse: publish.rehearse ?? template?.rehearse ?? [],
 		};
 	});
+}
+
+/** A conversation is the catalogue's own, and only for a service that is treated as the catalogue says. */
+function healthOf(
+	{ health }: PublishDefinition,
+	protocol: ServicePlan["protocol"],
+	page: string | null | undefined,
+	profile: ServiceProfile | undefined,
+): ServicePlan["health"] {
+	if (health === "connect") return null;
+	if (protocol === "http") return { path: page ?? "/" };
+	return profile?.protocol === protocol && profile.health ? talkOf(profile.health) : null;
 }
 
 export function completeServicesOf(server: StoredServer): ServicePlan[] {

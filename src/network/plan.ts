@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Talk } from "./talk.ts";
 
 /** A private network inside the sandbox. */
 export interface SegmentPlan {
@@ -35,8 +36,8 @@ export interface ServicePlan {
 	listen: number;
 	/** Milliseconds that a new connection waits for a server that does not answer. */
 	holdMs: number;
-	/** The page that tells whether the service is well; null for a plain connection. */
-	health: { path: string } | null;
+	/** What tells whether the service is well: a page, a conversation in its protocol, or null: that it takes a connection. */
+	health: { path: string } | Talk | null;
 	/** Pages that a session is asked before it stands by. */
 	rehearse: readonly string[];
 }

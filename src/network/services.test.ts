@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { profileOf, serviceCatalogue } from "./services.ts";
+import { profileOf, servicesView } from "./services.ts";
 
 const page = readFileSync(new URL("../../docs/services.md", import.meta.url), "utf8");
 
 test("each service has a row in docs/services.md, and each row is a service", () => {
-	const rows = Object.entries(serviceCatalogue).map(
-		([name, { port, protocol, title, source, note }]) =>
-			`| \`${name}\` | ${port} | ${protocol} | ${title} | ${source} | ${note} |`,
+	const rows = servicesView().map(
+		({ name, port, protocol, health, title, source, note }) =>
+			`| \`${name}\` | ${port} | ${protocol} | ${health} | ${title} | ${source} | ${note} |`,
 	);
 	expect(page.split("\n").filter((line) => line.startsWith("| `"))).toEqual(rows);
 });

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
+import type { ServiceView } from "../api/service.ts";
+import { talkSchema } from "./talk.ts";
 
 const folder = fileURLToPath(new URL("../../services", import.meta.url));
 
@@ -14,6 +16,8 @@ export const profileSchema = z.strictObject({
 	port: z.int().min(1).max(65_535),
 	/** `http`: requests that may be repeated are, when a failure cuts them off; `tcp`: passed through as it is. */
 	protocol: z.enum(["http", "tcp"]),
+	/** How it is asked whether it is well; a page of `http` and a connection of `tcp` when left out. */
+	health: talkSchema.optional(),
 	/** Where that is written. */
 	source: z.string(),
 	/** What to know before it is let out. */
@@ -40,4 +44,13 @@ export const serviceCatalogue = readCatalogue();
 /** @returns the profile, or undefined: also for names such as `constructor` */
 export function profileOf(service: string): ServiceProfile | undefined {
 	return Object.hasOwn(serviceCatalogue, service) ? serviceCatalogue[service] : undefined;
+}
+
+/** The catalogue as it is shown. */
+export function servicesView(): ServiceView[] {
+	return Object.entries(serviceCatalogue).map(([name, { health, ...profile }]) => ({
+		name,
+		...profile,
+		health: health ? "answer" : profile.protocol === "http" ? "page" : "connection",
+	}));
 }

@@ -20,14 +20,16 @@ const columns: Column[] = [
 	{ title: "SERVICE" },
 	{ title: "PORT", align: "right" },
 	{ title: "PROTOCOL" },
+	{ title: "HEALTH" },
 	{ title: "WHAT IT IS" },
 ];
 
 export function serviceLines(services: readonly ServiceView[]): Line[] {
-	const rows = services.map(({ name, port, protocol, title }) => [
+	const rows = services.map(({ name, port, protocol, health, title }) => [
 		styled(name, "bold"),
 		String(port),
 		protocol,
+		health,
 		title,
 	]);
 	const notes = services.flatMap(({ name, note }): Line[] =>

@@ -1,7 +1,7 @@
 import { BulkheadError } from "../../api/errors.ts";
 import type { Answer, Body, Params, RouteName } from "../../api/routes.ts";
 import { isAllowed } from "../../api/server.ts";
-import { serviceCatalogue } from "../../network/services.ts";
+import { servicesView } from "../../network/services.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
@@ -30,7 +30,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			site: bulkhead.siteName,
 			accelerator: context.acceleration.accelerator,
 		}),
-		services: async () => Object.entries(serviceCatalogue).map(([name, profile]) => ({ name, ...profile })),
+		services: async () => servicesView(),
 		list: async () => bulkhead.list().map((unit) => unit.view()),
 		show: async ({ server }) => bulkhead.server(server).view(),
 		sandbox: async ({ server }) => await bulkhead.sandboxOf(server),

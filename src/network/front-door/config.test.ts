@@ -24,6 +24,14 @@ test("where a service listens and how long it holds are part of the text", () =>
 	expect(new Set(texts).size).toBe(texts.length);
 });
 
+test("a check in the service's own protocol", async () => {
+	const rules = ["tcp-check expect rbinary '^(5353482D)'", "tcp-check send-binary 0D0A"];
+	const talks = withService({ ...sql, service: "ssh", listen: 2222, health: { everyMs: 2000, rules } });
+	await expect(configOf(talks)).toMatchFileSnapshot("../goldens/haproxy-talks.cfg");
+	const wrong = { everyMs: 2000, rules: ["tcp-check connect\nglobal"] };
+	expect(() => configOf(withService({ ...sql, health: wrong }))).toThrow("not a rule of a health check");
+});
+
 test.each(["", "healthz", "/a b", "/a'b", '/a"b', "/a\nglobal", "/a\\"])(
 	"refuses %j as a health path",
 	(path) => {

@@ -1,5 +1,6 @@
 import { BulkheadError } from "../../api/errors.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
+import { isTalkRule, type Talk } from "../talk.ts";
 import {
 	adminSocket,
 	healthNameOf,
@@ -193,12 +194,30 @@ function tcpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, s
  * wait instead.
  */
 function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
-	const check = "check inter 400ms fastinter 200ms downinter 100ms fall 1 rise 1";
-	const page = service.health === null ? [] : httpCheck(plan, service, service.health.path);
+	const { health } = service;
+	const talks = health !== null && "rules" in health;
 	return section(`backend ${healthNameOf(service)} from health`, [
-		...page,
-		`server guest ${plan.address}:${service.port} ${check}`,
+		...(health === null ? [] : talks ? talkCheck(health) : httpCheck(plan, service, health.path)),
+		`server guest ${plan.address}:${service.port} check ${intervals(talks ? health.everyMs : 400)} fall 1 rise 1`,
 	]);
+}
+
+/** A service that is down is asked four times as often. */
+function intervals(everyMs: number): string {
+	return `inter ${everyMs}ms fastinter ${everyMs / 2}ms downinter ${everyMs / 4}ms`;
+}
+
+/**
+ * Mail servers look up who comes before they say a word, and a lookup from the sandbox can take seconds to fail; a dead
+ * guest is still noticed by its silence to the connection.
+ */
+const wordWithin = "8s";
+
+/** Lingering, as a check that ends in a reset is an error in the logs of PostgreSQL and others. */
+function talkCheck({ rules }: Talk): string[] {
+	const wrong = rules.find((rule) => !isTalkRule(rule));
+	if (wrong !== undefined) throw new BulkheadError("internal", `not a rule of a health check: ${wrong}`);
+	return [`timeout check ${wordWithin}`, "option tcp-check", "tcp-check connect linger", ...rules];
 }
 
 function httpCheck(plan: DoorPlan, service: ServicePlan, path: string): string[] {

@@ -1,0 +1,37 @@
+import { createServer, type Socket } from "node:net";
+
+/**
+ * Servers for tests of health checks, each on a port of its own: `SERVICE:PORT` answers in the shape of a real one,
+ * `silent:PORT` takes connections and says nothing. LDAP's longer form is what X.690 8.1.3.5 allows.
+ */
+const hex = (bytes: string) => Buffer.from(bytes, "hex");
+const greets = (text: string | Buffer, reply = "") => {
+	return (socket: Socket) => {
+		socket.write(text);
+		socket.on("data", () => (reply === "" ? undefined : socket.end(reply)));
+	};
+};
+const replies = (reply: Buffer) => (socket: Socket) => socket.on("data", () => socket.write(reply));
+const mysqlGreeting = `0a352e352e352d31302e31312e31392d4d617269614442${"00".repeat(77)}`;
+
+const servers: Record<string, (socket: Socket) => void> = {
+	silent: () => {},
+	ssh: greets("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n"),
+	smtp: greets("220 x.test ESMTP Exim 4.96\r\n", "221 x.test closing connection\r\n"),
+	"smtp-late": (socket) => setTimeout(() => greets("220 x.test ESMTP\r\n", "221\r\n")(socket), 6000),
+	"smtp-refuses": (socket) => socket.end("554 no SMTP service here\r\n"),
+	imap: greets("* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n", "* BYE Logging out\r\na OK Logout\r\n"),
+	ldap: replies(hex("300c02010161070a010004000400")),
+	"ldap-long": replies(hex("3084000000100201016184000000070a010004000400")),
+	mysql: greets(hex(`${(mysqlGreeting.length / 2).toString(16)}000000${mysqlGreeting}`)),
+	"mysql-refuses": (socket) => socket.end(hex("09000000ff6a04486f7374203f")),
+	"postgresql-starts": (socket) =>
+		socket.on("data", () => socket.end("E\0\0\0\x28SFATAL\0VFATAL\0C57P03\0Mstarting up\0\0")),
+};
+
+for (const [name = "", port] of process.argv.slice(2).map((each) => each.split(":"))) {
+	// A check that has heard enough may reset the connection.
+	const server = createServer((socket) => servers[name]?.(socket.on("error", () => socket.destroy())));
+	server.listen(Number(port), "127.0.0.1");
+}
+console.log("ready");

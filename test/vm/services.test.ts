@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { appendFile, chown, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { run } from "../../src/host/command.ts";
+import { endProcess, identify } from "../../src/host/process.ts";
+import type { Health } from "../../src/network/front-door/health.ts";
+import { FrontDoor } from "../../src/network/front-door/process.ts";
+import type { DoorPlan, ServicePlan } from "../../src/network/plan.ts";
+import { profileOf } from "../../src/network/services.ts";
+import { talkOf } from "../../src/network/talk.ts";
+
+/** A real HAProxy and a namespace in which servers listen on its loopback: what the checks make of each. */
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+const namespace = `bhv${process.pid}`;
+const uid = 320_000 + (process.pid % 10_000);
+const doors: FrontDoor[] = [];
+let folder: string;
+
+function inNamespace(command: readonly string[]): ChildProcess {
+	const args = [`--net=/run/netns/${namespace}`, ...command];
+	return spawn("nsenter", args, { stdio: ["ignore", "pipe", "ignore"] });
+}
+
+async function freePort(): Promise<number> {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as AddressInfo;
+	server.close();
+	await once(server, "close");
+	return port;
+}
+
+interface Checked {
+	/** What the check is called here: one service is checked at several servers. */
+	name: string;
+	/** Whose check it is. */
+	service: string;
+	port: number;
+}
+
+/** Opens a door with a service for each. */
+async function openDoor(checked: readonly Checked[]): Promise<FrontDoor> {
+	const services = checked.map(async ({ name, service, port }): Promise<ServicePlan> => {
+		const health = talkOf(profileOf(service)?.health ?? []);
+		const listen = await freePort();
+		return { service: name, protocol: "tcp", port, to: "host", listen, holdMs: 1000, health, rehearse: [] };
+	});
+	const plan: DoorPlan = {
+		...{ server: "s1", namespace, address: "127.0.0.1", uid, groups: [] },
+		...{ folder: join(folder, `door${doors.length}`), services: await Promise.all(services) },
+	};
+	const door = await FrontDoor.ensure(plan);
+	doors.push(door);
+	return door;
+}
+
+async function becomes(door: FrontDoor, expected: Record<string, Health>): Promise<void> {
+	const end = performance.now() + 30_000;
+	let found = await door.health();
+	while (JSON.stringify(found) !== JSON.stringify(expected) && performance.now() < end) {
+		await delay(100);
+		found = await door.health();
+	}
+	expect(found).toEqual(expected);
+}
+
+/** Asks HAProxy for so long. @returns services that were not up at some moment */
+async function unwell(door: FrontDoor, names: readonly string[], forMs: number): Promise<string[]> {
+	const seen = new Set<string>();
+	for (const end = performance.now() + forMs; performance.now() < end; await delay(100)) {
+		const health = await door.health();
+		for (const name of names) if (health[name] !== "up") seen.add(name);
+	}
+	return [...seen];
+}
+
+const postgres = await newestPostgres();
+
+async function newestPostgres(): Promise<string | undefined> {
+	const versions = await readdir("/usr/lib/postgresql").catch(() => []);
+	const found = versions.map((version) => `/usr/lib/postgresql/${version}/bin`);
+	return found.findLast((bin) => existsSync(join(bin, "initdb")));
+}
+
+async function startPostgres(bin: string, name: string, port: number, rule: string): Promise<void> {
+	const data = join(folder, name);
+	const user = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"];
+	await mkdir(data);
+	const { stdout } = await run("id", ["-u", "postgres"], { deadlineMs: 5000 });
+	await chown(data, Number(stdout), -1);
+	await run("setpriv", [...user, join(bin, "initdb"), "-N", "-A", "trust", "-D", data], {
+		deadlineMs: 40_000,
+	});
+	await writeFile(join(data, "pg_hba.conf"), rule);
+	await appendFile(
+		join(data, "postgresql.conf"),
+		`port = ${port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n`,
+	);
+	inNamespace(["setpriv", ...user, join(bin, "postgres"), "-D", data]);
+}
+
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-services-"));
+	await run("chmod", ["755", folder], { deadlineMs: 5000 });
+	await run("ip", ["netns", "add", namespace], { deadlineMs: 10_000 });
+	await run("ip", ["-n", namespace, "link", "set", "lo", "up"], { deadlineMs: 10_000 });
+});
+
+afterAll(async () => {
+	for (const door of doors) await door.stop().catch(() => {});
+	// PostgreSQL has children of its own; one that has just ended is none to end.
+	const { stdout } = await run("ip", ["netns", "pids", namespace], { deadlineMs: 10_000 });
+	for (const pid of stdout.split("\n").filter((line) => line !== "")) {
+		const found = identify(Number(pid));
+		if (found) await endProcess(found, 0);
+	}
+	await run("ip", ["netns", "del", namespace], { deadlineMs: 10_000 });
+	await rm(folder, { recursive: true, force: true });
+});
+
+test("what answers is well, and what is silent is down", async () => {
+	const kinds = ["ssh", "smtp", "smtp-late", "smtp-refuses", "imap", "ldap", "ldap-long", "mysql"];
+	const well = [...kinds, "mysql-refuses"].map((name, i) => ({
+		...{ name, answers: name, service: name.replace(/-.*/, ""), port: 4001 + i },
+	}));
+	const talkers = ["https", "ssh", "smtp", "imap", "ldap", "mysql", "postgresql"];
+	const ill = talkers.map((service, i) => ({
+		...{ name: `${service}-silent`, answers: "silent", service, port: 4101 + i },
+	}));
+	ill.push({ name: "pg-starts", answers: "postgresql-starts", service: "postgresql", port: 4201 });
+	const all = [...well, ...ill];
+	const script = join(import.meta.dirname, "../../src/network/testing/services-stand-in.ts");
+	const each = all.map(({ answers, port }) => `${answers}:${port}`);
+	const standIn = inNamespace([process.execPath, script, ...each]);
+	if (standIn.stdout) await once(standIn.stdout, "data");
+	const door = await openDoor(all);
+	const names = well.map(({ name }) => name);
+	const expected = all.map(({ name }): [string, Health] => [name, names.includes(name) ? "up" : "down"]);
+	await becomes(door, Object.fromEntries(expected));
+	expect(await unwell(door, names, 8000)).toEqual([]);
+});
+
+test("a TLS server is well, whichever version it speaks, and when it answers with an alert", async () => {
+	const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+	const make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key];
+	await run("openssl", [...make, "-out", cert, "-days", "2"], { deadlineMs: 20_000 });
+	const serve = (port: number, ...options: string[]) =>
+		inNamespace(["openssl", "s_server", "-quiet", "-accept", `${port}`, ...options]);
+	const pair = ["-key", key, "-cert", cert];
+	serve(4301, ...pair, "-tls1_3");
+	serve(4302, ...pair, "-tls1_2");
+	// Nothing in common.
+	serve(4303, "-nocert", "-tls1_2");
+	const ports = [4301, 4302, 4303];
+	const door = await openDoor(ports.map((port) => ({ name: `tls-${port}`, service: "https", port })));
+	const names = ports.map((port) => `tls-${port}`);
+	await becomes(door, Object.fromEntries(names.map((name) => [name, "up"])));
+	expect(await unwell(door, names, 3000)).toEqual([]);
+});
+
+test.skipIf(!postgres)("a PostgreSQL is well however it lets clients in", async () => {
+	const rules = {
+		asks: "host all all all scram-sha-256\n",
+		trusts: "host all all all trust\n",
+		refuses: "host all all 192.0.2.1/32 trust\n",
+	};
+	const names = Object.keys(rules);
+	for (const [i, [name, rule]] of Object.entries(rules).entries())
+		await startPostgres(postgres ?? "", name, 4401 + i, rule);
+	const door = await openDoor(names.map((name, i) => ({ name, service: "postgresql", port: 4401 + i })));
+	await becomes(door, Object.fromEntries(names.map((name) => [name, "up"])));
+	expect(await unwell(door, names, 5000)).toEqual([]);
+});

@@ -1,10 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Fault, ServerView } from "../../src/api/server.ts";
-import { run } from "../../src/host/command.ts";
-import { freePort, instanceForTests, patience, report } from "./harness.ts";
+import { editDisk } from "./edit-disk.ts";
+import { freePort, instanceForTests, report } from "./harness.ts";
 import { type Handshake, shakeHands } from "./tls-client.ts";
 
 /**
@@ -137,23 +134,10 @@ describe("an nginx that was not started anew", () => {
  * as started (so that its random generator has a state), and in no script of `wake.d`.
  */
 async function addSecondNginx(disk: string): Promise<void> {
-	const folder = await mkdtemp(join(tmpdir(), "bulkhead-tls-"));
-	try {
-		const raw = join(folder, "system.raw");
-		const [unit, settings] = [join(folder, "unit"), join(folder, "settings")];
-		await writeFile(unit, secondUnit);
-		await writeFile(settings, secondSettings);
-		await run("qemu-img", ["convert", "-O", "raw", disk, raw], { deadlineMs: patience.build });
-		const edits = [
-			`write ${settings} /etc/nginx/second.conf`,
-			`write ${unit} /etc/systemd/system/second.service`,
-			"symlink /etc/systemd/system/multi-user.target.wants/second.service /etc/systemd/system/second.service",
-		];
-		for (const edit of edits) await run("debugfs", ["-w", "-R", edit, raw], { deadlineMs: patience.answer });
-		await run("qemu-img", ["convert", "-O", "qcow2", raw, disk], { deadlineMs: patience.build });
-	} finally {
-		await rm(folder, { recursive: true, force: true });
-	}
+	const unit = "/etc/systemd/system/second.service";
+	const files = { "/etc/nginx/second.conf": secondSettings, [unit]: secondUnit };
+	const wanted = "/etc/systemd/system/multi-user.target.wants/second.service";
+	await editDisk(disk, files, { after: [`symlink ${wanted} ${unit}`] });
 }
 
 const secondSettings = `

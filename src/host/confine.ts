@@ -27,6 +27,8 @@ export interface Confinement {
 	 * and there would take a whole one each.
 	 */
 	hugePages?: boolean;
+	/** How many files it may have open, or as many as this host lets anybody; as many as its parent when left out. */
+	openFiles?: number;
 	/** How much sooner than others it is ended when memory is short, 0 to 1000 (oom_score_adj); 200 when left out. */
 	expendable?: number;
 }
@@ -42,7 +44,11 @@ const smallPagesScript = `syscall(157, 41, 1, 0, 0, 0) == 0 or die "prctl: $!\n"
 export function confinedCommand(confinement: Confinement, command: readonly string[]): string[] {
 	const { namespace, uid, groups, writable, readable, devices, workingFolder } = confinement;
 	const expendable = confinement.expendable ?? 200;
-	const enter = `while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; echo ${expendable} > /proc/self/oom_score_adj; exec "$@"`;
+	const files =
+		confinement.openFiles === undefined
+			? ""
+			: `ulimit -n ${confinement.openFiles} 2> /dev/null || ulimit -n "$(ulimit -Hn)"; `;
+	const enter = `while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; ${files}echo ${expendable} > /proc/self/oom_score_adj; exec "$@"`;
 	return [
 		...["sh", "-c", enter, "sh", ...groups, "--"],
 		...["nsenter", `--net=/run/netns/${namespace}`],

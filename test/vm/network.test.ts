@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -171,6 +171,34 @@ async function uploadOnKept(listen: number, path: string, piece: Buffer, pieces:
 	return text.slice(0, 12) || `closed ${ended}`;
 }
 
+/** Connections that have had one answer each, and stay open. */
+async function openIdle(listen: number, count: number): Promise<Socket[]> {
+	const all: Socket[] = [];
+	while (all.length < count) {
+		const some = Array.from({ length: Math.min(300, count - all.length) }, () =>
+			connect(listen, "127.0.0.1"),
+		);
+		all.push(...some);
+		expect(new Set(await askEach(some))).toEqual(new Set(["HTTP/1.1 200"]));
+	}
+	return all;
+}
+
+/** Asks for a page on each connection, all at once. @returns the beginnings of their answers, or how they ended */
+async function askEach(connections: readonly Socket[]): Promise<string[]> {
+	const answers = connections.map(async (socket) => {
+		const { promise, resolve } = Promise.withResolvers<string>();
+		const onEnd = () => resolve("closed");
+		socket.once("data", (chunk: Buffer) => resolve(chunk.toString("latin1").slice(0, 12)));
+		socket.once("close", onEnd).once("error", onEnd);
+		socket.write("GET /idle HTTP/1.1\r\nHost: x\r\n\r\n");
+		const answer = await promise;
+		socket.off("close", onEnd).off("error", onEnd);
+		return answer;
+	});
+	return await Promise.all(answers);
+}
+
 /** How often HAProxy has sent a request or a connection to the place where those wait for a drained server. */
 async function held(): Promise<number> {
 	const stat = await askAdmin(join(plan.folder, "run/admin.sock"), "show stat", 2000);
@@ -337,7 +365,7 @@ describe("the sandbox", () => {
 			});
 			for (const setting of ["state disabled", "isolated on", "learning off", " flood off"])
 				expect(stdout).toContain(setting);
-			expect((await ip("netns", "list")).stdout).not.toContain("rehearses");
+			expect((await ip("netns", "list")).stdout).not.toContain(`${tag}-rehearses`);
 		});
 
 		test("asks over the session's own card", async () => {
@@ -483,6 +511,7 @@ describe("the front door", () => {
 		};
 		const [taker] = await takers();
 		process.kill(Number(taker?.[0]), "SIGKILL");
+		await until("it has ended", async () => !(await takers()).some(([pid]) => pid === taker?.[0]));
 		const answers = await Promise.all(
 			[1, 2, 3, 4, 5].map((n) => web.request("POST", `/without-taker-${n}`, "x".repeat(50_000))),
 		);
@@ -491,6 +520,24 @@ describe("the front door", () => {
 			const [next] = await takers();
 			return next !== undefined && next[0] !== taker?.[0];
 		});
+	});
+
+	test("9,000 idle connections outlive the server, and the next request of each is answered", async () => {
+		const { services } = plan;
+		// Services share what one front door can hold.
+		await ensureDoor({ services: services.slice(0, 1) });
+		const connections = await openIdle(services[0]?.listen ?? 0, 9000);
+		try {
+			await die();
+			await sandbox.cut(guest.address);
+			const asked = askEach(connections);
+			await delay(300);
+			await comeBack();
+			expect(new Set(await asked)).toEqual(new Set(["HTTP/1.1 200"]));
+		} finally {
+			for (const socket of connections) socket.destroy();
+			await ensureDoor({ services });
+		}
 	});
 
 	test("a planned new session: no request of any kind fails or runs twice", async () => {

@@ -10,7 +10,8 @@ import type { StoredServer } from "../../store/servers.ts";
 import { type Context, doorGroup } from "../context.ts";
 import { completeServicesOf, doorUid } from "../resolve.ts";
 
-const limits = { memoryBytes: 256 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
+/** Memory: 10,000 clients that are all served at once, with two buffers of 16 KiB and more each, and uploads. */
+const limits = { memoryBytes: 768 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
 const retryAfterMs = 2000;
 
 /** The front door of one server, kept open as long as the server publishes anything. */

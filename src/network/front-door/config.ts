@@ -24,7 +24,9 @@ export const ringName = "requests";
  */
 const attemptMs = 100;
 /** Connections from outside that are served at once, all services together; more wait in the kernel's queue. */
-const mostClients = 2000;
+const mostClients = 10_000;
+/** Open files that HAProxy asks for with as many clients: both ends of each, twice when it goes through the inner hop, and pipes. */
+export const mostFiles = 65_536;
 const slowestAnswer = "10m";
 
 /**
@@ -57,6 +59,8 @@ function globalSection(clients: number): string[] {
 		...section("global", [
 			// A request that is not replayed passes twice.
 			`maxconn ${2 * clients + 100}`,
+			// Where files are short, fewer clients are served at once, and not none.
+			"no strict-limits",
 			"nbthread 1",
 			`tune.pipesize ${2 ** 19}`,
 			`stats socket unix@${inside.run}/${adminSocket} mode 600 level admin`,

@@ -7,6 +7,7 @@ import { readIfThere } from "../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity, waitForEnd } from "../../host/process.ts";
 import type { DoorPlan } from "../plan.ts";
 import { askAdmin } from "./admin.ts";
+import { mostFiles } from "./config.ts";
 import { listenAll } from "./listen.ts";
 import { inside } from "./names.ts";
 import { type DoorFiles, prepareFolders, writeRecord } from "./record.ts";
@@ -74,6 +75,7 @@ async function launch(plan: DoorPlan, files: DoorFiles, options: string[]): Prom
 				readable: [[files.config, inside.config], ...takesUploads],
 				devices: [],
 				workingFolder: inside.run,
+				openFiles: mostFiles,
 				// Times in HAProxy's answers are local times.
 				environment: { TZ: "UTC", PATH: "/usr/sbin:/usr/bin" },
 			},

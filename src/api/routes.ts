@@ -5,6 +5,7 @@ import { planView } from "./plan.ts";
 import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
 import { serviceView } from "./service.ts";
+import { trafficView } from "./traffic.ts";
 
 /**
  * The daemon's HTTP API, said once: the daemon serves it, the client calls it, the OpenAPI page shows it.
@@ -60,6 +61,14 @@ export const routes = {
 		body: null,
 		summary: "Who can reach a server, what it can reach, and why",
 		answer: sandboxView,
+	},
+	traffic: {
+		method: "GET",
+		path: "/v1/servers/:server/traffic",
+		params: server,
+		body: null,
+		summary: "What went in and out of a server in the last 30 days, who used it, and when last",
+		answer: trafficView,
 	},
 	start: {
 		method: "POST",

@@ -23,12 +23,13 @@ import { addShow } from "./commands/show.ts";
 import { addStart } from "./commands/start.ts";
 import { addStatus } from "./commands/status.ts";
 import { addStop } from "./commands/stop.ts";
+import { addTraffic } from "./commands/traffic.ts";
 import type { Open } from "./context.ts";
 import type { Terminal } from "./terminal.ts";
 
 const groups = [
 	["Begin:", [addDoctor, addDaemon, addApply]],
-	["Look:", [addList, addShow, addSandbox, addServices, addIncidents, addEvents, addStatus]],
+	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],

@@ -4,6 +4,7 @@ import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
 import type { SandboxView } from "../api/sandbox.ts";
 import type { Site } from "../api/site.ts";
+import type { TrafficView } from "../api/traffic.ts";
 import { listIfThere, readIfThere } from "../host/files.ts";
 import { isShortOfMemory } from "../host/memory.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -15,6 +16,7 @@ import { sandboxViewOf } from "./sandbox-view.ts";
 import { type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import { SiteSandbox } from "./site-sandbox.ts";
+import { Traffic } from "./traffic.ts";
 import { Units } from "./units.ts";
 
 /** Everything that one daemon runs: the site, its sandbox and its servers. */
@@ -26,10 +28,12 @@ export class Bulkhead {
 	private readonly units: Units;
 	private readonly changes: ServerChanges;
 	private readonly applying: Applying;
+	private readonly traffic: Traffic;
 	/** One change of the site at a time. */
 	private changing: Promise<unknown> = Promise.resolve();
 	private readonly gone = new AbortController();
 	private readonly checks: Promise<void>;
+	private readonly counting: Promise<void>;
 
 	constructor(context: Context) {
 		this.context = context;
@@ -39,7 +43,12 @@ export class Bulkhead {
 		this.units = new Units(context, this.groups, this.sandbox);
 		this.changes = new ServerChanges(context, this.current, this.units);
 		this.applying = new Applying(context, this.current, this.sandbox, this.units, this.changes);
+		this.traffic = new Traffic(context, {
+			units: () => this.list(),
+			namespace: () => this.sandbox.namespace,
+		});
 		this.checks = this.watchDoors();
+		this.counting = this.traffic.watch(this.gone.signal);
 	}
 
 	get siteName(): string | null {
@@ -65,6 +74,12 @@ export class Bulkhead {
 			health: await door.health(),
 			openSegments,
 		});
+	}
+
+	/** @throws BulkheadError not-found, not-allowed-now; Error when it cannot be read */
+	async trafficOf(name: string): Promise<TrafficView> {
+		this.units.server(name);
+		return await this.traffic.of(name);
 	}
 
 	// ---- at the start of the daemon
@@ -142,7 +157,7 @@ export class Bulkhead {
 	/** Lets go of everything without ending any session. */
 	async leave(): Promise<void> {
 		this.gone.abort();
-		await this.checks;
+		await Promise.all([this.checks, this.counting]);
 		await this.units.leave();
 	}
 

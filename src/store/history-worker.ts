@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { type Event, eventView } from "../api/event.ts";
 import type { HistoryAnswer, HistoryRequest } from "./history.ts";
+import { TrafficTables } from "./traffic-tables.ts";
 
 const eventsKept = 200_000;
 const schema = `
@@ -14,6 +15,7 @@ const schema = `
 
 const database = new DatabaseSync(String(workerData.file));
 database.exec(schema);
+const traffic = new TrafficTables(database);
 const insert = database.prepare(
 	"INSERT OR REPLACE INTO events (id, at, server, session, kind, text) VALUES (?, ?, ?, ?, ?, ?)",
 );
@@ -35,6 +37,11 @@ function answer(request: HistoryRequest): HistoryAnswer | undefined {
 			const rows = request.after < 0 ? newest.all(request.limit) : since.all(request.after, request.limit);
 			return { id: request.id, value: rows.map((row) => eventView.parse(row)) };
 		}
+		case "add-traffic":
+			traffic.add(request.at, request.samples);
+			return { id: request.id };
+		case "read-traffic":
+			return { id: request.id, traffic: traffic.of(request.server, request.since) };
 		case "close":
 			database.close();
 			return { id: request.id };

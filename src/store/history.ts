@@ -3,16 +3,20 @@ import { Worker } from "node:worker_threads";
 import type { Event, NewEvent } from "../api/event.ts";
 import { withDeadline } from "../host/clock.ts";
 import { errorCode } from "../host/files.ts";
+import type { TrafficDay, TrafficSample } from "./traffic-tables.ts";
 
 /** What is asked of the worker. */
 export type HistoryRequest =
 	| { do: "append"; event: Event }
 	| { do: "read"; after: number; limit: number; id: number }
+	| { do: "add-traffic"; at: number; samples: readonly TrafficSample[]; id: number }
+	| { do: "read-traffic"; server: string; since: number; id: number }
 	| { do: "close"; id: number };
 
 export interface HistoryAnswer {
 	id: number;
 	value?: Event[];
+	traffic?: TrafficDay[];
 	error?: string;
 }
 
@@ -108,6 +112,16 @@ export class History {
 	/** @returns the newest events, oldest first */
 	async last(limit: number): Promise<Event[]> {
 		return await this.read(-1, limit);
+	}
+
+	/** Keeps what went in and out of servers. @throws Error when it cannot be kept; then nothing of it is */
+	async addTraffic(at: number, samples: readonly TrafficSample[]): Promise<void> {
+		await this.ask((id) => ({ do: "add-traffic", at, samples, id }));
+	}
+
+	/** @returns what went in and out of a server since a day, oldest first */
+	async trafficOf(server: string, since: number): Promise<TrafficDay[]> {
+		return (await this.ask((id) => ({ do: "read-traffic", server, since, id }))).traffic ?? [];
 	}
 
 	/** @returns a function that ends the subscription */

@@ -91,6 +91,27 @@ describe("a daemon that is killed", () => {
 		expect(await text(port)).toContain(`session=${after.number} `);
 	});
 
+	test("what went through is counted once, whoever counts it", async () => {
+		const published = async () => {
+			const { ways } = await client.call("traffic", { server }, null);
+			return ways.find(({ kind }) => kind === "published");
+		};
+		const before = (await published())?.connections ?? 0;
+		for (let i = 0; i < 3; i++) await text(port);
+		const counted = await published();
+		expect(counted).toMatchObject({ connections: before + 3, clientCount: 1 });
+		expect(counted?.clients).toMatchObject([{ client: "127.0.0.1", connections: before + 3 }]);
+		expect(counted?.bytesOut).toBeGreaterThan(counted?.bytesIn ?? 0);
+		await bulkhead.endDaemon("SIGKILL");
+		await bulkhead.startDaemon();
+		expect((await published())?.connections).toBe(before + 3);
+		await text(port);
+		expect((await published())?.connections).toBe(before + 4);
+		const { stdout } = await bulkhead.command("traffic", server);
+		expect(stdout).toMatch(new RegExp(`^http on port ${port} +${before + 4} +\\d+ .* now +·{29}█$`, "m"));
+		expect(stdout).toMatch(/^127\.0\.0\.1 /m);
+	});
+
 	test("cannot be doubled: a second one on its state directory says so and ends", async () => {
 		const before = await bulkhead.show(server);
 		const { code, stderr } = await bulkhead.command("daemon");

@@ -672,6 +672,26 @@ describe("the front door", () => {
 		expect((await door?.felt(from, Date.now()))?.failed).toBe(1);
 	});
 
+	test("counts what each client did, and not its own checks", async () => {
+		const of = async (service: string) =>
+			(await door?.traffic())?.find((one) => one.service.service === service)?.clients ?? [];
+		const before = (await of("http"))[0];
+		const connection = web.keptAlive();
+		for (let i = 0; i < 3; i++) await connection.request("POST", "/counted", "x".repeat(1000));
+		connection.close();
+		await until("its end", async () => ((await of("http"))[0]?.bytesIn ?? 0) > (before?.bytesIn ?? 0) + 3000);
+		expect(await of("http")).toMatchObject([
+			{
+				client: "127.0.0.1",
+				connections: (before?.connections ?? 0) + 1,
+				requests: (before?.requests ?? 0) + 3,
+			},
+		]);
+		const raw = (await of("raw"))[0]?.connections ?? 0;
+		await clientFor(plan.services[1]?.listen ?? 0).request("GET", "/");
+		expect((await of("raw"))[0]).toMatchObject({ connections: raw + 1, requests: 0 });
+	});
+
 	test("tells how much it is used", async () => {
 		const port = plan.services[1]?.listen ?? 0;
 		const before = await door?.activity();

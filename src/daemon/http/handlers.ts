@@ -34,6 +34,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		list: async () => bulkhead.list().map((unit) => unit.view()),
 		show: async ({ server }) => bulkhead.server(server).view(),
 		sandbox: async ({ server }) => await bulkhead.sandboxOf(server),
+		traffic: async ({ server }) => await bulkhead.trafficOf(server),
 		start: async ({ server }) => await command(server, { do: "start" }),
 		stop: async ({ server }, { deadlineMs }) => await command(server, { do: "stop", deadlineMs }),
 		restart: async ({ server }, { deadlineMs }) => await command(server, { do: "restart", deadlineMs }),

@@ -159,6 +159,11 @@ export class HostDoor implements Door {
 		await this.door?.release();
 	}
 
+	/** What each client did, by service; nothing when no front door is open. @throws Error or DeadlineError when it does not answer */
+	async traffic(): ReturnType<FrontDoor["traffic"]> {
+		return (await this.door?.traffic()) ?? [];
+	}
+
 	async felt(from: number, to: number): Promise<Felt | null> {
 		return this.door ? await this.door.felt(from, to) : null;
 	}

@@ -11,6 +11,7 @@ import {
 	repeatBackendOf,
 	uploadBackendOf,
 } from "./names.ts";
+import { trackLines } from "./traffic.ts";
 import { innerAnswerMs, uploadRules, uploadServers } from "./uploads.ts";
 
 /** Name of the ring in memory that keeps the last requests. */
@@ -130,6 +131,7 @@ function bindSection(service: ServicePlan, descriptor: number, share: number): s
 		`# published to the ${service.to} on port ${service.listen}`,
 		`bind fd@${descriptor}`,
 		`maxconn ${share}`,
+		...trackLines(),
 	];
 }
 

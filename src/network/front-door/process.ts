@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
-import type { DoorPlan } from "../plan.ts";
+import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { type Activity, activityOf } from "./activity.ts";
 import { askAdmin } from "./admin.ts";
 import { configOf, ringName } from "./config.ts";
@@ -22,6 +22,7 @@ import {
 	isAsPlanned,
 	readRecord,
 } from "./record.ts";
+import { type ClientTraffic, parseTraffic, trafficCommand } from "./traffic.ts";
 
 /** Milliseconds. */
 const answerWithinMs = 2000;
@@ -213,6 +214,21 @@ export class FrontDoor {
 		const ended = parseRing(await ask(`show events ${ringName}`));
 		const sessions = parseSessions(await ask("show sess all"), Date.now(), trafficNamesOf(this.plan));
 		return feltOf(blameServer([...ended, ...sessions], this.#dropped), fromMs, toMs);
+	}
+
+	/**
+	 * What each client did since this front door started, by service. What counts is named: another process begins at 0.
+	 * @throws Error or DeadlineError when HAProxy does not answer
+	 */
+	async traffic(): Promise<{ service: ServicePlan; source: string; clients: ClientTraffic[] }[]> {
+		const { pid, startTime } = this.#process;
+		return await Promise.all(
+			this.plan.services.map(async (service) => ({
+				service,
+				source: `${pid}.${startTime}`,
+				clients: parseTraffic(await askAdmin(this.#files.admin, trafficCommand(service), feltWithinMs)),
+			})),
+		);
 	}
 
 	/** Ends it; clients that are connected are cut off. @throws BulkheadError when it does not end */

@@ -1,0 +1,67 @@
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { type TrafficSample, TrafficTables } from "./traffic-tables.ts";
+
+const noon = Date.UTC(2026, 10, 23, 12);
+const day = 86_400_000;
+const sample = (count: number, more: Partial<TrafficSample> = {}): TrafficSample => ({
+	...{ server: "web", way: "published http 8080", client: "192.0.2.7", source: "100" },
+	...{ connections: count, count: 10 * count, bytesIn: 100 * count, bytesOut: 1000 * count, ...more },
+});
+const tables = () => new TrafficTables(new DatabaseSync(":memory:"));
+const counts = (of: TrafficTables, since = 0) =>
+	of.of("web", since).map(({ day, client, connections }) => [day, client, connections]);
+
+test("what has come since the sample before counts, to the day on which it was seen", () => {
+	const own = tables();
+	own.add(noon, [sample(2)]);
+	own.add(noon + 1, [sample(2)]);
+	own.add(noon + 2, [sample(5)]);
+	own.add(noon + day, [sample(9)]);
+	expect(counts(own)).toEqual([
+		["2026-11-23", "192.0.2.7", 5],
+		["2026-11-24", "192.0.2.7", 4],
+	]);
+	expect(own.of("web", noon)[0]).toMatchObject({
+		count: 50,
+		bytesIn: 500,
+		bytesOut: 5000,
+		first: noon,
+		last: noon + 2,
+	});
+	expect(counts(own, noon + day)).toEqual([["2026-11-24", "192.0.2.7", 4]]);
+	expect(own.of("other", 0)).toEqual([]);
+});
+
+test("another source begins at 0, and so does one that has forgotten", () => {
+	const own = tables();
+	own.add(noon, [sample(5)]);
+	own.add(noon, [sample(5, { source: "101" })]);
+	own.add(noon, [sample(1, { source: "101" })]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 11]]);
+});
+
+test("clients, ways and servers are counted apart, and the rest is as before when one cannot be", () => {
+	const own = tables();
+	own.add(noon, [
+		sample(1),
+		sample(2, { client: "192.0.2.8" }),
+		sample(3, { way: "x" }),
+		sample(4, { server: "db" }),
+	]);
+	expect(counts(own)).toEqual([
+		["2026-11-23", "192.0.2.7", 1],
+		["2026-11-23", "192.0.2.8", 2],
+		["2026-11-23", "192.0.2.7", 3],
+	]);
+	const wrong = { ...sample(9), bytesOut: 1.5 };
+	expect(() => own.add(noon, [sample(7), wrong])).toThrow();
+	expect(counts(own)[0]).toEqual(["2026-11-23", "192.0.2.7", 1]);
+});
+
+test("what is older than 400 days is forgotten", () => {
+	const own = tables();
+	own.add(noon, [sample(1)]);
+	own.add(noon + 401 * day, [sample(2)]);
+	expect(counts(own)).toEqual([["2027-12-29", "192.0.2.7", 1]]);
+});

@@ -1,0 +1,106 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/** Counters as they stand: they only grow as long as they have the same source. */
+export interface TrafficSample {
+	server: string;
+	/** The way in or out, whatever it is called. */
+	way: string;
+	/** Empty where there is none to tell of. */
+	client: string;
+	/** What counts, such as a process: another one begins at 0. */
+	source: string;
+	connections: number;
+	count: number;
+	bytesIn: number;
+	bytesOut: number;
+}
+
+/** What one client did on one way on one day (UTC, `2026-11-23`). Times are milliseconds since the Unix epoch. */
+export interface TrafficDay {
+	way: string;
+	client: string;
+	day: string;
+	connections: number;
+	count: number;
+	bytesIn: number;
+	bytesOut: number;
+	first: number;
+	last: number;
+}
+
+const daysKept = 400;
+const amounts = ["connections", "count", "bytesIn", "bytesOut"] as const;
+const schema = `
+	CREATE TABLE IF NOT EXISTS traffic_seen (
+		server TEXT NOT NULL, way TEXT NOT NULL, client TEXT NOT NULL, source TEXT NOT NULL,
+		connections INTEGER NOT NULL, count INTEGER NOT NULL, bytesIn INTEGER NOT NULL, bytesOut INTEGER NOT NULL,
+		PRIMARY KEY (server, way, client)
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE IF NOT EXISTS traffic (
+		server TEXT NOT NULL, day TEXT NOT NULL, way TEXT NOT NULL, client TEXT NOT NULL,
+		connections INTEGER NOT NULL, count INTEGER NOT NULL, bytesIn INTEGER NOT NULL, bytesOut INTEGER NOT NULL,
+		first REAL NOT NULL, last REAL NOT NULL,
+		PRIMARY KEY (server, day, way, client)
+	) STRICT, WITHOUT ROWID;
+`;
+
+/** The tables of what went in and out, in the history's database. */
+export class TrafficTables {
+	private readonly database: DatabaseSync;
+
+	constructor(database: DatabaseSync) {
+		this.database = database;
+		database.exec(schema);
+	}
+
+	/**
+	 * Adds what has come since the samples before to the day of `at`, all of it or nothing. A daemon that was away counts it to
+	 * the day on which it looks again.
+	 */
+	add(at: number, samples: readonly TrafficSample[]): void {
+		const day = dayOf(at);
+		this.database.exec("BEGIN IMMEDIATE");
+		try {
+			for (const sample of samples) this.addOne(at, day, sample);
+			this.database.prepare("DELETE FROM traffic WHERE day < ?").run(dayOf(at - daysKept * 86_400_000));
+			this.database.exec("COMMIT");
+		} catch (error) {
+			this.database.exec("ROLLBACK");
+			throw error;
+		}
+	}
+
+	/** @returns what a server had from a day on, oldest first */
+	of(server: string, since: number): TrafficDay[] {
+		const columns = "way, client, day, connections, count, bytesIn, bytesOut, first, last";
+		return this.database
+			.prepare(
+				`SELECT ${columns} FROM traffic WHERE server = ? AND day >= ? ORDER BY day, way, client LIMIT 100000`,
+			)
+			.all(server, dayOf(since)) as unknown as TrafficDay[];
+	}
+
+	private addOne(at: number, day: string, sample: TrafficSample): void {
+		const { server, way, client, source } = sample;
+		const seen = this.database
+			.prepare("SELECT * FROM traffic_seen WHERE server = ? AND way = ? AND client = ?")
+			.get(server, way, client) as unknown as TrafficSample | undefined;
+		const goesOn = seen?.source === source && amounts.every((name) => sample[name] >= seen[name]);
+		const more = amounts.map((name) => sample[name] - (goesOn && seen ? seen[name] : 0));
+		if (more.every((amount) => amount === 0)) return;
+		const now = amounts.map((name) => sample[name]);
+		this.database
+			.prepare("INSERT OR REPLACE INTO traffic_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+			.run(server, way, client, source, ...now);
+		this.database
+			.prepare(
+				`INSERT INTO traffic VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET connections = connections + excluded.connections,
+				count = count + excluded.count, bytesIn = bytesIn + excluded.bytesIn, bytesOut = bytesOut + excluded.bytesOut, last = excluded.last`,
+			)
+			.run(server, day, way, client, ...more, at, at);
+	}
+}
+
+function dayOf(at: number): string {
+	return new Date(at).toISOString().slice(0, 10);
+}

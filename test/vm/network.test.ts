@@ -492,6 +492,23 @@ describe("the front door", () => {
 		for (let n = 0; n < 20; n++) expect(await runs(`/sent-later-${n}`)).toBe(1);
 	});
 
+	test("a client that asks first whether its upload is wanted is told so, and gets its answer", async () => {
+		const socket = connect(plan.services[0]?.listen ?? 0, "127.0.0.1");
+		let said = "";
+		socket.on("data", (chunk) => {
+			said += chunk;
+		});
+		socket.write(
+			"POST /expected HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 50000\r\n\r\n",
+		);
+		await until("it is wanted", () => said.includes("HTTP/1.1 100"));
+		socket.write("x".repeat(50_000));
+		await until("the answer", () => said.endsWith("POST"));
+		socket.destroy();
+		expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 100", "HTTP/1.1 200"]);
+		expect(await runs("/expected")).toBe(1);
+	});
+
 	// HAProxy 2.6 has no answer for it: the inner hop's is lost when the outer one writes to a connection that is closed.
 	test("one of more than 1 MB ends at once, with a 502 or without an answer", async () => {
 		const from = performance.now();

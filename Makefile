@@ -28,6 +28,7 @@ unit: setup ## unit tests, goldens and simulated scenarios
 	@$(vitest) run --project unit
 
 vm: setup ## tests with real QEMU, real panics, real HAProxy
+	@$(vitest) run --project net
 	@$(vitest) run --project vm
 
 bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE_DOCS=1); JSON in out/

@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Two projects: what needs nothing of the host, and what starts real machines one after the other. */
+/** Real namespaces, nftables and HAProxy, and no machines: each file has its own, and most of its time is waiting. */
+const net = ["between", "network", "outbound", "services"].map((name) => `test/vm/${name}.test.ts`);
+
+/** Three projects: what needs nothing of the host, what makes networks, and what starts real machines one after the other. */
 export default defineConfig({
 	test: {
 		projects: [
@@ -11,10 +14,12 @@ export default defineConfig({
 					testTimeout: 30_000,
 				},
 			},
+			{ test: { name: "net", include: net, maxWorkers: 2, testTimeout: 60_000 } },
 			{
 				test: {
 					name: "vm",
 					include: ["test/vm/**/*.test.ts"],
+					exclude: net,
 					fileParallelism: false,
 					testTimeout: 180_000,
 					hookTimeout: 600_000,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { eventView } from "./event.ts";
 import { incidentView } from "./incident.ts";
 import { planView } from "./plan.ts";
+import { publishBody, publishingView, unpublishBody } from "./publish.ts";
 import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
 import { serviceView } from "./service.ts";
@@ -133,6 +134,23 @@ export const routes = {
 		body: null,
 		summary: "Make the seal of a server anew",
 		answer: serverView,
+	},
+	publish: {
+		method: "POST",
+		path: "/v1/servers/:server/publish",
+		params: server,
+		summary:
+			"Let a service of a server out while everything runs, until a site file that says otherwise is applied",
+		body: publishBody,
+		answer: publishingView,
+	},
+	unpublish: {
+		method: "POST",
+		path: "/v1/servers/:server/unpublish",
+		params: server,
+		summary: "Take a published service back; its connections end, no others",
+		body: unpublishBody,
+		answer: publishingView,
 	},
 	drill: {
 		method: "POST",

@@ -115,11 +115,11 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 		and({
 			...other,
 			publish: [
-				{ service: "a", port: 1, to: "lan" },
-				{ service: "c", port: 2, to: "lan", listen: 1 },
+				{ service: "a", port: 9, to: "lan" },
+				{ service: "c", port: 2, to: "lan", listen: 9 },
 			],
 		}),
-		"servers.b.publish.1.listen: port 1 of the host is already published by b; choose another `listen:`",
+		"servers.b.publish.1.listen: port 9 of the host is already published by b; choose another `listen:`",
 	],
 	[
 		"a port that is none",

@@ -79,7 +79,8 @@ export const publishSchema = strict({
 	protocol: choice(["http", "tcp"]).optional().meta({
 		description: "How the front door treats it; what the template says, else the catalogue, else `tcp`.",
 	}),
-	port: port.optional().meta({
+	// Port 1 is where the front door keeps users waiting: nobody answers there.
+	port: wholeNumber(2, 65535).optional().meta({
 		description: "Port inside the server; what the template says of the service, else the catalogue.",
 	}),
 	to: choice(["host", "lan"]).meta({

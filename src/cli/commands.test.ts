@@ -459,3 +459,48 @@ describe("screenshot, maintenance and console", () => {
 		expect((await bulkhead("console dc1 --json")).code).toBe(2);
 	});
 });
+
+describe("publish and unpublish", () => {
+	const published = { service: "http", protocol: "http", port: 80, to: "lan", listen: 8080 } as const;
+	const siteFile = { under: "servers.intranet.publish", line: "- { service: http, to: lan, listen: 8080 }" };
+
+	it("say what was done, and what the site file has to say", async () => {
+		const asked: unknown[] = [];
+		daemon.answers.publish = ({ server }, body) => {
+			asked.push(body);
+			return { server, published, siteFile };
+		};
+		daemon.answers.unpublish = daemon.answers.publish as never;
+		const done = await bulkhead("publish intranet http --to lan --listen 8080 --hold 30s");
+		expect(done).toEqual({
+			code: 0,
+			out: [
+				"intranet publishes http on port 8080 of this host, for everybody who reaches this host.",
+				"Add this to servers.intranet.publish in the site file: the next apply without it takes it back.",
+				"  - { service: http, to: lan, listen: 8080 }",
+				"",
+			].join("\n"),
+			err: "",
+		});
+		expect((await bulkhead("unpublish intranet http --listen 8080")).out).toBe(
+			[
+				"intranet does not publish http on port 8080 of this host any more.",
+				"Take this out of servers.intranet.publish in the site file: the next apply with it publishes it again.",
+				"  - { service: http, to: lan, listen: 8080 }",
+				"",
+			].join("\n"),
+		);
+		expect(asked).toEqual([
+			{ service: "http", to: "lan", listen: 8080, hold: "30s" },
+			{ service: "http", listen: 8080 },
+		]);
+		const json = await bulkhead("unpublish intranet http --json");
+		expect(JSON.parse(json.out)).toEqual({ server: "intranet", published, siteFile });
+	});
+
+	it("are refused without a word of for whom, and with a port that is none", async () => {
+		expect(await bulkhead("publish intranet http")).toMatchObject({ code: 2 });
+		expect(await bulkhead("publish intranet http --to lan --listen 70000")).toMatchObject({ code: 2 });
+		expect(acts()).toEqual([]);
+	});
+});

@@ -17,3 +17,10 @@ export function countArgument(text: string): number {
 	if (/^\d+$/.test(text) && count <= 1000) return count;
 	throw new InvalidArgumentError("Write a whole number from 0 to 1000.");
 }
+
+/** A port from 1 to 65,535. @throws InvalidArgumentError */
+export function portArgument(text: string): number {
+	const port = Number(text);
+	if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
+	throw new InvalidArgumentError("Write a port from 1 to 65535.");
+}

@@ -13,6 +13,7 @@ import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
 import { addList } from "./commands/list.ts";
 import { addMaintenance } from "./commands/maintenance.ts";
+import { addPublish, addUnpublish } from "./commands/publish.ts";
 import { addRenew } from "./commands/renew.ts";
 import { addRestart } from "./commands/restart.ts";
 import { addSandbox } from "./commands/sandbox.ts";
@@ -34,7 +35,7 @@ const groups = [
 		"Act on a server:",
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],
 	],
-	["Reach a server:", [addConsole, addScreenshot]],
+	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreenshot]],
 ] as const;
 
 const afterHelp = `

@@ -2,8 +2,9 @@ import { rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
+import type { PublishingView } from "../api/publish.ts";
 import type { SandboxView } from "../api/sandbox.ts";
-import type { Site } from "../api/site.ts";
+import type { PublishDefinition, Site } from "../api/site.ts";
 import type { TrafficView } from "../api/traffic.ts";
 import { listIfThere, readIfThere } from "../host/files.ts";
 import { isShortOfMemory } from "../host/memory.ts";
@@ -12,6 +13,7 @@ import { Applying } from "./applying.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { Groups } from "./parts/groups.ts";
+import { Publishing, type Unwanted } from "./publishing.ts";
 import { sandboxViewOf } from "./sandbox-view.ts";
 import { type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
@@ -28,6 +30,7 @@ export class Bulkhead {
 	private readonly units: Units;
 	private readonly changes: ServerChanges;
 	private readonly applying: Applying;
+	private readonly publishing: Publishing;
 	private readonly traffic: Traffic;
 	/** One change of the site at a time. */
 	private changing: Promise<unknown> = Promise.resolve();
@@ -43,6 +46,7 @@ export class Bulkhead {
 		this.units = new Units(context, this.groups, this.sandbox);
 		this.changes = new ServerChanges(context, this.current, this.units);
 		this.applying = new Applying(context, this.current, this.sandbox, this.units, this.changes);
+		this.publishing = new Publishing(context, this.current, this.units, this.changes);
 		this.traffic = new Traffic(context, {
 			units: () => this.list(),
 			namespace: () => this.sandbox.namespace,
@@ -145,11 +149,21 @@ export class Bulkhead {
 		await this.inTurn(async () => await this.changes.deleteStopped(name));
 	}
 
-	private async inTurn(work: () => Promise<void>): Promise<void> {
+	/** Lets a service of a server out, beside those that are out already. @throws BulkheadError; nothing has changed then */
+	async publish(name: string, wanted: PublishDefinition): Promise<PublishingView> {
+		return await this.inTurn(async () => await this.publishing.publish(name, wanted));
+	}
+
+	/** Takes a published service back. @throws BulkheadError; nothing has changed then */
+	async unpublish(name: string, unwanted: Unwanted): Promise<PublishingView> {
+		return await this.inTurn(async () => await this.publishing.unpublish(name, unwanted));
+	}
+
+	private async inTurn<T>(work: () => Promise<T>): Promise<T> {
 		const done = this.changing.then(work);
 		// Whoever asked for it hears of its failure; the next one does not wait for ever.
 		this.changing = done.catch(() => {});
-		await done;
+		return await done;
 	}
 
 	// ---- while it runs

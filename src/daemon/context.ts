@@ -41,13 +41,21 @@ export function sessionGroup(paths: Paths, server: string, number: number): stri
 	return `${groupRoot(paths)}/${kinds.session}${server}-${number}`;
 }
 
-export function doorGroup(paths: Paths, server: string): string {
-	return `${groupRoot(paths)}/${kinds.door}${server}`;
+/** @param listen port on the host of the service that it lets out */
+export function doorGroup(paths: Paths, server: string, listen: number): string {
+	return `${groupRoot(paths)}/${kinds.door}${server}.${listen}`;
 }
 
+export type GroupOwner =
+	| { kind: "session"; server: string }
+	/** `listen` is undefined for one of an earlier version, which let all services out together. */
+	| { kind: "door"; server: string; listen: number | undefined };
+
 /** @returns the server that a group below `groupRoot` is of, and of what kind it is; undefined for a name of nobody's */
-export function groupOwner(name: string): { kind: "session" | "door"; server: string } | undefined {
-	if (name.startsWith(kinds.door)) return { kind: "door", server: name.slice(kinds.door.length) };
+export function groupOwner(name: string): GroupOwner | undefined {
+	const [, door, listen] = /^door\.([^.]+)(?:\.(\d+))?$/.exec(name) ?? [];
+	if (door !== undefined)
+		return { kind: "door", server: door, listen: listen === undefined ? undefined : Number(listen) };
 	const server = /^session\.(.+)-\d+$/.exec(name)?.[1];
 	return server === undefined ? undefined : { kind: "session", server };
 }

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
-import { FrontDoor } from "../network/front-door/process.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
+import { endStrays } from "./parts/door/strays.ts";
 import type { Groups } from "./parts/groups.ts";
 import { ServerUnit } from "./server-unit.ts";
 import type { SiteSandbox } from "./site-sandbox.ts";
@@ -100,7 +100,7 @@ export class Units {
 		this.units.delete(stored.name);
 		await unit?.supervisor.leave();
 		unit?.close();
-		await (unit?.door.close() ?? FrontDoor.endIn(paths.door(stored.name)));
+		await (unit?.door.close() ?? endStrays(this.context, stored.name, new Set()));
 		await this.groups.removeOf(stored.name);
 		await this.sandbox.removePorts(stored);
 		await this.permit(this.stored());

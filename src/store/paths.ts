@@ -19,7 +19,7 @@ export interface Paths {
 	server(name: string): ServerPaths;
 	/** Sockets of one session; its path is short, because a unix socket's path has 107 characters at most. */
 	sockets(server: string, session: number): string;
-	/** Files of the front door of one server. */
+	/** Files of one server's front doors: a folder for each, named by the port of the host that it listens on. */
 	door(server: string): string;
 }
 

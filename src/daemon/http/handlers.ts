@@ -49,6 +49,8 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		changes: async ({ server }, { what }) => await command(server, { do: `${what}-changes` }),
 		renew: async ({ server }, { deadlineMs }) => await command(server, { do: "renew", deadlineMs }),
 		seal: async ({ server }) => await command(server, { do: "seal" }),
+		publish: async ({ server }, wanted) => await bulkhead.publish(server, wanted),
+		unpublish: async ({ server }, unwanted) => await bulkhead.unpublish(server, unwanted),
 		drill: async ({ server }, { fault }) => {
 			const unit = bulkhead.server(server);
 			await unit.supervisor.command({ do: "drill", fault });

@@ -1,149 +1,207 @@
+import { rm } from "node:fs/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
-import { ControlGroup } from "../../host/cgroup.ts";
-import { FrontDoor } from "../../network/front-door/process.ts";
+import type { FrontDoor } from "../../network/front-door/process.ts";
 import { waitForKnock } from "../../network/knock.ts";
-import type { DoorPlan } from "../../network/plan.ts";
+import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
-import { type Context, doorGroup } from "../context.ts";
+import type { Context } from "../context.ts";
 import { completeServicesOf, doorUid } from "../resolve.ts";
+import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
+import { type House, type Mood, ServiceDoor } from "./door/service-door.ts";
+import { endStrays } from "./door/strays.ts";
+import { together } from "./door/together.ts";
+import { Turns } from "./door/turns.ts";
 
-/** Memory: 10,000 clients that are all served at once, with two buffers of 16 KiB and more each, and uploads. */
-const limits = { memoryBytes: 768 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
-const retryAfterMs = 2000;
-
-/** The front door of one server, kept open as long as the server publishes anything. */
+/**
+ * The front doors of one server: one for each service that it publishes, each a process of its own, so that letting one
+ * out or taking one back touches no user of another. To the supervisor they are one.
+ *
+ * INVARIANTS
+ * - What is asked of all is asked of all at once: a server that publishes much does not recover more slowly for it.
+ * - Those that are new are opened before any other is touched, and are closed again when one cannot be opened.
+ */
 export class HostDoor implements Door {
-	server: StoredServer;
+	private definition: StoredServer;
 	private readonly context: Context;
 	private readonly sandbox: Sandbox;
-	private door: FrontDoor | undefined;
-	private retry: NodeJS.Timeout | undefined;
-	/** Opening and closing, one at a time: two at once would find their ports taken by each other. */
-	private queue: Promise<void> = Promise.resolve();
-	private queued = 0;
-	/** For good: nothing that comes late opens it again. */
+	private readonly house: House;
+	/** By their ports on the host. */
+	private readonly doors = new Map<number, ServiceDoor>();
+	private readonly turns = new Turns();
+	private mood: Mood = { held: false, resting: false };
+	/** For good: nothing that comes late opens one again. */
 	private closed = false;
-	/** What stood in the way last. */
-	private trouble = "";
-	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
-	private turn = 0;
+	/** What earlier daemons left has been looked for. */
+	private swept = false;
+	/** Aborted when another definition holds. */
+	private outdated = new AbortController();
 
 	constructor(server: StoredServer, context: Context, sandbox: Sandbox) {
-		this.server = server;
+		this.definition = server;
 		this.context = context;
 		this.sandbox = sandbox;
+		const mood = () => this.mood;
+		this.house = {
+			server: server.name,
+			context,
+			get mood() {
+				return mood();
+			},
+			plan: (listen) => this.plan(listen),
+			say: (text) => this.say(text),
+		};
 	}
 
-	/** Opens it as the server's definition says, or closes it when nothing is published. @throws BulkheadError port-in-use */
+	get server(): StoredServer {
+		return this.definition;
+	}
+
+	/** What is published changes with `open`; whom a sleeping server is woken by, at once. */
+	set server(server: StoredServer) {
+		this.definition = server;
+		this.outdated.abort();
+		this.outdated = new AbortController();
+	}
+
+	// ---- opening and closing
+
+	/**
+	 * Opens a front door for each service that the server's definition publishes, and closes the others.
+	 * @throws BulkheadError port-in-use; then those that are new are closed again
+	 */
 	async open(): Promise<void> {
-		await this.inTurn(async () => await this.openNow());
+		await this.turns.take(async () => {
+			if (this.closed) return;
+			await this.sweep();
+			const { fresh, old } = this.add();
+			try {
+				await together(fresh.map((door) => door.open()));
+			} catch (error) {
+				await this.remove(fresh);
+				throw error;
+			}
+			// What stood in the way of one before is no trouble of this change.
+			await together(old.map((door) => (door.waits ? door.openWhenPossible() : door.open())));
+			await this.remove(this.unwanted());
+		});
 	}
 
-	/** Opens it, now or as soon as that is possible; what stands in the way is told once. */
+	/** Opens them, now or each as soon as that is possible; what stands in the way is told once. */
 	async openWhenPossible(): Promise<void> {
-		try {
-			await this.open();
-			this.trouble = "";
-		} catch (error) {
+		await this.turns.take(async () => {
 			if (this.closed) return;
-			const trouble = explain(error);
-			if (trouble !== this.trouble)
-				this.say(`The front door of ${this.server.name} cannot be opened yet: ${trouble}`);
-			this.trouble = trouble;
-			clearTimeout(this.retry);
-			this.retry = setTimeout(() => void this.openWhenPossible(), retryAfterMs);
+			await this.sweep();
+			const { fresh, old } = this.add();
+			await together([...fresh, ...old].map((door) => door.openWhenPossible()));
+			await this.remove(this.unwanted()).catch((error) => this.say(explain(error)));
+		});
+	}
+
+	/** Ends them for good. */
+	async close(): Promise<void> {
+		this.closed = true;
+		// At once, so that none of them is tried again.
+		const closing = this.all().map((door) => door.close());
+		await together([...closing, this.turns.settled()]);
+		await this.turns.take(async () => await this.remove(this.all()));
+	}
+
+	/** Opens those again that have died. */
+	async check(): Promise<void> {
+		await together(this.all().map((door) => door.check()));
+	}
+
+	/** @returns those of published services: new ones, and those that were there before */
+	private add(): { fresh: ServiceDoor[]; old: ServiceDoor[] } {
+		const listens = this.services().map(({ listen }) => listen);
+		const old = this.all().filter(({ listen }) => listens.includes(listen));
+		const fresh = listens
+			.filter((listen) => !this.doors.has(listen))
+			.map((listen) => new ServiceDoor(listen, this.house));
+		for (const door of fresh) this.doors.set(door.listen, door);
+		return { fresh, old };
+	}
+
+	private unwanted(): ServiceDoor[] {
+		const listens = this.services().map(({ listen }) => listen);
+		return this.all().filter(({ listen }) => !listens.includes(listen));
+	}
+
+	private async remove(doors: readonly ServiceDoor[]): Promise<void> {
+		for (const { listen } of doors) this.doors.delete(listen);
+		await together(doors.map((door) => door.close()));
+		if (this.doors.size > 0) return;
+		await rm(this.context.paths.door(this.server.name), { recursive: true, force: true });
+	}
+
+	/** Once: later ones are all known. */
+	private async sweep(): Promise<void> {
+		if (this.swept) return;
+		try {
+			const listens = this.services().map(({ listen }) => listen);
+			await endStrays(this.context, this.server.name, new Set(listens));
+			this.swept = true;
+		} catch (error) {
+			// A port that it holds is told of when somebody wants it.
+			this.say(`What is left of an earlier front door of ${this.server.name} stays: ${explain(error)}`);
 		}
 	}
 
-	/** Ends it for good. */
-	async close(): Promise<void> {
-		this.closed = true;
-		this.cancelRetry();
-		await this.inTurn(async () => await this.closeNow());
-	}
+	// ---- what the supervisor asks of all
 
-	private async inTurn(work: () => Promise<void>): Promise<void> {
-		this.queued++;
-		const done = this.queue.then(work).finally(() => {
-			this.queued--;
-		});
-		this.queue = done.catch(() => {});
-		await done;
-	}
-
-	private cancelRetry(): void {
-		clearTimeout(this.retry);
-		this.retry = undefined;
-	}
-
-	private async openNow(): Promise<void> {
-		if (this.closed) return;
-		this.cancelRetry();
-		const turn = ++this.turn;
-		const plan = await this.plan();
-		if (!plan) return await this.closeNow();
-		const door = await FrontDoor.ensure(plan);
-		this.door = door;
-		// An earlier daemon may have held users back, and ended before it let them through.
-		await door.release();
-		door.onEnd((code) => {
-			if (turn !== this.turn) return;
-			this.say(`The front door of ${this.server.name} ended with code ${code}; it is opened again`);
-			void this.openWhenPossible();
-		});
-	}
-
-	private async closeNow(): Promise<void> {
-		this.turn++;
-		this.door = undefined;
-		await FrontDoor.endIn(this.context.paths.door(this.server.name));
-		await this.group().destroy();
-	}
-
-	/** Opens it again when it has died; one that was adopted tells nobody of its end. */
-	async check(): Promise<void> {
-		// Whoever opens or closes it at this moment sees for himself; a retry comes by itself.
-		if (this.queued > 0) return await this.queue;
-		if (this.closed || this.retry !== undefined || !this.door || this.door.alive()) return;
-		this.say(`The front door of ${this.server.name} has ended; it is opened again`);
-		await this.openWhenPossible();
-	}
-
-	async health(): Promise<Record<string, "up" | "down" | "unknown">> {
-		return (await this.door?.health()) ?? {};
+	async health(): Promise<Healths> {
+		return healthOfAll(await together(this.opened().map((door) => door.health())));
 	}
 
 	async expect(): Promise<void> {
-		await this.check();
-		if (!this.door?.alive()) return;
-		await this.door.forgetHealth();
-		await this.door.resumeHealth();
+		this.mood = { ...this.mood, resting: false };
+		await together(this.all().map((door) => door.expect()));
 	}
 
 	async rest(): Promise<void> {
-		await this.door?.pauseHealth();
+		this.mood = { ...this.mood, resting: true };
+		await together(this.opened().map((door) => door.pauseHealth()));
 	}
 
 	async activity(): Promise<{ current: number; total: number } | null> {
-		return (await this.door?.activity()) ?? null;
+		const all = await together(this.opened().map((door) => door.activity()));
+		if (all.length === 0) return null;
+		const sum = (what: "current" | "total") => all.reduce((total, one) => total + one[what], 0);
+		return { current: sum("current"), total: sum("total") };
 	}
 
+	/** A change of what is published begins it anew: an attempt to connect that falls in between is made again. */
 	async knock(signal: AbortSignal): Promise<void> {
+		for (;;) {
+			const outdated = this.outdated.signal;
+			try {
+				return await this.knockNow(AbortSignal.any([signal, outdated]));
+			} catch (error) {
+				if (signal.aborted || !outdated.aborted) throw error;
+			}
+		}
+	}
+
+	private async knockNow(signal: AbortSignal): Promise<void> {
 		const { network } = this.server.definition;
 		if (!network) throw new Error("the server has no network");
-		const ports = completeServicesOf(this.server).map(({ port }) => port);
+		const ports = this.services().map(({ port }) => port);
 		await waitForKnock(this.sandbox.namespace, network.address, ports, signal);
 	}
 
 	async dropHopeless(): Promise<void> {
-		const dropped = await this.door?.dropHopeless().catch((error) => {
-			this.say(`Requests that are with the failed session could not be looked at: ${explain(error)}`);
-		});
-		if (dropped && dropped.repeated > 0)
-			this.say(`${dropped.repeated} requests that had already been asked again are not asked a third time`);
+		const drop = async (door: FrontDoor) =>
+			await door.dropHopeless().catch((error) => {
+				this.say(`Requests that are with the failed session could not be looked at: ${explain(error)}`);
+				return { repeated: 0 };
+			});
+		const dropped = await together(this.opened().map(drop));
+		const repeated = dropped.reduce((sum, one) => sum + one.repeated, 0);
+		if (repeated > 0)
+			this.say(`${repeated} requests that had already been asked again are not asked a third time`);
 	}
 
 	async cut(): Promise<void> {
@@ -152,44 +210,61 @@ export class HostDoor implements Door {
 	}
 
 	async drain(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
-		return (await this.door?.drain(deadlineMs, signal)) ?? true;
+		const end = performance.now() + deadlineMs;
+		this.mood = { ...this.mood, held: true };
+		// All of them before any is waited for: one that is left alone must not be used again meanwhile.
+		await together(this.opened().map((door) => door.hold()));
+		const stop = new AbortController();
+		const either = AbortSignal.any([signal, stop.signal]);
+		const leftMs = end - performance.now();
+		try {
+			const left = await Promise.all(this.opened().map((door) => door.untilLeft(leftMs, either)));
+			return left.every(Boolean);
+		} finally {
+			// When one does not answer, nobody waits for the others.
+			stop.abort();
+		}
 	}
 
 	async release(): Promise<void> {
-		await this.door?.release();
+		this.mood = { ...this.mood, held: false };
+		await together(this.opened().map((door) => door.release()));
 	}
 
-	/** What each client did, by service; nothing when no front door is open. @throws Error or DeadlineError when it does not answer */
+	/** What each client did, by service; nothing when no front door is open. @throws Error or DeadlineError when one does not answer */
 	async traffic(): ReturnType<FrontDoor["traffic"]> {
-		return (await this.door?.traffic()) ?? [];
+		return (await together(this.opened().map((door) => door.traffic()))).flat();
 	}
 
 	async felt(from: number, to: number): Promise<Felt | null> {
-		return this.door ? await this.door.felt(from, to) : null;
+		return feltOfAll(await together(this.opened().map((door) => door.felt(from, to))));
 	}
 
-	private async plan(): Promise<DoorPlan | undefined> {
+	// ---- small things
+
+	private all(): ServiceDoor[] {
+		return [...this.doors.values()];
+	}
+
+	private opened(): FrontDoor[] {
+		return this.all().flatMap(({ current }) => current ?? []);
+	}
+
+	private services(): ServicePlan[] {
+		return this.server.definition.network ? completeServicesOf(this.server) : [];
+	}
+
+	private plan(listen: number): Omit<DoorPlan, "groups" | "folder"> | undefined {
 		const { network } = this.server.definition;
-		const services = completeServicesOf(this.server);
-		if (!network || services.length === 0) return undefined;
-		const group = await ControlGroup.create(this.groupPath(), limits, this.context.groups);
+		const service = this.services().find((service) => service.listen === listen);
+		if (!network || !service) return undefined;
 		return {
 			server: this.server.name,
 			namespace: this.sandbox.namespace,
 			address: network.address,
 			uid: doorUid(this.server),
-			groups: group.entries,
-			folder: this.context.paths.door(this.server.name),
-			services,
+			services: [service],
 		};
-	}
-
-	private group(): ControlGroup {
-		return ControlGroup.at(this.groupPath(), this.context.groups);
-	}
-
-	private groupPath(): string {
-		return doorGroup(this.context.paths, this.server.name);
 	}
 
 	private say(text: string): void {

@@ -32,7 +32,7 @@ const drainLookMs = 5;
 /** Milliseconds in which HAProxy has seen that a client's connection is gone. */
 const noticedWithinMs = 200;
 
-/** The HAProxy of one server. It lives on when this process dies; the next one adopts it. */
+/** A HAProxy of a server's. It lives on when this process dies; the next one adopts it. */
 export class FrontDoor {
 	readonly plan: DoorPlan;
 	readonly #process: ProcessIdentity;
@@ -151,7 +151,18 @@ export class FrontDoor {
 	 */
 	async drain(deadlineMs: number, signal?: AbortSignal): Promise<boolean> {
 		const end = performance.now() + deadlineMs;
+		await this.hold();
+		return await this.untilLeft(end - performance.now(), signal);
+	}
+
+	/** Begins what `drain()` does, without waiting for anybody. @throws Error or DeadlineError when HAProxy does not answer */
+	async hold(): Promise<void> {
 		await this.#tell(drainCommand(this.plan));
+	}
+
+	/** Waits, after `hold()`, until nothing is with the server any more; see `drain()`. */
+	async untilLeft(deadlineMs: number, signal?: AbortSignal): Promise<boolean> {
+		const end = performance.now() + deadlineMs;
 		for (;;) {
 			const { busy, idle } = withGuest(await this.#ask("show stat"), this.plan);
 			if (busy + idle === 0) return true;

@@ -1,0 +1,29 @@
+import type { Felt } from "../../../api/incident.ts";
+import type { Health } from "../../../network/front-door/health.ts";
+
+/** By services' names. */
+export type Healths = Record<string, Health>;
+
+/** Worst first: a service that is published twice is as well as the worse of its two ports, as far as that is known. */
+const ranks: readonly Health[] = ["down", "up", "unknown"];
+
+/** What several front doors found, together. Pure. */
+export function healthOfAll(found: readonly Healths[]): Healths {
+	const all: Healths = {};
+	for (const [service, health] of found.flatMap((healths) => Object.entries(healths))) {
+		const before = all[service] ?? "unknown";
+		all[service] = ranks.indexOf(health) < ranks.indexOf(before) ? health : before;
+	}
+	return all;
+}
+
+/** What the users of several front doors felt, together; null when there is none. Pure. */
+export function feltOfAll(felt: readonly Felt[]): Felt | null {
+	if (felt.length === 0) return null;
+	return felt.reduce((all, one) => ({
+		requests: all.requests + one.requests,
+		held: all.held + one.held,
+		failed: all.failed + one.failed,
+		longestPauseMs: Math.max(all.longestPauseMs, one.longestPauseMs),
+	}));
+}

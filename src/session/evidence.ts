@@ -31,4 +31,6 @@ export interface Pulse {
 export interface Hearing {
 	agent: boolean;
 	services: readonly string[];
+	/** Those of its services that prove nothing by their silence, see Newcomers. */
+	unproven?: readonly string[];
 }

@@ -32,6 +32,7 @@ export type Input =
 	| { kind: "activity"; activity: Activity }
 	| { kind: "idle-look" }
 	| { kind: "knock"; error: unknown }
-	| { kind: "recheck" }
+	/** The server is defined otherwise; with the services that it published, and those that it does now. */
+	| { kind: "recheck"; before: readonly string[]; after: readonly string[] }
 	| { kind: "short-of-memory" }
 	| { kind: "parked-end"; end: ParkedEnd };

@@ -6,6 +6,7 @@ import type { Holder } from "./holder.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Maintenance } from "./maintenance.ts";
+import type { Newcomers } from "./newcomers.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Recoverer } from "./recoverer.ts";
 import type { Remarks } from "./remarks.ts";
@@ -22,6 +23,7 @@ interface Parts {
 	renewal: Renewal;
 	maintenance: Maintenance;
 	readiness: Readiness;
+	newcomers: Newcomers;
 	remarks: Remarks;
 	policy: () => { hearing: Hearing; patience: Patience };
 }
@@ -36,6 +38,7 @@ export class Judge {
 	private readonly renewal: Renewal;
 	private readonly maintenance: Maintenance;
 	private readonly readiness: Readiness;
+	private readonly newcomers: Newcomers;
 	private readonly remarks: Remarks;
 	private readonly policy: Parts["policy"];
 	private resumedAt = 0;
@@ -49,6 +52,7 @@ export class Judge {
 		this.renewal = parts.renewal;
 		this.maintenance = parts.maintenance;
 		this.readiness = parts.readiness;
+		this.newcomers = parts.newcomers;
 		this.remarks = parts.remarks;
 		this.policy = parts.policy;
 	}
@@ -59,7 +63,9 @@ export class Judge {
 
 	async onPulse(pulse: Pulse): Promise<void> {
 		const { holder, ledger } = this;
-		const { hearing, patience } = this.policy();
+		const { patience, ...policy } = this.policy();
+		await this.newcomers.hear(pulse);
+		const hearing = this.newcomers.mark(policy.hearing);
 		const before = holder.seen.phase;
 		holder.observe(pulse, hearing);
 		if (before === "booting" && holder.seen.phase === "ready") await this.readiness.takeIn();

@@ -90,6 +90,8 @@ export interface ServerRecord {
 	/** The incident that is being recovered from. */
 	openIncident: string | null;
 	incidents: number;
+	/** Services that have not answered since they were published, see Newcomers. */
+	unproven: string[];
 }
 
 export function newRecord(): ServerRecord {
@@ -109,5 +111,6 @@ export function newRecord(): ServerRecord {
 		drill: null,
 		openIncident: null,
 		incidents: 0,
+		unproven: [],
 	};
 }

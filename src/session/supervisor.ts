@@ -56,8 +56,9 @@ export class Supervisor {
 
 	/** Takes effect at once; a seal that does not fit any more is made anew. */
 	set policy(policy: Policy) {
+		const { services } = this.current.hearing;
 		this.current = policy;
-		this.inbox.put({ kind: "recheck" });
+		this.inbox.put({ kind: "recheck", before: services, after: policy.hearing.services });
 	}
 
 	/** The host is short of memory: what stands by goes first. */
@@ -173,6 +174,7 @@ export class Supervisor {
 			case "short-of-memory":
 				return this.parts.reserve.giveBackMemory();
 			case "recheck":
+				await this.parts.newcomers.change(input.before, input.after);
 				return this.parts.reserve.recheck();
 			case "parked-end":
 				return await this.parts.parked.takeIn(input.end);

@@ -68,6 +68,12 @@ test.each<[string, Partial<Pulse>, Hearing, string[]]>([
 		{ agent: false, services: ["http"] },
 		[],
 	],
+	[
+		"the agent, where nobody has ever heard the service",
+		{ agentHeardAt: 100, services: { http: "down" } },
+		{ ...hearing, unproven: ["http"] },
+		[],
+	],
 	["nothing, of a server that can give no sign", { services: {} }, { agent: false, services: [] }, []],
 ])("ready after %s: missing are %4$j", (_, pulse, to, missing) => {
 	const seen = observe(beginWatch(0), { ...well, at: 500, ...pulse }, to);

@@ -83,7 +83,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 	const heard = heardSince(pulse, watch);
 	const missing = missingSigns(pulse, since, hearing);
 	const ready = watch.phase === "ready" || missing.length === 0;
-	const watchable = hearing.agent || hearing.services.some((name) => isKnown(pulse, name));
+	const watchable = hearing.agent || provenOf(hearing).some((name) => isKnown(pulse, name));
 	const diskWait = pulse.process === "uninterruptible";
 	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
 	const running = !diskWait && (pulse.status === null || pulse.status === "running");
@@ -135,10 +135,15 @@ function missingSigns(pulse: Pulse, since: number, hearing: Hearing): string[] {
 	const agent = pulse.agentHeardAt !== null && pulse.agentHeardAt > since;
 	// A front door that is not there or mute says nothing about the guest.
 	const early = pulse.at - since < healthKnownMs;
-	const services = hearing.services.filter(
+	const services = provenOf(hearing).filter(
 		(name) => pulse.services[name] !== "up" && (early || isKnown(pulse, name)),
 	);
 	return [...(hearing.agent && !agent ? ["guest agent"] : []), ...services];
+}
+
+/** Services whose silence means something. */
+function provenOf({ services, unproven = [] }: Hearing): readonly string[] {
+	return services.filter((name) => !unproven.includes(name));
 }
 
 function isKnown(pulse: Pulse, service: string): boolean {

@@ -14,6 +14,7 @@ import type { Keeper } from "./keeper.ts";
 import type { Ledger } from "./ledger.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Maintenance } from "./maintenance.ts";
+import { Newcomers } from "./newcomers.ts";
 import { Parked } from "./parked.ts";
 import type { Policy } from "./policy.ts";
 import { Readiness } from "./readiness.ts";
@@ -102,16 +103,17 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 		askFeltLater: (ms, incident, until) => later(ms, { kind: "ask-felt", incident, until }),
 		onFelt: (incident, felt) => put({ kind: "felt", incident, felt }),
 	});
+	const newcomers = new Newcomers(ledger);
 	const remarks = new Remarks(ledger);
 	const judge = new Judge({
-		...{ ledger, clock, holder, life, recoverer, renewal, maintenance, readiness, remarks },
+		...{ ledger, clock, holder, life, recoverer, renewal, maintenance, readiness, newcomers, remarks },
 		policy,
 	});
 	const commands = new Commands({
 		...{ ledger, clock, holder, reserve, life, sleep, renewal, changes, maintenance, warm },
 	});
 	return {
-		...{ book, closing, commands, holder, idleness, judge, life, parked, readiness },
+		...{ book, closing, commands, holder, idleness, judge, life, newcomers, parked, readiness },
 		...{ recoverer, renewal, reserve, resumption, sleep, timers },
 	};
 }

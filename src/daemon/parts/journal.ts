@@ -17,6 +17,7 @@ const recordCheck = z.object({
 	planned: z.int().nullable(),
 	recoveries: z.array(z.object({ at: z.number(), ready: z.boolean() })),
 	openIncident: z.string().nullable(),
+	unproven: z.array(z.string()),
 });
 
 /** Every record that was ever written has these; other fields came later, and have defaults. */

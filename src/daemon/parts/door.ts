@@ -153,7 +153,7 @@ export class HostDoor implements Door {
 	// ---- what the supervisor asks of all
 
 	async health(): Promise<Healths> {
-		return healthOfAll(await together(this.opened().map((door) => door.health())));
+		return healthOfAll(await this.ask((door) => door.health()));
 	}
 
 	async expect(): Promise<void> {
@@ -163,11 +163,11 @@ export class HostDoor implements Door {
 
 	async rest(): Promise<void> {
 		this.mood = { ...this.mood, resting: true };
-		await together(this.opened().map((door) => door.pauseHealth()));
+		await this.ask((door) => door.pauseHealth());
 	}
 
 	async activity(): Promise<{ current: number; total: number } | null> {
-		const all = await together(this.opened().map((door) => door.activity()));
+		const all = await this.ask((door) => door.activity());
 		if (all.length === 0) return null;
 		const sum = (what: "current" | "total") => all.reduce((total, one) => total + one[what], 0);
 		return { current: sum("current"), total: sum("total") };
@@ -193,12 +193,10 @@ export class HostDoor implements Door {
 	}
 
 	async dropHopeless(): Promise<void> {
-		const drop = async (door: FrontDoor) =>
-			await door.dropHopeless().catch((error) => {
-				this.say(`Requests that are with the failed session could not be looked at: ${explain(error)}`);
-				return { repeated: 0 };
-			});
-		const dropped = await together(this.opened().map(drop));
+		const dropped = await this.ask((door) => door.dropHopeless()).catch((error) => {
+			this.say(`Requests that are with the failed session could not be looked at: ${explain(error)}`);
+			return [];
+		});
 		const repeated = dropped.reduce((sum, one) => sum + one.repeated, 0);
 		if (repeated > 0)
 			this.say(`${repeated} requests that had already been asked again are not asked a third time`);
@@ -213,22 +211,25 @@ export class HostDoor implements Door {
 		const end = performance.now() + deadlineMs;
 		this.mood = { ...this.mood, held: true };
 		// All of them before any is waited for: one that is left alone must not be used again meanwhile.
-		await together(this.opened().map((door) => door.hold()));
+		await this.ask((door) => door.hold());
 		const stop = new AbortController();
 		const either = AbortSignal.any([signal, stop.signal]);
-		const leftMs = end - performance.now();
-		try {
-			const left = await Promise.all(this.opened().map((door) => door.untilLeft(leftMs, either)));
-			return left.every(Boolean);
-		} finally {
-			// When one does not answer, nobody waits for the others.
-			stop.abort();
-		}
+		const left = await this.ask(async (door) => {
+			try {
+				return await door.untilLeft(end - performance.now(), either);
+			} catch (error) {
+				// When one does not answer, nobody waits for the others.
+				if (stop.signal.aborted) return false;
+				if (this.opened().includes(door)) stop.abort();
+				throw error;
+			}
+		});
+		return left.every(Boolean);
 	}
 
 	async release(): Promise<void> {
 		this.mood = { ...this.mood, held: false };
-		await together(this.opened().map((door) => door.release()));
+		await this.ask((door) => door.release());
 	}
 
 	/** What each client did, by service; nothing when no front door is open. @throws Error or DeadlineError when one does not answer */
@@ -237,7 +238,23 @@ export class HostDoor implements Door {
 	}
 
 	async felt(from: number, to: number): Promise<Felt | null> {
-		return feltOfAll(await together(this.opened().map((door) => door.felt(from, to))));
+		return feltOfAll(await this.ask((door) => door.felt(from, to)));
+	}
+
+	/**
+	 * Asks all that are open, at once. One that is closed meanwhile has nothing to say.
+	 * @throws what the others throw
+	 */
+	private async ask<T>(what: (door: FrontDoor) => Promise<T>): Promise<T[]> {
+		const one = async (door: FrontDoor): Promise<T[]> => {
+			try {
+				return [await what(door)];
+			} catch (error) {
+				if (this.opened().includes(door)) throw error;
+				return [];
+			}
+		};
+		return (await together(this.opened().map(one))).flat();
 	}
 
 	// ---- small things

@@ -121,6 +121,11 @@ function holdServer(plan: DoorPlan): string[] {
 	return ["option redispatch 1", `server hold ${plan.address}:${port} backup`];
 }
 
+/** A front door begins drained: nothing passes before it has been told whether users are held back at this moment. */
+function guestServer(plan: DoorPlan, { port }: ServicePlan): string {
+	return `server guest ${plan.address}:${port} disabled`;
+}
+
 /** A new connection is tried again until the time is up: a guest that starts answers the next attempt at once. */
 function retries({ holdMs }: ServicePlan): string {
 	return `retries ${Math.ceil(holdMs / attemptMs)}`;
@@ -144,7 +149,7 @@ function bindSection(service: ServicePlan, descriptor: number, share: number): s
 function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, share: number): string[] {
 	const name = nameOf(service);
 	const inner = `unix@${innerSocketOf(service)}`;
-	const guest = [`server guest ${plan.address}:${service.port}`, ...holdServer(plan)];
+	const guest = [guestServer(plan, service), ...holdServer(plan)];
 	return [
 		...section(`frontend ${name} from http`, [
 			...bindSection(service, descriptor, share),
@@ -189,7 +194,7 @@ function tcpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, s
 		]),
 		...section(`backend guest.${name} from tcp`, [
 			retries(service),
-			`server guest ${plan.address}:${service.port}`,
+			guestServer(plan, service),
 			...holdServer(plan),
 		]),
 	];

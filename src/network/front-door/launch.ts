@@ -29,16 +29,12 @@ export async function answers(files: DoorFiles): Promise<boolean> {
  * Starts a plan's HAProxy and waits until it answers.
  * @throws BulkheadError "port-in-use", or "internal" with what HAProxy said; then nothing runs
  */
-export async function start(
-	plan: DoorPlan,
-	files: DoorFiles,
-	signal?: AbortSignal,
-): Promise<ConfinedProcess> {
+export async function start(plan: DoorPlan, files: DoorFiles): Promise<ConfinedProcess> {
 	await prepareFolders(plan, files);
 	const process = await launch(plan, files, quiet);
 	try {
 		await writeRecord(files, plan, process.identity);
-		await untilReady(process.identity, files, signal);
+		await untilReady(process.identity, files);
 		return process;
 	} catch (error) {
 		const ended = !isAlive(process.identity);
@@ -91,18 +87,13 @@ async function launch(plan: DoorPlan, files: DoorFiles, options: string[]): Prom
 	});
 }
 
-async function untilReady(process: ProcessIdentity, files: DoorFiles, outer?: AbortSignal): Promise<void> {
-	await withDeadline(
-		"the front door's start",
-		readyWithinMs,
-		async (signal) => {
-			while (!(await answers(files))) {
-				if (!isAlive(process)) throw new Error("it ended");
-				await delay(10, undefined, { signal });
-			}
-		},
-		outer,
-	);
+async function untilReady(process: ProcessIdentity, files: DoorFiles): Promise<void> {
+	await withDeadline("the front door's start", readyWithinMs, async (signal) => {
+		while (!(await answers(files))) {
+			if (!isAlive(process)) throw new Error("it ended");
+			await delay(10, undefined, { signal });
+		}
+	});
 }
 
 async function startFailure(plan: DoorPlan, files: DoorFiles, cause: unknown): Promise<unknown> {

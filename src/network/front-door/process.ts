@@ -53,22 +53,32 @@ export class FrontDoor {
 
 	/**
 	 * Adopts the front door that an earlier process started by the same plan, or starts a new one in its place.
+	 * @param held leaves users held back where they are: with one that is new they are, see `drain()`; `release()` lets them through
 	 * @throws BulkheadError "port-in-use", before anything is stopped where that can be seen before;
-	 *   "bad-input" for a health path that is none; "internal" when HAProxy would not start, with what it said
+	 *   "bad-input" for a health path that is none; "internal" when HAProxy would not start, with what it said;
+	 *   Error or DeadlineError when HAProxy does not answer
 	 */
-	static async ensure(plan: DoorPlan, signal?: AbortSignal): Promise<FrontDoor> {
-		signal?.throwIfAborted();
+	static async ensure(plan: DoorPlan, held = false): Promise<FrontDoor> {
 		configOf(plan);
 		const files = doorFiles(plan.folder);
+		const door = (await FrontDoor.#adopt(plan, files)) ?? (await FrontDoor.#begin(plan, files));
+		if (!held) await door.release();
+		return door;
+	}
+
+	static async #adopt(plan: DoorPlan, files: DoorFiles): Promise<FrontDoor | undefined> {
 		const old = await readRecord(files);
-		if (old && (await isAsPlanned(old, plan, files)) && (await answers(files))) {
-			return new FrontDoor(plan, old.process);
-		}
+		if (!old || !(await isAsPlanned(old, plan, files)) || !(await answers(files))) return undefined;
+		return new FrontDoor(plan, old.process);
+	}
+
+	static async #begin(plan: DoorPlan, files: DoorFiles): Promise<FrontDoor> {
+		const old = await readRecord(files);
 		// One that nobody knew of holds ports that would look like another program's.
 		if (!old) await endOld(await findUnrecorded(files));
 		await refuseTakenPorts(plan, old);
 		await endOld(old?.process);
-		const { identity, ended } = await start(plan, files, signal);
+		const { identity, ended } = await start(plan, files);
 		return new FrontDoor(plan, identity, ended);
 	}
 

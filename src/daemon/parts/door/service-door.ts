@@ -127,9 +127,8 @@ export class ServiceDoor {
 		const plan = await this.plan();
 		if (!plan || this.isOpenAs(plan)) return;
 		const turn = ++this.turn;
-		const door = await FrontDoor.ensure(plan);
-		await this.tell(door);
-		this.door = door;
+		const door = await FrontDoor.ensure(plan, true);
+		await this.tellAndKeep(door);
 		door.onEnd((code) => {
 			if (turn !== this.turn) return;
 			const { server } = this.house;
@@ -141,15 +140,18 @@ export class ServiceDoor {
 	}
 
 	/**
-	 * Brings a front door to the mood of its server, which may change meanwhile. Also one that was adopted: an earlier
-	 * daemon may have held users back, and ended before it let them through.
+	 * Brings a front door to the mood of its server, which may change meanwhile; from then on it is told as it changes.
+	 * Also one that was adopted: an earlier daemon may have held users back, and ended before it let them through.
 	 */
-	private async tell(door: FrontDoor): Promise<void> {
+	private async tellAndKeep(door: FrontDoor): Promise<void> {
 		for (;;) {
 			const { mood } = this.house;
 			await (mood.held ? door.hold() : door.release());
 			await (mood.resting ? door.pauseHealth() : door.resumeHealth());
-			if (mood === this.house.mood) return;
+			if (mood !== this.house.mood) continue;
+			// In the same turn: a change that came between would reach neither.
+			this.door = door;
+			return;
 		}
 	}
 

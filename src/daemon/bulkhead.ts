@@ -21,6 +21,9 @@ import { SiteSandbox } from "./site-sandbox.ts";
 import { Traffic } from "./traffic.ts";
 import { Units } from "./units.ts";
 
+/** Milliseconds that a change of what is published waits for other changes of the site. */
+const turnWithinMs = 20_000;
+
 /** Everything that one daemon runs: the site, its sandbox and its servers. */
 export class Bulkhead {
 	private readonly context: Context;
@@ -151,12 +154,12 @@ export class Bulkhead {
 
 	/** Lets a service of a server out, beside those that are out already. @throws BulkheadError; nothing has changed then */
 	async publish(name: string, wanted: PublishDefinition): Promise<PublishingView> {
-		return await this.inTurn(async () => await this.publishing.publish(name, wanted));
+		return await this.inTurnSoon(async () => await this.publishing.publish(name, wanted));
 	}
 
 	/** Takes a published service back. @throws BulkheadError; nothing has changed then */
 	async unpublish(name: string, unwanted: Unwanted): Promise<PublishingView> {
-		return await this.inTurn(async () => await this.publishing.unpublish(name, unwanted));
+		return await this.inTurnSoon(async () => await this.publishing.unpublish(name, unwanted));
 	}
 
 	private async inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -164,6 +167,24 @@ export class Bulkhead {
 		// Whoever asked for it hears of its failure; the next one does not wait for ever.
 		this.changing = done.catch(() => {});
 		return await done;
+	}
+
+	/** Not after a change that takes long: whoever asked for it would have given up, and it would be done all the same. */
+	private async inTurnSoon<T>(work: () => Promise<T>): Promise<T> {
+		const message = "the site is being changed by somebody else, and that takes its time; try again later";
+		const busy = new BulkheadError("not-allowed-now", `${message}; nothing was changed`);
+		const { promise, reject } = Promise.withResolvers<never>();
+		let late = false;
+		const timer = setTimeout(() => {
+			late = true;
+			reject(busy);
+		}, turnWithinMs);
+		const done = this.inTurn(async () => {
+			clearTimeout(timer);
+			if (late) throw busy;
+			return await work();
+		});
+		return await Promise.race([done, promise]);
 	}
 
 	// ---- while it runs

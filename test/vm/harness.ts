@@ -290,7 +290,8 @@ export class Instance {
 		return found;
 	}
 
-	private async groupNames(): Promise<string[]> {
+	/** Names of the control groups of its sessions and front doors. */
+	async groupNames(): Promise<string[]> {
 		return await listGroups(`bulkhead-${this.tag}`, groups);
 	}
 

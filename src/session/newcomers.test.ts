@@ -48,6 +48,12 @@ test("one that is taken back is forgotten, and one that comes back is new", asyn
 	expect(unproven()).toEqual([]);
 });
 
+test("one that is published at one more port is new", async () => {
+	const { of, unproven } = newcomers();
+	await of.change(["http"], ["http", "http"]);
+	expect(unproven()).toEqual(["http"]);
+});
+
 test("a server without a session is not ready before all of its services are", async () => {
 	const { of, unproven } = newcomers(false);
 	await of.change(["http"], ["http", "ssh"]);

@@ -13,12 +13,12 @@ export class Newcomers {
 		this.ledger = ledger;
 	}
 
-	/** Another set of services is published. */
+	/** Other services are published; one may be so at several ports, and is as well as the worst of them. */
 	async change(before: readonly string[], after: readonly string[]): Promise<void> {
 		const { session, unproven } = this.ledger.record;
-		const fresh = session === null ? [] : after.filter((name) => !before.includes(name));
-		const now = [...unproven.filter((name) => after.includes(name) && !fresh.includes(name)), ...fresh];
-		await this.set(now);
+		const more = (name: string) => times(after, name) > times(before, name);
+		const fresh = session === null ? [] : after.filter(more);
+		await this.set([...new Set([...unproven.filter((name) => after.includes(name)), ...fresh])]);
 	}
 
 	/** Takes in what was seen at a look. */
@@ -38,4 +38,8 @@ export class Newcomers {
 		this.ledger.set({ unproven });
 		await this.ledger.save();
 	}
+}
+
+function times(names: readonly string[], name: string): number {
+	return names.filter((one) => one === name).length;
 }

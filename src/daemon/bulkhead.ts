@@ -159,7 +159,11 @@ export class Bulkhead {
 
 	/** Takes a published service back. @throws BulkheadError; nothing has changed then */
 	async unpublish(name: string, unwanted: Unwanted): Promise<PublishingView> {
-		return await this.inTurnSoon(async () => await this.publishing.unpublish(name, unwanted));
+		return await this.inTurnSoon(async () => {
+			// What its front door has counted since the last look would be gone with it.
+			await this.traffic.lookIfPossible();
+			return await this.publishing.unpublish(name, unwanted);
+		});
 	}
 
 	private async inTurn<T>(work: () => Promise<T>): Promise<T> {

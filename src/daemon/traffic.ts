@@ -35,10 +35,13 @@ export class Traffic {
 		while (!signal.aborted) {
 			await delay(everyMs, undefined, { signal }).catch(() => {});
 			if (signal.aborted) return;
-			await this.look().catch((error) =>
-				this.context.log.warn({ err: error }, "traffic could not be counted"),
-			);
+			await this.lookIfPossible();
 		}
+	}
+
+	/** What cannot be read or kept is told. */
+	async lookIfPossible(): Promise<void> {
+		await this.look().catch((error) => this.context.log.warn({ err: error }, "traffic could not be counted"));
 	}
 
 	/** @returns what went in and out of a server, up to this moment. @throws Error when it cannot be read */

@@ -138,7 +138,12 @@ describe("publishing a service of a server that runs", () => {
 
 	test("is told in the history, also when it is taken back", async () => {
 		await publish();
+		expect((await get(extra)).status).toBe(200);
 		expect(await unpublish()).toMatchObject({ server, published: { service: "extra", listen: extra } });
+		const { ways } = await client.call("traffic", { server }, null);
+		expect(ways).toContainEqual(
+			expect.objectContaining({ what: `extra on port ${extra}`, kind: "published" }),
+		);
 		const told = (await bulkhead.events())
 			.filter(({ kind }) => kind === "front-door")
 			.map((event) => event.text);

@@ -234,7 +234,7 @@ export class HostDoor implements Door {
 
 	/** What each client did, by service; nothing when no front door is open. @throws Error or DeadlineError when one does not answer */
 	async traffic(): ReturnType<FrontDoor["traffic"]> {
-		return (await together(this.opened().map((door) => door.traffic()))).flat();
+		return (await this.ask((door) => door.traffic())).flat();
 	}
 
 	async felt(from: number, to: number): Promise<Felt | null> {

@@ -87,6 +87,10 @@ export const publishSchema = strict({
 		description: "Who may reach it: this host only, or everybody who can reach this host.",
 	}),
 	listen: port.optional().meta({ description: "Port on the host; the service's own port when left out." }),
+	proxy: choice(["v1", "v2"]).optional().meta({
+		description:
+			"tcp: the server is told its clients' addresses by the PROXY protocol of this version; it has to expect that.",
+	}),
 	hold: duration(1000, 600_000)
 		.optional()
 		.meta({ description: "How long new connections wait while the server recovers (60s)." }),

@@ -153,6 +153,11 @@ async function portProblems(
 			problems.push({ path, message: unknownService(service.service) });
 			continue;
 		}
+		if (service.proxy !== undefined && service.protocol === "http") {
+			const message =
+				"a service of http is told its clients' addresses in X-Forwarded-For; leave this out, or say `protocol: tcp`";
+			problems.push({ path: [...path, "proxy"], message });
+		}
 		const holder = listens.get(service.listen);
 		listens.set(service.listen, name);
 		if (holder !== undefined) {

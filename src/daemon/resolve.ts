@@ -160,6 +160,7 @@ export function servicesOf(
 			holdMs: parseDuration(publish.hold ?? "60s") ?? 60_000,
 			health: healthOf(publish, protocol, template?.healthPath, profile),
 			rehearse: publish.rehearse ?? template?.rehearse ?? [],
+			...(publish.proxy === undefined ? {} : { proxy: publish.proxy }),
 		};
 	});
 }

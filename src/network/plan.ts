@@ -40,6 +40,8 @@ export interface ServicePlan {
 	health: { path: string } | Talk | null;
 	/** Pages that a session is asked before it stands by. */
 	rehearse: readonly string[];
+	/** Version of the PROXY protocol by which the server is told who its clients are; of tcp only. */
+	proxy?: "v1" | "v2" | undefined;
 }
 
 /** The front door of one server. */

@@ -689,6 +689,31 @@ describe("the front door", () => {
 		expect((await door?.felt(from, Date.now()))?.failed).toBe(1);
 	});
 
+	test("a server is told who its clients are", async () => {
+		expect((await web.request("GET", "/forwarded")).body).toBe("127.0.0.1");
+		const script = join(testing, "serve.ts");
+		const args = [`--net=/run/netns/${guest.namespace}`, process.execPath, script, "9100"];
+		const echo = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+		started.push(echo);
+		await once(echo.stdout, "data");
+		await sandbox.permit([8000, 9100].map((port) => ({ uid, address: guest.address, port })));
+		const listen = await freePort();
+		const told = { service: "told", protocol: "tcp", port: 9100, to: "host", listen, holdMs: 1000 } as const;
+		const services = [{ ...told, health: null, rehearse: [], proxy: "v1" as const }];
+		const other = await FrontDoor.ensure({ ...plan, folder: join(folder, "told"), services });
+		try {
+			await until("it is well", async () => (await other.health()).told === "up");
+			const socket = connect(listen, "127.0.0.1");
+			const [said] = (await once(socket, "data")) as [Buffer];
+			const { localPort } = socket;
+			socket.destroy();
+			expect(said.toString()).toBe(`PROXY TCP4 127.0.0.1 127.0.0.1 ${localPort} ${listen}\r\n`);
+		} finally {
+			await other.stop();
+			await sandbox.permit([{ uid, address: guest.address, port: 8000 }]);
+		}
+	});
+
 	test("counts what each client did, and not its own checks", async () => {
 		const of = async (service: string) =>
 			(await door?.traffic())?.find((one) => one.service.service === service)?.clients ?? [];

@@ -10,6 +10,7 @@ interface PublishOptions {
 	port?: number;
 	protocol?: PublishedView["protocol"];
 	hold?: string;
+	proxy?: "v1" | "v2";
 }
 
 export function addPublish(program: Command, open: Open): void {
@@ -32,6 +33,12 @@ export function addPublish(program: Command, open: Open): void {
 		.option("--listen <port>", "port on the host (the service's own)", portArgument)
 		.option("--port <port>", "port inside the server (the template's, or the catalogue's)", portArgument)
 		.addOption(new Option("--protocol <protocol>", "how it is treated").choices(["http", "tcp"]))
+		.addOption(
+			new Option("--proxy <version>", "tcp: tell it its clients' addresses by the PROXY protocol").choices([
+				"v1",
+				"v2",
+			]),
+		)
 		.option("--hold <duration>", "how long new connections wait while the server recovers (60s)")
 		.action((server: string, service: string, options: PublishOptions, command: Command) =>
 			publish(open(command), server, service, options),
@@ -57,10 +64,10 @@ async function publish(
 	context: Context,
 	server: string,
 	service: string,
-	{ to, listen, port, protocol, hold }: PublishOptions,
+	{ to, listen, port, protocol, hold, proxy }: PublishOptions,
 ): Promise<void> {
 	const { client, signal } = context;
-	const given = { listen, port, protocol, hold };
+	const given = { listen, port, protocol, hold, proxy };
 	const view = await client.call("publish", { server }, { service, to, ...given }, { signal });
 	const { published, siteFile } = view;
 	const whom = published.to === "host" ? "this host" : "everybody who reaches this host";

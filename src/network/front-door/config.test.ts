@@ -64,6 +64,20 @@ test.skipIf(!existsSync("/usr/sbin/haproxy"))("HAProxy takes it without a warnin
 	}
 });
 
+test.each([
+	["v1", "send-proxy"],
+	["v2", "send-proxy-v2"],
+] as const)(
+	"a service that is told its clients by the PROXY protocol %s is told by its health check too",
+	(proxy, option) => {
+		const lines = configOf({ ...doorPlan, services: [{ ...sql, proxy }] }).split("\n");
+		expect(lines.filter((line) => line.includes(`:${sql.port} `))).toEqual([
+			`\tserver guest 10.77.0.20:1433 ${option} disabled`,
+			expect.stringMatching(new RegExp(`check .* ${option} check-send-proxy$`)),
+		]);
+	},
+);
+
 function withService(service: ServicePlan): DoorPlan {
 	return { ...doorPlan, services: [service, sql] };
 }

@@ -121,9 +121,12 @@ function holdServer(plan: DoorPlan): string[] {
 	return ["option redispatch 1", `server hold ${plan.address}:${port} backup`];
 }
 
+/** How HAProxy is told to tell the server who its client is. */
+const tellsClients = { no: "", v1: " send-proxy", v2: " send-proxy-v2" } as const;
+
 /** A front door begins drained: nothing passes before it has been told whether users are held back at this moment. */
-function guestServer(plan: DoorPlan, { port }: ServicePlan): string {
-	return `server guest ${plan.address}:${port} disabled`;
+function guestServer(plan: DoorPlan, { port, proxy }: ServicePlan): string {
+	return `server guest ${plan.address}:${port}${tellsClients[proxy ?? "no"]} disabled`;
 }
 
 /** A new connection is tried again until the time is up: a guest that starts answers the next attempt at once. */
@@ -153,6 +156,8 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 	return [
 		...section(`frontend ${name} from http`, [
 			...bindSection(service, descriptor, share),
+			// The server sees connections from the sandbox only.
+			"option forwardfor",
 			"acl repeatable method GET HEAD OPTIONS",
 			// The inner hop logs those, with the times and retries that count.
 			"http-request set-log-level silent if !repeatable",
@@ -207,9 +212,15 @@ function tcpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, s
 function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 	const { health } = service;
 	const talks = health !== null && "rules" in health;
+	// A server that expects to be told waits for it before it says a word.
+	const tells = service.proxy === undefined ? "" : `${tellsClients[service.proxy]} check-send-proxy`;
 	return section(`backend ${healthNameOf(service)} from health`, [
-		...(health === null ? [] : talks ? talkCheck(health) : httpCheck(plan, service, health.path)),
-		`server guest ${plan.address}:${service.port} check ${intervals(talks ? health.everyMs : 400)} fall 1 rise 1`,
+		...(health === null
+			? []
+			: talks
+				? talkCheck(health, tells !== "")
+				: httpCheck(plan, service, health.path)),
+		`server guest ${plan.address}:${service.port} check ${intervals(talks ? health.everyMs : 400)} fall 1 rise 1${tells}`,
 	]);
 }
 
@@ -225,10 +236,15 @@ function intervals(everyMs: number): string {
 const wordWithin = "8s";
 
 /** Lingering, as a check that ends in a reset is an error in the logs of PostgreSQL and others. */
-function talkCheck({ rules }: Talk): string[] {
+function talkCheck({ rules }: Talk, tells: boolean): string[] {
 	const wrong = rules.find((rule) => !isTalkRule(rule));
 	if (wrong !== undefined) throw new BulkheadError("internal", `not a rule of a health check: ${wrong}`);
-	return [`timeout check ${wordWithin}`, "option tcp-check", "tcp-check connect linger", ...rules];
+	return [
+		`timeout check ${wordWithin}`,
+		"option tcp-check",
+		`tcp-check connect${tells ? " default" : ""} linger`,
+		...rules,
+	];
 }
 
 function httpCheck(plan: DoorPlan, service: ServicePlan, path: string): string[] {

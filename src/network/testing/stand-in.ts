@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
  * A server for tests: answers with the method, and tells at `/runs?PATH` how often that path was asked for, at
  * `/runs` that of all paths as JSON. A path that begins with /slow takes 30 s the first time, one with /brief 60 ms.
  * One that begins with /endless gets a response that begins and does not end; what follows says what tells its length;
+ * /forwarded is answered with whom the request came from, as far as it says;
  * after -silence, and whatever follows that, there is no response at all. After /deaf it refuses connections for a second.
  */
 const endless: Record<string, string> = {
@@ -26,6 +27,7 @@ const server = createServer(async (request, response) => {
 	const before = runs.get(path) ?? 0;
 	runs.set(path, before + 1);
 	if (path.startsWith("/slow") && before === 0) await delay(30_000);
+	if (path === "/forwarded") return response.end(request.headers["x-forwarded-for"] ?? "");
 	const beginning = endless[path];
 	if (path.startsWith("/endless-silence")) return;
 	if (beginning) return response.socket?.write(`HTTP/1.1 200 OK\r\n${beginning}`);

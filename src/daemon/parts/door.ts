@@ -10,7 +10,7 @@ import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { completeServicesOf, doorUid } from "../resolve.ts";
 import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
-import { type House, type Mood, ServiceDoor } from "./door/service-door.ts";
+import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
 import { together } from "./door/together.ts";
 import { Turns } from "./door/turns.ts";
@@ -27,11 +27,11 @@ export class HostDoor implements Door {
 	private definition: StoredServer;
 	private readonly context: Context;
 	private readonly sandbox: Sandbox;
-	private readonly house: House;
+	private readonly around: Surroundings;
 	/** By their ports on the host. */
 	private readonly doors = new Map<number, ServiceDoor>();
 	private readonly turns = new Turns();
-	private mood: Mood = { held: false, resting: false };
+	private orders: Orders = { held: false, resting: false };
 	/** For good: nothing that comes late opens one again. */
 	private closed = false;
 	/** What earlier daemons left has been looked for. */
@@ -43,13 +43,10 @@ export class HostDoor implements Door {
 		this.definition = server;
 		this.context = context;
 		this.sandbox = sandbox;
-		const mood = () => this.mood;
-		this.house = {
+		this.around = {
 			server: server.name,
 			context,
-			get mood() {
-				return mood();
-			},
+			orders: () => this.orders,
 			plan: (listen) => this.plan(listen),
 			say: (text) => this.say(text),
 		};
@@ -120,7 +117,7 @@ export class HostDoor implements Door {
 		const old = this.all().filter(({ listen }) => listens.includes(listen));
 		const fresh = listens
 			.filter((listen) => !this.doors.has(listen))
-			.map((listen) => new ServiceDoor(listen, this.house));
+			.map((listen) => new ServiceDoor(listen, this.around));
 		for (const door of fresh) this.doors.set(door.listen, door);
 		return { fresh, old };
 	}
@@ -157,12 +154,12 @@ export class HostDoor implements Door {
 	}
 
 	async expect(): Promise<void> {
-		this.mood = { ...this.mood, resting: false };
+		this.orders = { ...this.orders, resting: false };
 		await together(this.all().map((door) => door.expect()));
 	}
 
 	async rest(): Promise<void> {
-		this.mood = { ...this.mood, resting: true };
+		this.orders = { ...this.orders, resting: true };
 		await this.ask((door) => door.pauseHealth());
 	}
 
@@ -209,7 +206,7 @@ export class HostDoor implements Door {
 
 	async drain(deadlineMs: number, signal: AbortSignal): Promise<boolean> {
 		const end = performance.now() + deadlineMs;
-		this.mood = { ...this.mood, held: true };
+		this.orders = { ...this.orders, held: true };
 		// All of them before any is waited for: one that is left alone must not be used again meanwhile.
 		await this.ask((door) => door.hold());
 		const stop = new AbortController();
@@ -228,7 +225,7 @@ export class HostDoor implements Door {
 	}
 
 	async release(): Promise<void> {
-		this.mood = { ...this.mood, held: false };
+		this.orders = { ...this.orders, held: false };
 		await this.ask((door) => door.release());
 	}
 

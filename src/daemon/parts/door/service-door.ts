@@ -13,7 +13,7 @@ const limits = { memoryBytes: 768 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 
 const retryAfterMs = 2000;
 
 /** What all front doors of a server are told, also those that are opened later. Replaced as a whole when it changes. */
-export interface Mood {
+export interface Orders {
 	/** Users wait, as a session is being replaced. */
 	held: boolean;
 	/** Nothing is behind them: they do not ask how it is. */
@@ -21,10 +21,10 @@ export interface Mood {
 }
 
 /** What the front doors of one server have in common. */
-export interface House {
+export interface Surroundings {
 	readonly server: string;
 	readonly context: Context;
-	readonly mood: Mood;
+	orders(): Orders;
 	/** @returns the plan of the service that is published on a port now, without its group and folder */
 	plan(listen: number): Omit<DoorPlan, "groups" | "folder"> | undefined;
 	say(text: string): void;
@@ -35,13 +35,13 @@ export interface House {
  *
  * INVARIANTS
  * - It opens, opens again and closes one at a time: two at once would find their port taken by each other.
- * - Who asks for it while it is being opened finds none; before anybody finds it, it has been told its server's mood.
+ * - Who asks for it while it is being opened finds none; before anybody finds it, it has had its server's orders.
  * - What runs as it is planned is not touched.
  */
 export class ServiceDoor {
 	/** Port of the host. */
 	readonly listen: number;
-	private readonly house: House;
+	private readonly around: Surroundings;
 	private readonly turns = new Turns();
 	private door: FrontDoor | undefined;
 	private retry: NodeJS.Timeout | undefined;
@@ -52,9 +52,9 @@ export class ServiceDoor {
 	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
 	private turn = 0;
 
-	constructor(listen: number, house: House) {
+	constructor(listen: number, around: Surroundings) {
 		this.listen = listen;
-		this.house = house;
+		this.around = around;
 	}
 
 	/** The one that is open; it may have ended since it was looked at. */
@@ -81,7 +81,7 @@ export class ServiceDoor {
 			if (this.closed) return;
 			const trouble = explain(error);
 			if (trouble !== this.trouble)
-				this.house.say(`The front door of ${this.house.server} cannot be opened yet: ${trouble}`);
+				this.around.say(`The front door of ${this.around.server} cannot be opened yet: ${trouble}`);
 			this.trouble = trouble;
 			clearTimeout(this.retry);
 			this.retry = setTimeout(() => void this.openWhenPossible(), retryAfterMs);
@@ -93,8 +93,8 @@ export class ServiceDoor {
 		// Whoever opens or closes it at this moment sees for himself; a retry comes by itself.
 		if (this.turns.busy) return await this.turns.settled();
 		if (this.closed || this.waits || !this.door || this.door.alive()) return;
-		this.house.say(
-			`The front door of ${this.house.server}, port ${this.listen}, has ended; it is opened again`,
+		this.around.say(
+			`The front door of ${this.around.server}, port ${this.listen}, has ended; it is opened again`,
 		);
 		await this.openWhenPossible();
 	}
@@ -131,8 +131,8 @@ export class ServiceDoor {
 		await this.tellAndKeep(door);
 		door.onEnd((code) => {
 			if (turn !== this.turn) return;
-			const { server } = this.house;
-			this.house.say(
+			const { server } = this.around;
+			this.around.say(
 				`The front door of ${server}, port ${this.listen}, ended with code ${code}; it is opened again`,
 			);
 			void this.openWhenPossible();
@@ -140,15 +140,15 @@ export class ServiceDoor {
 	}
 
 	/**
-	 * Brings a front door to the mood of its server, which may change meanwhile; from then on it is told as it changes.
+	 * Gives a front door the orders of its server, which may change meanwhile; from then on it gets them as they change.
 	 * Also one that was adopted: an earlier daemon may have held users back, and ended before it let them through.
 	 */
 	private async tellAndKeep(door: FrontDoor): Promise<void> {
 		for (;;) {
-			const { mood } = this.house;
-			await (mood.held ? door.hold() : door.release());
-			await (mood.resting ? door.pauseHealth() : door.resumeHealth());
-			if (mood !== this.house.mood) continue;
+			const orders = this.around.orders();
+			await (orders.held ? door.hold() : door.release());
+			await (orders.resting ? door.pauseHealth() : door.resumeHealth());
+			if (orders !== this.around.orders()) continue;
 			// In the same turn: a change that came between would reach neither.
 			this.door = door;
 			return;
@@ -160,9 +160,9 @@ export class ServiceDoor {
 	}
 
 	private async plan(): Promise<DoorPlan | undefined> {
-		const plan = this.house.plan(this.listen);
+		const plan = this.around.plan(this.listen);
 		if (!plan) return undefined;
-		const group = await ControlGroup.create(this.groupPath, limits, this.house.context.groups);
+		const group = await ControlGroup.create(this.groupPath, limits, this.around.context.groups);
 		return { ...plan, groups: group.entries, folder: this.folder };
 	}
 
@@ -170,15 +170,15 @@ export class ServiceDoor {
 		this.turn++;
 		this.door = undefined;
 		await FrontDoor.endIn(this.folder);
-		await destroyGroup(this.groupPath, this.house.context);
+		await destroyGroup(this.groupPath, this.around.context);
 		await rm(this.folder, { recursive: true, force: true });
 	}
 
 	private get folder(): string {
-		return join(this.house.context.paths.door(this.house.server), `${this.listen}`);
+		return join(this.around.context.paths.door(this.around.server), `${this.listen}`);
 	}
 
 	private get groupPath(): string {
-		return doorGroup(this.house.context.paths, this.house.server, this.listen);
+		return doorGroup(this.around.context.paths, this.around.server, this.listen);
 	}
 }

@@ -19,6 +19,7 @@ import { type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import { SiteSandbox } from "./site-sandbox.ts";
 import { Traffic } from "./traffic.ts";
+import { Turns } from "./turns.ts";
 import { Units } from "./units.ts";
 
 /** Milliseconds that a change of what is published waits for other changes of the site. */
@@ -36,7 +37,7 @@ export class Bulkhead {
 	private readonly publishing: Publishing;
 	private readonly traffic: Traffic;
 	/** One change of the site at a time. */
-	private changing: Promise<unknown> = Promise.resolve();
+	private readonly changing = new Turns();
 	private readonly gone = new AbortController();
 	private readonly checks: Promise<void>;
 	private readonly counting: Promise<void>;
@@ -144,51 +145,34 @@ export class Bulkhead {
 		report: Report,
 		signal: AbortSignal,
 	): Promise<void> {
-		await this.inTurn(async () => await this.applying.apply(text, fingerprint, confirmed, report, signal));
+		await this.changing.take(
+			async () => await this.applying.apply(text, fingerprint, confirmed, report, signal),
+		);
 	}
 
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
-		await this.inTurn(async () => await this.changes.deleteStopped(name));
+		await this.changing.take(async () => await this.changes.deleteStopped(name));
 	}
 
 	/** Lets a service of a server out, beside those that are out already. @throws BulkheadError; nothing has changed then */
 	async publish(name: string, wanted: PublishDefinition): Promise<PublishingView> {
-		return await this.inTurnSoon(async () => await this.publishing.publish(name, wanted));
+		return await this.soon(async () => await this.publishing.publish(name, wanted));
 	}
 
 	/** Takes a published service back. @throws BulkheadError; nothing has changed then */
 	async unpublish(name: string, unwanted: Unwanted): Promise<PublishingView> {
-		return await this.inTurnSoon(async () => {
+		return await this.soon(async () => {
 			// What its front door has counted since the last look would be gone with it.
 			await this.traffic.lookIfPossible();
 			return await this.publishing.unpublish(name, unwanted);
 		});
 	}
 
-	private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-		const done = this.changing.then(work);
-		// Whoever asked for it hears of its failure; the next one does not wait for ever.
-		this.changing = done.catch(() => {});
-		return await done;
-	}
-
-	/** Not after a change that takes long: whoever asked for it would have given up, and it would be done all the same. */
-	private async inTurnSoon<T>(work: () => Promise<T>): Promise<T> {
+	private async soon<T>(work: () => Promise<T>): Promise<T> {
 		const message = "the site is being changed by somebody else, and that takes its time; try again later";
 		const busy = new BulkheadError("not-allowed-now", `${message}; nothing was changed`);
-		const { promise, reject } = Promise.withResolvers<never>();
-		let late = false;
-		const timer = setTimeout(() => {
-			late = true;
-			reject(busy);
-		}, turnWithinMs);
-		const done = this.inTurn(async () => {
-			clearTimeout(timer);
-			if (late) throw busy;
-			return await work();
-		});
-		return await Promise.race([done, promise]);
+		return await this.changing.takeSoon(turnWithinMs, busy, work);
 	}
 
 	// ---- while it runs

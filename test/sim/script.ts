@@ -94,6 +94,7 @@ const step = z.union([
 				"has a damaged seal",
 				"has its seals in order",
 				"loses the standby",
+				"gives the server other hardware",
 			]),
 			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
 			z.templateLiteral(["cannot start sessions: ", z.string()]),

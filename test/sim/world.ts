@@ -56,6 +56,8 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	onKnock: { resolve(): void; reject(error: Error): void } | undefined;
 	wakes: Surroundings["wakes"] = { kind: "ready", afterMs: 40 };
 	sealed = false;
+	/** Whether it was made for the definition that holds. */
+	sealFits = true;
 	/** Why no seal can be made, loaded or used. */
 	trouble: { seal?: string; load?: string; use?: string; run?: string } = {};
 	/** The server's record as it is on disk. */
@@ -195,9 +197,11 @@ class SimulatedMachines implements Machines {
 		return await this.asked.step("prepare the seal", async () => {
 			await this.world.clock.sleep(took.prepare, signal);
 			if (!this.world.sealed) return "there is none yet";
-			if (this.world.trouble.use === undefined) return undefined;
-			this.world.sealed = false;
-			return this.world.trouble.use;
+			const why = this.world.sealFits
+				? this.world.trouble.use
+				: "the server's hardware has changed since it was made";
+			if (why !== undefined) this.world.sealed = false;
+			return why;
 		});
 	}
 
@@ -206,7 +210,7 @@ class SimulatedMachines implements Machines {
 			this.checkNoted(number);
 			await this.world.clock.sleep(took.seal, signal);
 			if (this.world.trouble.seal !== undefined) throw new Error(this.world.trouble.seal);
-			this.world.sealed = true;
+			Object.assign(this.world, { sealed: true, sealFits: true });
 		});
 	}
 
@@ -221,6 +225,7 @@ class SimulatedMachines implements Machines {
 		return await this.asked.step(`load #${number}`, async () => {
 			this.checkNoted(number);
 			if (!world.sealed) world.violate(`session ${number} is loaded from no seal`);
+			if (!world.sealFits) world.violate(`session ${number} is loaded from a seal of another definition`);
 			await world.clock.sleep(took.load, signal);
 			if (world.trouble.load !== undefined) throw new Error(world.trouble.load);
 			const guest = new Guest(number, world, "seal");

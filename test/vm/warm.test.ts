@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Fault, ServerView } from "../../src/api/server.ts";
+import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import { detectGroupSupport } from "../../src/host/cgroup.ts";
 import { run } from "../../src/host/command.ts";
 import { clientFor } from "../../src/network/testing/client.ts";
@@ -22,8 +23,27 @@ import {
 const bulkhead = instanceForTests();
 const { client } = bulkhead;
 const warm = { recovery: { mode: "warm", standby: 1 } } as const;
+const at = {
+	web: { segment: "lab", address: "10.91.0.10", address6: "fd00:91::10" },
+	db: { segment: "lab", address: "10.91.0.11", address6: "fd00:91::11" },
+};
 let port: number;
 let dataPort: number;
+
+/** Both may ask each other for pages. */
+function site(web: Partial<ServerDefinition> = {}, more: Record<string, ServerDefinition> = {}): Site {
+	const allow = (from: string) => ({ allow: [{ from, service: "http" }] });
+	const data = [{ name: "data", size: "16MiB" as const }];
+	return {
+		name: "warm",
+		segments: { lab: { subnet: "10.91.0.0/24", subnet6: "fd00:91::/64" } },
+		servers: {
+			web: { ...tiny(at.web.address, port, warm), network: at.web, ...allow("db"), ...web },
+			db: { ...tiny(at.db.address, dataPort, { ...warm, data }), network: at.db, ...allow("web") },
+			...more,
+		},
+	};
+}
 
 const standsBy = (view: ServerView) => view.warm?.seal === "ready" && view.warm.standbys === 1;
 const ready = async (server: string) => await bulkhead.until(server, "running", standsBy);
@@ -50,17 +70,17 @@ async function post(port: number, path: string): Promise<string> {
 	return body;
 }
 
+/** @returns what a guest is told when it asks an address for its page */
+async function pageFor(server: string, address: string): Promise<string> {
+	const said = await bulkhead.type(server, `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${address} 80`);
+	if (said === undefined) throw new Error(`${server} did not finish asking ${address}`);
+	return said;
+}
+
 beforeAll(async () => {
 	port = await freePort();
 	dataPort = await freePort();
-	await bulkhead.apply({
-		name: "warm",
-		segments: { lab: { subnet: "10.91.0.0/24" } },
-		servers: {
-			web: tiny("10.91.0.10", port, warm),
-			db: tiny("10.91.0.11", dataPort, { ...warm, data: [{ name: "data", size: "16MiB" }] }),
-		},
-	});
+	await bulkhead.apply(site());
 	await ready("web");
 	await ready("db");
 });
@@ -113,6 +133,22 @@ describe("a server that recovers warm", () => {
 		expect(await story()).toEqual(
 			expect.arrayContaining(["screen.png", "console.txt", "qmp.log", "argv.json"]),
 		);
+	});
+
+	test("keeps its IPv6 address: each session reaches others and is reached, and sends as nobody else", async () => {
+		const dropped = async () => {
+			const { counted } = await client.call("sandbox", { server: "web" }, null);
+			return [counted?.spoofedIp6, counted?.spoofedNd, counted?.otherProtocol].map((tally) => tally?.packets);
+		};
+		const before = await dropped();
+		for (const fault of ["panic", "kill"] as const) {
+			const { after } = await fail("web", fault);
+			expect(after.session).toMatchObject({ from: "seal" });
+			const own = `server=web session=${after.session?.number} `;
+			expect(await pageFor("db", at.web.address6)).toContain(own);
+			expect(await pageFor("web", at.db.address6)).toContain("server=db ");
+		}
+		expect(await dropped()).toEqual(before);
 	});
 
 	test("keeps on its data disk what was acknowledged, and gives it to the next session", async () => {
@@ -240,16 +276,8 @@ describe("a disposable system disk", () => {
 describe("a server that sleeps", () => {
 	test("is woken by the first connection, which is answered", async () => {
 		const sleepPort = await freePort();
-		const site = {
-			name: "warm",
-			segments: { lab: { subnet: "10.91.0.0/24" } },
-			servers: {
-				web: tiny("10.91.0.10", port, warm),
-				db: tiny("10.91.0.11", dataPort, { ...warm, data: [{ name: "data", size: "16MiB" as const }] }),
-				nap: tiny("10.91.0.12", sleepPort, { ...warm, sleep: { after: "5s" } }),
-			},
-		};
-		await bulkhead.apply(site);
+		const nap = tiny("10.91.0.12", sleepPort, { ...warm, sleep: { after: "5s" } });
+		await bulkhead.apply(site({}, { nap }));
 		await bulkhead.until("nap", "asleep");
 		const asleep = await bulkhead.show("nap");
 		expect(asleep.session).toBeNull();
@@ -304,6 +332,21 @@ describe("a seal", () => {
 			expect((await ready("web")).warm).toMatchObject({ seal: "ready" });
 		},
 	);
+
+	test("made for another IPv6 address is refused, and made anew for the new one", async () => {
+		await ready("web");
+		await client.call("stop", { server: "web" }, { deadlineMs: 0 });
+		await bulkhead.until("web", "stopped");
+		const moved = "fd00:91::20";
+		await bulkhead.apply(site({ network: { ...at.web, address6: moved } }));
+		await client.call("start", { server: "web" }, null);
+		expect((await bulkhead.until("web", "running")).session).toMatchObject({ from: "boot" });
+		expect(await why()).toContain("the server's hardware has changed");
+		const { after } = await fail("web", "panic");
+		expect(after.session).toMatchObject({ from: "seal" });
+		expect(await pageFor("db", moved)).toContain(`server=web session=${after.session?.number} `);
+		expect(await pageFor("db", at.web.address6)).not.toContain("server=");
+	});
 
 	test("is not changed by the sessions that start from it", async () => {
 		await ready("web");

@@ -105,7 +105,9 @@ export class Bulkhead {
 		const asItIs = damaged.length > 0 && (await this.sandbox.keep(site.name));
 		const needed = servers.length > 0 || Object.keys(site.segments ?? {}).length > 0;
 		if (!asItIs && needed) await this.sandbox.open(site);
+		this.units.expect(servers);
 		for (const server of servers) await this.takeOn(server);
+		this.units.expect([]);
 	}
 
 	/** One server's damaged files, or trouble with its port, keep the others from nothing. */

@@ -1,3 +1,4 @@
+import { explain } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
 import { ensureOutbound, removeOutbound } from "../network/outbound/outbound.ts";
 import { Sandbox } from "../network/sandbox.ts";
@@ -64,8 +65,11 @@ export class SiteSandbox {
 		this.permitted = undefined;
 	}
 
-	/** Lets the front doors of these servers reach them, and these servers each other and the outside as they say; nobody else. */
-	async permit(servers: readonly StoredServer[]): Promise<void> {
+	/**
+	 * Lets the front doors of these servers reach them, and these servers each other and the outside as they say; nobody else.
+	 * @param lenient tells of a way out that cannot be made, instead of failing for it
+	 */
+	async permit(servers: readonly StoredServer[], lenient = false): Promise<void> {
 		if (this.kept) return;
 		this.permitted = servers;
 		const allowed = servers.flatMap((server) => {
@@ -76,7 +80,18 @@ export class SiteSandbox {
 		});
 		if (!this.current) return;
 		await this.current.permit(allowed, { paths: pathsAmong(servers), open: this.wholeSegments });
-		await ensureOutbound({ namespace: this.current.namespace, servers: outboundServers(servers) });
+		const plan = { namespace: this.current.namespace, servers: outboundServers(servers) };
+		await ensureOutbound(plan).catch((error) => {
+			if (!lenient) throw error;
+			this.tell(
+				`What servers may reach outside could not be opened: ${explain(error)}; the next apply tries again`,
+			);
+		});
+	}
+
+	private tell(text: string): void {
+		this.context.log.error(text);
+		this.context.history.append({ at: Date.now(), server: null, session: null, kind: "daemon", text });
 	}
 
 	async removePorts(server: StoredServer): Promise<void> {

@@ -13,6 +13,8 @@ export class Units {
 	private readonly groups: Groups;
 	private readonly sandbox: SiteSandbox;
 	private readonly units = new Map<string, ServerUnit>();
+	/** Servers that are there and not supervised yet: until they are, what they may do stays as it is. */
+	private awaited: readonly StoredServer[] = [];
 	/** Servers whose files are damaged, with the reason in words: nothing of theirs is touched until a person mended them. */
 	private readonly aside = new Map<string, { why: string; stored: StoredServer | undefined }>();
 
@@ -79,6 +81,11 @@ export class Units {
 
 	// ---- beginning and ending
 
+	/** Tells of servers that are about to be supervised, one after the other; of none when all are. */
+	expect(servers: readonly StoredServer[]): void {
+		this.awaited = servers;
+	}
+
 	async supervise(stored: StoredServer): Promise<ServerUnit> {
 		const { sandbox } = this.sandbox;
 		await this.permit([...this.stored(), stored]);
@@ -87,10 +94,13 @@ export class Units {
 		return unit;
 	}
 
-	/** Lets front doors reach these servers, and those that are set aside. */
+	/** Lets these servers do what they say, and those that are set aside or awaited. */
 	async permit(servers: readonly StoredServer[]): Promise<void> {
 		const aside = [...this.aside.values()].flatMap(({ stored }) => stored ?? []);
-		await this.sandbox.permit([...servers, ...aside]);
+		const known = [...servers, ...aside];
+		const awaited = this.awaited.filter(({ name }) => !known.some((one) => one.name === name));
+		// While they are taken on, trouble with what they reach outside keeps none of them from being looked after.
+		await this.sandbox.permit([...known, ...awaited], this.awaited.length > 0);
 	}
 
 	/** Removes all that belongs to a server; its disks too. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { z } from "zod";
 import { formatAddress6 } from "../../api/addresses6.ts";
 import { inside, ip, ipBatch, namespaces, setKernel } from "../namespace.ts";
@@ -82,25 +83,35 @@ async function connect(namespace: string, outside: Outside, link: Link): Promise
 	await at(outside, ["ip", ...cable, "peer", "name", uplink, "address", macs.inner, "netns", namespace]);
 	await setKernel(namespace, settingsOf(uplink));
 	await at(outside, ["sh", "-c", setHere, "sh", ...Object.entries(settingsOf(outer)).flat().map(String)]);
-	await at(
-		outside,
-		["ip", "-batch", "-"],
-		endLines(outer, outerAddresses, innerAddresses, macs.inner).join("\n"),
-	);
-	await ipBatch(namespace, [
-		...endLines(uplink, innerAddresses, outerAddresses, macs.outer),
+	// A kernel without IPv6 would refuse all of its lines, and IPv4 needs none of them.
+	const hasIt = (line: string) => existsSync("/proc/sys/net/ipv6") || !line.includes("::");
+	const outerEnd = endLines(outer, outerAddresses, innerAddresses, "inner").filter(hasIt);
+	await at(outside, ["ip", "-batch", "-"], outerEnd.join("\n"));
+	const innerEnd = [
+		...endLines(uplink, innerAddresses, outerAddresses, "outer"),
 		`route add default via ${outerAddresses[1]} dev ${uplink}`,
 		`route add default via ${outerAddresses[0]} dev ${uplink}`,
-	]);
+	];
+	await ipBatch(namespace, innerEnd.filter(hasIt));
 }
 
-/** Nothing is asked on the cable, so that nothing but what is let out has to pass it. */
-function endLines(dev: string, own: readonly string[], other: readonly string[], mac: string): string[] {
+/**
+ * Addresses by family, and the other end's: nothing is asked on the cable, so that nothing but what is let out has to
+ * pass it.
+ */
+function endLines(
+	dev: string,
+	own: readonly [string, string],
+	[four, six]: readonly [string, string],
+	other: keyof typeof macs,
+): string[] {
+	const known = (address: string) =>
+		`neigh replace ${address} lladdr ${macs[other]} dev ${dev} nud permanent`;
 	return [
 		`link set ${dev} up`,
 		`addr add ${own[0]}/31 dev ${dev}`,
 		`addr add ${own[1]}/127 dev ${dev} nodad`,
-		...other.map((address) => `neigh replace ${address} lladdr ${mac} dev ${dev} nud permanent`),
+		...[known(four), known(six)],
 	];
 }
 

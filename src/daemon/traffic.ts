@@ -60,8 +60,16 @@ export class Traffic {
 
 	private async lookNow(): Promise<void> {
 		const units = this.parts.units();
-		const published = await Promise.all(units.map(publishedSamples));
-		const samples = [...published.flat(), ...(await outboundSamples(units, this.parts.namespace()))];
+		const all = [...units.map(publishedSamples), outboundSamples(units, this.parts.namespace())];
+		// One front door that does not answer keeps the others from nothing.
+		const samples = (await Promise.allSettled(all)).flatMap((each) => {
+			if (each.status === "fulfilled") return each.value;
+			this.context.log.warn(
+				{ err: each.reason },
+				"a part of the traffic could not be read; it counts with the next look",
+			);
+			return [];
+		});
 		if (samples.length > 0) await this.context.history.addTraffic(Date.now(), samples);
 	}
 }

@@ -14,7 +14,7 @@ export default defineConfig({
 					testTimeout: 30_000,
 				},
 			},
-			{ test: { name: "net", include: net, maxWorkers: 4, testTimeout: 60_000 } },
+			{ test: { name: "net", include: net, maxWorkers: 2, testTimeout: 60_000 } },
 			{
 				test: {
 					name: "vm",

@@ -18,7 +18,7 @@ export const wayIn = z.object({
 	because: z.string(),
 });
 
-/** Packets and bytes that the sandbox's firewall has seen since the sandbox was made. */
+/** Packets and bytes that the sandbox's firewall has seen since the sandbox was made, or its rules were made anew by a later version. */
 export const tally = z.object({ packets: z.int(), bytes: z.int() });
 
 /** A path between two servers of the site: what one may open to the other, and where that is written. */
@@ -77,7 +77,7 @@ export const sandboxView = z.object({
 			opened: tally,
 			/** From guests to the sandbox's own addresses. */
 			droppedIn: tally,
-			/** From guests to anything beyond their segment. */
+			/** From guests to other servers, or to where nothing leads; what a way out drops is counted with it. */
 			droppedForward: tally,
 			/** From guests as somebody else: by hardware address, IPv4 address, in ARP, by IPv6 address, in neighbour discovery. */
 			spoofedMac: tally,

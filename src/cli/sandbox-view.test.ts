@@ -61,20 +61,20 @@ test("a picture, the same in words, and what was counted", () => {
 		intranet                         nothing outside                       servers.intranet says nothing of outbound, and that means deny
 
 		Counted, of the whole site:
-		connections that front doors tried to open                12
-		dropped: from guests to the sandbox's own addresses       none
-		dropped: from guests to anything beyond their segment     none
-		dropped: from guests with another's hardware address      3 packets, 180B
-		dropped: from guests with another's IPv4 address          none
-		dropped: from guests that claim another's address by ARP  none
-		dropped: from guests with another's IPv6 address          none
-		dropped: from guests that claim another's address by NDP  none
-		dropped: from guests that play the router                 none
-		dropped: from guests that play the DHCP server            none
-		dropped: from guests, with a VLAN tag                     none
-		dropped: from guests, other protocols                     none
-		dropped: what IPv6 hosts ask when they begin; no offence  none
-		dropped: from processes in the sandbox that may not       none"
+		connections that front doors tried to open                        12
+		dropped: from guests to the sandbox's own addresses               none
+		dropped: from guests to other servers, or to where nothing leads  none
+		dropped: from guests with another's hardware address              3 packets, 180B
+		dropped: from guests with another's IPv4 address                  none
+		dropped: from guests that claim another's address by ARP          none
+		dropped: from guests with another's IPv6 address                  none
+		dropped: from guests that claim another's address by NDP          none
+		dropped: from guests that play the router                         none
+		dropped: from guests that play the DHCP server                    none
+		dropped: from guests, with a VLAN tag                             none
+		dropped: from guests, other protocols                             none
+		dropped: what IPv6 hosts ask when they begin; no offence          none
+		dropped: from processes in the sandbox that may not               none"
 	`);
 });
 
@@ -138,20 +138,20 @@ test("paths between servers, ways out and what stops them", () => {
 		dropped: from intranet to anything else outside  2 packets, 120B
 
 		Counted, of the whole site:
-		connections that front doors tried to open                12
-		dropped: from guests to the sandbox's own addresses       none
-		dropped: from guests to anything beyond their segment     none
-		dropped: from guests with another's hardware address      3 packets, 180B
-		dropped: from guests with another's IPv4 address          none
-		dropped: from guests that claim another's address by ARP  none
-		dropped: from guests with another's IPv6 address          none
-		dropped: from guests that claim another's address by NDP  none
-		dropped: from guests that play the router                 none
-		dropped: from guests that play the DHCP server            none
-		dropped: from guests, with a VLAN tag                     none
-		dropped: from guests, other protocols                     none
-		dropped: what IPv6 hosts ask when they begin; no offence  none
-		dropped: from processes in the sandbox that may not       none"
+		connections that front doors tried to open                        12
+		dropped: from guests to the sandbox's own addresses               none
+		dropped: from guests to other servers, or to where nothing leads  none
+		dropped: from guests with another's hardware address              3 packets, 180B
+		dropped: from guests with another's IPv4 address                  none
+		dropped: from guests that claim another's address by ARP          none
+		dropped: from guests with another's IPv6 address                  none
+		dropped: from guests that claim another's address by NDP          none
+		dropped: from guests that play the router                         none
+		dropped: from guests that play the DHCP server                    none
+		dropped: from guests, with a VLAN tag                             none
+		dropped: from guests, other protocols                             none
+		dropped: what IPv6 hosts ask when they begin; no offence          none
+		dropped: from processes in the sandbox that may not               none"
 	`);
 });
 
@@ -169,20 +169,20 @@ test("a server that publishes nothing is reached by nobody", () => {
 		intranet  nothing outside                   servers.intranet says nothing of outbound, and that means deny
 
 		Counted, of the whole site:
-		connections that front doors tried to open                12
-		dropped: from guests to the sandbox's own addresses       none
-		dropped: from guests to anything beyond their segment     none
-		dropped: from guests with another's hardware address      3 packets, 180B
-		dropped: from guests with another's IPv4 address          none
-		dropped: from guests that claim another's address by ARP  none
-		dropped: from guests with another's IPv6 address          none
-		dropped: from guests that claim another's address by NDP  none
-		dropped: from guests that play the router                 none
-		dropped: from guests that play the DHCP server            none
-		dropped: from guests, with a VLAN tag                     none
-		dropped: from guests, other protocols                     none
-		dropped: what IPv6 hosts ask when they begin; no offence  none
-		dropped: from processes in the sandbox that may not       none"
+		connections that front doors tried to open                        12
+		dropped: from guests to the sandbox's own addresses               none
+		dropped: from guests to other servers, or to where nothing leads  none
+		dropped: from guests with another's hardware address              3 packets, 180B
+		dropped: from guests with another's IPv4 address                  none
+		dropped: from guests that claim another's address by ARP          none
+		dropped: from guests with another's IPv6 address                  none
+		dropped: from guests that claim another's address by NDP          none
+		dropped: from guests that play the router                         none
+		dropped: from guests that play the DHCP server                    none
+		dropped: from guests, with a VLAN tag                             none
+		dropped: from guests, other protocols                             none
+		dropped: what IPv6 hosts ask when they begin; no offence          none
+		dropped: from processes in the sandbox that may not               none"
 	`);
 });
 

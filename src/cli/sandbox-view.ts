@@ -177,7 +177,7 @@ function counted({ counted, server, outbound }: SandboxView): Line[] {
 		...pairs([
 			["connections that front doors tried to open", String(counted.opened.packets)],
 			["dropped: from guests to the sandbox's own addresses", tallyText(counted.droppedIn)],
-			["dropped: from guests to anything beyond their segment", tallyText(counted.droppedForward)],
+			["dropped: from guests to other servers, or to where nothing leads", tallyText(counted.droppedForward)],
 			["dropped: from guests with another's hardware address", tallyText(counted.spoofedMac)],
 			["dropped: from guests with another's IPv4 address", tallyText(counted.spoofedIp)],
 			["dropped: from guests that claim another's address by ARP", tallyText(counted.spoofedArp)],

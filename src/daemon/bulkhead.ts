@@ -189,11 +189,20 @@ export class Bulkhead {
 	/** One look after the other: a look may have to open a front door, which takes its time. */
 	private async watchDoors(): Promise<void> {
 		const { signal } = this.gone;
-		while (!signal.aborted) {
+		for (let look = 0; !signal.aborted; look++) {
 			await this.checkDoors();
+			if (look % 10 === 9) await this.guardWaysOut();
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}
+	}
+
+	/** Not in the middle of a change, which makes them itself. */
+	private async guardWaysOut(): Promise<void> {
+		if (this.changing.busy) return;
+		await this.changing
+			.take(async () => await this.sandbox.guard())
+			.catch((error) => this.context.log.error({ err: error }, "the ways out could not be looked at"));
 	}
 
 	private async checkDoors(): Promise<void> {

@@ -89,6 +89,12 @@ export class SiteSandbox {
 		});
 	}
 
+	/** Makes sure that the ways out are as they were made: the host's own programs may have removed their rules. */
+	async guard(): Promise<void> {
+		if (this.permitted?.some(({ definition }) => (definition.outbound ?? "deny") !== "deny"))
+			await this.permit(this.permitted, true);
+	}
+
 	private tell(text: string): void {
 		this.context.log.error(text);
 		this.context.history.append({ at: Date.now(), server: null, session: null, kind: "daemon", text });

@@ -59,8 +59,13 @@ export const firewall: Table = {
 			"counter name dropped_in drop",
 		]),
 		...chain("forward", hooked("forward"), [
-			"ct state established,related ct direction reply accept",
-			// What is allowed is looked up for each packet: a path that is taken away is closed for open connections too.
+			'iifname "uplink" ct state established,related ct direction reply accept',
+			"icmp type destination-unreachable ct state related accept",
+			"icmpv6 type packet-too-big ct state related accept",
+			// What is allowed is looked up for each packet, answers too: a path that is taken away is closed for open
+			// connections, both ways.
+			"ct state established ct direction reply ip daddr . ip saddr . meta l4proto . th sport @allowed accept",
+			"ct state established ct direction reply ip6 daddr . ip6 saddr . meta l4proto . th sport @allowed6 accept",
 			// Whatever the kernel's tracking makes of it, as for the front door below.
 			"ip saddr . ip daddr . meta l4proto . th dport @allowed accept",
 			"ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 accept",

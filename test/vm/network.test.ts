@@ -464,14 +464,19 @@ describe("the front door", () => {
 		connection.close();
 	});
 
-	/** Twenty uploads on connections that were used before, cut off 150 ms after they began. @returns what each client saw */
-	async function cutUploads(path: string, kilobytes: number, pieces: number): Promise<string[]> {
+	/** Twenty uploads on connections that were used before, cut off when all of them are with the server, or half way. @returns what each client saw */
+	async function cutUploads(
+		path: string,
+		[kilobytes, pieces]: readonly [number, number],
+		when: "sent" | "half way",
+	): Promise<string[]> {
 		const { listen = 0 } = plan.services[0] ?? {};
 		const piece = Buffer.alloc(kilobytes * 1024, "x");
-		const uploads = Array.from({ length: 20 }, async (_, n) =>
-			uploadOnKept(listen, `${path}-${n}`, piece, pieces),
-		);
-		await delay(150);
+		const paths = Array.from({ length: 20 }, (_, n) => `${path}-${n}`);
+		const uploads = paths.map(async (own) => await uploadOnKept(listen, own, piece, pieces));
+		const areThere = async () => (await Promise.all(paths.map(runs))).every((count) => count === 1);
+		if (when === "sent") await until("all with the server", areThere);
+		else await delay(150);
 		await replaceGuest();
 		return await Promise.all(uploads);
 	}
@@ -483,12 +488,12 @@ describe("the front door", () => {
 		["1 MB", 128, 8],
 	])("an upload of %s that was sent before it was cut off gets a 502", async (size, kilobytes, pieces) => {
 		const path = `/endless-silence-${size.replace(" ", "")}`;
-		expect(new Set(await cutUploads(path, kilobytes, pieces))).toEqual(new Set(["HTTP/1.1 502"]));
+		expect(new Set(await cutUploads(path, [kilobytes, pieces], "sent"))).toEqual(new Set(["HTTP/1.1 502"]));
 		expect(await runs(`${path}-0`)).toBe(1);
 	});
 
 	test("an upload that is still being sent is no matter of the session that fails", async () => {
-		expect(new Set(await cutUploads("/sent-later", 16, 64))).toEqual(new Set(["HTTP/1.1 200"]));
+		expect(new Set(await cutUploads("/sent-later", [16, 64], "half way"))).toEqual(new Set(["HTTP/1.1 200"]));
 		for (let n = 0; n < 20; n++) expect(await runs(`/sent-later-${n}`)).toBe(1);
 	});
 
@@ -512,7 +517,7 @@ describe("the front door", () => {
 	// HAProxy 2.6 has no answer for it: the inner hop's is lost when the outer one writes to a connection that is closed.
 	test("one of more than 1 MB ends at once, with a 502 or without an answer", async () => {
 		const from = performance.now();
-		for (const seen of await cutUploads("/endless-silence-large", 17, 64))
+		for (const seen of await cutUploads("/endless-silence-large", [17, 64], "half way"))
 			expect(["HTTP/1.1 502", "closed "]).toContain(seen);
 		expect(performance.now() - from).toBeLessThan(10_000);
 	});
@@ -691,6 +696,10 @@ describe("the front door", () => {
 
 	test("a server is told who its clients are", async () => {
 		expect((await web.request("GET", "/forwarded")).body).toBe("127.0.0.1");
+		const lie = await fetch(`http://127.0.0.1:${plan.services[0]?.listen}/forwarded`, {
+			headers: { "X-Forwarded-For": "192.0.2.66" },
+		});
+		expect(await lie.text()).toBe("127.0.0.1");
 		const script = join(testing, "serve.ts");
 		const args = [`--net=/run/netns/${guest.namespace}`, process.execPath, script, "9100"];
 		const echo = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -774,7 +783,7 @@ describe("the front door", () => {
 		const askedAt = performance.now();
 		const answer = web.request("POST", "/wakes");
 		await knock;
-		expect(knockedAt - askedAt).toBeLessThan(500);
+		expect(knockedAt - askedAt).toBeLessThan(5000);
 		expect(await watchers()).toEqual([]);
 		await comeBack();
 		expect((await answer).status).toBe(200);

@@ -265,6 +265,24 @@ describe("with rules", () => {
 		expect((await outboundCountersOf(tag)).has(passedCounter("web", taken))).toBe(false);
 	});
 
+	test("one whose rules the host's own programs have flushed is guarded again", async () => {
+		await letOut([everything]);
+		await inside(host, "nft", "flush", "ruleset");
+		expect(await reaches(web, "198.51.100.1", 22), "the danger").toBe(true);
+		await letOut([everything]);
+		expect(await reaches(web, "198.51.100.1", 22)).toBe(false);
+		expect(await reaches(web, "198.51.100.7", 443)).toBe(true);
+	});
+
+	test("what the host redirects to its containers is the host's too", async () => {
+		await letOut([everything]);
+		const redirect =
+			"table ip redirects { chain pre { type nat hook prerouting priority dstnat; ip daddr 198.51.100.1 tcp dport 8888 dnat to 198.51.100.8:443; }; }";
+		await inside(host, "nft", redirect);
+		expect(await reaches(web, "198.51.100.1", 8888)).toBe(false);
+		await inside(host, "nft", "delete", "table", "ip", "redirects");
+	});
+
 	test("a way out that is half there is made whole; one that is whole is left as it is", async () => {
 		await letOut([everything]);
 		const index = async () => (await ip("-n", host, "-o", "link", "show", outerNameOf(tag))).split(":")[0];

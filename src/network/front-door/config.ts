@@ -156,7 +156,8 @@ function httpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, 
 	return [
 		...section(`frontend ${name} from http`, [
 			...bindSection(service, descriptor, share),
-			// The server sees connections from the sandbox only.
+			// The server sees connections from the sandbox only. What a client says of itself is not passed on.
+			"http-request del-header X-Forwarded-For",
 			"option forwardfor",
 			"acl repeatable method GET HEAD OPTIONS",
 			// The inner hop logs those, with the times and retries that count.

@@ -1,5 +1,7 @@
 /** What all outer ends' names begin with. */
 export const outerPrefix = "bhup-";
+/** Another one for other rules. */
+const version = 2;
 
 /**
  * The lines for `nft -f -` of the table that belongs to the outer end of one way out, in the host's own network. The
@@ -16,9 +18,15 @@ export function outerLines(link: string, addresses: readonly [four: string, six:
 		`table ${table}`,
 		`delete table ${table}`,
 		`table ${table} {`,
+		`\tcomment "${markOf([link, ...addresses])}"`,
 		"\tcounter to_host { }",
 		"\tcounter to_sandboxes { }",
 		"\tcounter unasked { }",
+		// Before the host's own redirections: what they lead to, such as a container, is the host's too.
+		"\tchain prerouting {",
+		"\t\ttype filter hook prerouting priority dstnat - 10; policy accept;",
+		`\t\tiifname "${link}" fib daddr type local counter name to_host drop`,
+		"\t}",
 		"\tchain input {",
 		"\t\ttype filter hook input priority filter - 10; policy accept;",
 		`\t\tiifname "${link}" counter name to_host drop`,
@@ -36,6 +44,11 @@ export function outerLines(link: string, addresses: readonly [four: string, six:
 		"\t}",
 		"}",
 	];
+}
+
+/** What a table of these rules says of itself: one that says nothing, or something else, is made anew. */
+export function markOf(addresses: readonly string[]): string {
+	return `rules ${version} ${addresses.join(" ")}`;
 }
 
 /** Name of the table of an outer end. */

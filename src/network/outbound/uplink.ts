@@ -4,7 +4,7 @@ import { z } from "zod";
 import { formatAddress6 } from "../../api/addresses6.ts";
 import { inside, ip, ipBatch, namespaces, setKernel } from "../namespace.ts";
 import { uplink } from "./inner-rules.ts";
-import { outerLines, outerPrefix, tableOf } from "./outer-rules.ts";
+import { markOf, outerLines, outerPrefix, tableOf } from "./outer-rules.ts";
 import { at, type Outside } from "./outside.ts";
 
 /**
@@ -58,7 +58,7 @@ export async function ensureLink(namespace: string, outside: Outside): Promise<L
 	const all = Array.from({ length: pairs }, (_, pair) => linkOf(namespace, pair));
 	const used = new Set(there.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)));
 	const kept = all.find(({ outerAddresses: [four] }) => own.includes(four));
-	if (kept && (await isWhole(namespace))) return kept;
+	if (kept && (await isWhole(namespace)) && (await isGuarded(kept, outside))) return kept;
 	const link = kept ?? all.find(({ outerAddresses: [four] }) => !used.has(four));
 	if (!link) throw new Error(`all ${pairs} pairs of addresses for ways out are in use`);
 	await removeLink(namespace, outside);
@@ -70,6 +70,17 @@ export async function ensureLink(namespace: string, outside: Outside): Promise<L
 		throw error;
 	}
 	return link;
+}
+
+/**
+ * Whether its table is there on the outside, with these rules. The host's other programs may remove it: Debian's
+ * nftables.service begins with `flush ruleset`.
+ */
+async function isGuarded({ outer, innerAddresses }: Link, outside: Outside): Promise<boolean> {
+	const tables = await at(outside, ["nft", "list", "tables"]);
+	if (!tables.split("\n").includes(`table inet ${tableOf(outer)}`)) return false;
+	const table = await at(outside, ["nft", "-t", "list", "table", "inet", tableOf(outer)]);
+	return table.includes(`comment "${markOf([outer, ...innerAddresses])}"`);
 }
 
 /** The last step of making one is the inner end's route. */

@@ -19,10 +19,11 @@ test("services that are not HTTP have no uploads, and their front door is one pr
 });
 
 test("what takes uploads in keeps none of the listening sockets, ends with the front door, and is begun again", () => {
-	const [shell, , script, , ...door] = doorCommand(12, true, []);
+	const [shell, , begin, , again, once, ...door] = doorCommand(12, true, []);
 	expect(shell).toBe("bash");
-	expect(script).toContain("fd <= 15");
-	expect(script?.match(/--pdeathsig KILL/g)).toHaveLength(2);
+	expect(again).toContain("fd <= 15");
+	for (const script of [begin, again]) expect(script).toContain("--pdeathsig KILL");
+	for (const script of [again, once]) expect(script).toMatch(/^\[ "\$PPID" = "\$1" \] \|\| exit; /);
 	expect(door).toEqual(["haproxy", "-f", "/haproxy.cfg", "-db"]);
 });
 

@@ -94,6 +94,10 @@ export function doorCommand(listeners: number, uploads: boolean, options: readon
 	const door = ["haproxy", "-f", inside.config, "-db", ...options];
 	if (!uploads) return door;
 	const last = 3 + listeners;
-	const again = `for ((fd = 4; fd <= ${last}; fd++)); do exec {fd}<&-; done; while :; do rm -f upload.*.sock; setpriv --pdeathsig KILL haproxy -q -f ${inside.uploads} -db; sleep 0.2; done`;
-	return ["bash", "-c", `setpriv --pdeathsig KILL bash -c '${again}' & exec "$@"`, "door", ...door];
+	// Who ends before its child has asked to end with it leaves an orphan: each looks whether its parent is still there.
+	const once = `[ "$PPID" = "$1" ] || exit; exec haproxy -q -f ${inside.uploads} -db`;
+	const again = `[ "$PPID" = "$1" ] || exit; for ((fd = 4; fd <= ${last}; fd++)); do exec {fd}<&-; done; while :; do rm -f upload.*.sock; setpriv --pdeathsig KILL bash -c "$2" uploads "$$"; sleep 0.2; done`;
+	const begin =
+		'again=$1 once=$2; shift 2; setpriv --pdeathsig KILL bash -c "$again" uploads "$$" "$once" & exec "$@"';
+	return ["bash", "-c", begin, "door", again, once, ...door];
 }

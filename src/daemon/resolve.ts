@@ -6,7 +6,7 @@ import type { PublishDefinition, ServerDefinition } from "../api/site.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
 import { macOf, type PortPlan, type ServicePlan } from "../network/plan.ts";
 import { profileOf, type ServiceProfile } from "../network/services.ts";
-import { talkOf } from "../network/talk.ts";
+import { connectionOf, talkOf } from "../network/talk.ts";
 import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
@@ -172,9 +172,9 @@ function healthOf(
 	page: string | null | undefined,
 	profile: ServiceProfile | undefined,
 ): ServicePlan["health"] {
-	if (health === "connect") return null;
-	if (protocol === "http") return { path: page ?? "/" };
-	return profile?.protocol === protocol && profile.health ? talkOf(profile.health) : null;
+	if (protocol === "http") return health === "connect" ? null : { path: page ?? "/" };
+	const talk = profile?.protocol === protocol ? talkOf(profile) : null;
+	return talk && health === "connect" ? connectionOf(talk) : talk;
 }
 
 export function completeServicesOf(server: StoredServer): ServicePlan[] {

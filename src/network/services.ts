@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
 import type { ServiceView } from "../api/service.ts";
-import { talkSchema } from "./talk.ts";
+import { talkSchema, timesSchema } from "./talk.ts";
 
 const folder = fileURLToPath(new URL("../../services", import.meta.url));
 
@@ -18,6 +18,7 @@ export const profileSchema = z.strictObject({
 	protocol: z.enum(["http", "tcp"]),
 	/** How it is asked whether it is well; a page of `http` and a connection of `tcp` when left out. */
 	health: talkSchema.optional(),
+	...timesSchema,
 	/** Where that is written. */
 	source: z.string(),
 	/** What to know before it is let out. */
@@ -48,7 +49,7 @@ export function profileOf(service: string): ServiceProfile | undefined {
 
 /** The catalogue as it is shown. */
 export function servicesView(): ServiceView[] {
-	return Object.entries(serviceCatalogue).map(([name, { health, ...profile }]) => ({
+	return Object.entries(serviceCatalogue).map(([name, { health, everyMs: _, withinMs: __, ...profile }]) => ({
 		name,
 		...profile,
 		health: health ? "answer" : profile.protocol === "http" ? "page" : "connection",

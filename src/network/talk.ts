@@ -1,18 +1,26 @@
 import { z } from "zod";
 
+const ascii = (most: number) =>
+	z
+		.string()
+		.max(most)
+		.regex(/^[\x20-\x7e\r\n]+$/);
+
 /**
  * One step of a health check that speaks a service's protocol: bytes that are sent, or beginnings of the answer, any
  * one of which will do. Whatever shows that the program behind the port is alive counts as well, a refusal included:
  * a service that is well and called down would have its server started again and again.
  */
 const stepSchema = z.union([
-	z.strictObject({ send: z.string().min(1).max(200) }),
+	z.strictObject({ send: ascii(200) }),
 	/** Bytes in hexadecimal: `30 0c 02`. */
 	z.strictObject({ sendHex: z.string().regex(/^[0-9a-f]{2}( [0-9a-f]{2})*$/) }),
-	z.strictObject({ expect: z.array(z.string().min(1).max(50)).min(1) }),
-	/** The same with `..` for one byte and `**` for any number of them. */
+	z.strictObject({ expect: z.array(ascii(50)).min(1) }),
+	/** The same with `..` for one byte, `3.` for one that begins with that digit, and `**` for any number of them. */
 	z.strictObject({
-		expectHex: z.array(z.string().regex(/^([0-9a-f]{2}|\.\.|\*\*)( ([0-9a-f]{2}|\.\.|\*\*))*$/)).min(1),
+		expectHex: z
+			.array(z.string().regex(/^([0-9a-f]{2}|[0-9a-f]\.|\.\.|\*\*)( ([0-9a-f]{2}|[0-9a-f]\.|\.\.|\*\*))*$/))
+			.min(1),
 	}),
 ]);
 type Step = z.infer<typeof stepSchema>;
@@ -24,23 +32,44 @@ export const talkSchema = z.union([z.literal("tls"), z.array(stepSchema).min(1).
 export interface Talk {
 	/** Milliseconds between two checks of a service that is well. */
 	everyMs: number;
-	/** HAProxy's `tcp-check` rules after the connection; only of what the patterns below let through. */
+	/** Milliseconds that the server has for its part, from the connection on. */
+	withinMs: number;
+	/** HAProxy's `tcp-check` rules after the connection; only of what the patterns below let through. None: it is enough. */
 	rules: readonly string[];
 }
 
-/**
- * Most servers write a line about each conversation, and some count clients that go without logging in: sshd from 9.8 on
- * refuses an address at which they pile up (PerSourcePenalties, a second each), and it is the front door's.
- */
-const talkEveryMs = 2000;
-/** Servers of TLS write nothing worth a warning about a hello that is not followed up: it can be asked as often as a page. */
-const helloEveryMs = 400;
+/** How often it is asked, and how long it may take; milliseconds. */
+export const timesSchema = {
+	/**
+	 * Most servers write a line about each conversation, and some count clients that go without logging in: sshd from 9.8
+	 * on refuses an address at which they pile up (PerSourcePenalties, a second each), and it is the front door's.
+	 */
+	everyMs: z.int().min(400).max(10_000).default(2000),
+	/**
+	 * More for servers that look up who comes before they say a word: from inside the sandbox that fails by silence, and
+	 * the C library gives up three name servers after 28 s. Postfix' postscreen makes clients wait for 6 s more.
+	 */
+	withinMs: z.int().min(1000).max(60_000).default(8000),
+};
 
-/** @returns the check that a profile describes */
-export function talkOf(profile: z.infer<typeof talkSchema>): Talk {
-	return profile === "tls"
-		? { everyMs: helloEveryMs, rules: [sending(clientHello()), expecting(["16 03", "15 03"])] }
-		: { everyMs: talkEveryMs, rules: profile.map(ruleOf) };
+/** What a profile says of its health check. */
+interface Described {
+	health?: z.infer<typeof talkSchema> | undefined;
+	everyMs: number;
+	withinMs: number;
+}
+
+/** @returns the check that a profile describes, null when it describes none */
+export function talkOf({ health, everyMs, withinMs }: Described): Talk | null {
+	if (health === undefined) return null;
+	const rules =
+		health === "tls" ? [sending(clientHello()), expecting(["16 03", "15 03"])] : health.map(ruleOf);
+	return { everyMs, withinMs, rules };
+}
+
+/** The same at the same pace, with the connection alone: who comes more often may be refused (see `everyMs`). */
+export function connectionOf(talk: Talk): Talk {
+	return { ...talk, rules: [] };
 }
 
 function ruleOf(step: Step): string {

@@ -16,7 +16,7 @@ import { profileOf } from "../../src/network/services.ts";
 import { talkOf } from "../../src/network/talk.ts";
 
 /** A real HAProxy and a namespace in which servers listen on its loopback: what the checks make of each. */
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 const namespace = `bhv${process.pid}`;
 const uid = 320_000 + (process.pid % 10_000);
 const doors: FrontDoor[] = [];
@@ -47,7 +47,8 @@ interface Checked {
 /** Opens a door with a service for each. */
 async function openDoor(checked: readonly Checked[]): Promise<FrontDoor> {
 	const services = checked.map(async ({ name, service, port }): Promise<ServicePlan> => {
-		const health = talkOf(profileOf(service)?.health ?? []);
+		const profile = profileOf(service);
+		const health = profile ? talkOf(profile) : null;
 		const listen = await freePort();
 		return { service: name, protocol: "tcp", port, to: "host", listen, holdMs: 1000, health, rehearse: [] };
 	});
@@ -61,7 +62,8 @@ async function openDoor(checked: readonly Checked[]): Promise<FrontDoor> {
 }
 
 async function becomes(door: FrontDoor, expected: Record<string, Health>): Promise<void> {
-	const end = performance.now() + 30_000;
+	// The most patient check takes as long as its `withinMs` to find silence.
+	const end = performance.now() + 50_000;
 	let found = await door.health();
 	while (JSON.stringify(found) !== JSON.stringify(expected) && performance.now() < end) {
 		await delay(100);
@@ -125,7 +127,19 @@ afterAll(async () => {
 });
 
 test("what answers is well, and what is silent is down", async () => {
-	const kinds = ["ssh", "smtp", "smtp-late", "smtp-refuses", "imap", "ldap", "ldap-long", "mysql"];
+	const kinds = [
+		"ssh",
+		"ssh-warns",
+		"ssh-full",
+		"smtp",
+		"smtp-late",
+		"smtp-waits",
+		"smtp-refuses",
+		"imap",
+		"ldap",
+		"ldap-long",
+		"mysql",
+	];
 	const well = [...kinds, "mysql-refuses"].map((name, i) => ({
 		...{ name, answers: name, service: name.replace(/-.*/, ""), port: 4001 + i },
 	}));
@@ -138,12 +152,18 @@ test("what answers is well, and what is silent is down", async () => {
 	const script = join(import.meta.dirname, "../../src/network/testing/services-stand-in.ts");
 	const each = all.map(({ answers, port }) => `${answers}:${port}`);
 	const standIn = inNamespace([process.execPath, script, ...each]);
-	if (standIn.stdout) await once(standIn.stdout, "data");
+	let said = "";
+	standIn.stdout?.on("data", (text) => {
+		said += text;
+	});
+	await vi.waitUntil(() => said.includes("ready"), { timeout: 10_000 });
 	const door = await openDoor(all);
 	const names = well.map(({ name }) => name);
 	const expected = all.map(({ name }): [string, Health] => [name, names.includes(name) ? "up" : "down"]);
 	await becomes(door, Object.fromEntries(expected));
 	expect(await unwell(door, names, 8000)).toEqual([]);
+	expect(said).toContain("client that waits");
+	expect(said).not.toContain("hasty");
 });
 
 test("a TLS server is well, whichever version it speaks, and when it answers with an alert", async () => {

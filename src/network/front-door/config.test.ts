@@ -25,10 +25,14 @@ test("where a service listens and how long it holds are part of the text", () =>
 });
 
 test("a check in the service's own protocol", async () => {
+	const pace = { everyMs: 2000, withinMs: 8000 };
 	const rules = ["tcp-check expect rbinary '^(5353482D)'", "tcp-check send-binary 0D0A"];
-	const talks = withService({ ...sql, service: "ssh", listen: 2222, health: { everyMs: 2000, rules } });
+	const talks = withService({ ...sql, service: "ssh", listen: 2222, health: { ...pace, rules } });
 	await expect(configOf(talks)).toMatchFileSnapshot("../goldens/haproxy-talks.cfg");
-	const wrong = { everyMs: 2000, rules: ["tcp-check connect\nglobal"] };
+	expect(configOf(withService({ ...sql, health: { ...pace, rules: [] } }))).toMatch(
+		/option tcp-check\n\ttcp-check connect linger\n\tserver guest \S+ check inter 2000ms/,
+	);
+	const wrong = { ...pace, rules: ["tcp-check connect\nglobal"] };
 	expect(() => configOf(withService({ ...sql, health: wrong }))).toThrow("not a rule of a health check");
 });
 

@@ -230,18 +230,12 @@ function intervals(everyMs: number): string {
 	return `inter ${everyMs}ms fastinter ${everyMs / 2}ms downinter ${everyMs / 4}ms`;
 }
 
-/**
- * Mail servers look up who comes before they say a word, and a lookup from the sandbox can take seconds to fail; a dead
- * guest is still noticed by its silence to the connection.
- */
-const wordWithin = "8s";
-
 /** Lingering, as a check that ends in a reset is an error in the logs of PostgreSQL and others. */
-function talkCheck({ rules }: Talk, tells: boolean): string[] {
+function talkCheck({ rules, withinMs }: Talk, tells: boolean): string[] {
 	const wrong = rules.find((rule) => !isTalkRule(rule));
 	if (wrong !== undefined) throw new BulkheadError("internal", `not a rule of a health check: ${wrong}`);
 	return [
-		`timeout check ${wordWithin}`,
+		`timeout check ${withinMs}ms`,
 		"option tcp-check",
 		`tcp-check connect${tells ? " default" : ""} linger`,
 		...rules,

@@ -18,7 +18,15 @@ const servers: Record<string, (socket: Socket) => void> = {
 	silent: () => {},
 	ssh: greets("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n"),
 	smtp: greets("220 x.test ESMTP Exim 4.96\r\n", "221 x.test closing connection\r\n"),
-	"smtp-late": (socket) => setTimeout(() => greets("220 x.test ESMTP\r\n", "221\r\n")(socket), 6000),
+	"smtp-late": (socket) => setTimeout(() => greets("220 x.test ESMTP\r\n", "221\r\n")(socket), 12_000),
+	// Postfix' postscreen: a client that does not wait for the end of the greeting is none that it lets in.
+	"smtp-waits": (socket) => {
+		socket.write("220-x.test ESMTP\r\n");
+		socket.once("data", () => console.log(socket.bytesWritten < 20 ? "hasty client" : "client that waits"));
+		setTimeout(() => socket.write("220 x.test go on\r\n"), 500);
+	},
+	"ssh-warns": greets("For staff only\r\nSSH-2.0-x\r\n"),
+	"ssh-full": (socket) => socket.end("Not allowed at this time\r\n"),
 	"smtp-refuses": (socket) => socket.end("554 no SMTP service here\r\n"),
 	imap: greets("* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n", "* BYE Logging out\r\na OK Logout\r\n"),
 	ldap: replies(hex("300c02010161070a010004000400")),

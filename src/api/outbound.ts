@@ -74,3 +74,17 @@ export function familyOfPlace(text: string): 4 | 6 | undefined {
 	if (parseAddress(text) !== undefined || parseSubnet(text)) return 4;
 	return parseAddress6(text) !== undefined || parseSubnet6(text) ? 6 : undefined;
 }
+
+/** A rule as people write it: `192.0.2.10 tcp 443, 8000-8010`. */
+export function wayText({ to, protocol, ports }: OutboundWay): string {
+	if (to === "any" && protocol === "any") return "everything outside";
+	const at = ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
+	const place = to === "any" ? "anywhere" : to;
+	return [place, protocol === "any" ? "" : protocol, at].filter((part) => part !== "").join(" ");
+}
+
+interface OutboundWay {
+	to: string;
+	protocol: string;
+	ports: readonly (readonly [number, number])[];
+}

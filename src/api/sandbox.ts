@@ -77,7 +77,7 @@ export const sandboxView = z.object({
 			opened: tally,
 			/** From guests to the sandbox's own addresses. */
 			droppedIn: tally,
-			/** From guests to other servers, or to where nothing leads; what a way out drops is counted with it. */
+			/** From guests to other servers, or to where nothing leads: everything outside, as long as the site has no way out. */
 			droppedForward: tally,
 			/** From guests as somebody else: by hardware address, IPv4 address, in ARP, by IPv6 address, in neighbour discovery. */
 			spoofedMac: tally,

@@ -110,25 +110,25 @@ test("paths between servers, ways out and what stops them", () => {
 		},
 	};
 	expect(text(open)).toMatchInlineSnapshot(`
-		"                                         ┌────────────────────────────┐
-		                              till  ──▶  │ postgresql  intranet       │
-		                everything else  ──▶  ╳  │             10.77.0.20     │
-		                store's everything  ◀──  │             fd00:77::20    │
-		                     dc's tcp 9000  ◀──  │             segment office │
-		192.0.2.0/24 tcp 443, 8000-8010  ╳  ◀──  │             10.77.0.0/24   │
-		             everything outside  ╳  ◀──  │                            │
-		          anything else outside  ╳  ◀──  │                            │
-		                                         └────────────────────────────┘
+		"                                      ┌────────────────────────────┐
+		                           till  ──▶  │ postgresql  intranet       │
+		             everything else  ──▶  ╳  │             10.77.0.20     │
+		             store's everything  ◀──  │             fd00:77::20    │
+		                  dc's tcp 9000  ◀──  │             segment office │
+		192.0.2.0/24 tcp 443, 8000-8010  ◀──  │             10.77.0.0/24   │
+		             everything outside  ◀──  │                            │
+		       anything else outside  ╳  ◀──  │                            │
+		                                      └────────────────────────────┘
 
-		WHO       REACHES                          ON PORT  HEALTH   BECAUSE
-		till      intranet's postgresql               5432           servers.intranet.allow[0]
-		intranet  store's everything                                 segments.office.allow
-		intranet  dc's tcp 9000                       9000           servers.dc.allow[2]
-		intranet  192.0.2.0/24 tcp 443, 8000-8010           stopped  servers.intranet.outbound[0]
-		intranet  everything outside                        stopped  servers.intranet.outbound[0]
-		intranet  nothing else outside                               servers.intranet.outbound is a list of rules
+		WHO       REACHES                          ON PORT  HEALTH     BECAUSE
+		till      intranet's postgresql               5432             servers.intranet.allow[0]
+		intranet  store's everything                                   segments.office.allow
+		intranet  dc's tcp 9000                       9000             servers.dc.allow[2]
+		intranet  192.0.2.0/24 tcp 443, 8000-8010           see below  servers.intranet.outbound[0]
+		intranet  everything outside                        see below  servers.intranet.outbound[0]
+		intranet  nothing else outside                                 servers.intranet.outbound is a list of rules
 
-		Nothing of what intranet may reach outside passes this host:
+		What of this host's settings stops what intranet may reach outside:
 		  this host does not route IPv4
 		  sysctl -w net.ipv4.ip_forward=1
 

@@ -1,3 +1,4 @@
+import { wayText } from "../api/outbound.ts";
 import type { SandboxView, Tally } from "../api/sandbox.ts";
 import { formatSize } from "../api/units.ts";
 import { type Column, pairs, table } from "./table.ts";
@@ -17,7 +18,6 @@ export function sandboxLines(view: SandboxView): Line[] {
 /** What leads through the wall, and what ends at it. */
 function picture(view: SandboxView): Line[] {
 	const inside = boxOf(view);
-	const stopped = view.outbound.obstacles.length > 0;
 	const ways = view.waysIn.map(({ from, listen, health, service }): [string, Part] => [
 		`${from === "lan" ? "LAN " : "host"}  ──▶ :${listen} ──▶`,
 		styled(service, healthStyle[health]),
@@ -31,8 +31,8 @@ function picture(view: SandboxView): Line[] {
 		["everything else  ──▶  ╳", ""],
 		...view.neighbours.map((name): [string, Part] => [`${name}  ──▶  ╳`, ""]),
 		...view.toServers.map((path): [string, Part] => [`${path.server}'s ${pathText(path)}  ◀──`, ""]),
-		...view.outbound.ways.map((way): [string, Part] => [`${wayText(way)}  ${stopped ? "╳  " : ""}◀──`, ""]),
-		[`anything ${view.outbound.ways.length + view.toServers.length > 0 ? "else " : ""}outside  ╳  ◀──`, ""],
+		...view.outbound.ways.map((way): [string, Part] => [`${wayText(way)}  ◀──`, ""]),
+		[`anything ${view.outbound.ways.length > 0 ? "else " : ""}outside  ╳  ◀──`, ""],
 	];
 	const serviceWidth = Math.max(
 		0,
@@ -68,16 +68,6 @@ function boxOf({ server, address, address6, segment, subnet }: SandboxView): str
 function pathText({ service, protocol, port }: SandboxView["toServers"][number]): string {
 	if (port === null) return "everything";
 	return service ?? `${protocol} ${port}`;
-}
-
-function wayText({ to, protocol, ports }: SandboxView["outbound"]["ways"][number]): string {
-	if (to === "any" && protocol === "any") return "everything outside";
-	const at = ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
-	return [
-		to === "any" ? "anywhere" : to,
-		...(protocol === "any" ? [] : [protocol]),
-		...(at === "" ? [] : [at]),
-	].join(" ");
 }
 
 function textOf(part: Part): string {
@@ -129,7 +119,7 @@ function inWords(view: SandboxView): Line[] {
 			view.server,
 			wayText(way),
 			"",
-			obstacles.length > 0 ? styled("stopped", "red") : "",
+			obstacles.length > 0 ? styled("see below", "red") : "",
 			way.because,
 		]),
 		[view.server, `nothing ${waysOut.length > 0 ? "else " : ""}outside`, "", "", because],
@@ -156,7 +146,11 @@ function portText({ port }: SandboxView["toServers"][number]): string {
 function obstacleLines({ server, outbound: { obstacles } }: SandboxView): Line[] {
 	if (obstacles.length === 0) return [];
 	const all = obstacles.flatMap(({ found, mend }): Line[] => [[styled(`  ${found}`, "red")], [`  ${mend}`]]);
-	return [[], [styled(`Nothing of what ${server} may reach outside passes this host:`, "bold")], ...all];
+	return [
+		[],
+		[styled(`What of this host's settings stops what ${server} may reach outside:`, "bold")],
+		...all,
+	];
 }
 
 function counted({ counted, server, outbound }: SandboxView): Line[] {

@@ -57,8 +57,8 @@ test("a line a way with a bar a day, and who came", () => {
 	expect(text(view)).toMatchInlineSnapshot(`
 		"WAY                         CONNECTIONS   REQUESTS     IN   OUT  CLIENTS       LAST USE  30 DAYS
 		http on port 8080                    12        340  40KiB  5MiB       12  2 h 0 min ago  ▁···························▄█
-		to 192.0.2.10 tcp 443                    7 packets     0B  700B           2 h 0 min ago  ·····························█
-		dropped on its way outside               7 packets     0B  700B             3 d 0 h ago  ··························█···
+		to 192.0.2.10 tcp 443                    7 packets         700B           2 h 0 min ago  ·····························█
+		dropped on its way outside               7 packets         700B             3 d 0 h ago  ··························█···
 
 		Who used http on port 8080:
 		WHO          CONNECTIONS  REQUESTS     IN   OUT       LAST USE

@@ -37,7 +37,8 @@ function rowOf(way: TrafficWay, now: number): Line {
 		styled(title, isPublished ? "bold" : "dim"),
 		isPublished ? String(way.connections) : "",
 		isPublished ? (way.count > 0 ? String(way.count) : "") : `${way.count} packets`,
-		formatSize(way.bytesIn),
+		// What comes back by a way out is not counted.
+		isPublished ? formatSize(way.bytesIn) : "",
 		formatSize(way.bytesOut),
 		isPublished ? String(way.clientCount) : "",
 		ago(way.last, now),

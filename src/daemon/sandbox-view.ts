@@ -111,6 +111,8 @@ function becauseOf({ name, definition }: StoredServer): string {
 	if (!definition.network) return `servers.${name} has no network`;
 	if (definition.outbound === undefined)
 		return `servers.${name} says nothing of outbound, and that means deny`;
+	if (definition.outbound === "allow")
+		return `servers.${name}.outbound is allow: all but this host, loopback, link-local and multicast`;
 	return `servers.${name}.outbound is ${Array.isArray(definition.outbound) ? "a list of rules" : definition.outbound}`;
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { wayText } from "../api/outbound.ts";
 import { type TrafficView, type TrafficWay, trafficDays } from "../api/traffic.ts";
 import { outboundCountersOf } from "../network/outbound/outbound.ts";
-import { droppedCounter, type OutboundRule, passedCounter } from "../network/outbound/plan.ts";
+import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { TrafficDay, TrafficSample } from "../store/traffic-tables.ts";
 import type { Context } from "./context.ts";
@@ -96,7 +97,7 @@ async function outboundSamples(
 	return units.flatMap(({ stored: { name, definition } }) => {
 		const rules = outboundRulesOf(definition.outbound);
 		const counted = [
-			...rules.map((rule) => [`outbound ${placeOf(rule)}`, passedCounter(name, rule)] as const),
+			...rules.map((rule) => [`outbound ${wayText(rule)}`, passedCounter(name, rule)] as const),
 			["dropped outside", droppedCounter(name)] as const,
 		];
 		return counted.flatMap(([way, counter]): TrafficSample[] => {
@@ -106,16 +107,6 @@ async function outboundSamples(
 			return [{ server: name, way, client: "", source: namespace, ...amounts }];
 		});
 	});
-}
-
-/** As people write it: `192.0.2.10 tcp 443, 8000-8010`. */
-function placeOf({ to, protocol, ports }: OutboundRule): string {
-	const at = ports.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
-	return [
-		to === "any" ? "anywhere" : to,
-		...(protocol === "any" ? [] : [protocol]),
-		...(at === "" ? [] : [at]),
-	].join(" ");
 }
 
 const kinds = ["published", "outbound", "dropped"] as const;

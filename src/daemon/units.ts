@@ -116,6 +116,12 @@ export class Units {
 		await this.permit(this.stored());
 		for (const path of [paths.server(stored.name).folder, paths.door(stored.name)])
 			await rm(path, { recursive: true, force: true });
+		// Another server of the same name is not to begin with its users.
+		await this.context.history
+			.forgetTraffic(stored.name)
+			.catch((error) =>
+				this.context.log.warn({ err: error }, "the traffic of a deleted server is still kept"),
+			);
 		if (this.count === 0) await this.removeEmptyGroups();
 	}
 

@@ -64,11 +64,15 @@ export async function links(namespace: string): Promise<Link[]> {
 }
 
 /** Writes kernel settings below /proc/sys of a namespace; those that this kernel does not have are left out. */
-export async function setKernel(
-	namespace: string,
-	settings: Readonly<Record<string, number>>,
-): Promise<void> {
+export async function setKernel(namespace: string, settings: KernelSettings): Promise<void> {
+	await inside(namespace, settingCommand(settings));
+}
+
+export type KernelSettings = Readonly<Record<string, number>>;
+
+/** The command of `setKernel`, for the network that it is run in. */
+export function settingCommand(settings: KernelSettings): string[] {
 	const script = 'while [ $# -gt 0 ]; do [ ! -e "$1" ] || echo "$2" > "$1" || exit 1; shift 2; done';
 	const pairs = Object.entries(settings).flatMap(([name, value]) => [`/proc/sys/${name}`, `${value}`]);
-	await inside(namespace, ["sh", "-c", script, "sh", ...pairs]);
+	return ["sh", "-c", script, "sh", ...pairs];
 }

@@ -33,16 +33,11 @@ export const firewall: Table = {
 		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; }",
 		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; }",
 		"set open { typeof meta iifname . meta oifname; }",
-		// For services of the sandbox's own, such as DNS and DHCP on its bridges: what guests may ask, and which user
-		// may answer from which port. Whoever runs them fills both; `permit` leaves them as they are.
-		"set asked { typeof meta l4proto . th dport; }",
-		"set answers { typeof meta skuid . meta l4proto . th sport; }",
 		// What would never come to the other chains, so that it is counted too: groups that nobody is in, and what leads
 		// nowhere, which is most of the world.
 		...chain("prerouting", "type filter hook prerouting priority filter; policy accept;", [
 			`${fromGuest} ip daddr 224.0.0.0/4 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr ff00::/8 icmpv6 type nd-neighbor-solicit accept`,
-			`${fromGuest} ip6 daddr ff00::/8 meta l4proto . th dport @asked accept`,
 			`${fromGuest} ip6 daddr ff00::/8 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr fe80::/10 ip6 daddr != ${bridgeLinkLocal} counter name dropped_in drop`,
 			`${fromGuest} fib daddr type != { local, broadcast, multicast, anycast } fib daddr oif missing counter name dropped_forward drop`,
@@ -55,7 +50,6 @@ export const firewall: Table = {
 			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
 			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
-			`${fromGuest} meta l4proto . th dport @asked accept`,
 			"counter name dropped_in drop",
 		]),
 		...chain("forward", hooked("forward"), [
@@ -88,7 +82,6 @@ export const firewall: Table = {
 			// What the kernel says by itself, and nobody needs to know: which groups a bridge is in, and that guests could
 			// send each other directly.
 			`${toGuest} icmpv6 type { mld2-listener-report, nd-redirect } drop`,
-			"meta skuid . meta l4proto . th sport @answers accept",
 			"counter name dropped_out drop",
 		]),
 	],

@@ -40,6 +40,9 @@ function answer(request: HistoryRequest): HistoryAnswer | undefined {
 		case "add-traffic":
 			traffic.add(request.at, request.samples);
 			return { id: request.id };
+		case "forget-traffic":
+			traffic.forget(request.server);
+			return { id: request.id };
 		case "read-traffic":
 			return { id: request.id, traffic: traffic.of(request.server, request.since) };
 		case "close":

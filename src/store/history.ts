@@ -10,6 +10,7 @@ export type HistoryRequest =
 	| { do: "append"; event: Event }
 	| { do: "read"; after: number; limit: number; id: number }
 	| { do: "add-traffic"; at: number; samples: readonly TrafficSample[]; id: number }
+	| { do: "forget-traffic"; server: string; id: number }
 	| { do: "read-traffic"; server: string; since: number; id: number }
 	| { do: "close"; id: number };
 
@@ -117,6 +118,11 @@ export class History {
 	/** Keeps what went in and out of servers. @throws Error when it cannot be kept; then nothing of it is */
 	async addTraffic(at: number, samples: readonly TrafficSample[]): Promise<void> {
 		await this.ask((id) => ({ do: "add-traffic", at, samples, id }));
+	}
+
+	/** Forgets what went in and out of a server that is gone. @throws Error when that cannot be written */
+	async forgetTraffic(server: string): Promise<void> {
+		await this.ask((id) => ({ do: "forget-traffic", server, id }));
 	}
 
 	/** @returns what went in and out of a server since a day, oldest first */

@@ -59,6 +59,38 @@ test("clients, ways and servers are counted apart, and the rest is as before whe
 	expect(counts(own)[0]).toEqual(["2026-11-23", "192.0.2.7", 1]);
 });
 
+test("of a flood of clients those beyond the first 300 of a day are counted together, and none is left out", () => {
+	const own = tables();
+	const flood = Array.from({ length: 1000 }, (_, n) => sample(1, { client: `2001:db8::${n.toString(16)}` }));
+	own.add(noon, flood);
+	own.add(
+		noon + 1,
+		flood.map((one) => ({ ...one, connections: 2 })),
+	);
+	const rows = own.of("web", 0);
+	expect(rows).toHaveLength(301);
+	expect(rows.find(({ client }) => client === "others")?.connections).toBe(2 * 700);
+	expect(rows.reduce((all, { connections }) => all + connections, 0)).toBe(2000);
+});
+
+test("who was forgotten by what counts, and comes again, counts anew", () => {
+	const own = tables();
+	own.add(noon, [sample(5), sample(1, { client: "192.0.2.8" })]);
+	own.add(noon, [sample(1, { client: "192.0.2.8" })]);
+	own.add(noon, [sample(7), sample(1, { client: "192.0.2.8" })]);
+	expect(counts(own)[0]).toEqual(["2026-11-23", "192.0.2.7", 12]);
+});
+
+test("a server that is gone leaves nothing", () => {
+	const own = tables();
+	own.add(noon, [sample(5), sample(5, { server: "db" })]);
+	own.forget("web");
+	expect(counts(own)).toEqual([]);
+	expect(own.of("db", 0)).toHaveLength(1);
+	own.add(noon, [sample(2)]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 2]]);
+});
+
 test("what is older than 400 days is forgotten", () => {
 	const own = tables();
 	own.add(noon, [sample(1)]);

@@ -29,6 +29,10 @@ export interface TrafficDay {
 }
 
 const daysKept = 400;
+/** Clients of a way that are told apart on one day: anybody on a network can come from any number of IPv6 addresses. */
+const clientsADay = 300;
+/** What the clients beyond those are called, all together. */
+export const otherClients = "others";
 const amounts = ["connections", "count", "bytesIn", "bytesOut"] as const;
 const schema = `
 	CREATE TABLE IF NOT EXISTS traffic_seen (
@@ -62,6 +66,7 @@ export class TrafficTables {
 		this.database.exec("BEGIN IMMEDIATE");
 		try {
 			for (const sample of samples) this.addOne(at, day, sample);
+			this.forgetGone(samples);
 			this.database.prepare("DELETE FROM traffic WHERE day < ?").run(dayOf(at - daysKept * 86_400_000));
 			this.database.exec("COMMIT");
 		} catch (error) {
@@ -74,10 +79,42 @@ export class TrafficTables {
 	of(server: string, since: number): TrafficDay[] {
 		const columns = "way, client, day, connections, count, bytesIn, bytesOut, first, last";
 		return this.database
-			.prepare(
-				`SELECT ${columns} FROM traffic WHERE server = ? AND day >= ? ORDER BY day, way, client LIMIT 100000`,
-			)
+			.prepare(`SELECT ${columns} FROM traffic WHERE server = ? AND day >= ? ORDER BY day, way, client`)
 			.all(server, dayOf(since)) as unknown as TrafficDay[];
+	}
+
+	/** Of a server that is gone. */
+	forget(server: string): void {
+		for (const table of ["traffic", "traffic_seen"])
+			this.database.prepare(`DELETE FROM ${table} WHERE server = ?`).run(server);
+	}
+
+	/** What counts has forgotten them, and would begin at 0: of ways that were looked at, those that were not seen. */
+	private forgetGone(samples: readonly TrafficSample[]): void {
+		const clients = this.database.prepare("SELECT client FROM traffic_seen WHERE server = ? AND way = ?");
+		const forget = this.database.prepare(
+			"DELETE FROM traffic_seen WHERE server = ? AND way = ? AND client = ?",
+		);
+		for (const own of Map.groupBy(samples, ({ server, way }) => `${server} ${way}`).values()) {
+			const [{ server, way }] = own as [TrafficSample];
+			const seen = new Set(own.map(({ client }) => client));
+			for (const row of clients.all(server, way)) {
+				const client = String(row.client);
+				if (!seen.has(client)) forget.run(server, way, client);
+			}
+		}
+	}
+
+	/** @returns what the client is called on that day */
+	private nameOf(server: string, day: string, way: string, client: string): string {
+		const known = this.database
+			.prepare("SELECT 1 FROM traffic WHERE server = ? AND day = ? AND way = ? AND client = ?")
+			.get(server, day, way, client);
+		if (known) return client;
+		const row = this.database
+			.prepare("SELECT COUNT(*) AS count FROM traffic WHERE server = ? AND day = ? AND way = ?")
+			.get(server, day, way);
+		return Number(row?.count) < clientsADay ? client : otherClients;
 	}
 
 	private addOne(at: number, day: string, sample: TrafficSample): void {
@@ -97,7 +134,7 @@ export class TrafficTables {
 				`INSERT INTO traffic VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET connections = connections + excluded.connections,
 				count = count + excluded.count, bytesIn = bytesIn + excluded.bytesIn, bytesOut = bytesOut + excluded.bytesOut, last = excluded.last`,
 			)
-			.run(server, day, way, client, ...more, at, at);
+			.run(server, day, way, this.nameOf(server, day, way, client), ...more, at, at);
 	}
 }
 

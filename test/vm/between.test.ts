@@ -19,6 +19,7 @@ import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
 import { forgedFrames } from "../../src/network/testing/forged.ts";
 import * as frames from "../../src/network/testing/frames.ts";
+import { talk } from "./talk.ts";
 
 /** Real namespaces and real rules; a plain namespace stands in each guest's place, its port a veth instead of a tap. */
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -246,14 +247,33 @@ describe("what is allowed", () => {
 		expect(await reaches(far, web.address6, 5432)).toBe(false);
 	});
 
+	test("what is taken away is closed for answers too, which need no question", async () => {
+		await allow({ paths: pathsOf(web, db, 9000, "udp") });
+		const ask = `use IO::Socket::INET; my $s = IO::Socket::INET->new(Proto => "udp", PeerAddr => "$ARGV[0]", PeerPort => 9000) or die;
+			$s->send("hello"); my $n = 0; my $end = time + 4;
+			while (time < $end) { my $r = ""; vec($r, fileno($s), 1) = 1; $n++ if select($r, undef, undef, 0.2) > 0 && defined $s->recv(my $b, 9) } print $n;`;
+		const answer = `use IO::Socket::INET; my $s = IO::Socket::INET->new(Proto => "udp", LocalPort => 9000) or die; $| = 1; print "ready\n";
+			$s->recv(my $b, 9); for (1 .. 30) { $s->send("again"); select(undef, undef, undef, 0.1) }`;
+		const server = spawn("nsenter", [`--net=/run/netns/${db.namespace}`, "perl", "-e", answer]);
+		started.push(server);
+		await once(server.stdout, "data");
+		const heard = inNamespace(web.namespace, "perl", "-e", ask, db.address);
+		await delay(1000);
+		await allow({ paths: [] });
+		const count = Number((await heard).stdout);
+		// Thirty would come in three seconds: they came as long as it was allowed.
+		expect(count).toBeGreaterThan(3);
+		expect(count).toBeLessThan(20);
+	});
+
 	test("a change breaks no other connection and sets no counter back; what is taken away ends", async () => {
 		const kept = pathsOf(web, db, 5432);
 		await allow({ paths: [...kept, ...pathsOf(web, db, 9000)] });
 		await counting(async () => await reaches(web, far.address, 5432));
 		const before = (await counted()).dropped_forward.packets;
 		expect(before).toBeGreaterThan(0);
-		await using goesOn = await echo(web, db.address, 5432);
-		await using ends = await echo(web, db.address, 9000);
+		await using goesOn = await talk(web.namespace, db.address, 5432);
+		await using ends = await talk(web.namespace, db.address, 9000);
 		for (let i = 0; i < 20; i++) {
 			await allow({ paths: [...kept, ...(i % 2 === 0 ? [] : pathsOf(far, db, 9000))] });
 			expect(await goesOn.say(`still ${i}`)).toBe(true);
@@ -262,40 +282,6 @@ describe("what is allowed", () => {
 		expect((await counted()).dropped_forward.packets).toBeGreaterThanOrEqual(before);
 	});
 });
-
-/** A connection from a guest that says things and hears them again. */
-interface Talk extends AsyncDisposable {
-	/** @returns whether it came back within a second */
-	say(what: string): Promise<boolean>;
-}
-async function echo(from: Guest, address: string, port: number): Promise<Talk> {
-	const script = `
-		const c = require("node:net").connect(${port}, "${address}", () => console.log("ready"));
-		process.stdin.pipe(c); c.pipe(process.stdout);`;
-	const child = spawn("nsenter", [`--net=/run/netns/${from.namespace}`, process.execPath, "-e", script]);
-	started.push(child);
-	let heard = "";
-	child.stdout.on("data", (chunk: Buffer) => {
-		heard += String(chunk);
-	});
-	const hears = async (what: string, withinMs: number) => {
-		const end = performance.now() + withinMs;
-		while (!heard.includes(what) && performance.now() < end) await delay(10);
-		return heard.includes(what);
-	};
-	expect(await hears("ready", 5000)).toBe(true);
-	return {
-		say: async (what: string) => {
-			child.stdin.write(`${what}\n`);
-			return await hears(what, 1000);
-		},
-		[Symbol.asyncDispose]: async () => {
-			child.kill("SIGKILL");
-			// What it still had to say would be counted as what later tests send.
-			await inNamespace(from.namespace, "ss", "-K", "-t", "-n", "dst", address);
-		},
-	};
-}
 
 describe("a guest sends as itself or not at all", () => {
 	const sent = forgedFrames({

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { countersOf } from "../../src/network/counters.ts";
@@ -13,6 +12,7 @@ import { outerNameOf } from "../../src/network/outbound/uplink.ts";
 import { macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
 import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
+import { talk } from "./talk.ts";
 
 /**
  * A sandbox with two guests, and in the place of the host and of the internet a namespace each: on the machine that
@@ -252,8 +252,8 @@ describe("with rules", () => {
 		const stays = to("198.51.100.7", { ports: [[443, 443]] });
 		const taken = to("198.51.100.7", { ports: [[9000, 9000]] });
 		await letOut([stays, taken]);
-		await using goesOn = await talk(web, "198.51.100.7", 443);
-		await using ends = await talk(web, "198.51.100.7", 9000);
+		await using goesOn = await talk(web.namespace, "198.51.100.7", 443);
+		await using ends = await talk(web.namespace, "198.51.100.7", 9000);
 		expect(await ends.say("both")).toBe(true);
 		const before = await passed(stays);
 		for (let i = 0; i < 10; i++) {
@@ -346,36 +346,6 @@ describe("what of the host's stops it is told", () => {
 			await inside(host, "nft", command);
 		await setKernel(host, { "net/ipv4/ip_forward": 1 });
 		expect(await reaches(web, "198.51.100.7", 443)).toBe(true);
+		expect(await obstaclesOf(true, outside)).toEqual([]);
 	});
 });
-
-interface Talk extends AsyncDisposable {
-	/** @returns whether it came back within a second */
-	say(what: string): Promise<boolean>;
-}
-async function talk(from: Guest, address: string, port: number): Promise<Talk> {
-	const script = `
-		const c = require("node:net").connect(${port}, "${address}", () => console.log("ready"));
-		process.stdin.pipe(c); c.pipe(process.stdout);`;
-	const child = spawn("nsenter", [`--net=/run/netns/${from.namespace}`, process.execPath, "-e", script]);
-	started.push(child);
-	let heard = "";
-	child.stdout.on("data", (chunk: Buffer) => {
-		heard += String(chunk);
-	});
-	const hears = async (what: string, withinMs: number) => {
-		const end = performance.now() + withinMs;
-		while (!heard.includes(what) && performance.now() < end) await delay(10);
-		return heard.includes(what);
-	};
-	expect(await hears("ready", 5000)).toBe(true);
-	return {
-		say: async (what) => {
-			child.stdin.write(`${what}\n`);
-			return await hears(what, 1000);
-		},
-		[Symbol.asyncDispose]: async () => {
-			child.kill("SIGKILL");
-		},
-	};
-}

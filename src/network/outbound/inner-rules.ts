@@ -12,6 +12,11 @@ import {
 /** The sandbox's own end of the way out. */
 export const uplink = "uplink";
 const table = "inet outbound";
+/**
+ * Connections that one server may have open to the outside. Each is an entry in the host's connection tracking, which has
+ * some hundred thousand for everybody, and keeps an idle one for five days.
+ */
+const mostConnections = 10_000;
 const baseChains = ["forward", "leaving"];
 
 /** Names of what the table has. */
@@ -88,6 +93,7 @@ function serverLines(server: OutboundServer): string[] {
 	return [
 		add(chain, `ip daddr { ${never4} } ${refuse}`),
 		add(chain, `ip6 daddr { ${never6} } ${refuse}`),
+		add(chain, `ct state new ct count over ${mostConnections} ${refuse}`),
 		...server.rules.map((rule) =>
 			add(chain, `${matchOf(rule)} counter name ${passedCounter(server.name, rule)} accept`.trimStart()),
 		),

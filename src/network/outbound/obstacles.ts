@@ -45,17 +45,25 @@ async function routes(outside: Outside, file: string, setting: string, family: s
 	return [{ found: `this host does not route ${family} (${setting} is 0)`, mend }];
 }
 
-/** Chains of other programs that drop what is routed, unless one of their rules says otherwise: those rules are not read. */
+/** Chains of other programs that drop what is routed by default, and do not have the two rules that let it pass. */
 async function closedChains(outside: Outside): Promise<Obstacle[]> {
 	const found = chains.parse(JSON.parse(await at(outside, ["nft", "-j", "list", "chains"])));
-	return found.nftables.flatMap(({ chain }) => {
-		if (chain?.hook !== "forward" || chain.policy !== "drop") return [];
-		const place = `${chain.family} ${chain.table} ${chain.name}`;
-		const rules = [
-			`iifname "${outerPrefix}*" accept`,
-			`oifname "${outerPrefix}*" ct state established,related accept`,
-		];
-		const mend = `unless it has them, add to it: ${rules.map((rule) => `nft 'add rule ${place} ${rule}'`).join(" and ")}`;
-		return [{ found: `the host's firewall chain \`${place}\` drops what is routed`, mend }];
-	});
+	const closed = found.nftables.flatMap(({ chain }) =>
+		chain?.hook === "forward" && chain.policy === "drop"
+			? [[chain.family, chain.table, chain.name] as const]
+			: [],
+	);
+	return (await Promise.all(closed.map(async (place) => await obstacleOf(place, outside)))).flat();
+}
+
+async function obstacleOf(place: readonly [string, string, string], outside: Outside): Promise<Obstacle[]> {
+	const rules = [
+		`iifname "${outerPrefix}*" accept`,
+		`oifname "${outerPrefix}*" ct state established,related accept`,
+	];
+	const text = await at(outside, ["nft", "list", "chain", ...place]);
+	if (rules.every((rule) => text.includes(rule))) return [];
+	const chain = place.join(" ");
+	const mend = rules.map((rule) => `nft 'insert rule ${chain} ${rule}'`).join(" and ");
+	return [{ found: `the host's firewall chain \`${chain}\` drops what is routed`, mend }];
 }

@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { formatAddress6 } from "../../api/addresses6.ts";
-import { inside, ip, ipBatch, namespaces, setKernel } from "../namespace.ts";
+import {
+	inside,
+	ip,
+	ipBatch,
+	type KernelSettings,
+	namespaces,
+	setKernel,
+	settingCommand,
+} from "../namespace.ts";
 import { uplink } from "./inner-rules.ts";
 import { markOf, outerLines, outerPrefix, tableOf } from "./outer-rules.ts";
 import { at, type Outside } from "./outside.ts";
@@ -93,7 +101,7 @@ async function connect(namespace: string, outside: Outside, link: Link): Promise
 	const cable = ["link", "add", outer, "address", macs.outer, "type", "veth"];
 	await at(outside, ["ip", ...cable, "peer", "name", uplink, "address", macs.inner, "netns", namespace]);
 	await setKernel(namespace, settingsOf(uplink));
-	await at(outside, ["sh", "-c", setHere, "sh", ...Object.entries(settingsOf(outer)).flat().map(String)]);
+	await at(outside, settingCommand(settingsOf(outer)));
 	// A kernel without IPv6 would refuse all of its lines, and IPv4 needs none of them.
 	const hasIt = (line: string) => existsSync("/proc/sys/net/ipv6") || !line.includes("::");
 	const outerEnd = endLines(outer, outerAddresses, innerAddresses, "inner").filter(hasIt);
@@ -126,7 +134,7 @@ function endLines(
 	];
 }
 
-function settingsOf(dev: string): Record<string, number> {
+function settingsOf(dev: string): KernelSettings {
 	return {
 		[`net/ipv6/conf/${dev}/disable_ipv6`]: 0,
 		[`net/ipv6/conf/${dev}/accept_ra`]: 0,
@@ -137,9 +145,6 @@ function settingsOf(dev: string): Record<string, number> {
 		[`net/ipv6/conf/${dev}/accept_redirects`]: 0,
 	};
 }
-
-const setHere =
-	'while [ $# -gt 0 ]; do f="/proc/sys/$1"; [ ! -e "$f" ] || echo "$2" > "$f" || exit 1; shift 2; done';
 
 async function linksOf(outside: Outside): Promise<z.infer<typeof shown>> {
 	return shown.parse(JSON.parse(await at(outside, ["ip", "-j", "addr", "show"])));

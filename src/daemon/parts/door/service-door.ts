@@ -127,6 +127,7 @@ export class ServiceDoor {
 		const plan = await this.plan();
 		if (!plan || this.isOpenAs(plan)) return;
 		const turn = ++this.turn;
+		this.door = undefined;
 		const door = await FrontDoor.ensure(plan, true);
 		await this.tellAndKeep(door);
 		door.onEnd((code) => {

@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /** Real namespaces, nftables and HAProxy, and no machines: each file has its own, and most of its time is waiting. */
-const net = ["between", "network", "outbound", "services"].map((name) => `test/vm/${name}.test.ts`);
+const net = ["between", "inbound", "network", "outbound", "services"].map(
+	(name) => `test/vm/${name}.test.ts`,
+);
 
 /** Three projects: what needs nothing of the host, what makes networks, and what starts real machines one after the other. */
 export default defineConfig({

@@ -8,6 +8,10 @@ export interface SegmentPlan {
 	subnet: string;
 	/** IPv6 network such as `fd00:77::/64`, its first address likewise; without one there is no IPv6 on the segment. */
 	subnet6?: string | undefined;
+	/** Where it is a network of the LAN: its router, and the servers that have addresses of it. */
+	lan?:
+		| { gateway: string; servers: readonly { address: string; address6?: string | undefined }[] }
+		| undefined;
 }
 
 /** A server's place on its segment. */
@@ -103,6 +107,12 @@ function hashedMac(prefix: string, what: string): string {
 
 /** What the names of all bridges begin with. */
 export const bridgePrefix = "br-";
+
+/**
+ * The sandbox's own address on a segment that is a network of the LAN, where it has none: hosts do not choose it by
+ * themselves (RFC 3927, 2.1).
+ */
+export const bridgeAddressOnLan = "169.254.254.1";
 
 /** Every bridge's own link-local address: guests of different segments never see each other's. */
 export const bridgeLinkLocal = "fe80::1";

@@ -53,7 +53,6 @@ export const firewall: Table = {
 			"counter name dropped_in drop",
 		]),
 		...chain("forward", hooked("forward"), [
-			'iifname "uplink" ct state established,related ct direction reply accept',
 			"icmp type destination-unreachable ct state related accept",
 			"icmpv6 type packet-too-big ct state related accept",
 			// What is allowed is looked up for each packet, answers too: a path that is taken away is closed for open
@@ -64,9 +63,10 @@ export const firewall: Table = {
 			"ip saddr . ip daddr . meta l4proto . th dport @allowed accept",
 			"ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 accept",
 			"meta iifname . meta oifname @open accept",
-			// The way out, where there is one: what may pass it is decided in detail by the table that belongs to it. The way
-			// back is the first rule of this chain.
-			`${fromGuest} oifname "uplink" ct direction original accept`,
+			// The cable to the host, where there is one: what may pass it, either way, is decided in detail by the table that
+			// belongs to it, and that is there before the cable is.
+			`${fromGuest} oifname "uplink" accept`,
+			`iifname "uplink" ${toGuest} accept`,
 			"counter name dropped_forward drop",
 		]),
 		...chain("output", hooked("output"), [

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { InboundServer } from "../inbound/plan.ts";
 import { innerLines } from "./inner-rules.ts";
 import { everything, type OutboundRule, type OutboundServer, passedCounter } from "./plan.ts";
 
@@ -6,12 +7,14 @@ const server = (rules: readonly OutboundRule[], more: Partial<OutboundServer> = 
 	...{ name: "web-1", address: "10.77.0.10", address6: "fd00:77::10", rules },
 	...more,
 });
+const host = { address: "169.254.255.0", address6: "fd62:756c:6b68::" };
+const range = (protocol: "tcp" | "udp", first: number, last = first) => ({ protocol, first, last });
 const rule = (more: Partial<OutboundRule> = {}): OutboundRule => ({
 	...{ to: "192.0.2.10", protocol: "tcp", ports: [[443, 443]] },
 	...more,
 });
 const linesOf = (one: OutboundServer, known: readonly string[] = []) =>
-	innerLines({ namespace: "bh-home", servers: [one] }, { chains: [], counters: known });
+	innerLines({ namespace: "bh-home", servers: [one] }, { chains: [], counters: known, sets: [] }, host);
 
 test("the rules of a server with some, of one with all and of one with none", async () => {
 	const rules = [
@@ -30,12 +33,32 @@ test("the rules of a server with some, of one with all and of one with none", as
 		server(rules),
 		{ name: "updates", address: "10.77.0.11", rules: [everything] },
 		{ name: "quiet", address: "10.77.0.12", rules: [] },
+		{ name: "dc1", address: "192.168.1.20", address6: "2001:db8:1::20", rules: [], lan: "eth0" },
+	];
+	const inbound: InboundServer[] = [
+		{
+			...{ name: "dc1", address: "192.168.1.20", address6: "2001:db8:1::20" },
+			ways: [
+				{
+					...{ service: "active-directory", to: "lan" },
+					ports: [range("tcp", 389), range("udp", 389), range("tcp", 49_152, 65_535)],
+				},
+				{ service: "ssh", to: "host", ports: [range("tcp", 22)] },
+			],
+			redirects: [],
+		},
+		{
+			...{ name: "quiet", address: "10.77.0.12" },
+			ways: [{ service: "everything", to: "lan", ports: "everything" }],
+			redirects: [{ service: "dns", to: "lan", listen: 53, port: 5353 }],
+		},
 	];
 	const known = {
 		chains: ["forward", "leaving", "of.quiet", "of.gone"],
 		counters: ["unasked", "dropped.gone"],
+		sets: ["seen.gone.0123456789ab"],
 	};
-	const text = innerLines({ namespace: "bh-home", servers }, known);
+	const text = innerLines({ namespace: "bh-home", servers, inbound }, known, host);
 	await expect(`${text.join("\n")}\n`).toMatchFileSnapshot("../goldens/outbound.nft");
 });
 

@@ -1,6 +1,8 @@
-import { isIPv4 } from "node:net";
 import { parseAddress, parseSubnet } from "../../api/addresses.ts";
-import { formatAddress6, parseAddress6, parseSubnet6 } from "../../api/addresses6.ts";
+import { parseAddress6, parseSubnet6 } from "../../api/addresses6.ts";
+import { ipv4, ipv6 } from "../addresses.ts";
+import { chainsOf, clientSets, inboundCounters, inboundJumps, inboundRules } from "../inbound/inner-rules.ts";
+import type { HostEnd } from "../inbound/plan.ts";
 import {
 	droppedCounter,
 	type OutboundPlan,
@@ -23,6 +25,7 @@ const baseChains = ["forward", "leaving"];
 export interface Known {
 	chains: readonly string[];
 	counters: readonly string[];
+	sets: readonly string[];
 }
 
 /**
@@ -36,15 +39,20 @@ const never6 = "::/127, fe80::/10, ff00::/8";
  * The lines for `nft -f -` that let out what the plan says, of whatever was let out before, in one transaction. Counters
  * of what stays go on counting. Each packet of a guest is looked up: a rule that is taken away closes what it let out.
  * @param known what the table has now
+ * @param host the cable's outer end
  * @throws RangeError for what is no address, network, name or port
  */
-export function innerLines(plan: OutboundPlan, known: Known): string[] {
-	const wanted = countersOf(plan);
-	const kept = plan.servers.map(chainOf);
+export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): string[] {
+	const { inbound = [] } = plan;
+	const wanted = [...countersOf(plan), ...inbound.flatMap(inboundCounters)];
+	const sets = inbound.flatMap(clientSets);
+	const kept = [...plan.servers.map(chainOf), ...inbound.flatMap(chainsOf)];
+	const jumpsIn = inbound.map(inboundJumps);
 	const gone = known.chains.filter((name) => ![...baseChains, ...kept].includes(name));
 	return [
 		`table ${table} {`,
 		...wanted.map((name) => `\tcounter ${name} { }`),
+		...sets.map(({ name, body }) => `\tset ${name} ${body}`),
 		"\tchain forward { type filter hook forward priority filter + 5; policy accept; }",
 		"\tchain leaving { type nat hook postrouting priority srcnat; policy accept; }",
 		...kept.map((name) => `\tchain ${name} { }`),
@@ -52,16 +60,26 @@ export function innerLines(plan: OutboundPlan, known: Known): string[] {
 		...baseChains.map((name) => `flush chain ${table} ${name}`),
 		...[...kept, ...gone].map((name) => `flush chain ${table} ${name}`),
 		...plan.servers.flatMap(serverLines),
+		...inbound.flatMap((server) => inboundRules(server, host)).map(([chain, rule]) => add(chain, rule)),
 		add("forward", `oifname != "${uplink}" iifname != "${uplink}" accept`),
 		add("forward", `iifname "${uplink}" ct state established,related ct direction reply accept`),
+		// What routers say of packets that went out, such as that one was too large.
+		add("forward", "meta l4proto { icmp, ipv6-icmp } ct state related accept"),
+		...jumpsIn.flatMap(({ inward }) => inward.map((rule) => add("forward", rule))),
 		add("forward", `iifname "${uplink}" counter name unasked drop`),
+		...jumpsIn.flatMap(({ answers }) => answers.map((rule) => add("forward", rule))),
 		...plan.servers.flatMap(jumps),
 		add("forward", "counter name dropped_other drop"),
+		// Servers with addresses of the LAN go by them.
+		...plan.servers.filter(({ lan }) => lan !== undefined).flatMap(asItIs),
 		add("leaving", `oifname "${uplink}" masquerade`),
 		...gone.map((name) => `delete chain ${table} ${name}`),
 		...known.counters
 			.filter((name) => !wanted.includes(name))
 			.map((name) => `delete counter ${table} ${name}`),
+		...known.sets
+			.filter((name) => !sets.some((set) => set.name === name))
+			.map((name) => `delete set ${table} ${name}`),
 	];
 }
 
@@ -75,16 +93,16 @@ function countersOf({ servers }: OutboundPlan): string[] {
 }
 
 function jumps(server: OutboundServer): string[] {
-	if (!isIPv4(server.address)) throw new RangeError(`not an address: ${server.address}`);
-	const six = server.address6 === undefined ? undefined : parseAddress6(server.address6);
-	if (server.address6 !== undefined && six === undefined)
-		throw new RangeError(`not an address: ${server.address6}`);
-	return [
-		add("forward", `ip saddr ${server.address} jump ${chainOf(server)}`),
-		...(six === undefined
-			? []
-			: [add("forward", `ip6 saddr ${formatAddress6(six)} jump ${chainOf(server)}`)]),
-	];
+	return sourcesOf(server).map((source) => add("forward", `${source} jump ${chainOf(server)}`));
+}
+
+function asItIs(server: OutboundServer): string[] {
+	return sourcesOf(server).map((source) => add("leaving", `oifname "${uplink}" ${source} accept`));
+}
+
+/** The words that a packet of a server's matches, by its addresses. @throws RangeError */
+function sourcesOf({ address, address6 }: OutboundServer): string[] {
+	return [`ip saddr ${ipv4(address)}`, ...(address6 === undefined ? [] : [`ip6 saddr ${ipv6(address6)}`])];
 }
 
 function serverLines(server: OutboundServer): string[] {

@@ -1,15 +1,18 @@
 import { z } from "zod";
+import { ensureInward, removeInward } from "../inbound/inward.ts";
+import type { InboundServer } from "../inbound/plan.ts";
 import { inside } from "../namespace.ts";
 import { innerLines } from "./inner-rules.ts";
 import type { Outside } from "./outside.ts";
-import type { OutboundPlan } from "./plan.ts";
-import { ensureLink, hasInnerTable, removeLink } from "./uplink.ts";
+import type { OutboundPlan, OutboundServer } from "./plan.ts";
+import { chooseLink, ensureLink, hasInnerTable, removeLink } from "./uplink.ts";
 
 const listed = z.object({
 	nftables: z.array(
 		z.object({
 			chain: z.object({ name: z.string() }).optional(),
 			counter: z.object({ name: z.string(), packets: z.int(), bytes: z.int() }).optional(),
+			set: z.object({ name: z.string() }).optional(),
 		}),
 	),
 });
@@ -24,17 +27,38 @@ export type OutboundCounters = ReadonlyMap<string, { packets: number; bytes: num
  * @throws CommandError, RangeError for a plan that no rules can be made of; then nothing has changed
  */
 export async function ensureOutbound(plan: OutboundPlan, outside: Outside = {}): Promise<void> {
-	if (plan.servers.every(({ rules }) => rules.length === 0))
-		return await removeOutbound(plan.namespace, outside);
-	const { chains, counters } = await contentsOf(plan.namespace);
-	const lines = innerLines(plan, { chains, counters: [...counters.keys()] });
+	const { namespace, servers, inbound = [] } = plan;
+	if (!isNeeded(plan)) return await removeOutbound(namespace, outside);
+	const { chains, counters, sets } = await contentsOf(namespace);
+	const link = await chooseLink(namespace, outside);
+	const [address, address6] = link.outerAddresses;
+	const known = { chains, sets, counters: [...counters.keys()] };
+	const lines = innerLines(plan, known, { address, address6 });
 	// Rules first: from the moment that there is a way out, they say who may use it.
-	await inside(plan.namespace, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
-	await ensureLink(plan.namespace, outside);
+	await inside(namespace, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
+	await ensureLink(namespace, link, outside);
+	await ensureInward(link, inbound, onLan(servers, inbound), outside);
+}
+
+/** A server with an address of the LAN answers the sandbox itself by way of its gateway, which lies beyond the cable. */
+function isNeeded({ servers, inbound = [] }: OutboundPlan): boolean {
+	return (
+		servers.some(({ rules, lan }) => rules.length > 0 || lan !== undefined) ||
+		inbound.some(({ ways, redirects }) => ways.length + redirects.length > 0)
+	);
+}
+
+/** Servers that the LAN has to find: those that it may reach, and those that reach it and get answers. */
+function onLan(servers: readonly OutboundServer[], inbound: readonly InboundServer[]): OutboundServer[] {
+	return servers.filter(({ name, lan, rules }) => {
+		const isReached = inbound.some((one) => one.name === name && one.ways.some(({ to }) => to === "lan"));
+		return lan !== undefined && (isReached || rules.length > 0);
+	});
 }
 
 /** Closes the way out; nothing of it is left. The sandbox need not be there any more. @throws CommandError */
 export async function removeOutbound(namespace: string, outside: Outside = {}): Promise<void> {
+	await removeInward(namespace, outside);
 	await removeLink(namespace, outside);
 	if (await hasInnerTable(namespace)) await inside(namespace, ["nft", "delete", "table", "inet", "outbound"]);
 }
@@ -44,13 +68,20 @@ export async function outboundCountersOf(namespace: string): Promise<OutboundCou
 	return (await contentsOf(namespace)).counters;
 }
 
-async function contentsOf(namespace: string): Promise<{ chains: string[]; counters: OutboundCounters }> {
-	if (!(await hasInnerTable(namespace))) return { chains: [], counters: new Map() };
+interface Contents {
+	chains: string[];
+	sets: string[];
+	counters: OutboundCounters;
+}
+
+async function contentsOf(namespace: string): Promise<Contents> {
+	if (!(await hasInnerTable(namespace))) return { chains: [], sets: [], counters: new Map() };
 	const text = await inside(namespace, ["nft", "-j", "list", "table", "inet", "outbound"]);
 	const { nftables } = listed.parse(JSON.parse(text));
 	const counters = nftables.flatMap(({ counter }) => counter ?? []);
 	return {
 		chains: nftables.flatMap(({ chain }) => chain?.name ?? []),
+		sets: nftables.flatMap(({ set }) => set?.name ?? []),
 		counters: new Map(counters.map(({ name, packets, bytes }) => [name, { packets, bytes }])),
 	};
 }

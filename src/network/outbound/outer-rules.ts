@@ -1,12 +1,15 @@
+import { inwardBody, inwardRules } from "../inbound/outer-rules.ts";
+
 /** What all outer ends' names begin with. */
 export const outerPrefix = "bhup-";
 /** Another one for other rules. */
-const version = 2;
+const version = 3;
 
 /**
  * The lines for `nft -f -` of the table that belongs to the outer end of one way out, in the host's own network. The
- * host's other tables are not touched: what they drop stays dropped. Nothing that comes from a sandbox reaches the host
- * itself or another sandbox, and nothing goes in but answers.
+ * host's other tables are not touched: what they drop stays dropped. Nothing that a sandbox opens reaches the host itself
+ * or another sandbox, and nothing goes in but answers, what the sets and redirections let in, and what the host itself sends,
+ * which the inner end's rules judge.
  * @param link name of the outer end
  * @param addresses of the inner end: every packet that comes out has one of them
  */
@@ -23,24 +26,39 @@ export function outerLines(link: string, addresses: readonly [four: string, six:
 		"\tcounter to_sandboxes { }",
 		"\tcounter unasked { }",
 		// Before the host's own redirections: what they lead to, such as a container, is the host's too.
+		...inwardBody.map((line) => `\t${line}`),
 		"\tchain prerouting {",
 		"\t\ttype filter hook prerouting priority dstnat - 10; policy accept;",
+		`\t\tiifname "${link}" ct state established,related ct direction reply accept`,
 		`\t\tiifname "${link}" fib daddr type local counter name to_host drop`,
 		"\t}",
 		"\tchain input {",
 		"\t\ttype filter hook input priority filter - 10; policy accept;",
+		`\t\tiifname "${link}" ct state established,related ct direction reply accept`,
 		`\t\tiifname "${link}" counter name to_host drop`,
 		"\t}",
 		"\tchain forward {",
 		"\t\ttype filter hook forward priority filter - 10; policy accept;",
 		`\t\tiifname "${link}" oifname "${outerPrefix}*" counter name to_sandboxes drop`,
 		`\t\toifname "${link}" ct state established,related ct direction reply accept`,
+		`\t\toifname "${link}" meta l4proto { icmp, ipv6-icmp } ct state related accept`,
+		...inwardRules.map((rule) => `\t\toifname "${link}" ${rule}`),
 		`\t\toifname "${link}" counter name unasked drop`,
+		"\t}",
+		"\tchain arriving {",
+		"\t\ttype nat hook prerouting priority dstnat; policy accept;",
+		`\t\tiifname != "${outerPrefix}*" fib daddr type local jump to_servers`,
+		"\t}",
+		"\tchain own {",
+		"\t\ttype nat hook output priority -100; policy accept;",
+		"\t\tfib daddr type local jump own_to_servers",
 		"\t}",
 		"\tchain leaving {",
 		"\t\ttype nat hook postrouting priority srcnat; policy accept;",
 		`\t\tip saddr ${four} oifname != "${link}" masquerade`,
 		`\t\tip6 saddr ${six} oifname != "${link}" masquerade`,
+		// What the host itself sent to one of its own addresses, 127.0.0.1 too: the answer has to find back.
+		`\t\toifname "${link}" ct status dnat fib saddr type local masquerade`,
 		"\t}",
 		"}",
 	];

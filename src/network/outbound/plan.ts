@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { InboundServer } from "../inbound/plan.ts";
 
 /** A way out that is let out of the sandbox. */
 export interface OutboundRule {
@@ -14,6 +15,8 @@ export interface OutboundServer {
 	name: string;
 	address: string;
 	address6?: string | undefined;
+	/** The host's network interface on whose network it has its address; none for a segment of the sandbox's own. */
+	lan?: string | undefined;
 	/** Nothing else is let out; none at all when this is empty. */
 	rules: readonly OutboundRule[];
 }
@@ -21,12 +24,14 @@ export interface OutboundServer {
 /** Everything outside that a rule can mean. */
 export const everything: OutboundRule = { to: "any", protocol: "any", ports: [] };
 
-/** The way out of one sandbox. */
+/** The cable between one sandbox and the host: what passes it, either way. */
 export interface OutboundPlan {
 	/** The sandbox's namespace. */
 	namespace: string;
 	/** Every server of the site that has an address, so that what is dropped is counted by server. */
 	servers: readonly OutboundServer[];
+	/** Servers that are reached through it. */
+	inbound?: readonly InboundServer[];
 }
 
 /** Name of the counter of a server's packets that a rule let out: by what it says, so that another rule counts anew. */

@@ -55,29 +55,38 @@ const shown = z.array(
 );
 
 /**
- * Makes the way out of a sandbox, closed on the outside by its table before it is there; one that is there stays.
- * The inner end's rules are the caller's. When a step fails, what was made is taken away again.
+ * Chooses the addresses of a sandbox's cable; those of one that is there stay.
  * @throws CommandError, Error when all addresses are in use
  */
-export async function ensureLink(namespace: string, outside: Outside): Promise<Link> {
+export async function chooseLink(namespace: string, outside: Outside): Promise<Link> {
 	const there = await linksOf(outside);
 	const outer = outerNameOf(namespace);
 	const own = there.find(({ ifname }) => ifname === outer)?.addr_info.map(({ local }) => local) ?? [];
 	const all = Array.from({ length: pairs }, (_, pair) => linkOf(namespace, pair));
 	const used = new Set(there.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)));
 	const kept = all.find(({ outerAddresses: [four] }) => own.includes(four));
-	if (kept && (await isWhole(namespace)) && (await isGuarded(kept, outside))) return kept;
 	const link = kept ?? all.find(({ outerAddresses: [four] }) => !used.has(four));
 	if (!link) throw new Error(`all ${pairs} pairs of addresses for ways out are in use`);
+	return link;
+}
+
+/**
+ * Makes a sandbox's cable, closed on the outside by its table before it is there; one that is there stays.
+ * The inner end's rules are the caller's. When a step fails, what was made is taken away again.
+ * @throws CommandError
+ */
+export async function ensureLink(namespace: string, link: Link, outside: Outside): Promise<void> {
+	const own = (await linksOf(outside)).find(({ ifname }) => ifname === link.outer)?.addr_info ?? [];
+	const isThere = own.some(({ local }) => local === link.outerAddresses[0]);
+	if (isThere && (await isWhole(namespace)) && (await isGuarded(link, outside))) return;
 	await removeLink(namespace, outside);
 	try {
-		await at(outside, ["nft", "-f", "-"], `${outerLines(outer, link.innerAddresses).join("\n")}\n`);
+		await at(outside, ["nft", "-f", "-"], `${outerLines(link.outer, link.innerAddresses).join("\n")}\n`);
 		await connect(namespace, outside, link);
 	} catch (error) {
 		await removeLink(namespace, outside);
 		throw error;
 	}
-	return link;
 }
 
 /**
@@ -101,7 +110,10 @@ async function connect(namespace: string, outside: Outside, link: Link): Promise
 	const cable = ["link", "add", outer, "address", macs.outer, "type", "veth"];
 	await at(outside, ["ip", ...cable, "peer", "name", uplink, "address", macs.inner, "netns", namespace]);
 	await setKernel(namespace, settingsOf(uplink));
-	await at(outside, settingCommand(settingsOf(outer)));
+	// The host's own packets to 127.0.0.1 that are redirected to a server, and their answers. What else comes that way has
+	// the table to pass.
+	const outerSettings = { ...settingsOf(outer), [`net/ipv4/conf/${outer}/route_localnet`]: 1 };
+	await at(outside, settingCommand(outerSettings));
 	// A kernel without IPv6 would refuse all of its lines, and IPv4 needs none of them.
 	const hasIt = (line: string) => existsSync("/proc/sys/net/ipv6") || !line.includes("::");
 	const outerEnd = endLines(outer, outerAddresses, innerAddresses, "inner").filter(hasIt);

@@ -1,0 +1,109 @@
+import { ipv4, ipv6 } from "../addresses.ts";
+import {
+	type HostEnd,
+	type InboundServer,
+	type InboundWay,
+	namesOf,
+	type PortRange,
+	refusedCounter,
+	waysInto,
+} from "./plan.ts";
+
+/** Clients that are remembered of each way; those that come when it is full are counted without a name. */
+const mostClients = 10_000;
+
+/** A rule of a chain: `[chain, words of nft]`. */
+export type ChainRule = readonly [chain: string, rule: string];
+
+/** The two chains of a server: what comes for it through the cable, and what it answers. */
+export function chainsOf({ name }: Pick<InboundServer, "name">): [string, string] {
+	if (!/^[a-z][a-z0-9-]{0,23}$/.test(name)) throw new RangeError(`not a server's name: ${name}`);
+	return [`to.${name}`, `back.${name}`];
+}
+
+/** Names of all counters of a server. */
+export function inboundCounters(server: InboundServer): string[] {
+	const ways = waysInto(server).map((way) => namesOf(server.name, way));
+	return [refusedCounter(server.name), ...ways.flatMap(({ in: inward, out }) => [inward, out])];
+}
+
+/** Sets of a server's clients, with what nft has to know to make each: an element counts the connections of one. */
+export function clientSets(server: InboundServer): { name: string; body: string }[] {
+	return waysInto(server).flatMap((way) => {
+		const { clients, clients6 } = namesOf(server.name, way);
+		const body = (address: string) =>
+			`{ typeof ${address}; size ${mostClients}; flags dynamic,timeout; timeout 24d; counter; }`;
+		return [
+			{ name: clients, body: body("ip saddr") },
+			{ name: clients6, body: body("ip6 saddr") },
+		];
+	});
+}
+
+/**
+ * What comes for a server and what it answers, each packet by itself: a way that is taken away is closed at once, also
+ * to those who are connected. What comes in is judged by where it goes, whatever the kernel's tracking makes of it:
+ * after a failure clients go on sending on connections that the next session knows nothing of, and its refusals end them.
+ * @throws RangeError for what is no address, name or port
+ */
+export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] {
+	const [to, back] = chainsOf(server);
+	const ways = waysInto(server);
+	return [
+		...ways.flatMap((way) => inwardRules(server.name, way, host).map((rule): ChainRule => [to, rule])),
+		[to, `counter name ${refusedCounter(server.name)} drop`],
+		...ways.flatMap((way) =>
+			matches(way, "sport").map(
+				(match): ChainRule => [back, words(match, `counter name ${namesOf(server.name, way).out} accept`)],
+			),
+		),
+	];
+}
+
+function inwardRules(server: string, way: InboundWay, host: HostEnd): string[] {
+	const { in: counter, clients, clients6 } = namesOf(server, way);
+	const fromHost = way.to === "host";
+	const families = [
+		{ from: fromHost ? `ip saddr ${ipv4(host.address)}` : "", remember: `update @${clients} { ip saddr }` },
+		{
+			from: fromHost ? `ip6 saddr ${ipv6(host.address6)}` : "",
+			remember: `update @${clients6} { ip6 saddr }`,
+		},
+	];
+	return matches(way, "dport").flatMap((match) => [
+		...families.map(({ from, remember }) => words(from, match, "ct state new", remember)),
+		...new Set(families.map(({ from }) => words(from, match, `counter name ${counter} accept`))),
+	]);
+}
+
+/** The words that packets of a way match, by protocol. @throws RangeError */
+function matches({ ports }: InboundWay, side: "dport" | "sport"): string[] {
+	if (ports === "everything") return [""];
+	return (["tcp", "udp"] as const).flatMap((protocol) => {
+		const own = ports.filter((range) => range.protocol === protocol).map(portsOf);
+		return own.length === 0 ? [] : [`${protocol} ${side} { ${[...new Set(own)].join(", ")} }`];
+	});
+}
+
+/** @throws RangeError */
+export function portsOf({ first, last }: PortRange): string {
+	const whole = [first, last].every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+	if (!whole || last < first) throw new RangeError(`not a range of ports: ${first}-${last}`);
+	return first === last ? `${first}` : `${first}-${last}`;
+}
+
+/** The jumps to a server's chains: what comes through the cable, and what is answered to it. @throws RangeError */
+export function inboundJumps(server: InboundServer): { inward: string[]; answers: string[] } {
+	const [to, back] = chainsOf(server);
+	const places = [["ip", ipv4(server.address)]];
+	if (server.address6 !== undefined) places.push(["ip6", ipv6(server.address6)]);
+	const answer = "ct direction reply ct state established,related";
+	return {
+		inward: places.map(([family, address]) => `iifname "uplink" ${family} daddr ${address} jump ${to}`),
+		answers: places.map(([family, address]) => `${answer} ${family} saddr ${address} jump ${back}`),
+	};
+}
+
+function words(...parts: string[]): string {
+	return parts.filter((part) => part !== "").join(" ");
+}

@@ -1,0 +1,295 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { run } from "../../src/host/command.ts";
+import {
+	type InboundServer,
+	type InboundWay,
+	namesOf,
+	type Redirect,
+	refusedCounter,
+} from "../../src/network/inbound/plan.ts";
+import { setKernel } from "../../src/network/namespace.ts";
+import { ensureOutbound, outboundCountersOf, removeOutbound } from "../../src/network/outbound/outbound.ts";
+import { everything, type OutboundRule } from "../../src/network/outbound/plan.ts";
+import { outerNameOf } from "../../src/network/outbound/uplink.ts";
+import { macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
+import { enslave } from "../../src/network/port.ts";
+import { Sandbox } from "../../src/network/sandbox.ts";
+import { talk } from "./talk.ts";
+
+/**
+ * Servers that are reached at addresses of their own: one on a network of the LAN, one on a segment of the sandbox's own.
+ * In the place of the host and of a machine of the LAN a namespace each.
+ */
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+const whoScript = join(import.meta.dirname, "../../src/network/testing/who.ts");
+const tag = `bhi${process.pid}`;
+const [host, pc] = [`${tag}host`, `${tag}pc`];
+const outside = { namespace: host };
+const sandbox = new Sandbox(tag, "test");
+const started: ChildProcess[] = [];
+
+interface Guest extends PortPlan {
+	namespace: string;
+	address6: string;
+}
+const guestOf = (server: string, segment: string, index: number, net: string, net6: string): Guest => ({
+	...{ server, segment, uid: 310_000 + index, namespace: `${tag}${server}` },
+	...{ address: `${net}.${20 + index}`, address6: `${net6}::${20 + index}` },
+	...{ mac: macOf("test", server), tap: `tap${index}-1` },
+});
+const dc = guestOf("dc", "branch", 1, "192.168.7", "2001:db8:7");
+const files = guestOf("files", "branch", 2, "192.168.7", "2001:db8:7");
+const web = guestOf("web", "office", 3, "10.77.0", "fd00:77");
+const segments: SegmentPlan[] = [
+	{ name: "office", subnet: "10.77.0.0/24", subnet6: "fd00:77::/64" },
+	{
+		...{ name: "branch", subnet: "192.168.7.0/24", subnet6: "2001:db8:7::/64" },
+		lan: { gateway: "192.168.7.254", servers: [dc, files] },
+	},
+];
+
+const ip = async (...args: string[]) => (await run("ip", args, { deadlineMs: 10_000 })).stdout;
+const inside = async (namespace: string, ...command: string[]) =>
+	(await run("nsenter", [`--net=/run/netns/${namespace}`, ...command], { deadlineMs: 20_000 })).stdout;
+
+async function addAddresses(namespace: string, dev: string, ...addresses: string[]): Promise<void> {
+	for (const name of ["lo", dev]) await ip("-n", namespace, "link", "set", name, "up");
+	for (const one of addresses) {
+		const nodad = one.includes(":") ? ["nodad"] : [];
+		await ip("-n", namespace, "addr", "add", one, "dev", dev, ...nodad);
+	}
+}
+
+/** As a guest is set up: on a network of the LAN as any machine of it, by IPv4; by IPv6 with its own address alone. */
+async function attach(guest: Guest): Promise<void> {
+	const { namespace, tap, mac, address, address6, segment } = guest;
+	await ip("netns", "add", namespace);
+	const peer = ["type", "veth", "peer", "name", tap, "netns", tag];
+	await ip("-n", namespace, "link", "add", "eth0", "address", mac, ...peer);
+	await enslave(tag, guest);
+	await sandbox.connect(guest);
+	await setKernel(namespace, { "net/ipv6/conf/eth0/accept_ra": 0 });
+	const onLan = segment === "branch";
+	await addAddresses(namespace, "eth0", `${address}/24`, `${address6}/${onLan ? 128 : 64}`);
+	await ip("-n", namespace, "route", "add", "default", "via", onLan ? "192.168.7.254" : "10.77.0.1");
+	const router = onLan ? "fe80::1" : "fd00:77::1";
+	await ip("-n", namespace, "route", "add", "default", "via", router, "dev", "eth0");
+	await serve(namespace, 53, 389, 5000);
+}
+
+async function serve(namespace: string, ...ports: number[]): Promise<void> {
+	const args = [`--net=/run/netns/${namespace}`, process.execPath, whoScript, ...ports.map(String)];
+	const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+	started.push(child);
+	await once(child.stdout, "data");
+}
+
+/** @returns the address that a server sees its client come from; null when it does not answer */
+async function asks(from: string, protocol: "tcp" | "udp", address: string, port: number) {
+	const script = `
+		const end = (what) => { console.log(JSON.stringify(what)); process.exit(); };
+		setTimeout(() => end(null), 2000);
+		if ("${protocol}" === "tcp") {
+			const c = require("node:net").connect(${port}, "${address}");
+			c.on("data", (data) => end(String(data).trim())); c.on("error", () => end(null));
+		} else {
+			const s = require("node:dgram").createSocket("${address.includes(":") ? "udp6" : "udp4"}");
+			s.on("message", (data) => end(String(data))); s.on("error", () => end(null));
+			s.send("who", ${port}, "${address}");
+		}`;
+	return JSON.parse(await inside(from, process.execPath, "-e", script)) as string | null;
+}
+
+interface Given {
+	ways?: readonly InboundWay[];
+	redirects?: readonly Redirect[];
+	rules?: readonly OutboundRule[];
+}
+
+/** What is let in to each server and out of it. */
+async function letIn(given: { dc?: Given; web?: Given }): Promise<void> {
+	const all = [
+		{ guest: dc, ...given.dc },
+		{ guest: web, ...given.web },
+		{ guest: files, ...({} as Given) },
+	];
+	const servers = all.map(({ guest, rules = [] }) => ({
+		...{ name: guest.server, address: guest.address, address6: guest.address6, rules },
+		...(guest.segment === "branch" ? { lan: "lan0" } : {}),
+	}));
+	const inbound = all.map(
+		({ guest, ways = [], redirects = [] }): InboundServer => ({
+			...{ name: guest.server, address: guest.address, address6: guest.address6, ways, redirects },
+		}),
+	);
+	await ensureOutbound({ namespace: tag, servers, inbound }, outside);
+}
+const range = (protocol: "tcp" | "udp", first: number, last = first) => ({ protocol, first, last });
+const ldap = (to: "host" | "lan"): InboundWay => ({
+	...{ service: "ldap", to, ports: [range("tcp", 389), range("udp", 389)] },
+});
+const packets = async (name: string) => (await outboundCountersOf(tag)).get(name)?.packets ?? 0;
+const hostNet = async () => ({
+	links: (JSON.parse(await ip("-n", host, "-j", "link")) as { ifname: string }[]).map(({ ifname }) => ifname),
+	tables: await inside(host, "nft", "list", "tables"),
+	routes: (await ip("-n", host, "route")) + (await ip("-n", host, "-6", "route")),
+	proxies: await ip("-n", host, "neigh", "show", "proxy"),
+});
+
+beforeAll(async () => {
+	for (const namespace of [host, pc]) await ip("netns", "add", namespace);
+	await setKernel(host, { "net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1 });
+	await ip("-n", host, "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", pc);
+	await setKernel(host, { "net/ipv6/conf/lan0/proxy_ndp": 1 });
+	await addAddresses(host, "lan0", "192.168.7.1/24", "2001:db8:7::1/64");
+	await addAddresses(pc, "eth0", "192.168.7.50/24", "2001:db8:7::50/64");
+	await serve(pc, 389);
+	await sandbox.ensure(segments);
+	await sandbox.permit([]);
+	for (const guest of [dc, files, web]) await attach(guest);
+});
+
+afterAll(async () => {
+	for (const child of started) child.kill("SIGKILL");
+	for (const { namespace } of [dc, files, web]) await ip("netns", "del", namespace).catch(() => {});
+	await removeOutbound(tag, outside);
+	await sandbox.destroy();
+	for (const namespace of [host, pc]) await ip("netns", "del", namespace).catch(() => {});
+	expect(await ip("netns", "list")).not.toContain(tag);
+});
+
+describe("a server with an address of the LAN", () => {
+	test("is reached by it, over TCP and UDP, IPv4 and IPv6, and sees who its clients are; nothing else is reached", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		for (const protocol of ["tcp", "udp"] as const) {
+			expect(await asks(pc, protocol, dc.address, 389)).toBe("192.168.7.50");
+			expect(await asks(pc, protocol, dc.address6, 389)).toBe("2001:db8:7::50");
+		}
+		const before = await packets(refusedCounter("dc"));
+		// What is not for this very server the host's end refuses, what comes from the host itself the sandbox's.
+		expect(await asks(pc, "tcp", dc.address, 5000)).toBeNull();
+		expect(await asks(host, "tcp", dc.address, 5000)).toBeNull();
+		expect(await asks(pc, "tcp", files.address, 389)).toBeNull();
+		expect(await asks(pc, "tcp", dc.address6, 5000)).toBeNull();
+		expect(await packets(refusedCounter("dc"))).toBeGreaterThan(before);
+		expect(await packets(namesOf("dc", ldap("lan")).in)).toBeGreaterThan(0);
+	});
+
+	test("reaches the LAN only by its rules, under its own address", async () => {
+		await letIn({ dc: {} });
+		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBeNull();
+		await letIn({ dc: { rules: [{ to: "192.168.7.0/24", protocol: "tcp", ports: [[389, 389]] }] } });
+		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBe(dc.address);
+		await letIn({ dc: { rules: [everything] } });
+		expect(await asks(dc.namespace, "tcp", "2001:db8:7::50", 389)).toBe(dc.address6);
+		expect(await asks(files.namespace, "tcp", "192.168.7.50", 389)).toBeNull();
+		expect(await asks(dc.namespace, "tcp", files.address, 389), "another server of the segment").toBeNull();
+	});
+
+	test("is reached by the sandbox itself, which has no address of the LAN", async () => {
+		await letIn({});
+		await sandbox.permit([{ uid: 0, address: dc.address, port: 389 }]);
+		expect(await asks(tag, "tcp", dc.address, 389)).toBe("169.254.254.1");
+		await sandbox.permit([]);
+	});
+});
+
+describe("by routing to the host only", () => {
+	test("the host reaches it, and nobody else; it sees the host's end of the cable", async () => {
+		await letIn({ web: { ways: [ldap("host")] } });
+		for (const protocol of ["tcp", "udp"] as const)
+			expect(await asks(host, protocol, web.address, 389)).toMatch(/^169\.254\.255\./);
+		expect(await asks(host, "tcp", web.address6, 389)).toMatch(/^fd62:/);
+		expect(await asks(host, "tcp", web.address, 5000)).toBeNull();
+		await ip("-n", pc, "route", "add", "10.77.0.0/24", "via", "192.168.7.1");
+		expect(await asks(pc, "tcp", web.address, 389)).toBeNull();
+		await ip("-n", pc, "route", "del", "10.77.0.0/24");
+	});
+
+	test("also when the host's ruleset was flushed", async () => {
+		await letIn({ dc: { ways: [ldap("host")] } });
+		await inside(host, "nft", "flush", "ruleset");
+		await ip("-n", host, "neigh", "add", "proxy", dc.address, "dev", "lan0");
+		expect(await asks(pc, "tcp", dc.address, 389)).toBeNull();
+		await ip("-n", host, "neigh", "del", "proxy", dc.address, "dev", "lan0");
+		await letIn({ dc: { ways: [ldap("host")] } });
+		expect(await asks(host, "tcp", dc.address, 389)).not.toBeNull();
+	});
+});
+
+test("a whole server: all that it serves, and what answers a ping", async () => {
+	const whole: InboundWay = { service: "everything", to: "lan", ports: "everything" };
+	await letIn({ dc: { ways: [whole] } });
+	for (const port of [53, 389, 5000]) {
+		expect(await asks(pc, "tcp", dc.address, port)).toBe("192.168.7.50");
+		expect(await asks(pc, "udp", dc.address6, port)).toBe("2001:db8:7::50");
+	}
+	expect(await asks(pc, "tcp", files.address, 389)).toBeNull();
+});
+
+describe("UDP at a port of the host", () => {
+	const redirect = (to: "host" | "lan"): Redirect => ({ service: "dns", to, listen: 5353, port: 53 });
+
+	test("for the LAN: the server sees its clients; the host reaches it too, by any of its addresses", async () => {
+		await letIn({ web: { redirects: [redirect("lan")] } });
+		expect(await asks(pc, "udp", "192.168.7.1", 5353)).toBe("192.168.7.50");
+		for (const address of ["127.0.0.1", "192.168.7.1"])
+			expect(await asks(host, "udp", address, 5353)).toMatch(/^169\.254\.255\./);
+		expect(await asks(pc, "udp", "192.168.7.1", 53)).toBeNull();
+	});
+
+	test("for the host: nobody else", async () => {
+		await letIn({ web: { redirects: [redirect("host")] } });
+		expect(await asks(host, "udp", "127.0.0.1", 5353)).toMatch(/^169\.254\.255\./);
+		expect(await asks(pc, "udp", "192.168.7.1", 5353)).toBeNull();
+	});
+});
+
+describe("changes", () => {
+	test("what is taken away ends, also for who is connected; what stays goes on and goes on counting", async () => {
+		const other: InboundWay = { service: "other", to: "lan", ports: [range("tcp", 5000)] };
+		await letIn({ dc: { ways: [ldap("lan"), other] } });
+		await using stays = await talk(pc, dc.address, 389);
+		await using ends = await talk(pc, dc.address, 5000);
+		expect(await ends.say("both")).toBe(true);
+		const { in: counter } = namesOf("dc", ldap("lan"));
+		const before = await packets(counter);
+		for (let i = 0; i < 5; i++) {
+			await letIn({ dc: { ways: [ldap("lan")] }, web: i % 2 === 0 ? { rules: [everything] } : {} });
+			expect(await stays.say(`still ${i}`)).toBe(true);
+		}
+		expect(await ends.say("anybody")).toBe(false);
+		expect(await packets(counter)).toBeGreaterThan(before + 4);
+	});
+
+	test("nothing is left on the host when all is taken back, nor after it could not be made", async () => {
+		const before = await hostNet();
+		await removeOutbound(tag, outside);
+		const empty = await hostNet();
+		expect(empty.links).toEqual(["lo", "lan0"]);
+		expect([empty.tables, empty.proxies]).toEqual(["", ""]);
+		expect(empty.routes).not.toContain("10.77.0.");
+		expect(before.links).toContain(outerNameOf(tag));
+		await ip("-n", host, "route", "add", `${dc.address}/32`, "dev", "lan0");
+		const withRoute = await hostNet();
+		await expect(letIn({ dc: { ways: [ldap("lan")] } })).rejects.toThrow(
+			`this host already has a route to ${dc.address}, by lan0`,
+		);
+		await removeOutbound(tag, outside);
+		expect(await hostNet()).toEqual(withRoute);
+		await ip("-n", host, "route", "del", `${dc.address}/32`);
+	});
+
+	test("what a cable left that was lost is cleared away", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		await ip("-n", host, "link", "del", outerNameOf(tag));
+		expect((await hostNet()).proxies).toContain(dc.address);
+		await letIn({ web: { ways: [ldap("host")] } });
+		expect((await hostNet()).proxies).not.toContain("dev lan0 proxy\n192");
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
+	});
+});

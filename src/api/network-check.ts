@@ -49,7 +49,8 @@ function address6Problems(site: Site, { network }: ServerDefinition, name: strin
 	if (!subnet) return [];
 	if (!contains6(subnet, address))
 		return problem(`${address6} is outside segment ${at} (${segment.subnet6}); choose an address inside it`);
-	if (address !== subnet.base && formatAddress6(address) !== gatewayOf6(subnet)) return [];
+	const own = segment.lan === undefined && formatAddress6(address) === gatewayOf6(subnet);
+	if (address !== subnet.base && !own) return [];
 	return problem(
 		`${address6} is the network's or the sandbox's own address of ${segment.subnet6}; choose another`,
 	);

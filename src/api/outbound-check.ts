@@ -31,10 +31,10 @@ function problemsOf(site: Site, { outbound, network }: ServerDefinition, name: s
 	});
 }
 
-/** @returns the segment that a place lies in or overlaps */
+/** @returns the segment that a place lies in or overlaps; one that is a network of the LAN has the LAN's machines outside */
 function segmentOf(site: Site, to: string): string | undefined {
 	return Object.entries(site.segments ?? {}).find(
-		([, { subnet, subnet6 = "" }]) => meets(to, subnet) || meets6(to, subnet6),
+		([, { subnet, subnet6 = "", lan }]) => lan === undefined && (meets(to, subnet) || meets6(to, subnet6)),
 	)?.[0];
 }
 

@@ -7,11 +7,15 @@ export const callers = ["host", "lan"] as const;
 export const wayIn = z.object({
 	from: z.enum(callers),
 	service: z.string(),
-	protocol: z.enum(["http", "tcp"]),
-	/** Port on the host. */
-	listen: z.int(),
-	/** Port inside the server. */
-	port: z.int(),
+	protocol: z.enum(["http", "tcp", "udp"]),
+	/** At a port of the host, or at the server's own address. */
+	through: z.enum(["front-door", "address"]),
+	/** Port on the host; null at the server's own address. */
+	listen: z.int().nullable(),
+	/** Port inside the server; null: everything. */
+	port: z.int().nullable(),
+	/** All ports inside the server, as `tcp 389`. */
+	ports: z.array(z.string()),
 	/** What the front door's health check last found. */
 	health: z.enum(["up", "down", "unknown"]),
 	/** The place in the site file that says so. */

@@ -42,12 +42,16 @@ export type Fault = (typeof faults)[number];
 
 export const publishedView = z.object({
 	service: z.string(),
-	protocol: z.enum(["http", "tcp"]),
-	/** Port inside the server. */
-	port: z.int(),
+	protocol: z.enum(["http", "tcp", "udp"]),
+	/** Port inside the server, the one that is asked whether the service is well; null: everything. */
+	port: z.int().nullable(),
 	to: z.enum(["host", "lan"]),
-	/** Port on the host. */
-	listen: z.int(),
+	/** At a port of the host, or at the server's own address. */
+	through: z.enum(["front-door", "address"]),
+	/** Port on the host; null at the server's own address. */
+	listen: z.int().nullable(),
+	/** All ports inside the server, as `tcp 389` or `tcp 49152-65535`; `everything`. */
+	ports: z.array(z.string()),
 });
 
 export const sessionView = z.object({

@@ -3,7 +3,7 @@ import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from 
 import { networkProblems } from "./network-check.ts";
 import { outboundProblems } from "./outbound-check.ts";
 import type { Problem } from "./problem.ts";
-import { type ServerDefinition, type Site, siteSchema } from "./site.ts";
+import { type PublishDefinition, type ServerDefinition, type Site, siteSchema } from "./site.ts";
 import { nearest } from "./strict.ts";
 
 export type CheckedSite = { site: Site; problems: [] } | { site?: undefined; problems: Problem[] };
@@ -50,9 +50,11 @@ function keyOf(issue: { code?: string; keys?: string[] }): string[] {
 	return issue.code === "unrecognized_keys" && issue.keys?.[0] !== undefined ? [issue.keys[0]] : [];
 }
 
+type Segment = NonNullable<Site["segments"]>[string];
+
 function segmentProblems(site: Site): Problem[] {
 	const segments = Object.entries(site.segments ?? {});
-	return segments.flatMap(([name, { subnet }], index) =>
+	const overlaps = segments.flatMap(([name, { subnet }], index) =>
 		segments
 			.slice(0, index)
 			.filter(([, other]) => {
@@ -64,6 +66,23 @@ function segmentProblems(site: Site): Problem[] {
 				message: `${subnet} overlaps ${theirs} of segment ${other}; give each segment a network of its own`,
 			})),
 	);
+	return [...overlaps, ...segments.flatMap(([name, segment]) => gatewayProblems(name, segment))];
+}
+
+function gatewayProblems(name: string, { subnet, gateway, lan }: Segment): Problem[] {
+	const [network, address] = [parseSubnet(subnet), parseAddress(gateway ?? "")];
+	if (gateway === undefined || !network || address === undefined) return [];
+	const path = ["segments", name, "gateway"];
+	if (lan === undefined) {
+		const message =
+			"means something only with `lan:`; other segments have the sandbox for a gateway; leave it out";
+		return [{ path, message }];
+	}
+	const inner = contains(network, address) && address !== network.base && address !== lastOf(network);
+	if (inner) return [];
+	return [
+		{ path, message: `${gateway} is no machine's address in ${subnet}; write that of the LAN's router` },
+	];
 }
 
 function serverProblems(site: Site): Problem[] {
@@ -112,17 +131,29 @@ function serverProblems(site: Site): Problem[] {
 		}
 		for (const [i, published] of (server.publish ?? []).entries()) {
 			const listen = published.listen ?? published.port;
-			if (listen === undefined) continue;
+			if (listen === undefined || throughAddress(site, server, published)) continue;
 			const path = [...at, "publish", i, published.listen === undefined ? "port" : "listen"];
+			const kind = published.protocol === "udp" ? "UDP port" : "port";
 			claim(
-				`listen ${listen}`,
+				`listen ${kind} ${listen}`,
 				name,
 				path,
-				(by) => `port ${listen} of the host is already published by ${by}; choose another \`listen:\``,
+				(by) => `${kind} ${listen} of the host is already published by ${by}; choose another \`listen:\``,
 			);
 		}
 	}
 	return problems;
+}
+
+/** Whether it takes no port of the host, as far as the site alone tells. */
+function throughAddress(
+	site: Site,
+	{ network }: ServerDefinition,
+	{ through, listen, proxy, hold }: PublishDefinition,
+): boolean {
+	const onLan = network !== undefined && site.segments?.[network.segment]?.lan !== undefined;
+	const saysDoor = listen !== undefined || proxy !== undefined || hold !== undefined;
+	return through === "address" || (through === undefined && onLan && !saysDoor);
 }
 
 function warmProblems(
@@ -160,6 +191,12 @@ function warmProblems(
 	return [{ path, message }];
 }
 
+type Subnet = NonNullable<ReturnType<typeof parseSubnet>>;
+
+function lastOf(subnet: Subnet): number {
+	return subnet.base + sizeOf(subnet) - 1;
+}
+
 function addressProblems(site: Site, network: { segment: string; address: string }, at: string[]): Problem[] {
 	const segments = site.segments ?? {};
 	const segment = segments[network.segment];
@@ -182,15 +219,13 @@ function addressProblems(site: Site, network: { segment: string; address: string
 			},
 		];
 	}
-	if (
-		address === subnet.base ||
-		address === subnet.base + sizeOf(subnet) - 1 ||
-		network.address === gatewayOf(subnet)
-	) {
+	const gateway = segment.lan === undefined ? gatewayOf(subnet) : (segment.gateway ?? gatewayOf(subnet));
+	if (address === subnet.base || address === lastOf(subnet) || network.address === gateway) {
+		const whose = segment.lan === undefined ? "the sandbox's own" : "the gateway's";
 		return [
 			{
 				path,
-				message: `${network.address} is the network, the broadcast or the sandbox's own address of ${segment.subnet}; choose another`,
+				message: `${network.address} is the network, the broadcast or ${whose} address of ${segment.subnet}; choose another`,
 			},
 		];
 	}

@@ -67,6 +67,19 @@ const segmentSchema = strict({
 		description:
 			"`all`: its servers all reach each other. Left out: each opens to the others what its own `allow` names.",
 	}),
+	lan: z
+		.string()
+		.regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
+			error: "must be the name of a network interface of this host, such as eth0 (`ip -br link` lists them)",
+		})
+		.optional()
+		.meta({
+			description:
+				"The segment is the network at this interface of the host: its servers have addresses of it, and are reached there by what they publish.",
+		}),
+	gateway: address.optional().meta({
+		description: "With `lan`: the network's router; its first address when left out.",
+	}),
 });
 
 const port = wholeNumber(1, 65535);
@@ -76,7 +89,7 @@ export const publishSchema = strict({
 		description:
 			"A service of the catalogue (`bulkhead services`), one of the template, or a name of your own with `port`.",
 	}),
-	protocol: choice(["http", "tcp"]).optional().meta({
+	protocol: choice(["http", "tcp", "udp"]).optional().meta({
 		description: "How the front door treats it; what the template says, else the catalogue, else `tcp`.",
 	}),
 	// Port 1 is where the front door keeps users waiting: nobody answers there.
@@ -86,7 +99,13 @@ export const publishSchema = strict({
 	to: choice(["host", "lan"]).meta({
 		description: "Who may reach it: this host only, or everybody who can reach this host.",
 	}),
-	listen: port.optional().meta({ description: "Port on the host; the service's own port when left out." }),
+	through: choice(["front-door", "address"]).optional().meta({
+		description:
+			"`front-door`: at a port of this host, where users are held while the server recovers. `address`: at the server's own address, without a proxy, which everybody reaches only on a segment with `lan`; there it is the default, as for services that cannot do without.",
+	}),
+	listen: port.optional().meta({
+		description: "Front door: port on the host; the service's own port when left out.",
+	}),
 	proxy: choice(["v1", "v2"]).optional().meta({
 		description:
 			"tcp: the server is told its clients' addresses by the PROXY protocol of this version; it has to expect that.",

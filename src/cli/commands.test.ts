@@ -461,7 +461,8 @@ describe("screenshot, maintenance and console", () => {
 });
 
 describe("publish and unpublish", () => {
-	const published = { service: "http", protocol: "http", port: 80, to: "lan", listen: 8080 } as const;
+	const at = { listen: 8080, through: "front-door", ports: ["tcp 80"] as string[] } as const;
+	const published = { service: "http", protocol: "http", port: 80, to: "lan", ...at } as const;
 	const siteFile = { under: "servers.intranet.publish", line: "- { service: http, to: lan, listen: 8080 }" };
 
 	it("say what was done, and what the site file has to say", async () => {

@@ -11,11 +11,29 @@ const view: SandboxView = {
 	...{ address: "10.77.0.20", address6: null, fromServers: [], toServers: [] },
 	waysIn: [
 		{
-			...{ from: "lan", service: "http", protocol: "http", listen: 8080, port: 80, health: "up" },
+			...{
+				from: "lan",
+				service: "http",
+				protocol: "http",
+				listen: 8080,
+				port: 80,
+				through: "front-door",
+				ports: ["tcp 80"],
+				health: "up",
+			},
 			because: "servers.intranet.publish[0]",
 		},
 		{
-			...{ from: "host", service: "ssh", protocol: "tcp", listen: 2222, port: 22, health: "down" },
+			...{
+				from: "host",
+				service: "ssh",
+				protocol: "tcp",
+				listen: 2222,
+				port: 22,
+				through: "front-door",
+				ports: ["tcp 22"],
+				health: "down",
+			},
 			because: "servers.intranet.publish[1]",
 		},
 	],
@@ -55,8 +73,8 @@ test("a picture, the same in words, and what was counted", () => {
 		                          └──────────────────────┘
 
 		WHO                              REACHES              ON PORT  HEALTH  BECAUSE
-		everybody who reaches this host  intranet's http         8080  up      servers.intranet.publish[0]
-		programs on this host            intranet's ssh          2222  down    servers.intranet.publish[1]
+		everybody who reaches this host  intranet's http      8080     up      servers.intranet.publish[0]
+		programs on this host            intranet's ssh       2222     down    servers.intranet.publish[1]
 		till                             nothing of intranet                   servers of a segment are kept apart
 		intranet                         nothing outside                       servers.intranet says nothing of outbound, and that means deny
 
@@ -121,9 +139,9 @@ test("paths between servers, ways out and what stops them", () => {
 		                                      └────────────────────────────┘
 
 		WHO       REACHES                          ON PORT  HEALTH     BECAUSE
-		till      intranet's postgresql               5432             servers.intranet.allow[0]
+		till      intranet's postgresql            5432                servers.intranet.allow[0]
 		intranet  store's everything                                   segments.office.allow
-		intranet  dc's tcp 9000                       9000             servers.dc.allow[2]
+		intranet  dc's tcp 9000                    9000                servers.dc.allow[2]
 		intranet  192.0.2.0/24 tcp 443, 8000-8010           see below  servers.intranet.outbound[0]
 		intranet  everything outside                        see below  servers.intranet.outbound[0]
 		intranet  nothing else outside                                 servers.intranet.outbound is a list of rules

@@ -1,12 +1,12 @@
 import { wayText } from "../api/outbound.ts";
 import type { SandboxView, Tally } from "../api/sandbox.ts";
 import { formatSize } from "../api/units.ts";
+import { portsText, whoText } from "./published-view.ts";
 import { type Column, pairs, table } from "./table.ts";
 import { type Line, type Part, styled } from "./terminal.ts";
 import { pad, widthOf } from "./width.ts";
 
 const healthStyle = { up: "green", down: "red", unknown: "dim" } as const;
-const whoIs = { lan: "everybody who reaches this host", host: "programs on this host" } as const;
 
 /** Who can reach a server and what it can reach: a picture, then the same in words, then what was counted. */
 export function sandboxLines(view: SandboxView): Line[] {
@@ -18,8 +18,8 @@ export function sandboxLines(view: SandboxView): Line[] {
 /** What leads through the wall, and what ends at it. */
 function picture(view: SandboxView): Line[] {
 	const inside = boxOf(view);
-	const ways = view.waysIn.map(({ from, listen, health, service }): [string, Part] => [
-		`${from === "lan" ? "LAN " : "host"}  ──▶ :${listen} ──▶`,
+	const ways = view.waysIn.map(({ from, listen, protocol, health, service }): [string, Part] => [
+		`${from === "lan" ? "LAN " : "host"}  ──▶ ${placeOf({ listen, protocol })}──▶`,
 		styled(service, healthStyle[health]),
 	]);
 	const left: [string, Part][] = [
@@ -60,6 +60,12 @@ function picture(view: SandboxView): Line[] {
 	return [edge("┌", "┐"), ...rows, edge("└", "┘")];
 }
 
+/** A port of the host, or nothing between: the server's own address is in the box. */
+function placeOf({ listen, protocol }: Pick<SandboxView["waysIn"][number], "listen" | "protocol">): string {
+	if (listen === null) return "";
+	return `:${listen}${protocol === "udp" ? "/udp" : ""} `;
+}
+
 function boxOf({ server, address, address6, segment, subnet }: SandboxView): string[] {
 	const addresses = [address ?? "", ...(address6 === null ? [] : [address6])];
 	return [server, ...addresses, `segment ${segment ?? ""}`, subnet ?? ""];
@@ -82,14 +88,14 @@ function inWords(view: SandboxView): Line[] {
 	const columns: Column[] = [
 		{ title: "WHO" },
 		{ title: "REACHES" },
-		{ title: "ON PORT", align: "right" },
+		{ title: "ON PORT" },
 		{ title: "HEALTH" },
 		{ title: "BECAUSE" },
 	];
-	const ways = view.waysIn.map(({ from, service, listen, health, because }) => [
-		whoIs[from],
+	const ways = view.waysIn.map(({ from, service, listen, ports, health, because }) => [
+		from === "host" ? "programs on this host" : whoText({ to: from, listen }),
 		`${view.server}'s ${service}`,
-		String(listen),
+		listen === null ? portsText(ports) : String(listen),
 		styled(health, healthStyle[health]),
 		because,
 	]);

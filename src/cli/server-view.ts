@@ -1,5 +1,6 @@
 import type { PublishedView, ServerState, ServerView } from "../api/server.ts";
 import { formatDuration, formatSize } from "../api/units.ts";
+import { portsText, whoText } from "./published-view.ts";
 import { type Column, fits, pairs, table } from "./table.ts";
 import { type Line, type Part, type Style, styled } from "./terminal.ts";
 import { formatAgo, formatCoarse, formatTime } from "./time.ts";
@@ -59,7 +60,7 @@ function upFor(server: ServerView, now: number): string {
 }
 
 function shortPublished({ service, to, listen }: PublishedView): string {
-	return `${service} ${to}:${listen}`;
+	return listen === null ? `${service} ${to}` : `${service} ${to}:${listen}`;
 }
 
 /** Everything about one server. */
@@ -105,16 +106,16 @@ function publishedLines(server: ServerView): Line[] {
 	const rows = server.published.map((each) => [
 		each.service,
 		each.protocol,
-		each.to === "lan" ? "everybody who reaches this host" : "this host only",
-		String(each.listen),
-		String(each.port),
+		whoText(each),
+		each.listen === null ? "own address" : String(each.listen),
+		portsText(each.ports),
 	]);
 	const titles: Column[] = [
 		{ title: "SERVICE" },
 		{ title: "PROTOCOL" },
 		{ title: "FOR" },
 		{ title: "HOST PORT", align: "right" },
-		{ title: "SERVER PORT", align: "right" },
+		{ title: "SERVER PORT" },
 	];
 	return [[], ...table(titles, rows)];
 }

@@ -30,16 +30,15 @@ export function trafficLines(view: TrafficView, now: number): Line[] {
 
 function rowOf(way: TrafficWay, now: number): Line {
 	const isPublished = way.kind === "published";
-	const title = { published: way.what, outbound: `to ${way.what}`, dropped: "dropped on its way outside" }[
-		way.kind
-	];
+	const dropped = way.what === "arriving" ? "dropped on its way in" : "dropped on its way outside";
+	const title = { published: way.what, outbound: `to ${way.what}`, dropped }[way.kind];
 	return [
 		styled(title, isPublished ? "bold" : "dim"),
 		isPublished ? String(way.connections) : "",
 		isPublished ? (way.count > 0 ? String(way.count) : "") : `${way.count} packets`,
 		// What comes back by a way out is not counted.
-		isPublished ? formatSize(way.bytesIn) : "",
-		formatSize(way.bytesOut),
+		isPublished || way.bytesIn > 0 ? formatSize(way.bytesIn) : "",
+		isPublished || way.bytesIn === 0 ? formatSize(way.bytesOut) : "",
 		isPublished ? String(way.clientCount) : "",
 		ago(way.last, now),
 		barsOf(way, now),

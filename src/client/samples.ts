@@ -19,7 +19,17 @@ export function sampleServer(changes: Partial<ServerView> = {}): ServerView {
 		systemDisk: "kept",
 		dataDisks: ["files"],
 		address: "10.77.0.20",
-		published: [{ service: "http", protocol: "http", port: 80, to: "lan", listen: 8080 }],
+		published: [
+			{
+				service: "http",
+				protocol: "http",
+				port: 80,
+				to: "lan",
+				listen: 8080,
+				through: "front-door",
+				ports: ["tcp 80"],
+			},
+		],
 		recovery: { mode: "cold", attempts: 5, withinMs: 600_000 },
 		watch: ["panic device", "silence of 20 s"],
 		warm: null,

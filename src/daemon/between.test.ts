@@ -11,7 +11,7 @@ function server(
 ): StoredServer {
 	const address6 = six ? { address6: `fd00:77::${index}` } : {};
 	return {
-		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: six ? "fd00:77::/64" : null },
+		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: six ? "fd00:77::/64" : null, lan: null },
 		definition: {
 			template: "tiny",
 			allow,

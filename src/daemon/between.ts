@@ -32,7 +32,9 @@ export function allowedOf(
 
 function portOf({ service, port }: AllowDefinition, known: Installed["services"]): number | undefined {
 	if (port !== undefined || service === undefined) return port;
-	return (Object.hasOwn(known, service) ? known[service] : undefined)?.port ?? profileOf(service)?.port;
+	const found =
+		(Object.hasOwn(known, service) ? known[service] : undefined)?.port ?? profileOf(service)?.port;
+	return found === "everything" ? undefined : found;
 }
 
 /** By addresses: IPv4, and IPv6 where both have it. A server that is not there, or has no network, opens nothing. */

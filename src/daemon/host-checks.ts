@@ -8,8 +8,10 @@ import type { Installed, StoredServer } from "../store/servers.ts";
 import { readTemplate, templateNames } from "../templates/catalogue.ts";
 import type { Template } from "../templates/template.ts";
 import { allowedOf } from "./between.ts";
+import { lanOf } from "./lan.ts";
+import { lanProblems } from "./lan-checks.ts";
 import { subnetsOf } from "./plan.ts";
-import { completeServicesOf, servicesOf } from "./resolve.ts";
+import { type Published, publishedBy, publishedEntries, type Unpublishable } from "./published.ts";
 import type { SiteProblem } from "./site-file.ts";
 
 /** A server that is there, and whether it has a session. */
@@ -20,15 +22,18 @@ export interface Present {
 
 /** What is wrong with a site on this host as it is now: templates, images, ports, and what a running server cannot change. */
 export async function hostProblems(site: Site, present: readonly Present[]): Promise<SiteProblem[]> {
-	const listens = new Map<number, string>();
-	const problems: SiteProblem[] = [];
+	const listens = new Map<string, string>();
+	const problems: SiteProblem[] = await lanProblems(site);
 	for (const [name, definition] of Object.entries(site.servers ?? {})) {
 		const old = present.find(({ stored }) => stored.name === name);
 		const source = await sourceProblems(name, definition, old?.stored);
 		problems.push(...source.problems, ...(old?.inUse ? runningProblems(site, definition, old.stored) : []));
 		problems.push(...warmProblems(name, definition, source.warm));
 		problems.push(...(await diskProblems(name, definition)));
-		problems.push(...(await portProblems(name, servicesOf(definition, source.services), present, listens)));
+		const onLan = lanOf(site, definition.network?.segment) !== null;
+		const entries = publishedEntries(definition.publish ?? [], source.services, onLan);
+		problems.push(...reachProblems(name, entries, onLan));
+		problems.push(...(await portProblems(name, entries, present, listens)));
 		problems.push(...allowProblems(name, definition, source.services));
 	}
 	return problems;
@@ -102,9 +107,12 @@ function runningProblems(site: Site, definition: ServerDefinition, old: StoredSe
 	const at = ["servers", old.name];
 	const mend = `cannot be changed while it has a session; first: bulkhead stop ${old.name}`;
 	const place = ({ network }: ServerDefinition) => [network?.segment, network?.address, network?.address6];
-	const { subnet, subnet6 } = subnetsOf(definition, site);
-	const network = [...place(definition), subnet, subnet6];
-	const before = [...place(old.definition), old.subnet, old.subnet6];
+	const { subnet, subnet6, lan } = subnetsOf(definition, site);
+	const network = [...place(definition), subnet, subnet6, lan?.interface, lan?.gateway];
+	const before = [
+		...place(old.definition),
+		...[old.subnet, old.subnet6, old.lan?.interface, old.lan?.gateway],
+	];
 	const moved = network.some((part, i) => (part ?? null) !== (before[i] ?? null));
 	const disks = (definition.data ?? []).map(({ name }) => name);
 	const gone = (old.definition.data ?? []).filter(({ name }) => !disks.includes(name));
@@ -136,42 +144,79 @@ function unknownService(service: string): string {
 	return `neither its template nor the catalogue (\`bulkhead services\`) knows a service ${service}; ${mend}`;
 }
 
+/** Nobody of the LAN knows a way to an address of the sandbox's own. */
+function reachProblems(
+	name: string,
+	entries: readonly (Published | Unpublishable)[],
+	onLan: boolean,
+): SiteProblem[] {
+	return entries.flatMap((entry, i): SiteProblem[] => {
+		if (!("way" in entry) || entry.way?.to !== "lan" || onLan) return [];
+		const message = `the LAN reaches no address of the sandbox's own: put ${name} on a segment with \`lan:\`, or say \`to: host\``;
+		return [{ path: ["servers", name, "publish", i, "to"], message }];
+	});
+}
+
 async function portProblems(
 	name: string,
-	services: ReturnType<typeof servicesOf>,
+	entries: readonly (Published | Unpublishable)[],
 	present: readonly Present[],
-	listens: Map<number, string>,
+	listens: Map<string, string>,
 ): Promise<SiteProblem[]> {
 	// Ports of our own front doors come free when those change.
 	const ours = new Set(
-		present.flatMap(({ stored }) => completeServicesOf(stored)).map(({ listen }) => listen),
+		present
+			.flatMap(({ stored }) => publishedBy(stored))
+			.flatMap(placesOf)
+			.map(({ key }) => key),
 	);
 	const problems: SiteProblem[] = [];
-	for (const [i, service] of services.entries()) {
+	for (const [i, entry] of entries.entries()) {
 		const path = ["servers", name, "publish", i];
-		if ("missing" in service) {
-			problems.push({ path, message: unknownService(service.service) });
-			continue;
-		}
-		if (service.proxy !== undefined && service.protocol === "http") {
-			const message =
-				"a service of http is told its clients' addresses in X-Forwarded-For; leave this out, or say `protocol: tcp`";
-			problems.push({ path: [...path, "proxy"], message });
-		}
-		const holder = listens.get(service.listen);
-		listens.set(service.listen, name);
-		if (holder !== undefined) {
-			const message = `port ${service.listen} of the host is already published by ${holder}; choose another \`listen:\``;
-			problems.push({ path: [...path, "listen"], message });
-		} else if (!ours.has(service.listen) && !(await portIsFree(service.to, service.listen))) {
-			problems.push({
-				path: [...path, "listen"],
-				message: portInUse(name, service).message,
-				code: "port-in-use",
-			});
+		if ("missing" in entry) problems.push({ path, message: unknownService(entry.service) });
+		else if ("key" in entry) problems.push({ path: [...path, entry.key], message: entry.message });
+		else {
+			const proxied = entry.doors.some(({ proxy, protocol }) => proxy !== undefined && protocol === "http");
+			if (proxied) {
+				const message =
+					"a service of http is told its clients' addresses in X-Forwarded-For; leave this out, or say `protocol: tcp`";
+				problems.push({ path: [...path, "proxy"], message });
+			}
+			for (const place of placesOf(entry)) {
+				const problem = await placeProblem(name, place, ours, listens);
+				if (problem) problems.push({ path: [...path, "listen"], ...problem });
+			}
 		}
 	}
 	return problems;
+}
+
+type Place = ReturnType<typeof placesOf>[number];
+
+/** Ports of the host that an entry takes. */
+function placesOf({ doors, redirects }: Published) {
+	return [
+		...doors.map(({ service, to, listen }) => ({ service, to, listen, protocol: "tcp" as const })),
+		...redirects.map(({ service, to, listen }) => ({ service, to, listen, protocol: "udp" as const })),
+	].map((place) => ({ ...place, key: `${place.protocol} ${place.listen}` }));
+}
+
+async function placeProblem(
+	name: string,
+	place: Place,
+	ours: ReadonlySet<string>,
+	listens: Map<string, string>,
+): Promise<Pick<SiteProblem, "message" | "code"> | undefined> {
+	const holder = listens.get(place.key);
+	listens.set(place.key, name);
+	if (holder !== undefined) {
+		const kind = place.protocol === "udp" ? "UDP port" : "port";
+		return {
+			message: `${kind} ${place.listen} of the host is already published by ${holder}; choose another \`listen:\``,
+		};
+	}
+	if (ours.has(place.key) || (await portIsFree(place.to, place.listen, place.protocol))) return undefined;
+	return { message: portInUse(name, place, place.protocol).message, code: "port-in-use" };
 }
 
 function servicesOfTemplate({ services }: Template): Installed["services"] {

@@ -18,9 +18,14 @@ export function outboundRulesOf(outbound: OutboundDefinition = "deny"): Outbound
 
 /** Every server that has an address, with what it may reach outside. */
 export function outboundServers(servers: readonly StoredServer[]): OutboundServer[] {
-	return servers.flatMap(({ name, definition: { network, outbound } }) =>
+	return servers.flatMap(({ name, lan, definition: { network, outbound } }) =>
 		network
-			? [{ name, address: network.address, address6: network.address6, rules: outboundRulesOf(outbound) }]
+			? [
+					{
+						...{ name, address: network.address, address6: network.address6, lan: lan?.interface },
+						rules: outboundRulesOf(outbound),
+					},
+				]
 			: [],
 	);
 }

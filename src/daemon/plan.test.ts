@@ -24,7 +24,7 @@ const installed: StoredServer["installed"] = {
 	services: {},
 };
 const web: StoredServer = {
-	...{ name: "web", site: "home", subnet: "10.77.0.0/24", subnet6: null },
+	...{ name: "web", site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null },
 	...{ definition, installed },
 };
 

@@ -4,6 +4,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { lanOf } from "./lan.ts";
 
 /**
  * What applying a site would do. Pure.
@@ -45,8 +46,19 @@ function segmentDifferences(before: Segments, after: Segments): string[] {
 
 function segmentText(segment: Segments[string] | undefined): string | undefined {
 	if (!segment) return undefined;
-	const { subnet, subnet6, allow } = segment;
-	return [subnet, ...(subnet6 ? [subnet6] : []), ...(allow ? [`allow ${allow}`] : [])].join(", ");
+	const { subnet, subnet6, allow, lan, gateway } = segment;
+	const words = [
+		subnet,
+		subnet6,
+		allow && `allow ${allow}`,
+		lan && `lan ${lan}`,
+		gateway && `gateway ${gateway}`,
+	];
+	return words.filter(Boolean).join(", ");
+}
+
+function lanText(lan: StoredServer["lan"] | undefined): string {
+	return lan ? `${lan.interface}, gateway ${lan.gateway}` : "(none)";
 }
 
 function creation(server: string, definition: ServerDefinition): Change {
@@ -74,10 +86,12 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 	const differences = keys
 		.filter((key) => before.get(key) !== after.get(key))
 		.map((key) => `${key}: ${before.get(key) ?? "(not set)"} → ${after.get(key) ?? "(not set)"}`);
-	const { subnet, subnet6 } = subnetsOf(definition, site);
+	const { subnet, subnet6, lan } = subnetsOf(definition, site);
 	if (subnet !== old.subnet) differences.push(`subnet: ${old.subnet ?? "(none)"} → ${subnet ?? "(none)"}`);
 	if (subnet6 !== old.subnet6)
 		differences.push(`subnet6: ${old.subnet6 ?? "(none)"} → ${subnet6 ?? "(none)"}`);
+	const [wasLan, isLan] = [old.lan, lan].map(lanText);
+	if (wasLan !== isLan) differences.push(`lan: ${wasLan} → ${isLan}`);
 	const gone = (old.definition.data ?? []).filter(
 		({ name }) => !(definition.data ?? []).some((disk) => disk.name === name),
 	);
@@ -151,10 +165,10 @@ function sizeProblems(old: StoredServer, definition: ServerDefinition, at: strin
 export function subnetsOf(
 	{ network }: ServerDefinition,
 	site: Site,
-): Pick<StoredServer, "subnet" | "subnet6"> {
+): Pick<StoredServer, "subnet" | "subnet6" | "lan"> {
 	const segment = network && site.segments?.[network.segment];
 	const subnet6 = network?.address6 === undefined ? undefined : segment?.subnet6;
-	return { subnet: segment?.subnet ?? null, subnet6: subnet6 ?? null };
+	return { subnet: segment?.subnet ?? null, subnet6: subnet6 ?? null, lan: lanOf(site, network?.segment) };
 }
 
 /** A definition as lines: `network.address` → `10.77.0.10`. Lists of named things are keyed by their names. */

@@ -21,6 +21,7 @@ const wanted = {
 	site: "office",
 	subnet: null,
 	subnet6: null,
+	lan: null,
 	definition: { image: "/nowhere.qcow2" },
 	index: 1,
 	uid: process.getuid?.() ?? 0,

@@ -21,6 +21,7 @@ export interface NewServer {
 	site: string;
 	subnet: string | null;
 	subnet6: string | null;
+	lan: StoredServer["lan"];
 	definition: ServerDefinition;
 	index: number;
 	uid: number;
@@ -48,12 +49,13 @@ export async function createServer(
 			"This server is being made; if no daemon works on it, it may go.\n",
 		);
 		const source = await sourceOf(wanted, context, onStep, signal);
-		const { site, subnet, subnet6, definition, name, index, uid, uuid } = wanted;
+		const { site, subnet, subnet6, lan, definition, name, index, uid, uuid } = wanted;
 		const stored: StoredServer = {
 			name,
 			site,
 			subnet,
 			subnet6,
+			lan,
 			definition,
 			installed: { ...source.installed, index, uid, uuid },
 		};

@@ -8,7 +8,8 @@ import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { hostProblems } from "./host-checks.ts";
-import { publishedOf } from "./resolve.ts";
+import { publishedOf } from "./published.ts";
+
 import { isInUse, type ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import type { SiteProblem } from "./site-file.ts";
@@ -43,7 +44,8 @@ export class Publishing {
 		const publish = [...(stored.definition.publish ?? []), wanted];
 		const changed = await this.change(name, publish, `${name} cannot publish ${wanted.service} so`);
 		const published = viewAt(changed, publish.length - 1);
-		const whom = published.to === "host" ? "this host" : "everybody who reaches this host";
+		const everybody = published.listen === null ? "everybody on the LAN" : "everybody who reaches this host";
+		const whom = published.to === "host" ? "this host" : everybody;
 		this.tell(name, `${wordsOf(published)} is published for ${whom}`);
 		return viewOf(name, published, wanted);
 	}
@@ -117,8 +119,8 @@ function indexOf(stored: StoredServer, { service, listen }: Unwanted): number {
 		throw new BulkheadError("not-found", `${stored.name} does not publish ${what}; it publishes ${there}`);
 	}
 	if (second) {
-		const ports = all.filter(fits).map((each) => each.listen);
-		const message = `${stored.name} publishes ${service} on ports ${ports.join(" and ")}; say which: --listen ${first.listen}`;
+		const ports = all.filter(fits).map(wordsOf);
+		const message = `${stored.name} publishes ${ports.join(" and ")}; say which: --listen ${first.listen ?? second.listen}`;
 		throw new BulkheadError("bad-input", message);
 	}
 	return all.indexOf(first);
@@ -132,7 +134,7 @@ function viewAt(stored: StoredServer, index: number): PublishedView {
 }
 
 function wordsOf({ service, listen }: PublishedView): string {
-	return `${service} on port ${listen} of this host`;
+	return listen === null ? `${service} at its own address` : `${service} on port ${listen} of this host`;
 }
 
 function viewOf(server: string, published: PublishedView, definition: PublishDefinition): PublishingView {

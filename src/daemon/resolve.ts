@@ -1,17 +1,14 @@
 import { createHash } from "node:crypto";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
-import type { PublishedView } from "../api/server.ts";
-import type { PublishDefinition, ServerDefinition } from "../api/site.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
-import { macOf, type PortPlan, type ServicePlan } from "../network/plan.ts";
-import { profileOf, type ServiceProfile } from "../network/services.ts";
-import { connectionOf, talkOf } from "../network/talk.ts";
+import { bridgeLinkLocal, macOf, type PortPlan } from "../network/plan.ts";
 import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
 import { instanceTag } from "../store/paths.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { heardServicesOf } from "./published.ts";
 
 /**
  * From what is kept of a server to what each part needs to know of it. Pure, so that it can be read and tested.
@@ -102,21 +99,24 @@ export function generationOf(server: StoredServer): string {
 
 /** Guests made from templates learn their place from the kernel's command line. */
 function appendOf(server: StoredServer, session: number): string {
-	const { installed, name, subnet, definition } = server;
+	const { installed, name, subnet, definition, lan } = server;
 	const parsed = subnet === null ? undefined : parseSubnet(subnet);
 	const base = installed.boot.kind === "kernel" ? installed.boot.append : "";
 	const network =
 		parsed && definition.network
 			? [
 					`bulkhead.address=${definition.network.address}/${parsed.length}`,
-					`bulkhead.gateway=${gatewayOf(parsed)}`,
+					`bulkhead.gateway=${lan?.gateway ?? gatewayOf(parsed)}`,
 				]
 			: [];
 	const parsed6 = server.subnet6 === null ? undefined : parseSubnet6(server.subnet6);
 	const address6 = definition.network?.address6;
 	const network6 =
 		parsed6 && address6
-			? [`bulkhead.address6=${address6}/${parsed6.length}`, `bulkhead.gateway6=${gatewayOf6(parsed6)}`]
+			? lan
+				? // The sandbox answers for whoever asks by IPv4 only: by IPv6 everybody else is reached through it.
+					[`bulkhead.address6=${address6}/128`, `bulkhead.gateway6=${bridgeLinkLocal}`]
+				: [`bulkhead.address6=${address6}/${parsed6.length}`, `bulkhead.gateway6=${gatewayOf6(parsed6)}`]
 			: [];
 	return [base, ...network, ...network6, `bulkhead.server=${name}`, `bulkhead.session=${session}`].join(" ");
 }
@@ -140,66 +140,13 @@ export function portOf(server: StoredServer, session: number): PortPlan | null {
 	};
 }
 
-/** @returns the published services, with what the site leaves out filled in: from the template, else from the catalogue */
-export function servicesOf(
-	definition: ServerDefinition,
-	known: StoredServer["installed"]["services"],
-): (ServicePlan | { service: string; missing: "port" })[] {
-	return (definition.publish ?? []).map((publish) => {
-		const template = Object.hasOwn(known, publish.service) ? known[publish.service] : undefined;
-		const profile = profileOf(publish.service);
-		const port = publish.port ?? template?.port ?? profile?.port;
-		if (port === undefined) return { service: publish.service, missing: "port" } as const;
-		const protocol = publish.protocol ?? template?.protocol ?? profile?.protocol ?? "tcp";
-		return {
-			service: publish.service,
-			protocol,
-			port,
-			to: publish.to,
-			listen: publish.listen ?? port,
-			holdMs: parseDuration(publish.hold ?? "60s") ?? 60_000,
-			health: healthOf(publish, protocol, template?.healthPath, profile),
-			rehearse: publish.rehearse ?? template?.rehearse ?? [],
-			...(publish.proxy === undefined ? {} : { proxy: publish.proxy }),
-		};
-	});
-}
-
-/** A conversation is the catalogue's own, and only for a service that is treated as the catalogue says. */
-function healthOf(
-	{ health }: PublishDefinition,
-	protocol: ServicePlan["protocol"],
-	page: string | null | undefined,
-	profile: ServiceProfile | undefined,
-): ServicePlan["health"] {
-	if (protocol === "http") return health === "connect" ? null : { path: page ?? "/" };
-	const talk = profile?.protocol === protocol ? talkOf(profile) : null;
-	return talk && health === "connect" ? connectionOf(talk) : talk;
-}
-
-export function completeServicesOf(server: StoredServer): ServicePlan[] {
-	return servicesOf(server.definition, server.installed.services).flatMap((service) =>
-		"missing" in service ? [] : [service],
-	);
-}
-
-export function publishedOf(server: StoredServer): PublishedView[] {
-	return completeServicesOf(server).map(({ service, protocol, port, to, listen }) => ({
-		service,
-		protocol,
-		port,
-		to,
-		listen,
-	}));
-}
-
 export function policyOf(server: StoredServer): Policy {
 	const { recovery } = server.definition;
 	return {
 		server: server.name,
 		hearing: {
 			agent: server.installed.agent,
-			services: completeServicesOf(server).map(({ service }) => service),
+			services: heardServicesOf(server),
 		},
 		patience: {
 			boot: parseDuration(recovery?.bootDeadline ?? "5m") ?? 300_000,

@@ -6,7 +6,7 @@ import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { allowedOf } from "./between.ts";
 import { outboundRulesOf } from "./outbound.ts";
-import { completeServicesOf } from "./resolve.ts";
+import { publishedOf } from "./published.ts";
 
 /** What is asked of the running parts. */
 export interface Running {
@@ -57,8 +57,8 @@ export async function sandboxViewOf(
 
 function waysInto(server: StoredServer, { health }: Running): SandboxView["waysIn"] {
 	// One for each entry of `publish:`, in its order: without a port an entry is refused when it is applied.
-	return completeServicesOf(server).map(({ service, protocol, listen, port, to }, index) => ({
-		...{ from: to, service, protocol, listen, port },
+	return publishedOf(server).map(({ service, protocol, through, listen, port, ports, to }, index) => ({
+		...{ from: to, service, protocol, through, listen, port, ports },
 		health: health[service] ?? "unknown",
 		because: `servers.${server.name}.publish[${index}]`,
 	}));

@@ -11,7 +11,8 @@ import type { Context } from "./context.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
 import { HostMachines } from "./parts/machines.ts";
-import { cpusOf, memoryOf, policyOf, publishedOf } from "./resolve.ts";
+import { publishedOf } from "./published.ts";
+import { cpusOf, memoryOf, policyOf } from "./resolve.ts";
 
 /** One server with all its parts on the real host. */
 export class ServerUnit {

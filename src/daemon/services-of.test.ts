@@ -1,10 +1,14 @@
 import { expect, test } from "vitest";
 import type { PublishDefinition } from "../api/site.ts";
-import { servicesOf } from "./resolve.ts";
+import { publishedEntries } from "./published.ts";
 
-type Known = Parameters<typeof servicesOf>[1];
+type Known = Parameters<typeof publishedEntries>[1];
+const entryOf = (publish: Omit<PublishDefinition, "to">, known: Known = {}, onLan = false) => {
+	const [entry] = publishedEntries([{ ...publish, to: "host" }], known, onLan);
+	return entry && "doors" in entry ? entry : undefined;
+};
 const planOf = (publish: Omit<PublishDefinition, "to">, known: Known = {}) =>
-	servicesOf({ publish: [{ ...publish, to: "host" }] }, known)[0];
+	entryOf(publish, known, false)?.doors[0];
 
 test("the site comes first, then the template, then the catalogue", () => {
 	const known: Known = { http: { port: 8080, protocol: "http", healthPath: "/healthz", rehearse: [] } };
@@ -32,4 +36,78 @@ test("a service that is asked less often than others is not asked more often whe
 		health: { everyMs: 400, rules: [] },
 	});
 	expect(planOf({ service: "ssh", protocol: "http", health: "connect" })).toMatchObject({ health: null });
+});
+
+const refusalOf = (publish: Omit<PublishDefinition, "to">) =>
+	publishedEntries([{ ...publish, to: "host" }], {}, false)[0];
+
+test("a service of several ports has a front door for each TCP port, of which one is asked how it is, and lets UDP through", () => {
+	const web = entryOf({ service: "web" });
+	expect(web?.doors.map(({ listen, protocol, health }) => [listen, protocol, health])).toEqual([
+		[80, "http", { path: "/" }],
+		[443, "tcp", "unchecked"],
+	]);
+	const dns = entryOf({ service: "dns", listen: 5353 });
+	expect(dns?.doors.map(({ listen, port }) => [listen, port])).toEqual([[5353, 53]]);
+	expect(dns?.redirects).toEqual([{ service: "dns", to: "host", listen: 5353, port: 53 }]);
+	expect(entryOf({ service: "own", port: 514, protocol: "udp" })).toMatchObject({
+		doors: [],
+		redirects: [{ listen: 514, port: 514 }],
+	});
+	expect(entryOf({ service: "dns", port: 5300 })?.redirects).toEqual([]);
+});
+
+test("at an address of its own: no front door, all its ports, and one of them is asked how it is", () => {
+	const directory = entryOf({ service: "active-directory" });
+	expect(directory).toMatchObject({ through: "address", listen: null, doors: [], redirects: [] });
+	expect(directory?.watched).toMatchObject([{ port: 389, health: { everyMs: 2000 } }]);
+	expect(directory?.way?.ports).toContainEqual({ protocol: "tcp", first: 49_152, last: 65_535 });
+	expect(directory?.way?.ports).toContainEqual({ protocol: "udp", first: 88, last: 88 });
+	expect(entryOf({ service: "everything" })).toMatchObject({
+		port: null,
+		watched: [],
+		way: { ports: "everything" },
+	});
+	expect(entryOf({ service: "ssh", through: "address" })).toMatchObject({ watched: [{ port: 22 }] });
+});
+
+test("on the LAN a server is reached at its own address, unless the site says what only a front door has", () => {
+	expect(entryOf({ service: "ssh" }, {}, true)?.through).toBe("address");
+	expect(entryOf({ service: "ssh", listen: 2222 }, {}, true)?.through).toBe("front-door");
+	expect(entryOf({ service: "ssh", through: "front-door" }, {}, true)?.through).toBe("front-door");
+});
+
+test.each<[string, Omit<PublishDefinition, "to">, key: string, message: RegExp]>([
+	[
+		"ranges of ports at a front door",
+		{ service: "active-directory", through: "front-door" },
+		"through",
+		/ranges of ports; say `through: address`/,
+	],
+	["everything at a front door", { service: "everything", through: "front-door" }, "through", /every port/],
+	[
+		"a port of the host for a service of several",
+		{ service: "web", listen: 8080 },
+		"listen",
+		/several ports \(80, 443\)/,
+	],
+	["a port of the host for an address", { service: "smb", listen: 445 }, "listen", /only at the front door/],
+	[
+		"waiting, at an address",
+		{ service: "ssh", through: "address", hold: "5s" },
+		"hold",
+		/only at the front door/,
+	],
+	[
+		"waiting, with UDP",
+		{ service: "own", port: 514, protocol: "udp", hold: "5s" },
+		"hold",
+		/nothing for UDP/,
+	],
+])("%s is refused", (_, publish, key, message) => {
+	expect(refusalOf(publish)).toEqual({
+		service: publish.service,
+		key,
+		message: expect.stringMatching(message),
+	});
 });

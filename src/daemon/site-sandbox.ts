@@ -5,8 +5,10 @@ import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { openSegments, pathsAmong } from "./between.ts";
 import { type Context, namespaceOf } from "./context.ts";
+import { lanPlanOf } from "./lan.ts";
 import { outboundServers } from "./outbound.ts";
-import { completeServicesOf, doorUid, tapsOf } from "./resolve.ts";
+import { completeServicesOf, inboundServers, watchedServicesOf } from "./published.ts";
+import { doorUid, tapsOf } from "./resolve.ts";
 
 /** The sandbox of the site that there is. */
 export class SiteSandbox {
@@ -52,7 +54,10 @@ export class SiteSandbox {
 		if (this.current && this.current.site !== site.name) await this.drop();
 		this.current ??= new Sandbox(namespaceOf(this.context.paths, site.name), site.name);
 		await this.current.ensure(
-			Object.entries(site.segments ?? {}).map(([name, { subnet, subnet6 }]) => ({ name, subnet, subnet6 })),
+			Object.entries(site.segments ?? {}).map(([name, { subnet, subnet6 }]) => ({
+				...{ name, subnet, subnet6 },
+				...lanPlanOf(site, name),
+			})),
 		);
 		this.wholeSegments = openSegments(site);
 		if (this.permitted) await this.permit(this.permitted);
@@ -75,24 +80,32 @@ export class SiteSandbox {
 		const allowed = servers.flatMap((server) => {
 			const address = server.definition.network?.address;
 			return address
-				? completeServicesOf(server).map(({ port }) => ({ uid: doorUid(server), address, port }))
+				? [...completeServicesOf(server), ...watchedServicesOf(server)].map(({ port }) => ({
+						...{ uid: doorUid(server), address, port },
+					}))
 				: [];
 		});
 		if (!this.current) return;
 		await this.current.permit(allowed, { paths: pathsAmong(servers), open: this.wholeSegments });
-		const plan = { namespace: this.current.namespace, servers: outboundServers(servers) };
+		const plan = {
+			...{ namespace: this.current.namespace, servers: outboundServers(servers) },
+			inbound: inboundServers(servers),
+		};
 		await ensureOutbound(plan).catch((error) => {
 			if (!lenient) throw error;
 			this.tell(
-				`What servers may reach outside could not be opened: ${explain(error)}; the next apply tries again`,
+				`What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${explain(error)}; the next apply tries again`,
 			);
 		});
 	}
 
-	/** Makes sure that the ways out are as they were made: the host's own programs may have removed their rules. */
+	/** Makes sure that the cable to the host is as it was made: the host's own programs may have removed its rules. */
 	async guard(): Promise<void> {
-		if (this.permitted?.some(({ definition }) => (definition.outbound ?? "deny") !== "deny"))
-			await this.permit(this.permitted, true);
+		const { permitted } = this;
+		const hasCable = permitted?.some(
+			({ definition, lan }) => lan !== null || (definition.outbound ?? "deny") !== "deny",
+		);
+		if (permitted && (hasCable || inboundServers(permitted).length > 0)) await this.permit(permitted, true);
 	}
 
 	private tell(text: string): void {

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { wayText } from "../api/outbound.ts";
 import { type TrafficView, type TrafficWay, trafficDays } from "../api/traffic.ts";
+import { inboundClientsOf } from "../network/inbound/clients.ts";
+import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
 import { outboundCountersOf } from "../network/outbound/outbound.ts";
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -8,6 +10,7 @@ import type { TrafficDay, TrafficSample } from "../store/traffic-tables.ts";
 import type { Context } from "./context.ts";
 import { outboundRulesOf } from "./outbound.ts";
 import type { HostDoor } from "./parts/door.ts";
+import { inboundServers } from "./published.ts";
 
 const everyMs = 60_000;
 const clientsShown = 100;
@@ -61,7 +64,12 @@ export class Traffic {
 
 	private async lookNow(): Promise<void> {
 		const units = this.parts.units();
-		const all = [...units.map(publishedSamples), outboundSamples(units, this.parts.namespace())];
+		const namespace = this.parts.namespace();
+		const all = [
+			...units.map(publishedSamples),
+			outboundSamples(units, namespace),
+			inboundSamples(units, namespace),
+		];
 		// One front door that does not answer keeps the others from nothing.
 		const samples = (await Promise.allSettled(all)).flatMap((each) => {
 			if (each.status === "fulfilled") return each.value;
@@ -106,6 +114,37 @@ async function outboundSamples(
 			const amounts = { connections: 0, count: found.packets, bytesIn: 0, bytesOut: found.bytes };
 			return [{ server: name, way, client: "", source: namespace, ...amounts }];
 		});
+	});
+}
+
+/** What came in without a front door: how much of it, and from whom. Who opened connections is known, and not how much each sent. */
+async function inboundSamples(
+	units: ReturnType<Parts["units"]>,
+	namespace: string | null,
+): Promise<TrafficSample[]> {
+	const servers = inboundServers(units.map(({ stored }) => stored));
+	if (namespace === null || servers.length === 0) return [];
+	const counters = await outboundCountersOf(namespace);
+	const clients = await inboundClientsOf(namespace);
+	const none = { packets: 0, bytes: 0 };
+	return servers.flatMap((server) => {
+		const common = { server: server.name, source: namespace };
+		const ways = waysInto(server).flatMap((way): TrafficSample[] => {
+			const names = namesOf(server.name, way);
+			const [inward, out] = [counters.get(names.in) ?? none, counters.get(names.out) ?? none];
+			const what = `published ${way.service} at its own address`;
+			const whole = { connections: 0, count: 0, bytesIn: inward.bytes, bytesOut: out.bytes };
+			const each = [names.clients, names.clients6].flatMap((set) => clients.get(set) ?? []);
+			return [
+				{ ...common, way: what, client: "", ...whole },
+				...each.map(({ client, connections }) => ({
+					...{ ...common, way: what, client, connections, count: 0, bytesIn: 0, bytesOut: 0 },
+				})),
+			];
+		});
+		const refused = counters.get(refusedCounter(server.name)) ?? none;
+		const dropped = { connections: 0, count: refused.packets, bytesIn: refused.bytes, bytesOut: 0 };
+		return [...ways, { ...common, way: "dropped arriving", client: "", ...dropped }];
 	});
 }
 

@@ -2,17 +2,19 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { CommandError } from "../host/command.ts";
+import type { PortRange } from "./inbound/plan.ts";
 
 /** The end of a child's standard error that goes into an error message, characters. */
 const mostSaid = 2000;
 
 /**
- * Waits until the front door opens a connection to one of a sleeping server's ports. The kernel's connection tracking
+ * Waits until somebody opens a connection to one of a sleeping server's ports: its front door, or a client that reaches its
+ * own address. The kernel's connection tracking
  * tells, within a few milliseconds and at no cost while nobody comes. A connection that was opened before this
  * listened is not seen; but the front door gives an attempt up after 100 ms without an answer, and the next is seen.
  * Health checks are connections too: pause them before.
  * @param namespace the site's network namespace
- * @param ports of the server, those that its front door connects to
+ * @param ports of the server
  * @param signal ends the watching
  * @throws the signal's reason; CommandError when the watching ends by itself or cannot begin: it needs Debian's
  *   package conntrack
@@ -20,7 +22,7 @@ const mostSaid = 2000;
 export async function waitForKnock(
 	namespace: string,
 	address: string,
-	ports: readonly number[],
+	ports: readonly PortRange[],
 	signal: AbortSignal,
 ): Promise<void> {
 	signal.throwIfAborted();
@@ -53,7 +55,7 @@ function watchCommand(namespace: string, address: string): string[] {
 	return [
 		...["setpriv", "--pdeathsig", "KILL", "--"],
 		...["nsenter", `--net=/run/netns/${namespace}`, "--"],
-		...["conntrack", "-E", "-e", "NEW", "-p", "tcp", "-d", address],
+		...["conntrack", "-E", "-e", "NEW", "-d", address],
 	];
 }
 
@@ -74,7 +76,10 @@ async function end(child: ReturnType<typeof spawn>): Promise<void> {
  * Reads a line of `conntrack -E`: `[NEW] tcp 6 120 SYN_SENT src=10.77.0.1 dst=10.77.0.20 sport=43242 dport=80 …`,
  * followed by the same for the answers' direction.
  */
-export function isKnock(line: string, address: string, ports: readonly number[]): boolean {
-	const [, to, port] = /^\s*\[NEW\] tcp .*? dst=(\S+) sport=\d+ dport=(\d+) /.exec(line) ?? [];
-	return to === address && ports.includes(Number(port));
+export function isKnock(line: string, address: string, ports: readonly PortRange[]): boolean {
+	const [, protocol, to, text] =
+		/^\s*\[NEW\] (tcp|udp) .*? dst=(\S+) sport=\d+ dport=(\d+) /.exec(line) ?? [];
+	const port = Number(text);
+	const isIn = ({ first, last }: PortRange) => port >= first && port <= last;
+	return to === address && ports.some((range) => range.protocol === protocol && isIn(range));
 }

@@ -40,8 +40,8 @@ export interface ServicePlan {
 	listen: number;
 	/** Milliseconds that a new connection waits for a server that does not answer. */
 	holdMs: number;
-	/** What tells whether the service is well: a page, a conversation in its protocol, or null: that it takes a connection. */
-	health: { path: string } | Talk | null;
+	/** What tells whether the service is well: a page, a conversation in its protocol, null: that it takes a connection; or nothing. */
+	health: { path: string } | Talk | null | "unchecked";
 	/** Pages that a session is asked before it stands by. */
 	rehearse: readonly string[];
 	/** Version of the PROXY protocol by which the server is told who its clients are; of tcp only. */
@@ -61,6 +61,8 @@ export interface DoorPlan {
 	/** Its own folder on the host; made when it is not there. */
 	folder: string;
 	services: readonly ServicePlan[];
+	/** Services that are only asked whether they are well: users reach them without a front door. */
+	watched?: readonly ServicePlan[];
 }
 
 /** What the front door of one server may connect to. */

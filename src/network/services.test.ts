@@ -6,8 +6,8 @@ const page = readFileSync(new URL("../../docs/services.md", import.meta.url), "u
 
 test("each service has a row in docs/services.md, and each row is a service", () => {
 	const rows = servicesView().map(
-		({ name, port, protocol, health, title, source, note }) =>
-			`| \`${name}\` | ${port} | ${protocol} | ${health} | ${title} | ${source} | ${note} |`,
+		({ name, ports, through, protocol, health, title, source, note }) =>
+			`| \`${name}\` | ${ports.join(", ")} | ${protocol}${through === "address" ? ", own address" : ""} | ${health} | ${title} | ${source} | ${note} |`,
 	);
 	expect(page.split("\n").filter((line) => line.startsWith("| `"))).toEqual(rows);
 });

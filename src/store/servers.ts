@@ -38,10 +38,12 @@ const installedSchema = z.object({
 });
 
 const storedSchema = z.object({
-	/** Name of the site and networks of its segment, when it has one. */
+	/** Name of the site, and networks of its segment, when it has one. */
 	site: z.string(),
 	subnet: z.string().nullable(),
 	subnet6: z.string().nullable().default(null),
+	/** Its segment is the network at this interface of the host, with this router. */
+	lan: z.object({ interface: z.string(), gateway: z.string() }).nullable().default(null),
 	definition: serverSchema,
 	installed: installedSchema,
 });

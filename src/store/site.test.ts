@@ -7,6 +7,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 	site: "office",
 	subnet: "10.77.0.0/24",
 	subnet6: null,
+	lan: null,
 	definition: { template: "tiny", network: { segment, address } },
 	installed: {
 		index: 1,

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
+import { inboundClientsOf } from "../../src/network/inbound/clients.ts";
 import {
 	type InboundServer,
 	type InboundWay,
@@ -175,7 +176,12 @@ describe("a server with an address of the LAN", () => {
 		expect(await asks(pc, "tcp", files.address, 389)).toBeNull();
 		expect(await asks(pc, "tcp", dc.address6, 5000)).toBeNull();
 		expect(await packets(refusedCounter("dc"))).toBeGreaterThan(before);
-		expect(await packets(namesOf("dc", ldap("lan")).in)).toBeGreaterThan(0);
+		const { in: counter, clients, clients6 } = namesOf("dc", ldap("lan"));
+		expect(await packets(counter)).toBeGreaterThan(0);
+		// One connection over TCP, and one packet over UDP.
+		const seen = await inboundClientsOf(tag);
+		expect(seen.get(clients)).toEqual([{ client: "192.168.7.50", connections: 2 }]);
+		expect(seen.get(clients6)).toEqual([{ client: "2001:db8:7::50", connections: 2 }]);
 	});
 
 	test("reaches the LAN only by its rules, under its own address", async () => {

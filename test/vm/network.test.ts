@@ -251,6 +251,8 @@ afterAll(async () => {
 	await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
+const tcp = (port: number) => [{ protocol: "tcp" as const, first: port, last: port }];
+
 describe("the sandbox", () => {
 	test("is brought to the plan again and again, and loses a segment that is no more", async () => {
 		await sandbox.ensure([segment]);
@@ -774,7 +776,7 @@ describe("the front door", () => {
 		await die();
 		const end = new AbortController();
 		let knockedAt = 0;
-		const knock = waitForKnock(tag, guest.address, [8000], end.signal).then(() => {
+		const knock = waitForKnock(tag, guest.address, tcp(8000), end.signal).then(() => {
 			knockedAt = performance.now();
 		});
 		await until("the watcher", async () => (await watchers()).length === 1);
@@ -798,23 +800,23 @@ describe("the front door", () => {
 
 	test("a watcher ends with its signal, with its parent, and tells when it ends by itself", async () => {
 		const end = new AbortController();
-		const stopped = waitForKnock(tag, guest.address, [1], end.signal).catch((error: unknown) => error);
+		const stopped = waitForKnock(tag, guest.address, tcp(1), end.signal).catch((error: unknown) => error);
 		await until("the watcher", async () => (await watchers()).length === 1);
 		end.abort(new Error("slept enough"));
 		expect(String(await stopped)).toContain("slept enough");
 		expect(await watchers()).toEqual([]);
 
-		const alone = waitForKnock(tag, guest.address, [1], new AbortController().signal);
+		const alone = waitForKnock(tag, guest.address, tcp(1), new AbortController().signal);
 		const outcome = alone.catch((error: unknown) => error);
 		await until("the watcher", async () => (await watchers()).length === 1);
 		const watcher = identify((await watchers())[0] ?? 0);
 		if (watcher) await endProcess(watcher, 0);
 		expect(String(await outcome)).toContain("ended with SIGKILL");
 
-		const nowhere = waitForKnock(`${tag}-none`, guest.address, [1], new AbortController().signal);
+		const nowhere = waitForKnock(`${tag}-none`, guest.address, tcp(1), new AbortController().signal);
 		await expect(nowhere).rejects.toThrow(/No such file/);
 
-		const script = `await (await import(${JSON.stringify(join(testing, "../knock.ts"))})).waitForKnock("${tag}", "${guest.address}", [1], new AbortController().signal)`;
+		const script = `await (await import(${JSON.stringify(join(testing, "../knock.ts"))})).waitForKnock("${tag}", "${guest.address}", [], new AbortController().signal)`;
 		const parent = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
 		started.push(parent);
 		await until("the watcher", async () => (await watchers()).length === 1);

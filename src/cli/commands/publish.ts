@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { PublishedView } from "../../api/server.ts";
 import { answer, type Context, type Open } from "../context.ts";
 import { portArgument } from "../options.ts";
+import { placeText, whoText } from "../published-view.ts";
 import type { Line } from "../terminal.ts";
 
 interface PublishOptions {
@@ -9,6 +10,7 @@ interface PublishOptions {
 	listen?: number;
 	port?: number;
 	protocol?: PublishedView["protocol"];
+	through?: PublishedView["through"];
 	hold?: string;
 	proxy?: "v1" | "v2";
 }
@@ -19,7 +21,7 @@ export function addPublish(program: Command, open: Open): void {
 		.summary("let one of its services out, at once")
 		.description(
 			[
-				"Opens a front door for a service of the server; those of its other services, and who uses them, are not touched.",
+				"Opens a front door for a service of the server, or its own address; its other services, and who uses them, are not touched.",
 				"The site file has to say so too: the next `bulkhead apply` of one that does not takes it back. What it has to say is shown.",
 			].join("\n"),
 		)
@@ -32,7 +34,13 @@ export function addPublish(program: Command, open: Open): void {
 		)
 		.option("--listen <port>", "port on the host (the service's own)", portArgument)
 		.option("--port <port>", "port inside the server (the template's, or the catalogue's)", portArgument)
-		.addOption(new Option("--protocol <protocol>", "how it is treated").choices(["http", "tcp"]))
+		.addOption(new Option("--protocol <protocol>", "how it is treated").choices(["http", "tcp", "udp"]))
+		.addOption(
+			new Option(
+				"--through <way>",
+				"a port of this host, where users are held during a recovery, or the server's own address",
+			).choices(["front-door", "address"]),
+		)
 		.addOption(
 			new Option("--proxy <version>", "tcp: tell it its clients' addresses by the PROXY protocol").choices([
 				"v1",
@@ -64,15 +72,13 @@ async function publish(
 	context: Context,
 	server: string,
 	service: string,
-	{ to, listen, port, protocol, hold, proxy }: PublishOptions,
+	{ to, ...given }: PublishOptions,
 ): Promise<void> {
 	const { client, signal } = context;
-	const given = { listen, port, protocol, hold, proxy };
 	const view = await client.call("publish", { server }, { service, to, ...given }, { signal });
 	const { published, siteFile } = view;
-	const whom = published.to === "host" ? "this host" : "everybody who reaches this host";
 	answer(context, view, () => [
-		[`${view.server} publishes ${published.service} on port ${published.listen} of this host, for ${whom}.`],
+		[`${view.server} publishes ${published.service} on ${placeText(published)}, for ${whoText(published)}.`],
 		...fileLines(
 			`Add this to ${siteFile.under} in the site file: the next apply without it takes it back.`,
 			siteFile.line,
@@ -90,9 +96,7 @@ async function unpublish(
 	const view = await client.call("unpublish", { server }, { service, listen }, { signal });
 	const { published, siteFile } = view;
 	answer(context, view, () => [
-		[
-			`${view.server} does not publish ${published.service} on port ${published.listen} of this host any more.`,
-		],
+		[`${view.server} does not publish ${published.service} on ${placeText(published)} any more.`],
 		...fileLines(
 			`Take this out of ${siteFile.under} in the site file: the next apply with it publishes it again.`,
 			siteFile.line,

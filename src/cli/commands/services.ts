@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ServiceView } from "../../api/service.ts";
 import { answer, type Context, type Open } from "../context.ts";
+import { portsText } from "../published-view.ts";
 import { type Column, table } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 
@@ -18,17 +19,19 @@ async function services(context: Context): Promise<void> {
 
 const columns: Column[] = [
 	{ title: "SERVICE" },
-	{ title: "PORT", align: "right" },
+	{ title: "PORTS" },
 	{ title: "PROTOCOL" },
+	{ title: "THROUGH" },
 	{ title: "HEALTH" },
 	{ title: "WHAT IT IS" },
 ];
 
 export function serviceLines(services: readonly ServiceView[]): Line[] {
-	const rows = services.map(({ name, port, protocol, health, title }) => [
+	const rows = services.map(({ name, ports, protocol, through, health, title }) => [
 		styled(name, "bold"),
-		String(port),
+		portsText(ports),
 		protocol,
+		through === "address" ? "own address" : "either",
 		health,
 		title,
 	]);

@@ -2,18 +2,24 @@ import { rm } from "node:fs/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
+import { namesOf, type PortRange, waysInto } from "../../network/inbound/plan.ts";
 import { waitForKnock } from "../../network/knock.ts";
+import { outboundCountersOf } from "../../network/outbound/outbound.ts";
 import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
-import { completeServicesOf, doorUid } from "../resolve.ts";
+import { completeServicesOf, inboundServers, publishedBy, watchedServicesOf } from "../published.ts";
+import { doorUid } from "../resolve.ts";
 import { Turns } from "../turns.ts";
 import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
 import { together } from "./door/together.ts";
+
+/** In the place of a port: the front door that nobody comes through, and that asks how services are which need none. */
+const watchdog = 0;
 
 /**
  * The front doors of one server: one for each service that it publishes, each a process of its own, so that letting one
@@ -113,7 +119,7 @@ export class HostDoor implements Door {
 
 	/** @returns those of published services: new ones, and those that were there before */
 	private add(): { fresh: ServiceDoor[]; old: ServiceDoor[] } {
-		const listens = this.services().map(({ listen }) => listen);
+		const listens = this.listens();
 		const old = this.all().filter(({ listen }) => listens.includes(listen));
 		const fresh = listens
 			.filter((listen) => !this.doors.has(listen))
@@ -123,7 +129,7 @@ export class HostDoor implements Door {
 	}
 
 	private unwanted(): ServiceDoor[] {
-		const listens = this.services().map(({ listen }) => listen);
+		const listens = this.listens();
 		return this.all().filter(({ listen }) => !listens.includes(listen));
 	}
 
@@ -138,8 +144,7 @@ export class HostDoor implements Door {
 	private async sweep(): Promise<void> {
 		if (this.swept) return;
 		try {
-			const listens = this.services().map(({ listen }) => listen);
-			await endStrays(this.context, this.server.name, new Set(listens));
+			await endStrays(this.context, this.server.name, new Set(this.listens()));
 			this.swept = true;
 		} catch (error) {
 			// A port that it holds is told of when somebody wants it.
@@ -164,10 +169,11 @@ export class HostDoor implements Door {
 	}
 
 	async activity(): Promise<{ current: number; total: number } | null> {
-		const all = await this.ask((door) => door.activity());
-		if (all.length === 0) return null;
+		const all = await this.askUsed((door) => door.activity());
+		const routed = await this.routed();
+		if (all.length === 0 && routed === null) return null;
 		const sum = (what: "current" | "total") => all.reduce((total, one) => total + one[what], 0);
-		return { current: sum("current"), total: sum("total") };
+		return { current: sum("current"), total: sum("total") + (routed ?? 0) };
 	}
 
 	/** A change of what is published begins it anew: an attempt to connect that falls in between is made again. */
@@ -185,8 +191,7 @@ export class HostDoor implements Door {
 	private async knockNow(signal: AbortSignal): Promise<void> {
 		const { network } = this.server.definition;
 		if (!network) throw new Error("the server has no network");
-		const ports = this.services().map(({ port }) => port);
-		await waitForKnock(this.sandbox.namespace, network.address, ports, signal);
+		await waitForKnock(this.sandbox.namespace, network.address, this.ports(), signal);
 	}
 
 	async dropHopeless(): Promise<void> {
@@ -243,7 +248,13 @@ export class HostDoor implements Door {
 	}
 
 	async felt(from: number, to: number): Promise<Felt | null> {
-		return feltOfAll(await this.ask((door) => door.felt(from, to)));
+		return feltOfAll(await this.askUsed((door) => door.felt(from, to)));
+	}
+
+	/** Asks those that users come through. */
+	private async askUsed<T>(what: (door: FrontDoor) => Promise<T>): Promise<T[]> {
+		const asked = await this.ask(async (door) => (door.plan.services.length > 0 ? [await what(door)] : []));
+		return asked.flat();
 	}
 
 	/**
@@ -273,19 +284,43 @@ export class HostDoor implements Door {
 	}
 
 	private services(): ServicePlan[] {
-		return this.server.definition.network ? completeServicesOf(this.server) : [];
+		return completeServicesOf(this.server);
+	}
+
+	/** Ports of the host, each with a front door of its own, and `watchdog` where something is only asked whether it is well. */
+	private listens(): number[] {
+		const listens = this.services().map(({ listen }) => listen);
+		return watchedServicesOf(this.server).length > 0 ? [...listens, watchdog] : listens;
+	}
+
+	/** Ports inside the server to which users come, in whatever way. */
+	private ports(): PortRange[] {
+		const every = (protocol: PortRange["protocol"]) => ({ protocol, first: 1, last: 65_535 });
+		return publishedBy(this.server).flatMap(({ ports }) =>
+			ports === "everything" ? [every("tcp"), every("udp")] : ports,
+		);
+	}
+
+	/** Packets that have come in without a front door; null when nothing is let in so. */
+	private async routed(): Promise<number | null> {
+		const [own] = inboundServers([this.server]);
+		if (!own) return null;
+		const counters = await outboundCountersOf(this.sandbox.namespace);
+		const counts = waysInto(own).map((way) => counters.get(namesOf(own.name, way).in)?.packets ?? 0);
+		return counts.reduce((sum, one) => sum + one, 0);
 	}
 
 	private plan(listen: number): Omit<DoorPlan, "groups" | "folder"> | undefined {
 		const { network } = this.server.definition;
-		const service = this.services().find((service) => service.listen === listen);
-		if (!network || !service) return undefined;
+		const services = this.services().filter((service) => service.listen === listen);
+		const watched = listen === watchdog ? watchedServicesOf(this.server) : [];
+		if (!network || services.length + watched.length === 0) return undefined;
 		return {
 			server: this.server.name,
 			namespace: this.sandbox.namespace,
 			address: network.address,
 			uid: doorUid(this.server),
-			services: [service],
+			...{ services, watched },
 		};
 	}
 

@@ -3,6 +3,7 @@ import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { isTalkRule, type Talk } from "../talk.ts";
 import {
 	adminSocket,
+	checkedOf,
 	healthNameOf,
 	hopBackendOf,
 	innerSocketOf,
@@ -36,6 +37,7 @@ const slowestAnswer = "10m";
  * @throws BulkheadError for a health path that cannot be written into it
  */
 export function configOf(plan: DoorPlan): string {
+	// One that only checks has no clients.
 	const share = Math.max(64, Math.floor(mostClients / Math.max(1, plan.services.length)));
 	return [
 		"# Written by Bulkhead; changes are lost.",
@@ -46,7 +48,7 @@ export function configOf(plan: DoorPlan): string {
 				? httpSections(plan, service, 4 + index, share)
 				: tcpSections(plan, service, 4 + index, share),
 		),
-		...plan.services.flatMap((service) => healthSection(plan, service)),
+		...checkedOf(plan).flatMap((service) => healthSection(plan, service)),
 		"",
 	].join("\n");
 }
@@ -212,6 +214,7 @@ function tcpSections(plan: DoorPlan, service: ServicePlan, descriptor: number, s
  */
 function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 	const { health } = service;
+	if (health === "unchecked") return [];
 	const talks = health !== null && "rules" in health;
 	// A server that expects to be told waits for it before it says a word.
 	const tells = service.proxy === undefined ? "" : `${tellsClients[service.proxy]} check-send-proxy`;

@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { BulkheadError } from "../../api/errors.ts";
@@ -39,20 +40,31 @@ async function listenFor(plan: DoorPlan, service: ServicePlan): Promise<Server> 
 	try {
 		return await open(service);
 	} catch (error) {
-		throw errorCode(error) === "EADDRINUSE" ? portInUse(plan.server, service, error) : error;
+		throw errorCode(error) === "EADDRINUSE" ? portInUse(plan.server, service, "tcp", error) : error;
 	}
 }
 
-export function portInUse(server: string, service: ServicePlan, cause?: unknown): BulkheadError {
-	const mend = `stop that program (\`ss -ltnp sport = :${service.listen}\` names it) or choose another \`listen:\``;
-	const message = `${server} cannot publish ${service.service}: port ${service.listen} of this host is in use by another program; ${mend}`;
+export function portInUse(
+	server: string,
+	service: Pick<ServicePlan, "service" | "listen">,
+	protocol: "tcp" | "udp" = "tcp",
+	cause?: unknown,
+): BulkheadError {
+	const [show, port] = protocol === "tcp" ? ["ss -ltnp", "port"] : ["ss -lunp", "UDP port"];
+	const mend = `stop that program (\`${show} sport = :${service.listen}\` names it) or choose another \`listen:\``;
+	const message = `${server} cannot publish ${service.service}: ${port} ${service.listen} of this host is in use by another program; ${mend}`;
 	return new BulkheadError("port-in-use", message, { cause });
 }
 
 /** @returns whether a service could listen there now; asked before anything is made or stopped */
-export async function portIsFree(to: Place["to"], listen: number): Promise<boolean> {
+export async function portIsFree(
+	to: Place["to"],
+	listen: number,
+	protocol: "tcp" | "udp" = "tcp",
+): Promise<boolean> {
 	try {
-		(await open({ to, listen })).close();
+		if (protocol === "udp") await bindUdp(to, listen);
+		else (await open({ to, listen })).close();
 		return true;
 	} catch (error) {
 		if (errorCode(error) === "EADDRINUSE") return false;
@@ -68,6 +80,17 @@ async function open({ to, listen }: Place): Promise<Server> {
 		// A host without IPv6.
 		if (!["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"].includes(errorCode(error) ?? "")) throw error;
 		return await openAt("0.0.0.0", listen);
+	}
+}
+
+/** What another program listens to at any of the host's addresses would get nothing any more: redirections come first. */
+async function bindUdp(to: Place["to"], port: number): Promise<void> {
+	const socket = createSocket("udp4");
+	try {
+		socket.bind({ address: to === "host" ? "127.0.0.1" : "0.0.0.0", port, exclusive: true });
+		await once(socket, "listening");
+	} finally {
+		socket.close();
 	}
 }
 

@@ -14,6 +14,11 @@ export function healthNameOf(service: ServicePlan): string {
 	return `health.${nameOf(service)}`;
 }
 
+/** Services that are asked whether they are well, in the order of the plan. */
+export function checkedOf({ services, watched = [] }: DoorPlan): ServicePlan[] {
+	return [...services, ...watched].filter(({ health }) => health !== "unchecked");
+}
+
 /** Names of the frontends whose sessions are users' own: the inner hop's too, as it is where its requests wait. */
 export function trafficNamesOf(plan: DoorPlan): Set<string> {
 	return new Set(plan.services.map(nameOf).flatMap((name) => [name, `once.${name}`]));

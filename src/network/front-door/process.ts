@@ -13,7 +13,7 @@ import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts"
 import { destroy, hopelessOf } from "./hopeless.ts";
 import { answers, start } from "./launch.ts";
 import { portInUse, portIsFree } from "./listen.ts";
-import { healthNameOf, trafficNamesOf } from "./names.ts";
+import { checkedOf, healthNameOf, trafficNamesOf } from "./names.ts";
 import {
 	type DoorFiles,
 	type DoorRecord,
@@ -113,12 +113,12 @@ export class FrontDoor {
 	/** @returns what the health checks last found of each service; "unknown" where HAProxy does not say */
 	async health(): Promise<Record<string, Health>> {
 		const stat = await this.#ask("show stat").catch(() => "");
-		return healthOf(stat, this.plan.services);
+		return healthOf(stat, checkedOf(this.plan));
 	}
 
 	/** A new session begins: services count as down until a check of it has passed. */
 	async forgetHealth(): Promise<void> {
-		const commands = this.plan.services.map(
+		const commands = checkedOf(this.plan).map(
 			(service) => `set server ${healthNameOf(service)}/guest health down`,
 		);
 		await this.#tell(commands.join("; "));
@@ -129,7 +129,7 @@ export class FrontDoor {
 	 * @throws Error or DeadlineError when HAProxy does not answer
 	 */
 	async pauseHealth(): Promise<void> {
-		await this.#tell(pauseCommand(this.plan.services));
+		await this.#tell(pauseCommand(checkedOf(this.plan)));
 	}
 
 	/**
@@ -138,8 +138,8 @@ export class FrontDoor {
 	 * @throws Error or DeadlineError when HAProxy does not answer
 	 */
 	async resumeHealth(): Promise<void> {
-		const commands = resumeCommand(await this.#ask("show stat"), this.plan.services);
-		if (commands !== "") await this.#tell(commands);
+		const commands = resumeCommand(await this.#ask("show stat"), checkedOf(this.plan));
+		await this.#tell(commands);
 	}
 
 	/**
@@ -197,6 +197,7 @@ export class FrontDoor {
 
 	/** For commands that HAProxy answers with nothing, or with what it did not like. */
 	async #tell(commands: string): Promise<void> {
+		if (commands === "") return;
 		const answer = (await this.#ask(commands)).trim();
 		if (answer !== "") throw new Error(`the front door answers "${answer.slice(0, 200)}" to "${commands}"`);
 	}

@@ -32,7 +32,10 @@ test("a site half-way through a change is read, though no person may ask for it"
 });
 
 test("a segment's IPv6 and who reaches whom on it are kept; from servers alone, its IPv6", () => {
-	const segments = { office: { subnet: "10.77.0.0/24", subnet6: "fd00:77::/64", allow: "all" as const } };
+	const segments = {
+		office: { subnet: "10.77.0.0/24", subnet6: "fd00:77::/64", allow: "all" as const },
+		branch: { subnet: "192.168.7.0/24", lan: "eth0", gateway: "192.168.7.254" },
+	};
 	const kept = readKeptSite(JSON.stringify({ name: "office", segments }), "site.yaml");
 	expect(siteOf(kept, [])?.segments).toEqual(segments);
 	const six = { ...server("a", "office", "10.77.0.20"), subnet6: "fd00:77::/64" };

@@ -8,6 +8,8 @@ const segmentSchema = z.object({
 	subnet: z.string(),
 	subnet6: z.string().optional(),
 	allow: z.literal("all").optional(),
+	lan: z.string().optional(),
+	gateway: z.string().optional(),
 });
 
 /**
@@ -39,9 +41,11 @@ export function siteOf(kept: KeptSite | undefined, stored: readonly StoredServer
 	const name = kept?.name ?? stored[0]?.site;
 	if (name === undefined) return undefined;
 	// Whether all of a segment reach each other is not known from its servers: then they do not.
-	const own = stored.flatMap(({ definition, subnet, subnet6 }) => {
+	const own = stored.flatMap(({ definition, subnet, subnet6, lan }) => {
 		if (!definition.network || subnet === null) return [];
-		return [[definition.network.segment, { subnet, ...(subnet6 === null ? {} : { subnet6 }) }] as const];
+		const six = subnet6 === null ? {} : { subnet6 };
+		const onLan = lan === null ? {} : { lan: lan.interface, gateway: lan.gateway };
+		return [[definition.network.segment, { subnet, ...six, ...onLan }] as const];
 	});
 	return {
 		name,

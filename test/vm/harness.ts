@@ -49,10 +49,15 @@ export class Instance {
 	readonly client: Client;
 	readonly log: string;
 	private daemon: ChildProcess | undefined;
+	private readonly host: string | undefined;
 
-	/** @param state its state directory; a fresh one below /tmp when left out */
-	constructor(state = `${folderPrefix}${process.pid}-${++foldersMade}`) {
+	/**
+	 * @param state its state directory; a fresh one below /tmp when left out
+	 * @param host a network namespace that is to be the host's network; the real one when left out
+	 */
+	constructor(state = `${folderPrefix}${process.pid}-${++foldersMade}`, host?: string) {
 		this.state = state;
+		this.host = host;
 		this.client = new Client(socketPath(state));
 		this.log = `${state}.log`;
 	}
@@ -83,7 +88,9 @@ export class Instance {
 	async startDaemon(): Promise<void> {
 		await mkdir(this.state, { recursive: true });
 		const log = openSync(this.log, "a");
-		const daemon = spawn(launcher, ["daemon"], { stdio: ["ignore", log, log], env: this.environment() });
+		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, "--"];
+		const [file = "", ...args] = [...enter, launcher, "daemon"];
+		const daemon = spawn(file, args, { stdio: ["ignore", log, log], env: this.environment() });
 		closeSync(log);
 		this.daemon = daemon;
 		const answers = async () => {
@@ -325,8 +332,8 @@ function poke(stream: { write(text: string): unknown }): false {
 /**
  * An instance for the tests of a file: started before them, taken away after them. When one fails, its log is printed.
  */
-export function instanceForTests(state?: string): Instance {
-	const instance = new Instance(state);
+export function instanceForTests(state?: string, host?: string): Instance {
+	const instance = new Instance(state, host);
 	let failed = false;
 	beforeAll(async () => {
 		await sweep();

@@ -170,7 +170,6 @@ describe("a server with an address of the LAN", () => {
 			expect(await asks(pc, protocol, dc.address6, 389)).toBe("2001:db8:7::50");
 		}
 		const before = await packets(refusedCounter("dc"));
-		// What is not for this very server the host's end refuses, what comes from the host itself the sandbox's.
 		expect(await asks(pc, "tcp", dc.address, 5000)).toBeNull();
 		expect(await asks(host, "tcp", dc.address, 5000)).toBeNull();
 		expect(await asks(pc, "tcp", files.address, 389)).toBeNull();

@@ -43,7 +43,11 @@ async function drill(context: Context, server: string, fault: Fault, options: Op
 	using narration = await narrate(context, server);
 	const made = await client.call("drill", { server }, { fault }, { signal });
 	const outcome = await recovery(context, server, made.session);
-	const incident = await incidentOf(context, `${server}-${made.session}`, before.published.length > 0);
+	const incident = await incidentOf(
+		context,
+		`${server}-${made.session}`,
+		before.published.some(({ listen }) => listen !== null),
+	);
 	narration[Symbol.dispose]();
 	report(context, made, outcome, incident);
 }

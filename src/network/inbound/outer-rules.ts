@@ -2,22 +2,21 @@ import { ipv4, ipv6 } from "../addresses.ts";
 import { portsOf } from "./inner-rules.ts";
 import type { InboundServer, Redirect } from "./plan.ts";
 
-/** What the table of a cable's outer end has for what goes in: sets of what others than the host may open, and redirections. */
+/** What the table of a cable's outer end has for what goes in: servers that others than the host may reach, and redirections. */
 export const inwardBody = [
-	"set inward { typeof ip daddr . meta l4proto . th dport; flags interval; }",
-	"set inward6 { typeof ip6 daddr . meta l4proto . th dport; flags interval; }",
-	"set whole { typeof ip daddr; }",
-	"set whole6 { typeof ip6 daddr; }",
+	"set inward { typeof ip daddr; }",
+	"set inward6 { typeof ip6 daddr; }",
 	"chain to_servers { }",
 	"chain own_to_servers { }",
 ];
 
-/** Rules of the chain that all packets to a sandbox pass which the host itself does not send. */
+/**
+ * Rules of the chain that all packets to a sandbox pass which the host itself does not send. What of a server may be
+ * reached the inner end judges, which counts what it drops by server.
+ */
 export const inwardRules = [
-	"ip daddr . meta l4proto . th dport @inward accept",
-	"ip6 daddr . meta l4proto . th dport @inward6 accept",
-	"ip daddr @whole accept",
-	"ip6 daddr @whole6 accept",
+	"ip daddr @inward accept",
+	"ip6 daddr @inward6 accept",
 	// Redirected to a server: by this table's own rules, as its address is known to nobody else.
 	"ct status dnat accept",
 ];
@@ -27,39 +26,23 @@ export const inwardRules = [
  * @throws RangeError for what is no address or port
  */
 export function inwardLines(table: string, servers: readonly InboundServer[]): string[] {
-	const lan = servers.flatMap((server) =>
-		server.ways.filter(({ to }) => to === "lan").map(({ ports }) => ({ server, ports })),
-	);
-	const whole = lan.filter(({ ports }) => ports === "everything").map(({ server }) => server);
-	const single = lan.flatMap(({ server, ports }) =>
-		ports === "everything" ? [] : ports.map((range) => ({ server, range })),
-	);
+	const open = servers.filter(({ ways }) => ways.some(({ to }) => to === "lan"));
 	const fill = (set: string, elements: readonly string[]) => [
 		`flush set inet ${table} ${set}`,
-		...(elements.length === 0
-			? []
-			: [`add element inet ${table} ${set} { ${[...new Set(elements)].sort().join(", ")} }`]),
+		...(elements.length === 0 ? [] : [`add element inet ${table} ${set} { ${elements.join(", ")} }`]),
 	];
-	const six = (server: InboundServer) => (server.address6 === undefined ? [] : [ipv6(server.address6)]);
 	const redirects = servers.flatMap(({ address, redirects }) =>
 		redirects.map((redirect) => ({ redirect, rule: redirectRule(address, redirect) })),
 	);
 	return [
 		...fill(
 			"inward",
-			single.map(({ server, range }) => `${ipv4(server.address)} . ${range.protocol} . ${portsOf(range)}`),
+			open.map(({ address }) => ipv4(address)),
 		),
 		...fill(
 			"inward6",
-			single.flatMap(({ server, range }) =>
-				six(server).map((address) => `${address} . ${range.protocol} . ${portsOf(range)}`),
-			),
+			open.flatMap(({ address6 }) => (address6 === undefined ? [] : [ipv6(address6)])),
 		),
-		...fill(
-			"whole",
-			whole.map(({ address }) => ipv4(address)),
-		),
-		...fill("whole6", whole.flatMap(six)),
 		`flush chain inet ${table} to_servers`,
 		`flush chain inet ${table} own_to_servers`,
 		...redirects

@@ -3,6 +3,9 @@ import { z } from "zod";
 /** Who may come in by a published service. */
 export const callers = ["host", "lan"] as const;
 
+/** Packets and bytes that the sandbox's firewall has seen since the sandbox was made, or its rules were made anew by a later version. */
+export const tally = z.object({ packets: z.int(), bytes: z.int() });
+
 /** A way into a server: what lets it in, and where that is written. */
 export const wayIn = z.object({
 	from: z.enum(callers),
@@ -18,12 +21,11 @@ export const wayIn = z.object({
 	ports: z.array(z.string()),
 	/** What the front door's health check last found. */
 	health: z.enum(["up", "down", "unknown"]),
+	/** What came in by it, where no front door counts its connections; null else. */
+	passed: tally.nullable(),
 	/** The place in the site file that says so. */
 	because: z.string(),
 });
-
-/** Packets and bytes that the sandbox's firewall has seen since the sandbox was made, or its rules were made anew by a later version. */
-export const tally = z.object({ packets: z.int(), bytes: z.int() });
 
 /** A path between two servers of the site: what one may open to the other, and where that is written. */
 export const pathBetween = z.object({
@@ -60,6 +62,8 @@ export const sandboxView = z.object({
 	/** Null without IPv6. */
 	address6: z.string().nullable(),
 	waysIn: z.array(wayIn),
+	/** What came for it from the host or the LAN and was not let in; null when nothing comes but by front doors. */
+	refused: tally.nullable(),
 	/** What other servers of the site may open to it, and it to them. */
 	fromServers: z.array(pathBetween),
 	toServers: z.array(pathBetween),
@@ -70,7 +74,7 @@ export const sandboxView = z.object({
 		ways: z.array(outboundWay),
 		/** What else it sent there; null when the site has no way out at all: then `counted.droppedForward` has it. */
 		dropped: tally.nullable(),
-		/** What of the host's own settings stops all of it, and the mend. */
+		/** What of the host's own settings stops all of it, and what comes in without a front door; and the mend. */
 		obstacles: z.array(z.object({ found: z.string(), mend: z.string() })),
 		because: z.string(),
 	}),

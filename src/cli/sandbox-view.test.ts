@@ -9,6 +9,7 @@ const view: SandboxView = {
 	segment: "office",
 	subnet: "10.77.0.0/24",
 	...{ address: "10.77.0.20", address6: null, fromServers: [], toServers: [] },
+	refused: null,
 	waysIn: [
 		{
 			...{
@@ -20,6 +21,7 @@ const view: SandboxView = {
 				through: "front-door",
 				ports: ["tcp 80"],
 				health: "up",
+				passed: null,
 			},
 			because: "servers.intranet.publish[0]",
 		},
@@ -33,6 +35,7 @@ const view: SandboxView = {
 				through: "front-door",
 				ports: ["tcp 22"],
 				health: "down",
+				passed: null,
 			},
 			because: "servers.intranet.publish[1]",
 		},
@@ -104,6 +107,7 @@ test("paths between servers, ways out and what stops them", () => {
 	const open: SandboxView = {
 		...view,
 		...{ waysIn: [], neighbours: [], address6: "fd00:77::20" },
+		refused: null,
 		fromServers: [path("till", "postgresql", 5432, "servers.intranet.allow[0]")],
 		toServers: [
 			path("store", null, null, "segments.office.allow"),
@@ -146,7 +150,7 @@ test("paths between servers, ways out and what stops them", () => {
 		intranet  everything outside                        see below  servers.intranet.outbound[0]
 		intranet  nothing else outside                                 servers.intranet.outbound is a list of rules
 
-		What of this host's settings stops what intranet may reach outside:
+		What of this host's settings stops what intranet may reach outside, or what reaches it from there:
 		  this host does not route IPv4
 		  sysctl -w net.ipv4.ip_forward=1
 

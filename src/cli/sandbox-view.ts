@@ -154,13 +154,24 @@ function obstacleLines({ server, outbound: { obstacles } }: SandboxView): Line[]
 	const all = obstacles.flatMap(({ found, mend }): Line[] => [[styled(`  ${found}`, "red")], [`  ${mend}`]]);
 	return [
 		[],
-		[styled(`What of this host's settings stops what ${server} may reach outside:`, "bold")],
+		[
+			styled(
+				`What of this host's settings stops what ${server} may reach outside, or what reaches it from there:`,
+				"bold",
+			),
+		],
 		...all,
 	];
 }
 
-function counted({ counted, server, outbound }: SandboxView): Line[] {
+function counted({ counted, server, outbound, waysIn, refused }: SandboxView): Line[] {
 	if (!counted) return [];
+	const arrived = waysIn.flatMap(({ service, from, passed }): [string, string][] =>
+		passed === null
+			? []
+			: [[`${from === "lan" ? "the LAN" : "this host"} to ${server}'s ${service}`, passedText(passed)]],
+	);
+	if (refused !== null) arrived.push([`dropped: from outside to ${server}`, tallyText(refused)]);
 	const out = outbound.ways.map((way): [string, string] => [
 		`${server} to ${wayText(way)}`,
 		passedText(way.passed),
@@ -170,9 +181,9 @@ function counted({ counted, server, outbound }: SandboxView): Line[] {
 			? []
 			: [[`dropped: from ${server} to anything else outside`, tallyText(outbound.dropped)]];
 	return [
-		...(out.length + dropped.length === 0
+		...(arrived.length + out.length + dropped.length === 0
 			? []
-			: [[styled(`Counted, of ${server}:`, "bold")], ...pairs([...out, ...dropped]), []]),
+			: [[styled(`Counted, of ${server}:`, "bold")], ...pairs([...arrived, ...out, ...dropped]), []]),
 		[styled("Counted, of the whole site:", "bold")],
 		...pairs([
 			["connections that front doors tried to open", String(counted.opened.packets)],

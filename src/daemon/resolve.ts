@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
-import { bridgeLinkLocal, macOf, type PortPlan } from "../network/plan.ts";
+import { bridgeAddressOnLan, bridgeLinkLocal, macOf, type PortPlan } from "../network/plan.ts";
 import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
@@ -119,6 +119,18 @@ function appendOf(server: StoredServer, session: number): string {
 				: [`bulkhead.address6=${address6}/${parsed6.length}`, `bulkhead.gateway6=${gatewayOf6(parsed6)}`]
 			: [];
 	return [base, ...network, ...network6, `bulkhead.server=${name}`, `bulkhead.session=${session}`].join(" ");
+}
+
+/** The guest's gateway with its network, as `10.77.0.1/24`; null without a network. */
+export function gatewayEndOf({ subnet, lan }: StoredServer): string | null {
+	const parsed = parseSubnet(subnet ?? "");
+	return parsed ? `${lan?.gateway ?? gatewayOf(parsed)}/${parsed.length}` : null;
+}
+
+/** From where the sandbox itself, its front doors among it, speaks to a server. */
+export function sandboxAddressOf({ subnet, lan }: StoredServer): string {
+	const parsed = parseSubnet(subnet ?? "");
+	return lan || !parsed ? bridgeAddressOnLan : gatewayOf(parsed);
 }
 
 export const memoryOf = (server: StoredServer) =>

@@ -1,12 +1,13 @@
 import type { SandboxView } from "../api/sandbox.ts";
 import { countersOf } from "../network/counters.ts";
-import { obstaclesOf } from "../network/outbound/obstacles.ts";
-import { outboundCountersOf } from "../network/outbound/outbound.ts";
+import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
+import { obstaclesOf, type Passing } from "../network/outbound/obstacles.ts";
+import { type OutboundCounters, outboundCountersOf } from "../network/outbound/outbound.ts";
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { allowedOf } from "./between.ts";
 import { outboundRulesOf } from "./outbound.ts";
-import { publishedOf } from "./published.ts";
+import { inboundServers, publishedOf } from "./published.ts";
 
 /** What is asked of the running parts. */
 export interface Running {
@@ -34,6 +35,7 @@ export async function sandboxViewOf(
 	const others = all.filter((other) => other.name !== name);
 	const fromServers = others.flatMap((other) => pathsBetween(other, server, running).map(named(other)));
 	const toServers = others.flatMap((other) => pathsBetween(server, other, running).map(named(other)));
+	const counters: OutboundCounters = namespace === null ? new Map() : await outboundCountersOf(namespace);
 	const met = new Set([...fromServers, ...toServers].map((path) => path.server));
 	return {
 		server: name,
@@ -42,7 +44,8 @@ export async function sandboxViewOf(
 		subnet,
 		address: network?.address ?? null,
 		address6: network?.address6 ?? null,
-		waysIn: waysInto(server, running),
+		waysIn: waysIn(server, running, counters),
+		refused: counters.get(refusedCounter(name)) ?? null,
 		...{ fromServers, toServers },
 		neighbours: others
 			.filter(
@@ -50,16 +53,27 @@ export async function sandboxViewOf(
 			)
 			.map((other) => other.name)
 			.sort(),
-		outbound: await outboundOf(server, namespace),
+		outbound: await outboundOf(server, counters),
 		counted: namespace === null ? null : await countedIn(namespace),
 	};
 }
 
-function waysInto(server: StoredServer, { health }: Running): SandboxView["waysIn"] {
+function waysIn(
+	server: StoredServer,
+	{ health }: Running,
+	counters: OutboundCounters,
+): SandboxView["waysIn"] {
+	const [inbound] = inboundServers([server]);
+	const passedBy = (service: string, to: "host" | "lan") => {
+		const ways = inbound ? waysInto(inbound) : [];
+		const way = ways.find((one) => one.service === service && one.to === to);
+		return (way && counters.get(namesOf(server.name, way).in)) ?? null;
+	};
 	// One for each entry of `publish:`, in its order: without a port an entry is refused when it is applied.
 	return publishedOf(server).map(({ service, protocol, through, listen, port, ports, to }, index) => ({
 		...{ from: to, service, protocol, through, listen, port, ports },
 		health: health[service] ?? "unknown",
+		passed: passedBy(service, to),
 		because: `servers.${server.name}.publish[${index}]`,
 	}));
 }
@@ -84,11 +98,13 @@ function pathsBetween(from: StoredServer, to: StoredServer, { openSegments }: Ru
 	return [...(whole ? [{ ...everything, because: `segments.${one.segment}.allow` }] : []), ...byName];
 }
 
-async function outboundOf(server: StoredServer, namespace: string | null): Promise<SandboxView["outbound"]> {
-	const { name, definition } = server;
+async function outboundOf(
+	server: StoredServer,
+	counters: OutboundCounters,
+): Promise<SandboxView["outbound"]> {
+	const { name, definition, lan } = server;
 	const rules = outboundRulesOf(definition.network ? definition.outbound : "deny");
-	const counters = namespace === null ? new Map() : await outboundCountersOf(namespace);
-	const six = definition.network?.address6 !== undefined;
+	const passing = passingOf(server, rules.length > 0);
 	return {
 		ways: rules.map((rule, i) => ({
 			...{
@@ -102,9 +118,16 @@ async function outboundOf(server: StoredServer, namespace: string | null): Promi
 				: `servers.${name}.outbound`,
 		})),
 		dropped: counters.get(droppedCounter(name)) ?? null,
-		obstacles: rules.length === 0 ? [] : await obstaclesOf(six),
+		obstacles: passing ? await obstaclesOf({ ...passing, lan: lan?.interface }) : [],
 		because: becauseOf(server),
 	};
+}
+
+/** What the host has to route for a server; undefined when nothing. */
+function passingOf(server: StoredServer, goesOut: boolean): Passing | undefined {
+	const [inbound] = inboundServers([server]);
+	const inward = inbound !== undefined && waysInto(inbound).some(({ to }) => to === "lan");
+	return goesOut || inward ? { six: server.definition.network?.address6 !== undefined, inward } : undefined;
 }
 
 function becauseOf({ name, definition }: StoredServer): string {

@@ -133,17 +133,16 @@ export class Sandbox {
 
 	/**
 	 * Asks a session for pages before its port is opened.
-	 * @param subnet the segment's
+	 * @param address the guest's gateway, as `10.77.0.1/24`
 	 * @throws CommandError; then its port is closed as before, unless that failed too
 	 */
 	async rehearse(
 		port: PortPlan,
-		subnet: string,
+		address: string,
 		asks: Rehearsal["asks"],
 		deadlineMs: number,
 		signal: AbortSignal,
 	): Promise<void> {
-		const { address } = endOf({ name: port.segment, subnet });
 		const gateway = { address, mac: bridgeMacOf(this.site, port.segment) };
 		await rehearse(this.namespace, { port, gateway, asks }, deadlineMs, signal);
 	}

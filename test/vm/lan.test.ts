@@ -5,6 +5,7 @@ import type { Site } from "../../src/api/site.ts";
 import { run } from "../../src/host/command.ts";
 import { setKernel } from "../../src/network/namespace.ts";
 import { instanceForTests, tiny, until } from "./harness.ts";
+import { talk } from "./talk.ts";
 
 /**
  * A real guest with an address of the LAN. The host's network is a namespace, and so is a machine of the LAN: on the one
@@ -97,6 +98,21 @@ describe("a server with an address of the LAN", () => {
 		await until("the incident is over", async () => (await incident()).outcome === "recovered", 30_000);
 		// Nobody was held at a front door.
 		expect((await incident()).felt).toBeNull();
+	});
+
+	test("is renewed only when nobody is connected to it", async () => {
+		const { number } = (await bulkhead.until("files", "running", ({ warm }) => warm?.standbys === 1))
+			.session ?? {
+			number: 0,
+		};
+		await using open = await talk(pc, address, 80);
+		const renew = async () => await client.call("renew", { server: "files" }, { deadlineMs: 1000 });
+		await expect(renew()).rejects.toThrow(/connections/);
+		expect((await bulkhead.session("files")).number).toBe(number);
+		await open[Symbol.asyncDispose]();
+		await renew();
+		expect((await bulkhead.untilNext("files", number)).from).toBe("seal");
+		expect(await page()).toContain("session");
 	});
 
 	test("who uses it is counted", async () => {

@@ -329,12 +329,12 @@ describe("nothing is left", () => {
 
 describe("what of the host's stops it is told", () => {
 	test("routing that is off, and a firewall that drops what is routed", async () => {
-		expect(await obstaclesOf(true, outside)).toEqual([]);
+		expect(await obstaclesOf({ six: true }, outside)).toEqual([]);
 		await setKernel(host, { "net/ipv4/ip_forward": 0 });
 		const closed =
 			"table ip filter { chain FORWARD { type filter hook forward priority filter; policy drop; }; }";
 		await run("nsenter", [`--net=/run/netns/${host}`, "nft", closed], { deadlineMs: 5000 });
-		const found = await obstaclesOf(true, outside);
+		const found = await obstaclesOf({ six: true }, outside);
 		expect(found.map(({ found }) => found)).toEqual([
 			"this host does not route IPv4 (net.ipv4.ip_forward is 0)",
 			"the host's firewall chain `ip filter FORWARD` drops what is routed",
@@ -346,6 +346,6 @@ describe("what of the host's stops it is told", () => {
 			await inside(host, "nft", command);
 		await setKernel(host, { "net/ipv4/ip_forward": 1 });
 		expect(await reaches(web, "198.51.100.7", 443)).toBe(true);
-		expect(await obstaclesOf(true, outside)).toEqual([]);
+		expect(await obstaclesOf({ six: true }, outside)).toEqual([]);
 	});
 });

@@ -112,24 +112,19 @@ async function checkQemu(): Promise<Check> {
 	}
 }
 
-/** Only servers with `outbound:` need it. */
+const onlyRouted =
+	"only for servers with `outbound:`, with addresses of the LAN, or that the LAN reaches by UDP";
+
+/** Only servers with `outbound:` need it, and those that others reach at their own addresses or by UDP. */
 async function checkWaysOut(): Promise<Check> {
 	const name = "ways out";
 	try {
-		const obstacles = await obstaclesOf(false);
-		if (obstacles.length === 0) return good(name, "this host routes what servers are let out");
+		const obstacles = await obstaclesOf({ six: false, inward: true });
+		if (obstacles.length === 0) return good(name, "this host routes what passes between servers and others");
 		const mends = obstacles.map(({ mend }) => mend).join("; ");
-		return note(
-			name,
-			obstacles.map(({ found }) => found).join("; "),
-			`only for servers with \`outbound:\`: ${mends}`,
-		);
+		return note(name, obstacles.map(({ found }) => found).join("; "), `${onlyRouted}: ${mends}`);
 	} catch (error) {
-		return note(
-			name,
-			`cannot be told: ${error instanceof Error ? error.message : error}`,
-			"only for servers with `outbound:`",
-		);
+		return note(name, `cannot be told: ${error instanceof Error ? error.message : error}`, onlyRouted);
 	}
 }
 

@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
+import { connectionsTo } from "../../network/inbound/established.ts";
 import { namesOf, type PortRange, waysInto } from "../../network/inbound/plan.ts";
 import { waitForKnock } from "../../network/knock.ts";
 import { outboundCountersOf } from "../../network/outbound/outbound.ts";
@@ -11,7 +13,7 @@ import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { completeServicesOf, inboundServers, publishedBy, watchedServicesOf } from "../published.ts";
-import { doorUid } from "../resolve.ts";
+import { doorUid, sandboxAddressOf } from "../resolve.ts";
 import { Turns } from "../turns.ts";
 import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
@@ -20,6 +22,8 @@ import { together } from "./door/together.ts";
 
 /** In the place of a port: the front door that nobody comes through, and that asks how services are which need none. */
 const watchdog = 0;
+
+const routedLookMs = 200;
 
 /**
  * The front doors of one server: one for each service that it publishes, each a process of its own, so that letting one
@@ -226,7 +230,23 @@ export class HostDoor implements Door {
 				throw error;
 			}
 		});
-		return left.every(Boolean);
+		return left.every(Boolean) && (await this.untilRoutedLeft(end, signal));
+	}
+
+	/**
+	 * Nobody can be held back who comes without a front door, and a connection would end with its session: it is waited for.
+	 * @param end by the clock of `performance.now()`
+	 * @returns whether no connection is left
+	 */
+	private async untilRoutedLeft(end: number, signal: AbortSignal): Promise<boolean> {
+		const [own] = inboundServers([this.server]);
+		if (!own || own.ways.length === 0) return true;
+		const sandbox = sandboxAddressOf(this.server);
+		for (;;) {
+			if ((await connectionsTo(this.sandbox.namespace, own.address, [sandbox])) === 0) return true;
+			if (performance.now() >= end) return false;
+			await delay(routedLookMs, undefined, { signal });
+		}
 	}
 
 	async release(): Promise<void> {

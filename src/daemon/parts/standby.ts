@@ -5,8 +5,8 @@ import type { Sandbox } from "../../network/sandbox.ts";
 import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { Machine, Standby } from "../../session/env.ts";
 import type { Sign } from "../../session/evidence.ts";
-import { completeServicesOf } from "../published.ts";
-import { dataDisksOf, portOf } from "../resolve.ts";
+import { completeServicesOf, watchedServicesOf } from "../published.ts";
+import { dataDisksOf, gatewayEndOf, portOf } from "../resolve.ts";
 import { type Launched, type Launcher, servingExpendable } from "./launcher.ts";
 import { type Seals, sealedHardware, stateDescriptor } from "./seals.ts";
 import type { SessionMachine } from "./session-machine.ts";
@@ -140,12 +140,12 @@ class Rehearsal {
 		const { number, launcher, sandbox, log } = this.loading;
 		const { server } = launcher;
 		const port = portOf(server, number);
-		const asks = completeServicesOf(server).flatMap(({ port, rehearse }) =>
-			rehearse.map((path) => ({ port, path })),
-		);
-		if (!port || server.subnet === null || asks.length === 0) return;
+		const services = [...completeServicesOf(server), ...watchedServicesOf(server)];
+		const asks = services.flatMap(({ port, rehearse }) => rehearse.map((path) => ({ port, path })));
+		const gateway = gatewayEndOf(server);
+		if (!port || gateway === null || asks.length === 0) return;
 		try {
-			await sandbox.rehearse(port, server.subnet, asks, rehearsesWithinMs, signal);
+			await sandbox.rehearse(port, gateway, asks, rehearsesWithinMs, signal);
 		} catch (err) {
 			signal.throwIfAborted();
 			const where = { server: server.name, session: number };

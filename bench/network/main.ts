@@ -17,15 +17,19 @@ const rounds = Number(process.env.ROUNDS ?? "12");
 const seconds = Number(process.env.SECONDS ?? "2");
 const requests = Number(process.env.REQUESTS ?? "1000");
 const leastShare = 0.9;
+const leastRoutedShare = 0.95;
 const mostAddedMs = 0.2;
 
 const transferPort = 5201;
 const pagePort = 8000;
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
-/** Where a client asks: the guest itself, from inside the sandbox, or the front door, from the host. */
+/**
+ * Where a client asks: the guest itself, from inside the sandbox; the front door, from the host; or the guest at its own
+ * address, routed into the sandbox.
+ */
 interface Way {
-	name: "direct" | "door";
+	name: "direct" | "door" | "address";
 	enter: readonly string[];
 	address: string;
 	portOf: (port: number) => number;
@@ -36,6 +40,12 @@ function waysOf(room: Room, listens: ReadonlyMap<number, number>): Way[] {
 		{
 			name: "direct",
 			enter: ["nsenter", `--net=/run/netns/${room.namespace}`],
+			address: room.guest.address,
+			portOf: (port) => port,
+		},
+		{
+			name: "address",
+			enter: ["nsenter", `--net=/run/netns/${room.host}`],
 			address: room.guest.address,
 			portOf: (port) => port,
 		},
@@ -72,9 +82,9 @@ interface Round {
 /** In turn, the first one changing from round to round, so that whatever else the host does hits both. */
 async function oneRound(ways: readonly Way[], number: number): Promise<Round> {
 	const round: Round = {
-		up: { direct: 0, door: 0 },
-		down: { direct: 0, door: 0 },
-		page: { direct: 0, door: 0 },
+		up: { direct: 0, door: 0, address: 0 },
+		down: { direct: 0, door: 0, address: 0 },
+		page: { direct: 0, door: 0, address: 0 },
 	};
 	const inTurn = number % 2 === 0 ? ways : ways.toReversed();
 	for (const way of inTurn) round.up[way.name] = await transfer(way, false);
@@ -82,15 +92,18 @@ async function oneRound(ways: readonly Way[], number: number): Promise<Round> {
 	for (const way of inTurn) round.page[way.name] = median(await ask(way));
 	const gigabits = (bits: number) => (bits / 1e9).toFixed(1).padStart(5);
 	const { up, down, page } = round;
+	const each = (of: Round["up"], text: (value: number) => string) =>
+		[of.direct, of.door, of.address].map(text).join(" ");
 	console.log(
-		`  ${`${number + 1}/${rounds}`.padStart(6)}  to the guest ${gigabits(up.direct)} and ${gigabits(up.door)} Gbit/s, from it ${gigabits(down.direct)} and ${gigabits(down.door)} Gbit/s, a page ${page.direct.toFixed(3)} and ${page.door.toFixed(3)} ms`,
+		`  ${`${number + 1}/${rounds}`.padStart(6)}  to the guest ${each(up, gigabits)} Gbit/s, from it ${each(down, gigabits)} Gbit/s, a page ${each(page, (ms) => ms.toFixed(3))} ms`,
 	);
 	return round;
 }
 
 function figuresOf(all: readonly Round[]) {
-	const shares = (what: "up" | "down") => all.map((round) => round[what].door / round[what].direct);
-	const added = all.map(({ page }) => page.door - page.direct);
+	const shares = (what: "up" | "down", way: "door" | "address" = "door") =>
+		all.map((round) => round[what][way] / round[what].direct);
+	const added = (way: "door" | "address") => all.map(({ page }) => page[way] - page.direct);
 	const spread = (values: readonly number[], worst: number) => ({
 		median: round3(median(values)),
 		worst: round3(worst),
@@ -100,7 +113,13 @@ function figuresOf(all: readonly Round[]) {
 		toGuest: spread(shares("up"), Math.min(...shares("up"))),
 		fromGuest: spread(shares("down"), Math.min(...shares("down"))),
 		/** Milliseconds. */
-		added: spread(added, Math.max(...added)),
+		added: spread(added("door"), Math.max(...added("door"))),
+		/** The same of the server's own address. */
+		address: {
+			toGuest: spread(shares("up", "address"), Math.min(...shares("up", "address"))),
+			fromGuest: spread(shares("down", "address"), Math.min(...shares("down", "address"))),
+			added: spread(added("address"), Math.max(...added("address"))),
+		},
 	};
 }
 
@@ -108,8 +127,9 @@ function round3(value: number): number {
 	return Math.round(value * 1000) / 1000;
 }
 
-function judge({ toGuest, fromGuest, added }: ReturnType<typeof figuresOf>): Verdict[] {
+function judge({ toGuest, fromGuest, added, address }: ReturnType<typeof figuresOf>): Verdict[] {
 	const least = Math.min(toGuest.median, fromGuest.median);
+	const leastRouted = Math.min(address.toGuest.median, address.fromGuest.median);
 	return [
 		{
 			promise: `through the front door at least ${leastShare} of the throughput without it (median)`,
@@ -118,6 +138,10 @@ function judge({ toGuest, fromGuest, added }: ReturnType<typeof figuresOf>): Ver
 		{
 			promise: `it adds less than ${mostAddedMs} ms to a small request (median)`,
 			broken: added.median < mostAddedMs ? null : `${added.median} ms`,
+		},
+		{
+			promise: `at the server's own address at least ${leastRoutedShare} of it (median)`,
+			broken: leastRouted >= leastRoutedShare ? null : `${leastRouted}`,
 		},
 	];
 }
@@ -133,7 +157,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	await room.serve("iperf3", "-s", "-p", `${transferPort}`, "--forceflush");
 	await room.serve(process.execPath, here("page.ts"), `${pagePort}`);
 	const ways = waysOf(room, listens);
-	console.log(`${rounds} rounds, without and with the front door:`);
+	console.log(`${rounds} rounds, without the front door, with it, at the own address:`);
 	const all: Round[] = [];
 	for (let number = 0; number < rounds; number++) {
 		signal.throwIfAborted();

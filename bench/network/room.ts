@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
+import { ensureOutbound, removeOutbound } from "../../src/network/outbound/outbound.ts";
 import {
 	bridgeNameOf,
 	type DoorPlan,
@@ -30,6 +31,8 @@ export class Room implements AsyncDisposable {
 		tap: "tap-plain",
 		uid: 310_000,
 	};
+	/** The host's network, for those who come to the guest's own address. */
+	readonly host = `${this.namespace}h`;
 	private readonly guestNamespace = `${this.namespace}g`;
 	private readonly sandbox = new Sandbox(this.namespace, "bench");
 	private readonly doorUid = 300_000 + (process.pid % 10_000);
@@ -45,7 +48,26 @@ export class Room implements AsyncDisposable {
 			[this.doorUid, 0].map((uid) => ({ uid, address: this.guest.address, port })),
 		);
 		await this.sandbox.permit(permissions);
+		await this.openAddress(ports.map(({ port }) => port));
 		return await this.openDoor(ports);
+	}
+
+	/** Lets a host, which a namespace stands for, reach the guest at its own address. */
+	private async openAddress(ports: readonly number[]): Promise<void> {
+		const { guest, namespace, host } = this;
+		const outside = { namespace: host };
+		await ip("netns", "add", host);
+		this.undo.defer(async () => await ip("netns", "del", host));
+		await ip("-n", host, "link", "set", "lo", "up");
+		this.undo.defer(async () => await removeOutbound(namespace, outside));
+		const { server: name, address } = guest;
+		const ranges = ports.map((port) => ({ protocol: "tcp" as const, first: port, last: port }));
+		const ways = [{ service: "bench", to: "host" as const, ports: ranges }];
+		const plan = {
+			...{ namespace, servers: [{ name, address, rules: [] }] },
+			inbound: [{ name, address, ways, redirects: [] }],
+		};
+		await ensureOutbound(plan, outside);
 	}
 
 	/** Starts a program in the guest, and waits for the first thing that it writes. */
@@ -96,6 +118,7 @@ export class Room implements AsyncDisposable {
 		await ip("-n", own, "link", "add", "eth0", "address", guest.mac, "type", "veth", ...peer);
 		await ip("-n", own, "addr", "add", `${guest.address}/24`, "dev", "eth0");
 		for (const name of ["lo", "eth0"]) await ip("-n", own, "link", "set", name, "up");
+		await ip("-n", own, "route", "add", "default", "via", "10.82.0.1");
 		await ip("-n", namespace, "link", "set", veth, "master", bridgeNameOf(guest.segment), "up");
 		const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
 		await bridge(namespace, "link", "set", "dev", veth, "isolated", "on", ...closed);

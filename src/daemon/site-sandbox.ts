@@ -19,6 +19,8 @@ export class SiteSandbox {
 	/** Whom the rules were last made for, and segments whose servers all reach each other. */
 	private permitted: readonly StoredServer[] | undefined;
 	private wholeSegments: readonly string[] = [];
+	/** What stood in the cable's way last: it is tried again every few seconds, and told once. */
+	private trouble = "";
 
 	constructor(context: Context) {
 		this.context = context;
@@ -91,12 +93,18 @@ export class SiteSandbox {
 			...{ namespace: this.current.namespace, servers: outboundServers(servers) },
 			inbound: inboundServers(servers),
 		};
-		await ensureOutbound(plan).catch((error) => {
+		try {
+			await ensureOutbound(plan);
+			this.trouble = "";
+		} catch (error) {
 			if (!lenient) throw error;
+			const trouble = explain(error);
+			if (trouble === this.trouble) return;
+			this.trouble = trouble;
 			this.tell(
-				`What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${explain(error)}; the next apply tries again`,
+				`What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${trouble}; it is tried again by itself`,
 			);
-		});
+		}
 	}
 
 	/** Makes sure that the cable to the host is as it was made: the host's own programs may have removed its rules. */

@@ -129,10 +129,13 @@ async function inboundSamples(
 	const none = { packets: 0, bytes: 0 };
 	return servers.flatMap((server) => {
 		const common = { server: server.name, source: namespace };
-		const ways = waysInto(server).flatMap((way): TrafficSample[] => {
+		const { redirects } = server;
+		const ways = waysInto(server).flatMap((way, i): TrafficSample[] => {
+			const redirect = redirects[i - server.ways.length];
 			const names = namesOf(server.name, way);
 			const [inward, out] = [counters.get(names.in) ?? none, counters.get(names.out) ?? none];
-			const what = `published ${way.service} at its own address`;
+			const place = redirect ? `on UDP port ${redirect.listen}` : "at its own address";
+			const what = `published ${way.service} ${place}`;
 			const whole = { connections: 0, count: 0, bytesIn: inward.bytes, bytesOut: out.bytes };
 			const each = [names.clients, names.clients6].flatMap((set) => clients.get(set) ?? []);
 			return [

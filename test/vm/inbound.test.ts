@@ -214,6 +214,23 @@ describe("by routing to the host only", () => {
 		await ip("-n", pc, "route", "del", "10.77.0.0/24");
 	});
 
+	test("nobody else is taken for the host, whatever address he sends from", async () => {
+		const forHost: InboundWay = { service: "own", to: "host", ports: [range("udp", 5000)] };
+		await letIn({ dc: { ways: [ldap("lan"), forHost] } });
+		const hostEnd = (await ip("-n", host, "-6", "addr", "show", outerNameOf(tag))).match(
+			/inet6 (fd62\S+)\/127/,
+		)?.[1];
+		await ip("-n", pc, "addr", "add", `${hostEnd}/128`, "dev", "eth0", "nodad");
+		const before = await packets(namesOf("dc", forHost).in);
+		const script = `const s = require("node:dgram").createSocket("udp6");
+			s.bind(0, "${hostEnd}", () => s.send("forged", 5000, "${dc.address6}", () => s.close()));`;
+		await inside(pc, process.execPath, "-e", script);
+		await ip("-n", pc, "addr", "del", `${hostEnd}/128`, "dev", "eth0");
+		expect(await packets(namesOf("dc", forHost).in)).toBe(before);
+		expect(await asks(host, "udp", dc.address6, 5000)).toBe(hostEnd);
+		expect(await packets(namesOf("dc", forHost).in)).toBe(before + 1);
+	});
+
 	test("also when the host's ruleset was flushed", async () => {
 		await letIn({ dc: { ways: [ldap("host")] } });
 		await inside(host, "nft", "flush", "ruleset");
@@ -250,6 +267,8 @@ describe("UDP at a port of the host", () => {
 		await letIn({ web: { redirects: [redirect("host")] } });
 		expect(await asks(host, "udp", "127.0.0.1", 5353)).toMatch(/^169\.254\.255\./);
 		expect(await asks(pc, "udp", "192.168.7.1", 5353)).toBeNull();
+		// Where another program of the host may listen, such as systemd-resolved.
+		expect(await asks(host, "udp", "127.0.0.53", 5353)).toBeNull();
 	});
 });
 

@@ -48,7 +48,11 @@ export function inwardLines(table: string, servers: readonly InboundServer[]): s
 		...redirects
 			.filter(({ redirect }) => redirect.to === "lan")
 			.map(({ rule }) => `add rule inet ${table} to_servers ${rule}`),
-		...redirects.map(({ rule }) => `add rule inet ${table} own_to_servers ${rule}`),
+		...redirects.map(({ redirect: { to }, rule }) => {
+			// As the front door listens: for the host alone there, where no other program of the host does.
+			const where = to === "host" ? "ip daddr 127.0.0.1 " : "";
+			return `add rule inet ${table} own_to_servers ${where}${rule}`;
+		}),
 	];
 }
 

@@ -3,7 +3,7 @@ import { inwardBody, inwardRules } from "../inbound/outer-rules.ts";
 /** What all outer ends' names begin with. */
 export const outerPrefix = "bhup-";
 /** Another one for other rules. */
-const version = 3;
+const version = 4;
 
 /**
  * The lines for `nft -f -` of the table that belongs to the outer end of one way out, in the host's own network. The
@@ -11,17 +11,18 @@ const version = 3;
  * or another sandbox, and nothing goes in but answers, what the sets and redirections let in, and what the host itself sends,
  * which the inner end's rules judge.
  * @param link name of the outer end
- * @param addresses of the inner end: every packet that comes out has one of them
+ * @param inner addresses of the inner end: what comes out of servers that have none of the LAN has one of them
+ * @param outer addresses of the outer end: the host itself sends from them, and nobody else may
  */
-export function outerLines(link: string, addresses: readonly [four: string, six: string]): string[] {
+export function outerLines(link: string, inner: Addresses, outer: Addresses): string[] {
 	const table = `inet ${tableOf(link)}`;
-	const [four, six] = addresses;
+	const [four, six] = inner;
 	return [
 		// The first line makes sure that there is a table to delete.
 		`table ${table}`,
 		`delete table ${table}`,
 		`table ${table} {`,
-		`\tcomment "${markOf([link, ...addresses])}"`,
+		`\tcomment "${markOf([link, ...inner])}"`,
 		"\tcounter to_host { }",
 		"\tcounter to_sandboxes { }",
 		"\tcounter unasked { }",
@@ -40,6 +41,9 @@ export function outerLines(link: string, addresses: readonly [four: string, six:
 		"\tchain forward {",
 		"\t\ttype filter hook forward priority filter - 10; policy accept;",
 		`\t\tiifname "${link}" oifname "${outerPrefix}*" counter name to_sandboxes drop`,
+		// By them the inner end knows what is the host's own.
+		`\t\toifname "${link}" ip saddr ${outer[0]} counter name unasked drop`,
+		`\t\toifname "${link}" ip6 saddr ${outer[1]} counter name unasked drop`,
 		`\t\toifname "${link}" ct state established,related ct direction reply accept`,
 		`\t\toifname "${link}" meta l4proto { icmp, ipv6-icmp } ct state related accept`,
 		...inwardRules.map((rule) => `\t\toifname "${link}" ${rule}`),
@@ -63,6 +67,8 @@ export function outerLines(link: string, addresses: readonly [four: string, six:
 		"}",
 	];
 }
+
+type Addresses = readonly [four: string, six: string];
 
 /** What a table of these rules says of itself: one that says nothing, or something else, is made anew. */
 export function markOf(addresses: readonly string[]): string {

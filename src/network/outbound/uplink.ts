@@ -81,7 +81,11 @@ export async function ensureLink(namespace: string, link: Link, outside: Outside
 	if (isThere && (await isWhole(namespace)) && (await isGuarded(link, outside))) return;
 	await removeLink(namespace, outside);
 	try {
-		await at(outside, ["nft", "-f", "-"], `${outerLines(link.outer, link.innerAddresses).join("\n")}\n`);
+		await at(
+			outside,
+			["nft", "-f", "-"],
+			`${outerLines(link.outer, link.innerAddresses, link.outerAddresses).join("\n")}\n`,
+		);
 		await connect(namespace, outside, link);
 	} catch (error) {
 		await removeLink(namespace, outside);

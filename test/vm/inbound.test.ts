@@ -220,8 +220,10 @@ describe("by routing to the host only", () => {
 		const hostEnd = (await ip("-n", host, "-6", "addr", "show", outerNameOf(tag))).match(
 			/inet6 (fd62\S+)\/127/,
 		)?.[1];
-		await ip("-n", pc, "addr", "add", `${hostEnd}/128`, "dev", "eth0", "nodad");
+		// Then he knows where to send it.
+		expect(await asks(pc, "tcp", dc.address6, 389)).toBe("2001:db8:7::50");
 		const before = await packets(namesOf("dc", forHost).in);
+		await ip("-n", pc, "addr", "add", `${hostEnd}/128`, "dev", "eth0", "nodad");
 		const script = `const s = require("node:dgram").createSocket("udp6");
 			s.bind(0, "${hostEnd}", () => s.send("forged", 5000, "${dc.address6}", () => s.close()));`;
 		await inside(pc, process.execPath, "-e", script);

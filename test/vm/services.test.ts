@@ -138,12 +138,15 @@ test("what answers is well, and what is silent is down", async () => {
 		"imap",
 		"ldap",
 		"ldap-long",
+		"smb",
+		"kerberos",
+		"dns",
 		"mysql",
 	];
 	const well = [...kinds, "mysql-refuses"].map((name, i) => ({
 		...{ name, answers: name, service: name.replace(/-.*/, ""), port: 4001 + i },
 	}));
-	const talkers = ["https", "ssh", "smtp", "imap", "ldap", "mysql", "postgresql"];
+	const talkers = ["https", "ssh", "smtp", "imap", "ldap", "smb", "kerberos", "dns", "mysql", "postgresql"];
 	const ill = talkers.map((service, i) => ({
 		...{ name: `${service}-silent`, answers: "silent", service, port: 4101 + i },
 	}));

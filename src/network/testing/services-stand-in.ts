@@ -31,6 +31,10 @@ const servers: Record<string, (socket: Socket) => void> = {
 	imap: greets("* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n", "* BYE Logging out\r\na OK Logout\r\n"),
 	ldap: replies(hex("300c02010161070a010004000400")),
 	"ldap-long": replies(hex("3084000000100201016184000000070a010004000400")),
+	// Samba 4.17, MIT Kerberos 1.20 and a name server that refuses, as far as anybody looks.
+	smb: replies(hex("000000cafe534d42400000000000000000000100010000000000000000000000")),
+	kerberos: replies(hex("000000737e71306fa003020105a10302011ea411180f3230323631313233")),
+	dns: replies(hex("001162688185000100000000000000000200 01".replace(" ", ""))),
 	mysql: greets(hex(`${(mysqlGreeting.length / 2).toString(16)}000000${mysqlGreeting}`)),
 	"mysql-refuses": (socket) => socket.end(hex("09000000ff6a04486f7374203f")),
 	"postgresql-starts": (socket) =>

@@ -19,7 +19,7 @@ export function sandboxLines(view: SandboxView): Line[] {
 function picture(view: SandboxView): Line[] {
 	const inside = boxOf(view);
 	const ways = view.waysIn.map(({ from, listen, protocol, health, service }): [string, Part] => [
-		`${from === "lan" ? "LAN " : "host"}  ──▶ ${placeOf({ listen, protocol })}──▶`,
+		`${from === "lan" ? "LAN " : "host"}  ──▶${placeOf({ listen, protocol })}`,
 		styled(service, healthStyle[health]),
 	]);
 	const left: [string, Part][] = [
@@ -63,7 +63,7 @@ function picture(view: SandboxView): Line[] {
 /** A port of the host, or nothing between: the server's own address is in the box. */
 function placeOf({ listen, protocol }: Pick<SandboxView["waysIn"][number], "listen" | "protocol">): string {
 	if (listen === null) return "";
-	return `:${listen}${protocol === "udp" ? "/udp" : ""} `;
+	return ` :${listen}${protocol === "udp" ? "/udp" : ""} ──▶`;
 }
 
 function boxOf({ server, address, address6, segment, subnet }: SandboxView): string[] {

@@ -62,7 +62,9 @@ function clientLines({ what, clients, clientCount }: TrafficWay, now: number): L
 		.slice(0, clientsShown)
 		.map(({ client, connections, count, bytesIn, bytesOut, last }): Part[] => [
 			...[client, String(connections), count > 0 ? String(count) : ""],
-			...[formatSize(bytesIn), formatSize(bytesOut), ago(last, now)],
+			// Of a service without a front door only the bytes of all together are known.
+			...(bytesIn + bytesOut > 0 ? [formatSize(bytesIn), formatSize(bytesOut)] : ["", ""]),
+			ago(last, now),
 		]);
 	const more = clientCount - rows.length;
 	const named: Column[] = [{ title: "WHO" }, ...columns.slice(1, 5), { title: "LAST USE", align: "right" }];

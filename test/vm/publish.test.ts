@@ -127,7 +127,7 @@ describe("publishing a service of a server that runs", () => {
 		const before = await bulkhead.session(server);
 		expect(await accepts(extra)).toBe(false);
 		const { published, siteFile } = await publish();
-		expect(published).toEqual(wanted());
+		expect(published).toMatchObject(wanted());
 		expect(siteFile).toEqual({
 			under: `servers.${server}.publish`,
 			line: `- { service: extra, protocol: tcp, port: 80, to: host, listen: ${extra} }`,

@@ -11,11 +11,12 @@ import { mostFiles } from "./config.ts";
 import { listenAll } from "./listen.ts";
 import { inside } from "./names.ts";
 import { type DoorFiles, prepareFolders, writeRecord } from "./record.ts";
-import { doorCommand, uploadConfigOf } from "./uploads.ts";
+import { doorCommand, takesUploads, uploadConfigOf } from "./uploads.ts";
 
 /** Milliseconds until a front door that was started must answer. */
 const readyWithinMs = 15_000;
 const answerWithinMs = 2000;
+const uploadsWithinMs = 2000;
 
 /** @returns whether a HAProxy answers on the folder's socket */
 export async function answers(files: DoorFiles): Promise<boolean> {
@@ -93,7 +94,17 @@ async function untilReady(process: ProcessIdentity, files: DoorFiles): Promise<v
 			if (!isAlive(process)) throw new Error("it ended");
 			await delay(10, undefined, { signal });
 		}
+		await untilUploads(files, signal);
 	});
+}
+
+/** What takes uploads in begins a moment later. Where it does not, they pass as they come, and nobody is kept waiting for it. */
+async function untilUploads(files: DoorFiles, signal: AbortSignal): Promise<void> {
+	const end = performance.now() + uploadsWithinMs;
+	while (performance.now() < end) {
+		if (takesUploads(await askAdmin(files.admin, "show stat", answerWithinMs))) return;
+		await delay(10, undefined, { signal });
+	}
 }
 
 async function startFailure(plan: DoorPlan, files: DoorFiles, cause: unknown): Promise<unknown> {

@@ -1,5 +1,6 @@
 import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { innerSocketOf, inside, nameOf, uploadBackendOf } from "./names.ts";
+import { parseStat } from "./stat.ts";
 
 /**
  * Uploads are taken in as a whole before the server sees any of them, by a HAProxy of their own whose buffers are large
@@ -32,12 +33,20 @@ export function uploadRules(service: ServicePlan): string[] {
 	];
 }
 
+/** Whether uploads of all services are taken in, by HAProxy's answer to `show stat`: that process begins after the front door. */
+export function takesUploads(stat: string): boolean {
+	const rows = parseStat(stat).filter(
+		({ proxy, server }) => proxy.startsWith("upload.") && server === "whole",
+	);
+	return rows.every((row) => row.text("status").startsWith("UP") && row.text("check_status") === "L4OK");
+}
+
 /** Lines of the backend that leads there: while that process is away, uploads pass as they come. */
 export function uploadServers(service: ServicePlan): string[] {
 	return [
 		"retries 3",
 		"option redispatch 1",
-		`server whole unix@${uploadSocketOf(service)} check inter 1s fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down`,
+		`server whole unix@${uploadSocketOf(service)} check inter 1s downinter 50ms fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down`,
 		`server inner unix@${innerSocketOf(service)} backup`,
 	];
 }

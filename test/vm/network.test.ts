@@ -10,9 +10,7 @@ import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
-import { doorFiles } from "../../src/network/front-door/record.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
-import { takesUploads } from "../../src/network/front-door/uploads.ts";
 import { waitForKnock } from "../../src/network/knock.ts";
 import {
 	bridgeNameOf,
@@ -494,12 +492,6 @@ describe("the front door", () => {
 		const path = `/endless-silence-${size.replace(" ", "")}`;
 		expect(new Set(await cutUploads(path, [kilobytes, pieces], "sent"))).toEqual(new Set(["HTTP/1.1 502"]));
 		expect(await runs(`${path}-0`)).toBe(1);
-	});
-
-	test("a front door that has just begun takes uploads in", async () => {
-		const services = plan.services.map((service) => ({ ...service, holdMs: service.holdMs + 1 }));
-		await ensureDoor({ services });
-		expect(takesUploads(await askAdmin(doorFiles(plan.folder).admin, "show stat", 2000))).toBe(true);
 	});
 
 	test("an upload that is still being sent is no matter of the session that fails", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { doorPlan } from "../testing/door-plan.ts";
-import { doorCommand, uploadConfigOf } from "./uploads.ts";
+import { doorCommand, takesUploads, uploadConfigOf } from "./uploads.ts";
 
 const tcpOnly = { ...doorPlan, services: doorPlan.services.filter(({ protocol }) => protocol === "tcp") };
 
@@ -41,4 +41,22 @@ test.skipIf(!existsSync("/usr/sbin/haproxy"))("HAProxy takes it without a warnin
 	} finally {
 		rmSync(folder, { recursive: true });
 	}
+});
+
+test("uploads are taken in once that process has been seen, by all services", () => {
+	const stat = (...servers: [status: string, check: string][]) =>
+		[
+			"# pxname,svname,status,check_status",
+			...servers.map(([status, check], i) => `upload.http.${i},whole,${status},${check}`),
+			"upload.http.0,inner,no check,",
+			"repeat.http.0,guest,DOWN,L4CON",
+		].join("\n");
+	expect(takesUploads(stat(["UP", "L4OK"], ["UP 1/1", "L4OK"]))).toBe(true);
+	expect(takesUploads(stat())).toBe(true);
+	for (const wrong of [
+		["UP", "INI"],
+		["DOWN", "L4CON"],
+		["UP", "* L4CON"],
+	] as [string, string][])
+		expect(takesUploads(stat(["UP", "L4OK"], wrong))).toBe(false);
 });

@@ -29,6 +29,7 @@ unit: setup ## unit tests, goldens and simulated scenarios
 
 vm: setup ## tests with real QEMU, real panics, real HAProxy
 	@$(vitest) run --project net
+	@$(vitest) run --project pairs
 	@$(vitest) run --project vm
 
 bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE_DOCS=1); JSON in out/
@@ -50,7 +51,7 @@ bench-ledger: setup ## a hundred panics while entries are added to a database, j
 	@$(node) bench/recovery/ledger.ts
 
 bench-publish: setup ## a thousand changes of what a server publishes, with fifty users beside them (CHANGES=1000)
-	@CHANGES=$${CHANGES:-1000} $(vitest) run --project vm test/vm/publish.test.ts -t "again and again"
+	@CHANGES=$${CHANGES:-1000} $(vitest) run --project pairs test/vm/publish.test.ts -t "again and again"
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

@@ -5,7 +5,23 @@ const net = ["between", "inbound", "network", "outbound", "services"].map(
 	(name) => `test/vm/${name}.test.ts`,
 );
 
-/** Three projects: what needs nothing of the host, what makes networks, and what starts real machines one after the other. */
+/** Real machines, in tests that only look at what becomes of them: two files at a time. */
+const pairs = [
+	"bad-input",
+	"daemon",
+	"damage",
+	"guest-contract",
+	"image",
+	"lan",
+	"publish",
+	"replay",
+	"site-names",
+].map((name) => `test/vm/${name}.test.ts`);
+
+/**
+ * Four projects: what needs nothing of the host, what makes networks, what starts real machines two at a time, and what
+ * has the host for itself.
+ */
 export default defineConfig({
 	test: {
 		projects: [
@@ -19,9 +35,18 @@ export default defineConfig({
 			{ test: { name: "net", include: net, maxWorkers: 2, testTimeout: 60_000 } },
 			{
 				test: {
+					name: "pairs",
+					include: pairs,
+					maxWorkers: 2,
+					testTimeout: 180_000,
+					hookTimeout: 600_000,
+				},
+			},
+			{
+				test: {
 					name: "vm",
 					include: ["test/vm/**/*.test.ts"],
-					exclude: net,
+					exclude: [...net, ...pairs],
 					fileParallelism: false,
 					testTimeout: 180_000,
 					hookTimeout: 600_000,

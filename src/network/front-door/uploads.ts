@@ -38,7 +38,9 @@ export function takesUploads(stat: string): boolean {
 	const rows = parseStat(stat).filter(
 		({ proxy, server }) => proxy.startsWith("upload.") && server === "whole",
 	);
-	return rows.every((row) => row.text("status").startsWith("UP") && row.text("check_status") === "L4OK");
+	return rows.every(
+		(row) => row.text("status").startsWith("UP") && row.text("check_status").endsWith("L4OK"),
+	);
 }
 
 /** Lines of the backend that leads there: while that process is away, uploads pass as they come. */

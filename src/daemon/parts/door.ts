@@ -1,29 +1,24 @@
 import { rm } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
-import { connectionsTo } from "../../network/inbound/established.ts";
-import { namesOf, type PortRange, waysInto } from "../../network/inbound/plan.ts";
 import { waitForKnock } from "../../network/knock.ts";
-import { outboundCountersOf } from "../../network/outbound/outbound.ts";
 import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
-import { completeServicesOf, inboundServers, publishedBy, watchedServicesOf } from "../published.ts";
-import { doorUid, sandboxAddressOf } from "../resolve.ts";
+import { completeServicesOf, watchedServicesOf } from "../published.ts";
+import { doorUid } from "../resolve.ts";
 import { Turns } from "../turns.ts";
 import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
+import { packetsInto, untilNobodyIsConnected, usedPortsOf } from "./door/routed.ts";
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
 import { together } from "./door/together.ts";
 
 /** In the place of a port: the front door that nobody comes through, and that asks how services are which need none. */
 const watchdog = 0;
-
-const routedLookMs = 200;
 
 /**
  * The front doors of one server: one for each service that it publishes, each a process of its own, so that letting one
@@ -174,7 +169,7 @@ export class HostDoor implements Door {
 
 	async activity(): Promise<{ current: number; total: number } | null> {
 		const all = await this.askUsed((door) => door.activity());
-		const routed = await this.routed();
+		const routed = await packetsInto(this.server, this.sandbox.namespace);
 		if (all.length === 0 && routed === null) return null;
 		const sum = (what: "current" | "total") => all.reduce((total, one) => total + one[what], 0);
 		return { current: sum("current"), total: sum("total") + (routed ?? 0) };
@@ -195,7 +190,7 @@ export class HostDoor implements Door {
 	private async knockNow(signal: AbortSignal): Promise<void> {
 		const { network } = this.server.definition;
 		if (!network) throw new Error("the server has no network");
-		await waitForKnock(this.sandbox.namespace, network.address, this.ports(), signal);
+		await waitForKnock(this.sandbox.namespace, network.address, usedPortsOf(this.server), signal);
 	}
 
 	async dropHopeless(): Promise<void> {
@@ -230,23 +225,9 @@ export class HostDoor implements Door {
 				throw error;
 			}
 		});
-		return left.every(Boolean) && (await this.untilRoutedLeft(end, signal));
-	}
-
-	/**
-	 * Nobody can be held back who comes without a front door, and a connection would end with its session: it is waited for.
-	 * @param end by the clock of `performance.now()`
-	 * @returns whether no connection is left
-	 */
-	private async untilRoutedLeft(end: number, signal: AbortSignal): Promise<boolean> {
-		const [own] = inboundServers([this.server]);
-		if (!own || own.ways.length === 0) return true;
-		const sandbox = sandboxAddressOf(this.server);
-		for (;;) {
-			if ((await connectionsTo(this.sandbox.namespace, own.address, [sandbox])) === 0) return true;
-			if (performance.now() >= end) return false;
-			await delay(routedLookMs, undefined, { signal });
-		}
+		return (
+			left.every(Boolean) && (await untilNobodyIsConnected(this.server, this.sandbox.namespace, end, signal))
+		);
 	}
 
 	async release(): Promise<void> {
@@ -311,23 +292,6 @@ export class HostDoor implements Door {
 	private listens(): number[] {
 		const listens = this.services().map(({ listen }) => listen);
 		return watchedServicesOf(this.server).length > 0 ? [...listens, watchdog] : listens;
-	}
-
-	/** Ports inside the server to which users come, in whatever way. */
-	private ports(): PortRange[] {
-		const every = (protocol: PortRange["protocol"]) => ({ protocol, first: 1, last: 65_535 });
-		return publishedBy(this.server).flatMap(({ ports }) =>
-			ports === "everything" ? [every("tcp"), every("udp")] : ports,
-		);
-	}
-
-	/** Packets that have come in without a front door; null when nothing is let in so. */
-	private async routed(): Promise<number | null> {
-		const [own] = inboundServers([this.server]);
-		if (!own) return null;
-		const counters = await outboundCountersOf(this.sandbox.namespace);
-		const counts = waysInto(own).map((way) => counters.get(namesOf(own.name, way).in)?.packets ?? 0);
-		return counts.reduce((sum, one) => sum + one, 0);
 	}
 
 	private plan(listen: number): Omit<DoorPlan, "groups" | "folder"> | undefined {

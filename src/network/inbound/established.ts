@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { inside } from "../namespace.ts";
 
 /**
@@ -9,7 +10,8 @@ export async function connectionsTo(
 	address: string,
 	own: readonly string[],
 ): Promise<number> {
-	const command = ["conntrack", "-L", "-p", "tcp", "--state", "ESTABLISHED", "-d", address];
+	const family = isIPv4(address) ? "ipv4" : "ipv6";
+	const command = ["conntrack", "-L", "-f", family, "-p", "tcp", "--state", "ESTABLISHED", "-d", address];
 	const text = await inside(namespace, command);
 	return text.split("\n").filter((line) => {
 		const from = /^tcp .*? src=(\S+) /.exec(line)?.[1];

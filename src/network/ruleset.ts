@@ -1,4 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { ipv4 } from "./addresses.ts";
+import type { Answerer } from "./names/plan.ts";
 import {
 	type Between,
 	bridgeLinkLocal,
@@ -33,6 +35,8 @@ export const firewall: Table = {
 		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; }",
 		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; }",
 		"set open { typeof meta iifname . meta oifname; }",
+		"set answering { type uid . inet_service; }",
+		"set upstreams { typeof meta skuid . ip daddr; }",
 		// What would never come to the other chains, so that it is counted too: groups that nobody is in, and what leads
 		// nowhere, which is most of the world.
 		...chain("prerouting", "type filter hook prerouting priority filter; policy accept;", [
@@ -50,6 +54,9 @@ export const firewall: Table = {
 			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
 			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
+			// What the table of names (names/rules.ts) has redirected to whoever answers this guest, and nothing else.
+			`${fromGuest} meta l4proto { tcp, udp } ct status dnat ct original proto-dst 53 accept`,
+			'iifname "uplink" udp sport 53 ct state established ct direction reply accept',
 			"counter name dropped_in drop",
 		]),
 		...chain("forward", hooked("forward"), [
@@ -78,6 +85,9 @@ export const firewall: Table = {
 			// again, a guest that comes back answers old attempts first, and what is established is then taken for one that
 			// is still being opened: a request on it would stay unanswered for minutes.
 			"meta skuid . ip daddr . tcp dport @published accept",
+			// Answers to guests' questions, and questions passed on: each by its own user only, as a captured QEMU could take the port.
+			`${toGuest} meta l4proto { tcp, udp } ct status dnat ct direction reply ct original proto-dst 53 meta skuid . th sport @answering accept`,
+			'oifname "uplink" meta l4proto { tcp, udp } th dport 53 meta skuid . ip daddr @upstreams accept',
 			`${toGuest} icmpv6 type nd-neighbor-advert accept`,
 			// What the kernel says by itself, and nobody needs to know: which groups a bridge is in, and that guests could
 			// send each other directly.
@@ -95,19 +105,26 @@ export async function permitExactly(
 	namespace: string,
 	doors: readonly Permission[],
 	between: Between,
+	answerers: readonly Answerer[] = [],
 ): Promise<void> {
-	const changes = permissionLines(doors, between);
+	const changes = permissionLines(doors, between, answerers);
 	const there = await stateOf(namespace, firewall);
 	await transact(namespace, there === "same" ? changes : [...anew(firewall), ...changes]);
 }
 
 /** The lines of `nft` that bring the sets to this. @throws RangeError for what is no permission */
-export function permissionLines(doors: readonly Permission[], { paths, open }: Between): string[] {
+export function permissionLines(
+	doors: readonly Permission[],
+	{ paths, open }: Between,
+	answerers: readonly Answerer[] = [],
+): string[] {
 	return [
 		...setTo("published", doors.map(permission)),
 		...setTo("allowed", paths.filter(({ from }) => isIPv4(from)).map(path)),
 		...setTo("allowed6", paths.filter(({ from }) => !isIPv4(from)).map(path)),
 		...setTo("open", open.map(among)),
+		...setTo("answering", answerers.map(answering)),
+		...setTo("upstreams", answerers.flatMap(upstreams)),
 	];
 }
 
@@ -122,6 +139,16 @@ function permission({ uid, address, port }: Permission): string {
 		throw new RangeError(`not a permission: user ${uid}, ${address} port ${port}`);
 	}
 	return `${uid} . ${address} . ${port}`;
+}
+
+function answering({ uid, port }: Answerer): string {
+	if (!isWhole(uid, 2 ** 32 - 2) || !isWhole(port, 65_535) || port === 0)
+		throw new RangeError(`not one who answers: user ${uid} at port ${port}`);
+	return `${uid} . ${port}`;
+}
+
+function upstreams({ uid, upstreams }: Answerer): string[] {
+	return upstreams.map((address) => `${uid} . ${ipv4(address)}`);
 }
 
 function path({ from, to, protocol, port }: Path): string {

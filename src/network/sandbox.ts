@@ -1,4 +1,5 @@
 import { OpenShell } from "../host/shell.ts";
+import type { Answerer } from "./names/plan.ts";
 import {
 	addNamespace,
 	deleteNamespace,
@@ -111,8 +112,12 @@ export class Sandbox {
 	 * Lets front doors connect to exactly these, and guests do exactly this among each other. Front doors keep what is
 	 * established; guests lose what is allowed no more. Counters go on. @throws CommandError, RangeError
 	 */
-	async permit(allowed: readonly Permission[], between: Between = { paths: [], open: [] }): Promise<void> {
-		await permitExactly(this.namespace, allowed, between);
+	async permit(
+		allowed: readonly Permission[],
+		between: Between = { paths: [], open: [] },
+		answerers: readonly Answerer[] = [],
+	): Promise<void> {
+		await permitExactly(this.namespace, allowed, between, answerers);
 	}
 
 	/**

@@ -7,19 +7,21 @@ import { inside } from "./namespace.ts";
  */
 export interface Table {
 	family: "inet" | "bridge";
+	/** `bulkhead` when left out. */
+	name?: string;
 	/** What stands inside: counters, empty sets, chains. One statement a line. */
 	body: readonly string[];
 }
 
-const name = "bulkhead";
+const nameOf = ({ name = "bulkhead" }: Table) => name;
 
 /** The lines that make a table for `nft -f -`, in the place of one that is there. */
 export function anew(table: Table): string[] {
 	return [
 		// The first line makes sure that there is a table to delete.
-		`table ${table.family} ${name}`,
-		`delete table ${table.family} ${name}`,
-		`table ${table.family} ${name} {`,
+		`table ${table.family} ${nameOf(table)}`,
+		`delete table ${table.family} ${nameOf(table)}`,
+		`table ${table.family} ${nameOf(table)} {`,
 		`\tcomment "${markOf(table)}"`,
 		...table.body.map((line) => `\t${line}`),
 		"}",
@@ -29,8 +31,8 @@ export function anew(table: Table): string[] {
 /** @returns whether there is no such table, one of another text, or this one. @throws CommandError */
 export async function stateOf(namespace: string, table: Table): Promise<"none" | "other" | "same"> {
 	const tables = await inside(namespace, ["nft", "list", "tables"]);
-	if (!tables.split("\n").includes(`table ${table.family} ${name}`)) return "none";
-	const text = await inside(namespace, ["nft", "-t", "list", "table", table.family, name]);
+	if (!tables.split("\n").includes(`table ${table.family} ${nameOf(table)}`)) return "none";
+	const text = await inside(namespace, ["nft", "-t", "list", "table", table.family, nameOf(table)]);
 	return text.includes(`\tcomment "${markOf(table)}"\n`) ? "same" : "other";
 }
 

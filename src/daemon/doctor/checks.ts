@@ -15,6 +15,7 @@ export const programs: Readonly<Record<string, string>> = {
 	"qemu-system-x86_64": "qemu-system-x86",
 	"qemu-img": "qemu-utils",
 	haproxy: "haproxy",
+	dnsmasq: "dnsmasq-base",
 	bwrap: "bubblewrap",
 	nft: "nftables",
 	ip: "iproute2",

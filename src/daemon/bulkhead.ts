@@ -183,6 +183,7 @@ export class Bulkhead {
 	async leave(): Promise<void> {
 		this.gone.abort();
 		await Promise.all([this.checks, this.counting]);
+		await this.sandbox.names.leave();
 		await this.units.leave();
 	}
 
@@ -191,6 +192,7 @@ export class Bulkhead {
 		const { signal } = this.gone;
 		for (let look = 0; !signal.aborted; look++) {
 			await this.checkDoors();
+			this.sandbox.names.check();
 			if (look % 10 === 9) await this.guardWaysOut();
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});

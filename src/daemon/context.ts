@@ -35,7 +35,7 @@ export function groupRoot(paths: Paths): string {
  * Groups of sessions and front doors lie beside each other, as an `idle` one yields only to those beside it. No name of a
  * server has a dot in it, so that none can mean both.
  */
-const kinds = { session: "session.", door: "door." } as const;
+const kinds = { session: "session.", door: "door.", names: "names." } as const;
 
 export function sessionGroup(paths: Paths, server: string, number: number): string {
 	return `${groupRoot(paths)}/${kinds.session}${server}-${number}`;
@@ -46,8 +46,12 @@ export function doorGroup(paths: Paths, server: string, listen: number): string 
 	return `${groupRoot(paths)}/${kinds.door}${server}.${listen}`;
 }
 
+export function namesGroup(paths: Paths, server: string): string {
+	return `${groupRoot(paths)}/${kinds.names}${server}`;
+}
+
 export type GroupOwner =
-	| { kind: "session"; server: string }
+	| { kind: "session" | "names"; server: string }
 	/** `listen` is undefined for one of an earlier version, which let all services out together. */
 	| { kind: "door"; server: string; listen: number | undefined };
 
@@ -56,6 +60,8 @@ export function groupOwner(name: string): GroupOwner | undefined {
 	const [, door, listen] = /^door\.([^.]+)(?:\.(\d+))?$/.exec(name) ?? [];
 	if (door !== undefined)
 		return { kind: "door", server: door, listen: listen === undefined ? undefined : Number(listen) };
+	const asking = /^names\.([^.]+)$/.exec(name)?.[1];
+	if (asking !== undefined) return { kind: "names", server: asking };
 	const server = /^session\.(.+)-\d+$/.exec(name)?.[1];
 	return server === undefined ? undefined : { kind: "session", server };
 }

@@ -52,7 +52,7 @@ async function makeFolders(paths: Paths): Promise<void> {
 	} catch (error) {
 		throw stateTrouble(paths.state, error);
 	}
-	for (const folder of [paths.run, paths.runSessions, paths.runDoors])
+	for (const folder of [paths.run, paths.runSessions, paths.runDoors, paths.runNames])
 		await mkdir(folder, { recursive: true, mode: 0o755 });
 }
 

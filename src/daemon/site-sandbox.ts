@@ -6,6 +6,7 @@ import type { StoredServer } from "../store/servers.ts";
 import { openSegments, pathsAmong } from "./between.ts";
 import { type Context, namespaceOf } from "./context.ts";
 import { lanPlanOf } from "./lan.ts";
+import { answerersOf, SiteNames } from "./names.ts";
 import { outboundServers } from "./outbound.ts";
 import { completeServicesOf, inboundServers, watchedServicesOf } from "./published.ts";
 import { doorUid, tapsOf } from "./resolve.ts";
@@ -13,6 +14,8 @@ import { doorUid, tapsOf } from "./resolve.ts";
 /** The sandbox of the site that there is. */
 export class SiteSandbox {
 	private readonly context: Context;
+	/** Whoever answers its servers' questions for names. */
+	readonly names: SiteNames;
 	private current: Sandbox | undefined;
 	/** While a server cannot be read, nobody knows its segment, and what its front door may do: both stay as they are. */
 	private kept = false;
@@ -24,6 +27,7 @@ export class SiteSandbox {
 
 	constructor(context: Context) {
 		this.context = context;
+		this.names = new SiteNames(context);
 	}
 
 	/** @throws Error when there is none */
@@ -66,6 +70,7 @@ export class SiteSandbox {
 	}
 
 	async drop(): Promise<void> {
+		await this.names.end();
 		if (this.current) await removeOutbound(this.current.namespace);
 		await this.current?.destroy();
 		this.current = undefined;
@@ -88,7 +93,10 @@ export class SiteSandbox {
 				: [];
 		});
 		if (!this.current) return;
-		await this.current.permit(allowed, { paths: pathsAmong(servers), open: this.wholeSegments });
+		const between = { paths: pathsAmong(servers), open: this.wholeSegments };
+		await this.current.permit(allowed, between, answerersOf(servers));
+		const { namespace } = this.current;
+		this.names.want({ namespace, servers, openSegments: this.wholeSegments });
 		const plan = {
 			...{ namespace: this.current.namespace, servers: outboundServers(servers) },
 			inbound: inboundServers(servers),

@@ -111,6 +111,7 @@ export class Units {
 		await unit?.supervisor.leave();
 		unit?.close();
 		await (unit?.door.close() ?? endStrays(this.context, stored.name, new Set()));
+		await this.sandbox.names.endOf(stored.name);
 		await this.groups.removeOf(stored.name);
 		await this.sandbox.removePorts(stored);
 		await this.permit(this.stored());

@@ -10,6 +10,8 @@ export interface Paths {
 	/** Folders of sockets: of sessions and of front doors, apart, so that no name of a server can mean both. */
 	runSessions: string;
 	runDoors: string;
+	/** Folders of those who answer servers' questions for names. */
+	runNames: string;
 	cache: string;
 	apiSocket: string;
 	lock: string;
@@ -21,6 +23,8 @@ export interface Paths {
 	sockets(server: string, session: number): string;
 	/** Files of one server's front doors: a folder for each, named by the port of the host that it listens on. */
 	door(server: string): string;
+	/** Files of what answers one server's questions for names. */
+	names(server: string): string;
 }
 
 export interface ServerPaths {
@@ -88,6 +92,7 @@ export function paths(state: string, cache: string): Paths {
 		run,
 		runSessions: join(run, "s"),
 		runDoors: join(run, "d"),
+		runNames: join(run, "n"),
 		cache,
 		apiSocket: socketPath(state),
 		lock: join(state, "lock"),
@@ -97,6 +102,7 @@ export function paths(state: string, cache: string): Paths {
 		server: (name) => serverPaths(join(servers, name)),
 		sockets: (server, session) => join(run, "s", `${server}-${session}`),
 		door: (server) => join(run, "d", server),
+		names: (server) => join(run, "n", server),
 	};
 }
 

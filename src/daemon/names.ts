@@ -1,0 +1,180 @@
+import { rm } from "node:fs/promises";
+import { explain } from "../api/errors.ts";
+import { ControlGroup, listGroups } from "../host/cgroup.ts";
+import { listIfThere } from "../host/files.ts";
+import { endAnswerer, ensureAnswerer, isAnswering } from "../network/names/answerer.ts";
+import type { Answerer, AnswererPlan, NameEntry } from "../network/names/plan.ts";
+import { leadQuestions } from "../network/names/rules.ts";
+import type { StoredServer } from "../store/servers.ts";
+import { pathsAmong } from "./between.ts";
+import { type Context, groupOwner, groupRoot, namesGroup } from "./context.ts";
+import { qemuUid } from "./resolve.ts";
+
+/** Far above all users of sessions and front doors (firstUidOf), and below 2^31. */
+const uidsAbove = 100_001_000;
+/** Below the ports that kernels choose by themselves. */
+const firstPort = 10_000;
+const limits = { memoryBytes: 24 * 2 ** 20, cpus: 0.25, tasks: 8, cpuWeight: 100 } as const;
+
+/** Who answers each server that has a network. Pure. */
+export function answerersOf(servers: readonly StoredServer[]): Answerer[] {
+	const networks = servers.flatMap(({ subnet, subnet6 }) => [subnet ?? [], subnet6 ?? []].flat());
+	return servers.flatMap((server) => {
+		const { network } = server.definition;
+		if (!network) return [];
+		return [
+			{
+				...{ server: server.name, address: network.address, address6: network.address6 },
+				...{ uid: qemuUid(server) + uidsAbove, port: firstPort + server.installed.index },
+				...{ upstreams: [], inside: [...new Set(networks)] },
+			},
+		];
+	});
+}
+
+/** The names that one server is told: its own, and those of servers that it may open something to. Pure. */
+export function namesFor(
+	asking: StoredServer,
+	servers: readonly StoredServer[],
+	openSegments: readonly string[],
+): NameEntry[] {
+	const own = asking.definition.network;
+	if (!own) return [];
+	const reached = new Set(pathsAmong(servers).flatMap(({ from, to }) => (from === own.address ? [to] : [])));
+	return servers.flatMap(({ name, site, definition: { network } }): NameEntry[] => {
+		if (!network) return [];
+		const together = network.segment === own.segment && openSegments.includes(own.segment);
+		if (name !== asking.name && !together && !reached.has(network.address)) return [];
+		const six = network.address6 === undefined ? [] : [network.address6];
+		return [{ names: [`${name}.${site}`, name], addresses: [network.address, ...six] }];
+	});
+}
+
+interface Wanted {
+	namespace: string;
+	servers: readonly StoredServer[];
+	openSegments: readonly string[];
+}
+
+/**
+ * Has each server's questions for names answered. Nobody waits for it: without it servers run, and are asked and
+ * recovered, as ever; what stands in the way is told, and tried again with the next look.
+ */
+export class SiteNames {
+	private readonly context: Context;
+	private wanted: Wanted | undefined;
+	/** One piece of work after the other; it never rejects. */
+	private work: Promise<void> = Promise.resolve();
+	private waiting = 0;
+	/** What was told last of each server, so that it is told once. */
+	private readonly told = new Map<string, string>();
+
+	constructor(context: Context) {
+		this.context = context;
+	}
+
+	/** Brings the answerers to these servers, in the background. */
+	want(wanted: Wanted): void {
+		this.wanted = wanted;
+		this.queue(async () => await this.bring());
+	}
+
+	/** Starts again what has died. */
+	check(): void {
+		if (this.wanted && this.waiting === 0) this.queue(async () => await this.restart());
+	}
+
+	/** Ends all answerers, and waits for it: their namespace is about to go. @throws BulkheadError when one does not end */
+	async end(): Promise<void> {
+		this.wanted = undefined;
+		await this.work;
+		for (const server of await listIfThere(this.context.paths.runNames)) await this.endOne(server);
+		await rm(this.context.paths.runNames, { recursive: true, force: true });
+	}
+
+	/** Ends that of a server that goes, and waits for it. */
+	async endOf(server: string): Promise<void> {
+		const { wanted } = this;
+		if (wanted) this.wanted = { ...wanted, servers: wanted.servers.filter(({ name }) => name !== server) };
+		await this.work;
+		await this.endOne(server);
+	}
+
+	/** Lets go without ending anything. */
+	async leave(): Promise<void> {
+		this.wanted = undefined;
+		await this.work;
+	}
+
+	private queue(work: () => Promise<void>): void {
+		this.waiting++;
+		this.work = this.work
+			.then(work)
+			.catch((error) => this.tell("", error))
+			.finally(() => {
+				this.waiting--;
+			});
+	}
+
+	private async bring(): Promise<void> {
+		const { wanted } = this;
+		if (!wanted) return;
+		const answerers = answerersOf(wanted.servers);
+		const names = answerers.map(({ server }) => server);
+		const there = [...(await listIfThere(this.context.paths.runNames)), ...(await this.grouped())];
+		for (const server of new Set(there)) if (!names.includes(server)) await this.endOne(server);
+		await leadQuestions(wanted.namespace, answerers);
+		for (const answerer of answerers) await this.ensure(answerer);
+	}
+
+	private async restart(): Promise<void> {
+		for (const answerer of answerersOf(this.wanted?.servers ?? []))
+			if (!(await isAnswering(this.context.paths.names(answerer.server)))) await this.ensure(answerer);
+	}
+
+	private async ensure(answerer: Answerer): Promise<void> {
+		const { wanted, context } = this;
+		const { server } = answerer;
+		const stored = wanted?.servers.find(({ name }) => name === server);
+		if (!wanted || !stored) return;
+		try {
+			const group = await ControlGroup.create(namesGroup(context.paths, server), limits, context.groups);
+			const folder = context.paths.names(server);
+			const plan: AnswererPlan = {
+				...answerer,
+				...{ namespace: wanted.namespace, groups: group.entries, folder },
+			};
+			await ensureAnswerer(plan, namesFor(stored, wanted.servers, wanted.openSegments));
+			this.told.delete(server);
+		} catch (error) {
+			this.tell(server, error);
+		}
+	}
+
+	private async endOne(server: string): Promise<void> {
+		const { paths, groups } = this.context;
+		await endAnswerer(paths.names(server));
+		await ControlGroup.at(namesGroup(paths, server), groups).destroy();
+		await rm(paths.names(server), { recursive: true, force: true });
+	}
+
+	/** Servers with a control group for it: a folder may be lost with a crash. */
+	private async grouped(): Promise<string[]> {
+		const names = await listGroups(groupRoot(this.context.paths), this.context.groups);
+		return names.flatMap((name) => {
+			const owner = groupOwner(name);
+			return owner?.kind === "names" ? [owner.server] : [];
+		});
+	}
+
+	private tell(server: string, error: unknown): void {
+		const why = explain(error);
+		if (this.told.get(server) === why) return;
+		this.told.set(server, why);
+		const whose = server === "" ? "of the site's servers" : `of ${server}`;
+		const text = `Questions ${whose} for names cannot be answered: ${why}; it is tried again`;
+		this.context.log.error({ err: error }, text);
+		const at = { at: Date.now(), server: server === "" ? null : server, session: null };
+		this.context.history.append({ ...at, kind: "daemon", text });
+	}
+}

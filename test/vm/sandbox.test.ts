@@ -81,7 +81,8 @@ describe("a session's process", () => {
 		// QEMU calls itself by its session. HAProxy has the one that takes uploads in beside it, and what begins that again.
 		const sessions = names.map((name) => [`bulkhead-${name}-1`]);
 		const door = ["bash", "haproxy", "haproxy"];
-		expect([...users.values()].sort()).toEqual([door, door, ...sessions].sort());
+		const answerers = [["dnsmasq"], ["dnsmasq"]];
+		expect([...users.values()].sort()).toEqual([door, door, ...answerers, ...sessions].sort());
 	});
 
 	test.each(names)("%s sees nothing of the host but programs and its own folders", async (name) => {

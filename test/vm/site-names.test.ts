@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { run } from "../../src/host/command.ts";
+import { isAlive, type ProcessIdentity } from "../../src/host/process.ts";
+import { freePort, instanceForTests, tiny, until } from "./harness.ts";
+
+/** What the daemon does about names: starting, adopting, mending, ending. What is answered: names.test.ts. */
+const bulkhead = instanceForTests();
+const folder = (server: string) => bulkhead.paths.names(server);
+const answerer = async (server: string): Promise<ProcessIdentity | undefined> => {
+	const text = await readFile(`${folder(server)}/names.json`, "utf8").catch(() => undefined);
+	const found = text === undefined ? undefined : (JSON.parse(text) as { process: ProcessIdentity }).process;
+	return found && isAlive(found) ? found : undefined;
+};
+const list = async (server: string) => await readFile(`${folder(server)}/hosts/list`, "utf8");
+
+test("answerers begin with the site, outlive the daemon, are mended, follow changes, and end with their servers", async () => {
+	const [first, second] = [await freePort(), await freePort()];
+	const site = (more: object) => ({
+		name: "box",
+		segments: { lab: { subnet: "10.94.0.0/24" } },
+		servers: { red: tiny("10.94.0.10", first), ...more },
+	});
+	const blue = { ...tiny("10.94.0.11", second), allow: [{ from: "red", port: 80 }] };
+	await bulkhead.apply(site({ blue }));
+	for (const name of ["red", "blue"])
+		await until(`names of ${name}`, async () => !!(await answerer(name)), 20_000);
+	expect((await list("red")).split("\n").sort()).toEqual([
+		"",
+		"10.94.0.10 red.box red",
+		"10.94.0.11 blue.box blue",
+	]);
+	expect(await list("blue")).toBe("10.94.0.11 blue.box blue\n");
+
+	const before = await answerer("red");
+	await bulkhead.endDaemon("SIGKILL");
+	await bulkhead.startDaemon();
+	await bulkhead.until("red", "running");
+	await until("names looked at", async () => !!(await answerer("blue")), 20_000);
+	expect(await answerer("red")).toEqual(before);
+
+	process.kill(before?.pid ?? 0, "SIGKILL");
+	await until("names mended", async () => !!(await answerer("red")), 20_000);
+	expect(await answerer("red")).not.toEqual(before);
+
+	const gone = await answerer("blue");
+	await bulkhead.apply(site({}));
+	expect(gone && isAlive(gone)).toBe(false);
+	await until("the list", async () => (await list("red")) === "10.94.0.10 red.box red\n", 20_000);
+	const maps = ["nft", "list", "map", "inet", "bulkhead_names", "ports"];
+	const inside = ["nsenter", `--net=/run/netns/${bulkhead.namespaceOf("box")}`, ...maps];
+	const { stdout } = await run("sh", ["-c", inside.join(" ")], { deadlineMs: 10_000 });
+	expect(stdout).toContain("10.94.0.10");
+	expect(stdout).not.toContain("10.94.0.11");
+});

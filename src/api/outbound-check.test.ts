@@ -16,6 +16,7 @@ test.each<[what: string, outbound: unknown]>([
 	["an address", [{ to: "192.0.2.10" }]],
 	["a network with ports", [{ to: "198.51.100.0/24", protocol: "udp", ports: [53, "8000-8010"] }]],
 	["a network around a segment", [{ to: "10.0.0.0/8" }]],
+	["a name", [{ to: "Updates.example.com", ports: [443] }]],
 	["anything by ICMP", [{ to: "any", protocol: "icmp" }]],
 ])("%s is right", (_, outbound) => {
 	expect(problems(site(outbound))).toEqual([]);
@@ -27,7 +28,7 @@ test("IPv6 for a server that has it", () => {
 
 const at = "servers.web.outbound";
 const kinds = "must be deny, allow or a list of rules such as { to: 192.0.2.10, ports: [443] }";
-const examples = "write 192.0.2.10, 198.51.100.0/24, 2001:db8::/32 or any";
+const examples = "write 192.0.2.10, 198.51.100.0/24, 2001:db8::/32, updates.example.com or any";
 test.each<[what: string, outbound: unknown, expected: string]>([
 	["another word", "some", `${at}: ${kinds}`],
 	["a number", 1, `${at}: ${kinds}`],
@@ -35,22 +36,39 @@ test.each<[what: string, outbound: unknown, expected: string]>([
 	[
 		"a rule without a place",
 		[{ ports: [443] }],
-		`${at}.0.to: must be an address, a network or any: ${examples.slice(6)}`,
+		`${at}.0.to: must be an address, a network, a name or any: ${examples.slice(6)}`,
 	],
 	[
 		"no place at all",
 		[{ to: "192.0.2" }],
-		`${at}.0.to: "192.0.2" is neither an address nor a network; ${examples}`,
+		`${at}.0.to: "192.0.2" is neither an address, a network nor a whole name; ${examples}`,
 	],
 	[
 		"host bits",
 		[{ to: "192.0.2.1/24" }],
-		`${at}.0.to: "192.0.2.1/24" is neither an address nor a network; ${examples}`,
+		`${at}.0.to: "192.0.2.1/24" is neither an address, a network nor a whole name; ${examples}`,
 	],
 	[
-		"a name",
-		[{ to: "updates.example.com" }],
-		`${at}.0.to: "updates.example.com" is a name, and names are not followed yet; write the address or network that it stands for`,
+		"many names",
+		[{ to: "*.example.com" }],
+		`${at}.0.to: "*.example.com" stands for any number of names, and nobody can know their addresses beforehand; write each name`,
+	],
+	...["localhost", "a_b.example.com", "-a.example.com", "a..example.com", "example.com.", "a.b}; }"].map(
+		(to): [string, unknown, string] => [
+			`${to}, which is no name,`,
+			[{ to }],
+			`${at}.0.to: "${to}" is neither an address, a network nor a whole name; ${examples}`,
+		],
+	),
+	[
+		"a name of 254 characters",
+		[{ to: `${"a.".repeat(125)}exam` }],
+		`${at}.0.to: "${"a.".repeat(20)}" is neither an address, a network nor a whole name; ${examples}`,
+	],
+	[
+		"a name of this site",
+		[{ to: "db.home" }],
+		`${at}.0.to: db.home is a name of this site, not outside; let servers reach each other by \`allow:\``,
 	],
 	[
 		"an unknown key",

@@ -25,6 +25,8 @@ function problemsOf(site: Site, { outbound, network }: ServerDefinition, name: s
 		const inside = segmentOf(site, to);
 		if (inside !== undefined)
 			refuse("to", `${to} is in segment ${inside}, not outside; let servers reach each other by \`allow:\``);
+		else if (to.toLowerCase().endsWith(`.${site.name}`))
+			refuse("to", `${to} is a name of this site, not outside; let servers reach each other by \`allow:\``);
 		else if (familyOfPlace(to) === 6 && network.address6 === undefined)
 			refuse("to", `${to} is IPv6, and ${name} has no \`address6:\`; give it one, or leave this out`);
 		return problems;

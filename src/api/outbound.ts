@@ -1,22 +1,23 @@
 import { z } from "zod";
 import { parseAddress, parseSubnet } from "./addresses.ts";
 import { parseAddress6, parseSubnet6 } from "./addresses6.ts";
+import { isHostName } from "./names.ts";
 import { strict } from "./strict.ts";
 
-const examples = "192.0.2.10, 198.51.100.0/24, 2001:db8::/32 or any";
+const examples = "192.0.2.10, 198.51.100.0/24, 2001:db8::/32, updates.example.com or any";
 const protocols = ["tcp", "udp", "icmp", "any"] as const;
 const mostRules = 64;
 
-const destination = z.string({ error: `must be an address, a network or any: ${examples}` }).refine(isPlace, {
-	error: (issue) => {
-		const shown = JSON.stringify(String(issue.input).slice(0, 40));
-		const named =
-			/^[a-z0-9_-]+(\.[a-z0-9_-]+)+\.?$/i.test(String(issue.input)) && !/^[\d.]+$/.test(String(issue.input));
-		return named
-			? `${shown} is a name, and names are not followed yet; write the address or network that it stands for`
-			: `${shown} is neither an address nor a network; write ${examples}`;
-	},
-});
+const destination = z
+	.string({ error: `must be an address, a network, a name or any: ${examples}` })
+	.refine(isPlace, {
+		error: (issue) => {
+			const shown = JSON.stringify(String(issue.input).slice(0, 40));
+			return String(issue.input).startsWith("*.")
+				? `${shown} stands for any number of names, and nobody can know their addresses beforehand; write each name`
+				: `${shown} is neither an address, a network nor a whole name; write ${examples}`;
+		},
+	});
 
 const portRange = z
 	.union([z.int(), z.string()], { error: "must be a port or a range of ports: 443 or 8000-8010" })
@@ -66,7 +67,12 @@ export function parsePorts(value: number | string): [number, number] | undefined
 }
 
 function isPlace(text: string): boolean {
-	return text === "any" || familyOfPlace(text) !== undefined;
+	return text === "any" || familyOfPlace(text) !== undefined || isName(text);
+}
+
+/** @returns whether a place is a name that is looked up, such as `updates.example.com` */
+export function isName(text: string): boolean {
+	return text.includes(".") && isHostName(text);
 }
 
 /** @returns of which family an address or a network is; undefined for what is neither */

@@ -41,8 +41,10 @@ export const pathBetween = z.object({
 
 /** What a server may reach outside by one rule. */
 export const outboundWay = z.object({
-	/** Address, network or `any`. */
+	/** Address, network, name or `any`. */
 	to: z.string(),
+	/** What a name stands for now, and what of it is let out; null for what is no name. */
+	addresses: z.array(z.string()).nullable(),
 	protocol: z.enum(["tcp", "udp", "icmp", "any"]),
 	/** First and last of each range; empty for all ports. */
 	ports: z.array(z.tuple([z.int(), z.int()])),

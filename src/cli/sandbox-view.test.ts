@@ -118,13 +118,14 @@ test("paths between servers, ways out and what stops them", () => {
 				{
 					...way,
 					to: "192.0.2.0/24",
+					addresses: null,
 					ports: [
 						[443, 443],
 						[8000, 8010],
 					],
 					passed: { packets: 7, bytes: 2048 },
 				},
-				{ ...way, to: "any", protocol: "any", ports: [] },
+				{ ...way, to: "any", addresses: null, protocol: "any", ports: [] },
 			],
 			dropped: { packets: 2, bytes: 120 },
 			obstacles: [{ found: "this host does not route IPv4", mend: "sysctl -w net.ipv4.ip_forward=1" }],

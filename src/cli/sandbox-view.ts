@@ -123,7 +123,7 @@ function inWords(view: SandboxView): Line[] {
 	const out = [
 		...waysOut.map((way) => [
 			view.server,
-			wayText(way),
+			[wayText(way), addressesText(way)].join(" ").trimEnd(),
 			"",
 			obstacles.length > 0 ? styled("see below", "red") : "",
 			way.because,
@@ -143,6 +143,12 @@ function inWords(view: SandboxView): Line[] {
 					],
 				];
 	return [...table(columns, [...ways, ...nobody, ...between, ...others, ...out]), ...obstacleLines(view)];
+}
+
+/** What a name stands for, so that it is not shown as something that lets nothing out. */
+function addressesText({ addresses }: SandboxView["outbound"]["ways"][number]): string {
+	if (addresses === null) return "";
+	return addresses.length === 0 ? "(no address yet)" : `(${addresses.join(", ")})`;
 }
 
 function portText({ port }: SandboxView["toServers"][number]): string {

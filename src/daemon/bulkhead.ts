@@ -41,6 +41,7 @@ export class Bulkhead {
 	private readonly gone = new AbortController();
 	private readonly checks: Promise<void>;
 	private readonly counting: Promise<void>;
+	private readonly following: Promise<void>;
 
 	constructor(context: Context) {
 		this.context = context;
@@ -57,6 +58,7 @@ export class Bulkhead {
 		});
 		this.checks = this.watchDoors();
 		this.counting = this.traffic.watch(this.gone.signal);
+		this.following = this.followNames();
 	}
 
 	get siteName(): string | null {
@@ -81,6 +83,7 @@ export class Bulkhead {
 			namespace,
 			health: await door.health(),
 			openSegments,
+			addressesOf: (name) => this.sandbox.followed.letOut(name),
 		});
 	}
 
@@ -182,7 +185,7 @@ export class Bulkhead {
 	/** Lets go of everything without ending any session. */
 	async leave(): Promise<void> {
 		this.gone.abort();
-		await Promise.all([this.checks, this.counting]);
+		await Promise.all([this.checks, this.counting, this.following]);
 		await this.sandbox.names.leave();
 		await this.units.leave();
 	}
@@ -205,6 +208,17 @@ export class Bulkhead {
 		await this.changing
 			.take(async () => await this.sandbox.guard())
 			.catch((error) => this.context.log.error({ err: error }, "the ways out could not be looked at"));
+	}
+
+	/** By itself: a name server that is silent keeps nothing else waiting. */
+	private async followNames(): Promise<void> {
+		const { signal } = this.gone;
+		while (!signal.aborted) {
+			await this.sandbox
+				.followNames()
+				.catch((error) => this.context.log.error({ err: error }, "names could not be followed"));
+			await delay(1000, undefined, { signal }).catch(() => {});
+		}
 	}
 
 	private async checkDoors(): Promise<void> {

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { isIPv4 } from "node:net";
 import { explain } from "../api/errors.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere } from "../host/files.ts";
@@ -8,6 +9,7 @@ import { leadQuestions } from "../network/names/rules.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { pathsAmong } from "./between.ts";
 import { type Context, groupOwner, groupRoot, namesGroup } from "./context.ts";
+import { type AddressesOf, namesIn } from "./outbound.ts";
 import { qemuUid } from "./resolve.ts";
 
 /** Far above all users of sessions and front doors (firstUidOf), and below 2^31. */
@@ -17,8 +19,8 @@ const firstPort = 10_000;
 const limits = { memoryBytes: 24 * 2 ** 20, cpus: 0.25, tasks: 8, cpuWeight: 100 } as const;
 
 /** Who answers each server that has a network. Pure. */
-export function answerersOf(servers: readonly StoredServer[]): Answerer[] {
-	const networks = servers.flatMap(({ subnet, subnet6 }) => [subnet ?? [], subnet6 ?? []].flat());
+export function answerersOf(servers: readonly StoredServer[], upstreams: readonly string[]): Answerer[] {
+	const inside = networksOf(servers);
 	return servers.flatMap((server) => {
 		const { network } = server.definition;
 		if (!network) return [];
@@ -26,34 +28,57 @@ export function answerersOf(servers: readonly StoredServer[]): Answerer[] {
 			{
 				...{ server: server.name, address: network.address, address6: network.address6 },
 				...{ uid: qemuUid(server) + uidsAbove, port: firstPort + server.installed.index },
-				...{ upstreams: [], inside: [...new Set(networks)] },
+				...{ domain: server.site, inside },
+				upstreams: server.definition.outbound === "allow" ? upstreams : [],
 			},
 		];
 	});
 }
 
-/** The names that one server is told: its own, and those of servers that it may open something to. Pure. */
+/** Networks where only servers of the site are: no name of the outside leads there. Pure. */
+export function networksOf(servers: readonly StoredServer[]): string[] {
+	const networks = servers.flatMap(({ lan, subnet, subnet6, definition: { network } }) =>
+		lan === null
+			? [subnet, subnet6]
+			: [network && `${network.address}/32`, network?.address6 && `${network.address6}/128`],
+	);
+	return [...new Set(networks.flatMap((one) => one || []))];
+}
+
+/**
+ * The names that one server is told: its own, those of servers that it may open something to, and those in its rules, with
+ * what they stand for. Pure.
+ */
 export function namesFor(
 	asking: StoredServer,
 	servers: readonly StoredServer[],
 	openSegments: readonly string[],
+	current: AddressesOf,
 ): NameEntry[] {
 	const own = asking.definition.network;
 	if (!own) return [];
 	const reached = new Set(pathsAmong(servers).flatMap(({ from, to }) => (from === own.address ? [to] : [])));
-	return servers.flatMap(({ name, site, definition: { network } }): NameEntry[] => {
+	const outside = namesIn(asking.definition.outbound).map((name) => ({
+		names: [name],
+		addresses: current(name).filter((address) => own.address6 !== undefined || isIPv4(address)),
+	}));
+	const inside = servers.flatMap(({ name, site, definition: { network } }): NameEntry[] => {
 		if (!network) return [];
 		const together = network.segment === own.segment && openSegments.includes(own.segment);
 		if (name !== asking.name && !together && !reached.has(network.address)) return [];
 		const six = network.address6 === undefined ? [] : [network.address6];
 		return [{ names: [`${name}.${site}`, name], addresses: [network.address, ...six] }];
 	});
+	return [...inside, ...outside];
 }
 
 interface Wanted {
 	namespace: string;
 	servers: readonly StoredServer[];
 	openSegments: readonly string[];
+	/** Name servers that those ask who reach everything outside. */
+	upstreams: readonly string[];
+	current: AddressesOf;
 }
 
 /**
@@ -119,7 +144,7 @@ export class SiteNames {
 	private async bring(): Promise<void> {
 		const { wanted } = this;
 		if (!wanted) return;
-		const answerers = answerersOf(wanted.servers);
+		const answerers = answerersOf(wanted.servers, wanted.upstreams);
 		const names = answerers.map(({ server }) => server);
 		const there = [...(await listIfThere(this.context.paths.runNames)), ...(await this.grouped())];
 		for (const server of new Set(there)) if (!names.includes(server)) await this.endOne(server);
@@ -128,7 +153,7 @@ export class SiteNames {
 	}
 
 	private async restart(): Promise<void> {
-		for (const answerer of answerersOf(this.wanted?.servers ?? []))
+		for (const answerer of answerersOf(this.wanted?.servers ?? [], this.wanted?.upstreams ?? []))
 			if (!(await isAnswering(this.context.paths.names(answerer.server)))) await this.ensure(answerer);
 	}
 
@@ -144,7 +169,7 @@ export class SiteNames {
 				...answerer,
 				...{ namespace: wanted.namespace, groups: group.entries, folder },
 			};
-			await ensureAnswerer(plan, namesFor(stored, wanted.servers, wanted.openSegments));
+			await ensureAnswerer(plan, namesFor(stored, wanted.servers, wanted.openSegments, wanted.current));
 			this.told.delete(server);
 		} catch (error) {
 			this.tell(server, error);

@@ -6,7 +6,7 @@ import { type OutboundCounters, outboundCountersOf } from "../network/outbound/o
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { allowedOf } from "./between.ts";
-import { outboundRulesOf } from "./outbound.ts";
+import { type AddressesOf, outboundRulesOf } from "./outbound.ts";
 import { inboundServers, publishedOf } from "./published.ts";
 
 /** What is asked of the running parts. */
@@ -17,6 +17,8 @@ export interface Running {
 	health: Record<string, "up" | "down" | "unknown">;
 	/** Segments whose servers all reach each other. */
 	openSegments: readonly string[];
+	/** What a name in `outbound:` lets out now. */
+	addressesOf: AddressesOf;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function sandboxViewOf(
 			)
 			.map((other) => other.name)
 			.sort(),
-		outbound: await outboundOf(server, counters),
+		outbound: await outboundOf(server, counters, running.addressesOf),
 		counted: namespace === null ? null : await countedIn(namespace),
 	};
 }
@@ -101,14 +103,16 @@ function pathsBetween(from: StoredServer, to: StoredServer, { openSegments }: Ru
 async function outboundOf(
 	server: StoredServer,
 	counters: OutboundCounters,
+	addressesOf: AddressesOf,
 ): Promise<SandboxView["outbound"]> {
 	const { name, definition, lan } = server;
-	const rules = outboundRulesOf(definition.network ? definition.outbound : "deny");
+	const rules = outboundRulesOf(definition.network ? definition.outbound : "deny", addressesOf);
 	const passing = passingOf(server, rules.length > 0);
 	return {
 		ways: rules.map((rule, i) => ({
 			...{
 				to: rule.to,
+				addresses: rule.addresses === undefined ? null : [...rule.addresses],
 				protocol: rule.protocol,
 				ports: rule.ports.map(([first, last]): [number, number] => [first, last]),
 			},

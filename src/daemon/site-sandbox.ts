@@ -1,21 +1,28 @@
 import { explain } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
+import { upstreamsOfHost } from "../network/names/upstreams.ts";
 import { ensureOutbound, removeOutbound } from "../network/outbound/outbound.ts";
 import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { openSegments, pathsAmong } from "./between.ts";
 import { type Context, namespaceOf } from "./context.ts";
+import { FollowedNames } from "./followed-names.ts";
 import { lanPlanOf } from "./lan.ts";
-import { answerersOf, SiteNames } from "./names.ts";
-import { outboundServers } from "./outbound.ts";
+import { answerersOf, networksOf, SiteNames } from "./names.ts";
+import { namesIn, outboundServers } from "./outbound.ts";
 import { completeServicesOf, inboundServers, watchedServicesOf } from "./published.ts";
 import { doorUid, tapsOf } from "./resolve.ts";
+import { Turns } from "./turns.ts";
 
 /** The sandbox of the site that there is. */
 export class SiteSandbox {
 	private readonly context: Context;
 	/** Whoever answers its servers' questions for names. */
 	readonly names: SiteNames;
+	/** The names in its servers' `outbound:`. */
+	readonly followed: FollowedNames;
+	/** The rules are changed by one at a time. */
+	private readonly permitting = new Turns();
 	private current: Sandbox | undefined;
 	/** While a server cannot be read, nobody knows its segment, and what its front door may do: both stay as they are. */
 	private kept = false;
@@ -28,6 +35,7 @@ export class SiteSandbox {
 	constructor(context: Context) {
 		this.context = context;
 		this.names = new SiteNames(context);
+		this.followed = new FollowedNames({ file: context.paths.followed, tell: (text) => this.tell(text) });
 	}
 
 	/** @throws Error when there is none */
@@ -71,10 +79,14 @@ export class SiteSandbox {
 
 	async drop(): Promise<void> {
 		await this.names.end();
-		if (this.current) await removeOutbound(this.current.namespace);
-		await this.current?.destroy();
-		this.current = undefined;
-		this.permitted = undefined;
+		await this.permitting.take(async () => {
+			if (this.current) await removeOutbound(this.current.namespace);
+			await this.current?.destroy();
+			this.current = undefined;
+			this.permitted = undefined;
+		});
+		// What was being permitted meanwhile may have asked for them again.
+		await this.names.end();
 	}
 
 	/**
@@ -82,6 +94,18 @@ export class SiteSandbox {
 	 * @param lenient tells of a way out that cannot be made, instead of failing for it
 	 */
 	async permit(servers: readonly StoredServer[], lenient = false): Promise<void> {
+		await this.permitting.take(async () => await this.permitNow(servers, lenient));
+	}
+
+	/** Asks what the names in `outbound:` stand for, where it is time, and lets that out. @throws CommandError */
+	async followNames(): Promise<void> {
+		if (!this.permitted || !(await this.followed.look())) return;
+		await this.permitting.take(async () => {
+			if (this.permitted) await this.permitNow(this.permitted, true);
+		});
+	}
+
+	private async permitNow(servers: readonly StoredServer[], lenient: boolean): Promise<void> {
 		if (this.kept) return;
 		this.permitted = servers;
 		const allowed = servers.flatMap((server) => {
@@ -93,12 +117,18 @@ export class SiteSandbox {
 				: [];
 		});
 		if (!this.current) return;
+		await this.followed.follow(
+			[...new Set(servers.flatMap(({ definition }) => namesIn(definition.outbound)))],
+			networksOf(servers),
+		);
+		const upstreams = await upstreamsOfHost();
 		const between = { paths: pathsAmong(servers), open: this.wholeSegments };
-		await this.current.permit(allowed, between, answerersOf(servers));
-		const { namespace } = this.current;
-		this.names.want({ namespace, servers, openSegments: this.wholeSegments });
+		await this.current.permit(allowed, between, answerersOf(servers, upstreams));
 		const plan = {
-			...{ namespace: this.current.namespace, servers: outboundServers(servers) },
+			...{
+				namespace: this.current.namespace,
+				servers: outboundServers(servers, (name) => this.followed.letOut(name)),
+			},
 			inbound: inboundServers(servers),
 		};
 		try {
@@ -107,12 +137,14 @@ export class SiteSandbox {
 		} catch (error) {
 			if (!lenient) throw error;
 			const trouble = explain(error);
-			if (trouble === this.trouble) return;
+			const text = `What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${trouble}; it is tried again by itself`;
+			if (trouble !== this.trouble) this.tell(text);
 			this.trouble = trouble;
-			this.tell(
-				`What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${trouble}; it is tried again by itself`,
-			);
 		}
+		// After the rules: what servers are told is let out already.
+		const { namespace } = this.current;
+		const current = (name: string) => this.followed.current(name);
+		this.names.want({ namespace, servers, upstreams, current, openSegments: this.wholeSegments });
 	}
 
 	/** Makes sure that the cable to the host is as it was made: the host's own programs may have removed its rules. */

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { ipv4 } from "./addresses.ts";
-import type { Answerer } from "./names/plan.ts";
+import { type Answerer, asked } from "./names/plan.ts";
 import {
 	type Between,
 	bridgeLinkLocal,
@@ -55,7 +55,7 @@ export const firewall: Table = {
 			"meta l4proto tcp ct state established ct direction reply accept",
 			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
 			// What the table of names (names/rules.ts) has redirected to whoever answers this guest, and nothing else.
-			`${fromGuest} meta l4proto { tcp, udp } ct status dnat ct original proto-dst 53 accept`,
+			`${fromGuest} ct status dnat ct mark ${asked} accept`,
 			'iifname "uplink" udp sport 53 ct state established ct direction reply accept',
 			"counter name dropped_in drop",
 		]),
@@ -86,7 +86,7 @@ export const firewall: Table = {
 			// is still being opened: a request on it would stay unanswered for minutes.
 			"meta skuid . ip daddr . tcp dport @published accept",
 			// Answers to guests' questions, and questions passed on: each by its own user only, as a captured QEMU could take the port.
-			`${toGuest} meta l4proto { tcp, udp } ct status dnat ct direction reply ct original proto-dst 53 meta skuid . th sport @answering accept`,
+			`${toGuest} ct status dnat ct mark ${asked} ct direction reply meta skuid . th sport @answering accept`,
 			'oifname "uplink" meta l4proto { tcp, udp } th dport 53 meta skuid . ip daddr @upstreams accept',
 			`${toGuest} icmpv6 type nd-neighbor-advert accept`,
 			// What the kernel says by itself, and nobody needs to know: which groups a bridge is in, and that guests could

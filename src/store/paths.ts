@@ -12,6 +12,8 @@ export interface Paths {
 	runDoors: string;
 	/** Folders of those who answer servers' questions for names. */
 	runNames: string;
+	/** What the names in servers' `outbound:` stand for. */
+	followed: string;
 	cache: string;
 	apiSocket: string;
 	lock: string;
@@ -93,6 +95,7 @@ export function paths(state: string, cache: string): Paths {
 		runSessions: join(run, "s"),
 		runDoors: join(run, "d"),
 		runNames: join(run, "n"),
+		followed: join(run, "followed.json"),
 		cache,
 		apiSocket: socketPath(state),
 		lock: join(state, "lock"),

@@ -1,20 +1,26 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Answer, FollowedNames } from "../../src/daemon/followed-names.ts";
 import { run } from "../../src/host/command.ts";
 import { identify } from "../../src/host/process.ts";
 import { answererProcess, endAnswerer, ensureAnswerer } from "../../src/network/names/answerer.ts";
 import type { AnswererPlan, NameEntry } from "../../src/network/names/plan.ts";
 import { leadQuestions } from "../../src/network/names/rules.ts";
 import { setKernel } from "../../src/network/namespace.ts";
+import { ensureOutbound, outboundCountersOf, removeOutbound } from "../../src/network/outbound/outbound.ts";
+import { everything, type OutboundRule, passedCounter } from "../../src/network/outbound/plan.ts";
 import { macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
 import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
 
 /** A sandbox with guests in plain namespaces, and real dnsmasqs. */
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+const serveScript = join(import.meta.dirname, "../../src/network/testing/serve.ts");
 const tag = `bhn${process.pid}`;
 const segment: SegmentPlan = { name: "office", subnet: "10.77.0.0/24", subnet6: "fd00:77::/64" };
 const sandbox = new Sandbox(tag, "test");
@@ -54,7 +60,7 @@ async function attach(guest: Guest): Promise<void> {
 
 const planOf = ({ server, address, address6, uid }: Guest, port: number): AnswererPlan => ({
 	...{ server, address, address6, port, uid: uid + 1000, namespace: tag, groups: [] },
-	...{ upstreams: [], inside: ["10.77.0.0/24"], folder: join(folder, server) },
+	...{ upstreams: [], domain: "test", inside: ["10.77.0.0/24"], folder: join(folder, server) },
 });
 const own = (...guests: Guest[]): NameEntry[] =>
 	guests.map(({ server, address, address6 }) => ({
@@ -150,6 +156,143 @@ describe("names of the site's servers", () => {
 		await vi.waitFor(async () => expect(await ask(web, "mute")).toEqual([mute.address]));
 		expect(await ask(web, "db")).toBe("ENOTFOUND");
 		expect(await answererProcess(plan.folder)).toEqual(before);
+		await answer();
+	});
+});
+
+/** The host's place and the outside's: a namespace each, with name servers and other servers in the second. */
+describe("names of the outside", () => {
+	const [host, net] = [`${tag}host`, `${tag}net`];
+	const outside = { namespace: host };
+	const started: ChildProcess[] = [];
+	const name = "updates.example.com";
+	let followed: FollowedNames;
+	let clock = 0;
+	const told: string[] = [];
+
+	const serve = async (namespace: string, ...command: string[]) => {
+		const child = spawn("nsenter", [`--net=/run/netns/${namespace}`, ...command], {
+			stdio: ["ignore", "pipe", "inherit"],
+		});
+		started.push(child);
+		return child;
+	};
+	/** What the outside's name server says from now on. */
+	const world = async (hosts: string) => {
+		await writeFile(join(folder, "world"), hosts);
+		started[0]?.kill("SIGHUP");
+		await delay(200);
+	};
+	/** From within the place of the host. */
+	const askThere = async (what: string, family: 4 | 6): Promise<Answer[]> => {
+		const command = [process.execPath, "--input-type=module", "-e", script];
+		const type = family === 4 ? "A" : "AAAA";
+		const found = JSON.parse(await inside(host, ...command, "198.51.100.7", type, what)) as string[] | string;
+		if (typeof found === "string") throw Object.assign(new Error(found), { code: found });
+		return found.map((address) => ({ address, ttl: 30 }));
+	};
+	const rule = (): OutboundRule => ({
+		...{ to: name, addresses: followed.letOut(name), protocol: "tcp", ports: [[443, 443]] },
+	});
+	/** As the daemon does it: asks, lets out, tells. */
+	const follow = async () => {
+		clock += 60_000;
+		await followed.follow([name], ["10.77.0.0/24", "fd00:77::/64"]);
+		await followed.look();
+		const servers = [
+			{ name: "web", address: web.address, address6: web.address6, rules: [rule()] },
+			{ name: "db", address: db.address, address6: db.address6, rules: [] },
+			{ name: "mute", address: mute.address, address6: mute.address6, rules: [everything] },
+		];
+		await ensureOutbound({ namespace: tag, servers }, outside);
+		const [plan] = plans();
+		if (plan)
+			await ensureAnswerer(plan, [...own(web, db), { names: [name], addresses: followed.current(name) }]);
+		await delay(100);
+	};
+	const reaches = async (from: Guest, address: string) => {
+		const attempt = `timeout 1 bash -c 'exec 3<>/dev/tcp/${address}/443' 2>/dev/null && echo yes || echo no`;
+		return (await inside(from.namespace, "bash", "-c", attempt)) === "yes\n";
+	};
+	const passed = async () => (await outboundCountersOf(tag)).get(passedCounter("web", rule()))?.packets ?? 0;
+
+	beforeAll(async () => {
+		followed = new FollowedNames({
+			...{ file: join(folder, "followed.json"), ask: askThere, now: () => clock, keptMs: 50_000 },
+			tell: (text) => told.push(text),
+		});
+		for (const namespace of [host, net]) {
+			await ip("netns", "add", namespace);
+			await ip("-n", namespace, "link", "set", "lo", "up");
+		}
+		await setKernel(host, { "net/ipv4/ip_forward": 1 });
+		await ip("-n", host, "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", net);
+		await ip("-n", host, "addr", "add", "198.51.100.1/24", "dev", "lan0");
+		for (const last of [7, 8, 9]) await ip("-n", net, "addr", "add", `198.51.100.${last}/24`, "dev", "eth0");
+		await ip("-n", host, "link", "set", "lan0", "up");
+		await ip("-n", net, "link", "set", "eth0", "up");
+		await ip("-n", host, "route", "add", "default", "via", "198.51.100.7");
+		await writeFile(join(folder, "world"), "");
+		const options = ["-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--pid-file", "--address=/#/"];
+		await serve(net, "dnsmasq", ...options, "--user=root", `--addn-hosts=${join(folder, "world")}`);
+		const web443 = await serve(net, process.execPath, serveScript, "443");
+		await once(web443.stdout ?? web443, "data");
+	});
+
+	afterAll(async () => {
+		for (const child of started) child.kill("SIGKILL");
+		await removeOutbound(tag, outside);
+		await endAnswerer(join(folder, "mute"));
+		for (const namespace of [net, host]) await ip("netns", "del", namespace);
+	});
+
+	test("a rule lets out exactly what its name stands for, and the server is told exactly that", async () => {
+		await world(`198.51.100.8 ${name}\n198.51.100.9 other.example.com\n`);
+		await follow();
+		expect(await ask(web, name)).toEqual(["198.51.100.8"]);
+		expect(await ask(web, "other.example.com")).toBe("ENOTFOUND");
+		expect(await ask(db, name)).toBe("ENOTFOUND");
+		expect(await reaches(web, "198.51.100.8")).toBe(true);
+		for (const other of ["198.51.100.7", "198.51.100.9"]) expect(await reaches(web, other)).toBe(false);
+		expect(await reaches(db, "198.51.100.8")).toBe(false);
+	});
+
+	test("and follows it to another address; what was counted goes on", async () => {
+		const before = await passed();
+		expect(before).toBeGreaterThan(0);
+		await world(`198.51.100.9 ${name}\n`);
+		await follow();
+		expect(await ask(web, name)).toEqual(["198.51.100.9"]);
+		expect(await reaches(web, "198.51.100.9")).toBe(true);
+		expect(await passed()).toBeGreaterThan(before);
+		await follow();
+		expect(await reaches(web, "198.51.100.8")).toBe(false);
+		expect(await reaches(web, "198.51.100.9")).toBe(true);
+	});
+
+	test("a name that leads inside is let lead nowhere", async () => {
+		await world(`${db.address} ${name}\n127.0.0.1 ${name}\n198.51.100.8 ${name}\n`);
+		await follow();
+		expect(await ask(web, name)).toEqual(["198.51.100.8"]);
+		expect(followed.letOut(name)).not.toContain(db.address);
+		expect(told.join()).toContain(`${db.address}`);
+	});
+
+	test("who reaches everything may ask for everything, and only that one's questions are passed on", async () => {
+		await world(`198.51.100.9 www.example.net\n${db.address} rebound.example.net\n`);
+		const plan = { ...planOf(mute, 10_003), upstreams: ["198.51.100.7"] };
+		await sandbox.permit([], { paths: [], open: [] }, [...plans(), plan]);
+		await leadQuestions(tag, [...plans(), plan]);
+		await ensureAnswerer(plan, own(mute));
+		await vi.waitFor(async () => expect(await ask(mute, "mute")).toEqual([mute.address]), { timeout: 5000 });
+		expect(await ask(mute, "www.example.net")).toEqual(["198.51.100.9"]);
+		expect(await ask(mute, "rebound.example.net")).toBe("ENOTFOUND");
+		expect(await ask(mute, "db.test")).toBe("ENOTFOUND");
+		expect(await ask(web, "www.example.net")).toBe("ENOTFOUND");
+		expect(await ask(db, "www.example.net")).toBe("ENOTFOUND");
+		// Not let out by the firewall: the upstream is asked by that user, and by no other.
+		await sandbox.permit([], { paths: [], open: [] }, [...plans(), { ...plan, upstreams: [] }]);
+		expect(await ask(mute, "new.example.net")).toBe("EREFUSED");
 		await answer();
 	});
 });

@@ -3,6 +3,7 @@ import type { Check } from "../../api/plan.ts";
 import { formatSize } from "../../api/units.ts";
 import { detectGroupSupport } from "../../host/cgroup.ts";
 import { run } from "../../host/command.ts";
+import { upstreamsOfHost } from "../../network/names/upstreams.ts";
 import { obstaclesOf } from "../../network/outbound/obstacles.ts";
 import { chooseAccelerator } from "../../qemu/accelerator.ts";
 
@@ -46,6 +47,7 @@ export async function allChecks(state: string): Promise<Check[]> {
 			checkDisk(state),
 			checkGroup(),
 			checkWaysOut(),
+			checkNameServers(),
 		])),
 		checkLimits(),
 	];
@@ -127,6 +129,18 @@ async function checkWaysOut(): Promise<Check> {
 	} catch (error) {
 		return note(name, `cannot be told: ${error instanceof Error ? error.message : error}`, onlyRouted);
 	}
+}
+
+/** Only servers with `outbound: allow` need it: names in rules are asked for by the daemon, as by any program of the host. */
+async function checkNameServers(): Promise<Check> {
+	const name = "name servers";
+	const found = await upstreamsOfHost();
+	if (found.length > 0) return good(name, `${found.join(", ")}, for servers with \`outbound: allow\``);
+	return note(
+		name,
+		"this host names none by an IPv4 address beyond itself",
+		"only for servers with `outbound: allow`, which can look up nothing outside: name one in /etc/resolv.conf, or have them ask one by its address",
+	);
 }
 
 async function checkTun(): Promise<Check> {

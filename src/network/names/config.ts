@@ -20,8 +20,9 @@ const never = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/1
  * The configuration of one answerer's dnsmasq. Nothing is passed on unless there are upstreams: a name that is not on the
  * list does not exist, and that is said at once. @throws RangeError for what is no address, network or port
  */
-export function configOf({ port, upstreams, inside: segments }: Answerer): string {
+export function configOf({ port, domain, upstreams, inside: segments }: Answerer): string {
 	if (!Number.isInteger(port) || port < 1024 || port > 65_535) throw new RangeError(`not a port: ${port}`);
+	if (!isHostName(domain)) throw new RangeError(`not a domain: ${domain}`);
 	const passedOn = upstreams.map((address) => `server=${ipv4(address)}`);
 	const refused = [...never, ...segments.map(network)].map((one) => `bogus-nxdomain=${one}`);
 	return [
@@ -35,7 +36,7 @@ export function configOf({ port, upstreams, inside: segments }: Answerer): strin
 		`dns-forward-max=${mostWaiting}`,
 		"domain-needed",
 		"bogus-priv",
-		...(passedOn.length === 0 ? ["address=/#/"] : [...passedOn, ...refused]),
+		...(passedOn.length === 0 ? ["address=/#/"] : [...passedOn, `local=/${domain}/`, ...refused]),
 		"",
 	].join("\n");
 }

@@ -1,3 +1,6 @@
+/** The mark of connections that are questions to an answerer, in the kernel's connection tracking; nothing else is marked. */
+export const asked = "0x00000035";
+
 /**
  * Who answers one server's questions for names. Each server has a dnsmasq of its own, which knows the names of those that
  * the server may reach, and no others: what must not be told is not there to be told.
@@ -13,6 +16,8 @@ export interface Answerer {
 	port: number;
 	/** IPv4 addresses of the host's own name servers, for a server that reaches everything outside; else empty, and nothing is passed on. */
 	upstreams: readonly string[];
+	/** The site's own: names below it are never asked for outside. */
+	domain: string;
 	/** Networks that an answer from outside must not lie in. */
 	inside: readonly string[];
 }

@@ -1,7 +1,7 @@
 import { ipv4, ipv6 } from "../addresses.ts";
 import { bridgePrefix } from "../plan.ts";
 import { anew, chain, stateOf, type Table, transact } from "../table.ts";
-import type { Answerer } from "./plan.ts";
+import { type Answerer, asked } from "./plan.ts";
 
 const fromGuest = `iifname "${bridgePrefix}*"`;
 const questions = "meta l4proto { tcp, udp } th dport 53";
@@ -25,14 +25,14 @@ export const namesTable: Table = {
 		"set going { type ipv4_addr; size 65535; flags dynamic; }",
 		"set going6 { type ipv6_addr; size 65535; flags dynamic; }",
 		...chain("prerouting", "type nat hook prerouting priority dstnat; policy accept;", [
-			`${fromGuest} fib daddr type local ${questions} redirect to : ip saddr map @ports`,
-			`${fromGuest} fib daddr type local ${questions} redirect to : ip6 saddr map @ports6`,
+			`${fromGuest} fib daddr type local ${questions} ct mark set ${asked} redirect to : ip saddr map @ports`,
+			`${fromGuest} fib daddr type local ${questions} ct mark set ${asked} redirect to : ip6 saddr map @ports6`,
 		]),
 		...chain("input", "type filter hook input priority filter - 5; policy accept;", [
 			// A captured QEMU lives in the same namespace, and may not ask in another server's name.
 			'iifname "lo" meta l4proto { tcp, udp } th dport @listening counter name from_inside drop',
-			`${fromGuest} ct state new ct status dnat add @going { ip saddr ct count over ${mostGoing} } counter name too_many drop`,
-			`${fromGuest} ct state new ct status dnat add @going6 { ip6 saddr ct count over ${mostGoing} } counter name too_many drop`,
+			`${fromGuest} ct state new ct mark ${asked} add @going { ip saddr ct count over ${mostGoing} } counter name too_many drop`,
+			`${fromGuest} ct state new ct mark ${asked} add @going6 { ip6 saddr ct count over ${mostGoing} } counter name too_many drop`,
 		]),
 	],
 };

@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { parseAddress, parseSubnet } from "../../api/addresses.ts";
 import { parseAddress6, parseSubnet6 } from "../../api/addresses6.ts";
 import { ipv4, ipv6 } from "../addresses.ts";
@@ -112,17 +113,32 @@ function serverLines(server: OutboundServer): string[] {
 		add(chain, `ip daddr { ${never4} } ${refuse}`),
 		add(chain, `ip6 daddr { ${never6} } ${refuse}`),
 		add(chain, `ct state new ct count over ${mostConnections} ${refuse}`),
-		...server.rules.map((rule) =>
-			add(chain, `${matchOf(rule)} counter name ${passedCounter(server.name, rule)} accept`.trimStart()),
+		...server.rules.flatMap((rule) =>
+			matchesOf(rule).map((match) =>
+				add(chain, `${match} counter name ${passedCounter(server.name, rule)} accept`.trimStart()),
+			),
 		),
 		add(chain, refuse),
 	];
 }
 
-/** The words of nft that a packet of a rule matches. @throws RangeError */
-function matchOf({ to, protocol, ports }: OutboundRule): string {
+/** The words of nft that a packet of a rule matches, by each of them. @throws RangeError */
+function matchesOf(rule: OutboundRule): string[] {
+	if (rule.addresses === undefined) return [matchOf(rule, placeOf(rule.to))];
+	const four = rule.addresses.filter((address) => isIPv4(address));
+	const six = rule.addresses.filter((address) => !isIPv4(address)).map(ipv6);
+	return [
+		...(four.length === 0 ? [] : [matchOf(rule, [`ip daddr { ${four.join(", ")} }`])]),
+		...(six.length === 0 ? [] : [matchOf(rule, [`ip6 daddr { ${six.join(", ")} }`])]),
+	];
+}
+
+function placeOf(to: string): string[] {
 	const family = familyOf(to);
-	const where = family === "any" ? [] : [`${family} daddr ${to}`];
+	return family === "any" ? [] : [`${family} daddr ${to}`];
+}
+
+function matchOf({ protocol, ports }: OutboundRule, where: readonly string[]): string {
 	const kinds = { tcp: "tcp", udp: "udp", icmp: "{ icmp, ipv6-icmp }", any: "" } as const;
 	const what = protocol === "any" ? [] : [`meta l4proto ${kinds[protocol]}`];
 	const at = ports.length === 0 ? [] : [`th dport { ${ports.map(portsOf).join(", ")} }`];

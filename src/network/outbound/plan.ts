@@ -3,8 +3,10 @@ import type { InboundServer } from "../inbound/plan.ts";
 
 /** A way out that is let out of the sandbox. */
 export interface OutboundRule {
-	/** An IPv4 or IPv6 address or network, or `any`. */
+	/** An IPv4 or IPv6 address or network, `any`, or a name with its `addresses`. */
 	to: string;
+	/** What the name stands for now; nothing is let out by a name that stands for nothing. */
+	addresses?: readonly string[] | undefined;
 	protocol: "tcp" | "udp" | "icmp" | "any";
 	/** First and last of each range; all when there is none. Of tcp and udp only. */
 	ports: readonly (readonly [number, number])[];

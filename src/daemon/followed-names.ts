@@ -1,0 +1,220 @@
+import { Resolver } from "node:dns/promises";
+import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
+import { z } from "zod";
+import { explain } from "../api/errors.ts";
+import { errorCode, readIfThere, writeFileAtomic } from "../host/files.ts";
+
+/** An address that a name stands for, and how many seconds that may be believed. */
+export interface Answer {
+	address: string;
+	ttl: number;
+}
+
+/** Milliseconds. A name is asked for again when its answer's time is over, within these bounds, and after a failure. */
+const soonestMs = 10_000;
+const latestMs = 3_600_000;
+const againMs = 15_000;
+/**
+ * How long an address goes on being let out after it was told last: servers keep what they were told, and connections go
+ * on that were opened to it.
+ */
+const keptMs = 300_000;
+/** Addresses that a name may have; large sites have a handful at a time. */
+const mostAddresses = 64;
+/** Names that are asked for at the same time. */
+const mostAtOnce = 16;
+const question = { timeout: 2000, tries: 2 } as const;
+
+/** Never outside, whatever a name says (RFC 6890): as the firewall has it for addresses. */
+const never4 = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"];
+const never6 = ["::/96", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8", "fd62:756c:6b68::/48"];
+
+const kept = z.record(
+	z.string(),
+	z.object({
+		current: z.array(z.string()),
+		until: z.record(z.string(), z.number()),
+	}),
+);
+
+interface Name {
+	/** What it stands for now: what servers are told. */
+	current: string[];
+	/** Until when each address is let out; those of now have no end. */
+	until: Map<string, number>;
+	/** When it is asked for next. */
+	nextAt: number;
+	/** What was wrong with the last answer; told once. */
+	trouble: string | undefined;
+}
+
+export interface Following {
+	/** A file that outlives the daemon, so that the next one closes nothing while it asks. */
+	file: string;
+	ask?: (name: string, family: 4 | 6) => Promise<Answer[]>;
+	now?: () => number;
+	/** Told of what is wrong with a name, once. */
+	tell: (text: string) => void;
+	keptMs?: number;
+}
+
+/**
+ * The names in servers' `outbound:`, and what they stand for. The daemon asks by itself, so what is let out and what
+ * servers are told is the same list; a server cannot have anything let out by asking.
+ */
+export class FollowedNames {
+	private readonly with: Required<Following>;
+	private readonly names = new Map<string, Name>();
+	private inside = blocked([]);
+	private loaded = false;
+	/** What the last look found: time alone takes addresses away too. */
+	private last = "[]";
+
+	constructor(following: Following) {
+		this.with = { ask: askHost, now: Date.now, keptMs, ...following };
+	}
+
+	/** Follows exactly these names. @param segments networks that no name may lead into */
+	async follow(names: readonly string[], segments: readonly string[]): Promise<void> {
+		if (!this.loaded) await this.load();
+		this.inside = blocked(segments);
+		for (const name of this.names.keys()) if (!names.includes(name)) this.names.delete(name);
+		for (const name of names)
+			if (!this.names.has(name))
+				this.names.set(name, { current: [], until: new Map(), nextAt: 0, trouble: undefined });
+	}
+
+	/** What a name lets out: what it stands for, and what it stood for a moment ago. */
+	letOut(name: string): string[] {
+		const now = this.with.now();
+		return [...(this.names.get(name)?.until ?? [])]
+			.filter(([address, until]) => until > now && !this.isInside(address))
+			.map(([address]) => address)
+			.sort();
+	}
+
+	/** What it stands for now. */
+	current(name: string): string[] {
+		return (this.names.get(name)?.current ?? []).filter((address) => !this.isInside(address));
+	}
+
+	/** Asks for the names whose time has come. @returns whether anything that is let out or told has changed */
+	async look(): Promise<boolean> {
+		const due = [...this.names].filter(([, { nextAt }]) => nextAt <= this.with.now());
+		for (let from = 0; from < due.length; from += mostAtOnce)
+			await Promise.all(
+				due.slice(from, from + mostAtOnce).map(async ([name, one]) => await this.lookAt(name, one)),
+			);
+		for (const { until } of this.names.values())
+			for (const [address, end] of until) if (end <= this.with.now()) until.delete(address);
+		const summary = this.summary();
+		if (summary === this.last) return false;
+		this.last = summary;
+		await this.save();
+		return true;
+	}
+
+	private async lookAt(name: string, one: Name): Promise<void> {
+		const answers = await Promise.allSettled([this.with.ask(name, 4), this.with.ask(name, 6)]);
+		const found = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+		const failed = answers.flatMap(({ status, ...rest }) =>
+			status === "rejected" && "reason" in rest ? [rest.reason] : [],
+		);
+		const unknown = failed.filter((error) => !["ENOTFOUND", "ENODATA"].includes(errorCode(error) ?? ""));
+		if (unknown.length > 0) {
+			// Nobody knows what it stands for now: what it stood for goes on.
+			one.nextAt = this.with.now() + againMs;
+			this.trouble(name, one, `it cannot be looked up: ${explain(unknown[0])}`);
+			return;
+		}
+		const outside = found.filter(({ address }) => isIPv4(address) || isIPv6(address));
+		const refused = outside.filter(({ address }) => this.isInside(address)).map(({ address }) => address);
+		const good = outside.filter(({ address }) => !this.isInside(address)).slice(0, mostAddresses);
+		one.current = [...new Set(good.map(({ address }) => address))].sort();
+		this.keep(one);
+		const ttl = Math.min(...good.map((answer) => answer.ttl), latestMs / 1000) * 1000;
+		one.nextAt = this.with.now() + (good.length === 0 ? againMs : Math.max(ttl, soonestMs));
+		if (refused.length > 0)
+			this.trouble(name, one, `it leads to ${refused.join(", ")}, which is not outside; that is not let out`);
+		else if (good.length === 0) this.trouble(name, one, "it stands for no address");
+		else one.trouble = undefined;
+	}
+
+	private keep(one: Name): void {
+		const end = this.with.now() + this.with.keptMs;
+		for (const [address, until] of one.until)
+			if (!one.current.includes(address)) one.until.set(address, Math.min(until, end));
+		for (const address of one.current) {
+			one.until.delete(address);
+			one.until.set(address, Number.POSITIVE_INFINITY);
+		}
+		for (const address of [...one.until.keys()].slice(0, -mostAddresses)) one.until.delete(address);
+	}
+
+	private trouble(name: string, one: Name, what: string): void {
+		if (one.trouble !== what) this.with.tell(`The name ${name} in \`outbound:\`: ${what}`);
+		one.trouble = what;
+	}
+
+	private isInside(address: string): boolean {
+		return isIPv4(address) ? this.inside.four.check(address, "ipv4") : this.inside.six.check(address, "ipv6");
+	}
+
+	private summary(): string {
+		return JSON.stringify(
+			[...this.names.keys()].map((name) => [name, this.letOut(name), this.current(name)]),
+		);
+	}
+
+	private async load(): Promise<void> {
+		this.loaded = true;
+		const text = await readIfThere(this.with.file);
+		if (text === undefined) return;
+		for (const [name, { current, until }] of Object.entries(kept.parse(JSON.parse(text)))) {
+			const ends = Object.entries(until).map(([address, end]): [string, number] => [
+				address,
+				current.includes(address) ? Number.POSITIVE_INFINITY : end,
+			]);
+			this.names.set(name, { current, until: new Map(ends), nextAt: 0, trouble: undefined });
+		}
+	}
+
+	private async save(): Promise<void> {
+		const all = [...this.names].map(([name, { current, until }]) => [
+			name,
+			{ current, until: Object.fromEntries([...until].map(([one, end]) => [one, Math.min(end, 1e15)])) },
+		]);
+		await writeFileAtomic(this.with.file, JSON.stringify(Object.fromEntries(all)));
+	}
+}
+
+/** Apart, as a list takes IPv4 addresses for mapped ones: 10.0.0.1 for ::ffff:10.0.0.1. */
+function blocked(segments: readonly string[]): { four: BlockList; six: BlockList } {
+	const lists = { four: new BlockList(), six: new BlockList() };
+	for (const network of [...never4, ...never6, ...segments]) {
+		const [address = "", length] = network.split("/");
+		if (isIPv4(address)) lists.four.addSubnet(address, Number(length), "ipv4");
+		else lists.six.addSubnet(address, Number(length), "ipv6");
+	}
+	for (const { address, family } of Object.values(networkInterfaces()).flatMap((one) => one ?? []))
+		if (family === "IPv4") lists.four.addAddress(address, "ipv4");
+		else lists.six.addAddress(address, "ipv6");
+	return lists;
+}
+
+/** Asks the host's own name servers, as its other programs do. @throws Error with a code of node:dns */
+export async function askHost(name: string, family: 4 | 6): Promise<Answer[]> {
+	return await askAt(name, family);
+}
+
+/** @param servers `address` or `address:port`; the host's own when left out */
+export async function askAt(name: string, family: 4 | 6, servers?: readonly string[]): Promise<Answer[]> {
+	const resolver = new Resolver(question);
+	if (servers) resolver.setServers(servers);
+	const answers =
+		family === 4
+			? await resolver.resolve4(name, { ttl: true })
+			: await resolver.resolve6(name, { ttl: true });
+	return answers.map(({ address, ttl }) => ({ address, ttl }));
+}

@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import { explain } from "../api/errors.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere } from "../host/files.ts";
-import { endAnswerer, ensureAnswerer, isAnswering } from "../network/names/answerer.ts";
+import { endAnswerer, ensureAnswerer, isAnswering, lastWordsOf } from "../network/names/answerer.ts";
 import type { Answerer, AnswererPlan, NameEntry } from "../network/names/plan.ts";
 import { leadQuestions } from "../network/names/rules.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -17,6 +17,10 @@ const uidsAbove = 100_001_000;
 /** Below the ports that kernels choose by themselves. */
 const firstPort = 10_000;
 const limits = { memoryBytes: 24 * 2 ** 20, cpus: 0.25, tasks: 8, cpuWeight: 100 } as const;
+
+/** Milliseconds between attempts to begin one that ends again and again. */
+const longestPauseMs = 60_000;
+const tellAfter = 3;
 
 /** Who answers each server that has a network. Pure. */
 export function answerersOf(servers: readonly StoredServer[], upstreams: readonly string[]): Answerer[] {
@@ -91,6 +95,8 @@ export class SiteNames {
 	/** One piece of work after the other; it never rejects. */
 	private work: Promise<void> = Promise.resolve();
 	private waiting = 0;
+	/** Answerers that have ended by themselves lately, and when they are begun again at the earliest. */
+	private readonly deaths = new Map<string, { count: number; nextAt: number }>();
 	/** What was told last of each server, so that it is told once. */
 	private readonly told = new Map<string, string>();
 
@@ -152,9 +158,22 @@ export class SiteNames {
 		for (const answerer of answerers) await this.ensure(answerer);
 	}
 
+	/** At once the first time, and ever less often while one ends again and again. */
 	private async restart(): Promise<void> {
-		for (const answerer of answerersOf(this.wanted?.servers ?? [], this.wanted?.upstreams ?? []))
-			if (!(await isAnswering(this.context.paths.names(answerer.server)))) await this.ensure(answerer);
+		const { paths } = this.context;
+		for (const answerer of answerersOf(this.wanted?.servers ?? [], this.wanted?.upstreams ?? [])) {
+			const { server } = answerer;
+			const before = this.deaths.get(server);
+			if (await isAnswering(paths.names(server))) {
+				if (before && Date.now() > before.nextAt) this.deaths.delete(server);
+				continue;
+			}
+			if (before && Date.now() < before.nextAt) continue;
+			const count = (before?.count ?? 0) + 1;
+			this.deaths.set(server, { count, nextAt: Date.now() + Math.min(1000 * 2 ** count, longestPauseMs) });
+			if (count === tellAfter) this.tell(server, new Error(await lastWordsOf(paths.names(server))));
+			await this.ensure(answerer);
+		}
 	}
 
 	private async ensure(answerer: Answerer): Promise<void> {
@@ -170,7 +189,7 @@ export class SiteNames {
 				...{ namespace: wanted.namespace, groups: group.entries, folder },
 			};
 			await ensureAnswerer(plan, namesFor(stored, wanted.servers, wanted.openSegments, wanted.current));
-			this.told.delete(server);
+			if (!this.deaths.has(server)) this.told.delete(server);
 		} catch (error) {
 			this.tell(server, error);
 		}

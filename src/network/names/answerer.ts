@@ -90,6 +90,12 @@ export async function isAnswering(folder: string): Promise<boolean> {
 	return (await runningIn(folder)) !== undefined;
 }
 
+/** @returns what dnsmasq wrote last, in one line */
+export async function lastWordsOf(folder: string): Promise<string> {
+	const said = (await readIfThere(filesOf(folder).output))?.trim().split("\n").at(-1)?.slice(-300);
+	return said ? `dnsmasq ends; it says: ${said}` : "dnsmasq ends, and says nothing";
+}
+
 /** @returns its process, when it runs */
 export async function answererProcess(folder: string): Promise<ProcessIdentity | undefined> {
 	return (await runningIn(folder))?.process;

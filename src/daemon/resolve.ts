@@ -107,6 +107,8 @@ function appendOf(server: StoredServer, session: number): string {
 			? [
 					`bulkhead.address=${definition.network.address}/${parsed.length}`,
 					`bulkhead.gateway=${lan?.gateway ?? gatewayOf(parsed)}`,
+					// Elsewhere the gateway answers; that of the LAN is another machine.
+					...(lan ? [`bulkhead.nameserver=${bridgeAddressOnLan}`] : []),
 				]
 			: [];
 	const parsed6 = server.subnet6 === null ? undefined : parseSubnet6(server.subnet6);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
 import { run } from "../host/command.ts";
@@ -46,12 +46,9 @@ async function build(
 		await Promise.all([mkdir(out), mkdir(work)]);
 		onStep("waiting for another build of it, or beginning", 0);
 		const lock = join(cache, "templates", `${template.name}.lock`);
-		const env = { OUT: out, WORK: work, COMPLETE: join(folder, "complete") };
-		await runBuild(template, lock, env, onStep, signal);
-		if ((await readIfThere(join(folder, "complete"))) !== undefined) return;
-		await writeFile(join(out, "complete"), `${new Date().toISOString()}\n`);
-		await rm(folder, { recursive: true, force: true });
-		await rename(out, folder);
+		await runBuild(template, lock, { OUT: out, WORK: work, PLACE: folder }, onStep, signal);
+		if ((await readIfThere(join(folder, "complete"))) === undefined)
+			throw new Error("the build ended without its images");
 	} catch (cause) {
 		signal?.throwIfAborted();
 		throw new BulkheadError(
@@ -75,8 +72,9 @@ async function runBuild(
 		const step = /^STEP (\d+)\/(\d+) (.*)$/.exec(line);
 		if (step) onStep(step[3] ?? "", (Number(step[1]) - 1) / Number(step[2]));
 	};
-	// Two daemons may want the same images at the same time: the second waits, and then finds them.
-	const script = 'test -e "$COMPLETE" || exec "$0"';
+	// Two daemons may want the same images at the same time: the second waits, and then finds them in their place.
+	const script =
+		'test -e "$PLACE/complete" || { "$0" && date -u > "$OUT/complete" && rm -rf "$PLACE" && mv "$OUT" "$PLACE"; }';
 	const command = ["-o", lock, "sh", "-c", script, join(shipped, template.name, "build")];
 	await run("flock", command, { deadlineMs: buildDeadlineMs, env, onLine, ...(signal ? { signal } : {}) });
 }

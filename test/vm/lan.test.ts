@@ -124,6 +124,10 @@ describe("a server with an address of the LAN", () => {
 		expect(ways).toContainEqual(expect.objectContaining({ kind: "dropped", what: "arriving" }));
 	});
 
+	test("has its questions for names answered by the sandbox", async () => {
+		expect(await bulkhead.type("files", "nslookup files")).toMatch(/192\.168\.7\.20[\s\S]*DONE-0/);
+	});
+
 	test("what it publishes changes while it runs", async () => {
 		await client.call("unpublish", { server: "files" }, { service: "http" });
 		expect(await page()).toBeNull();

@@ -32,6 +32,12 @@ test("answerers begin with the site, outlive the daemon, are mended, follow chan
 	]);
 	expect(await list("blue")).toBe("10.94.0.11 blue.box blue\n");
 
+	// A real guest, as it is set up by itself.
+	await bulkhead.until("red", "running");
+	const known = await bulkhead.type("red", "nslookup blue");
+	expect(known).toMatch(/10\.94\.0\.11[\s\S]*DONE-0/);
+	expect(await bulkhead.type("red", "nslookup example.com")).toMatch(/NXDOMAIN[\s\S]*DONE-1/);
+
 	const before = await answerer("red");
 	await bulkhead.endDaemon("SIGKILL");
 	await bulkhead.startDaemon();

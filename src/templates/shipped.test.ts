@@ -21,7 +21,7 @@ function filesBelow(folder: string): string[] {
 }
 
 test("there are the templates that the documentation names", () => {
-	expect(names).toEqual(["debian-ledger", "debian-web", "tiny"]);
+	expect(names).toEqual(["debian-ledger", "debian-services", "debian-web", "tiny"]);
 });
 
 describe.each(names)("template %s", (name) => {

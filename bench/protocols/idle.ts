@@ -1,0 +1,163 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import type { Lab } from "../lab.ts";
+import { hostNow } from "../open-loop/clock.ts";
+import { isPrepared } from "../recovery/bulkhead.ts";
+import { drill } from "../recovery/drill.ts";
+import type { Verdict } from "../recovery/judge.ts";
+import { inWords } from "../recovery/plot.ts";
+import { tcp } from "./clients/tcp.ts";
+import { http } from "./clients/web.ts";
+
+/** Connections are opened and asked this many at a time: what is measured is not how many can be opened at once. */
+const atOnce = 300;
+const answerWithinMs = 60_000;
+const preparedWithinMs = 120_000;
+
+/** What became of thousands of connections. Milliseconds. */
+export interface IdleFelt {
+	connections: number;
+	/** http: kept alive and idle through a panic. */
+	kept: { closed: number; answered: number; outageMs: number };
+	/** tcp: opened while the server was away, and silent until they were answered. */
+	waited: {
+		/** Opened before the next session served anybody. */
+		opened: number;
+		answered: number;
+		outageMs: number;
+		/** From when the next session was ready until the last one was answered. */
+		lastAfterMs: number;
+	};
+}
+
+/** How a connection answers something: whether as it should, and when. */
+async function answerOf(socket: Socket, request: string, beginning: string): Promise<number | null> {
+	if (socket.destroyed || socket.readableEnded) return null;
+	const gone = new AbortController();
+	const onGone = () => gone.abort();
+	socket.once("close", onGone).once("end", onGone);
+	try {
+		const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(answerWithinMs)]);
+		const came = once(socket, "data", { signal });
+		socket.write(request);
+		const [chunk] = (await came) as [Buffer];
+		return chunk.toString("latin1").startsWith(beginning) ? hostNow() : null;
+	} catch {
+		// Closed, reset or silent: it counts as not answered.
+		return null;
+	} finally {
+		socket.off("close", onGone).off("end", onGone);
+	}
+}
+
+function open(port: number): Socket {
+	// Its end is looked at when it is asked.
+	return connect(port, "127.0.0.1").on("error", () => {});
+}
+
+const page = "GET /page HTTP/1.1\r\nHost: services.example.test\r\n\r\n";
+
+async function askAll(sockets: readonly Socket[], request: string, beginning: string) {
+	const all: (number | null)[] = [];
+	for (let from = 0; from < sockets.length; from += atOnce) {
+		const some = sockets.slice(from, from + atOnce);
+		all.push(...(await Promise.all(some.map((socket) => answerOf(socket, request, beginning)))));
+	}
+	return all.filter((at) => at !== null);
+}
+
+async function keptThrough(
+	lab: Lab,
+	server: string,
+	connections: number,
+	signal: AbortSignal,
+): Promise<IdleFelt["kept"]> {
+	const sockets: Socket[] = [];
+	try {
+		while (sockets.length < connections) {
+			const some = Array.from({ length: Math.min(atOnce, connections - sockets.length) }, () =>
+				open(http.listen),
+			);
+			sockets.push(...some);
+			const answers = await askAll(some, page, "HTTP/1.1 200");
+			if (answers.length < some.length) throw new Error("not every connection could be opened");
+		}
+		console.log(`  http: ${connections} connections are kept alive; the kernel panics`);
+		const { outageMs } = await drill(lab, server, "panic", signal);
+		const closed = sockets.filter((socket) => socket.destroyed || socket.readableEnded).length;
+		const answered = (await askAll(sockets, page, "HTTP/1.1 200")).length;
+		return { closed, answered, outageMs };
+	} finally {
+		for (const socket of sockets) socket.destroy();
+	}
+}
+
+/** A frozen QEMU is noticed after a second or two: time to come in thousands while nobody serves. */
+async function waitedFor(
+	lab: Lab,
+	server: string,
+	connections: number,
+	signal: AbortSignal,
+): Promise<IdleFelt["waited"]> {
+	const sockets: Socket[] = [];
+	try {
+		const drilled = drill(lab, server, "freeze", signal);
+		drilled.catch(() => {});
+		// Until the process has been told to stop: what came before that would be with the session that fails.
+		await lab.client.call("show", { server }, null);
+		const answers: Promise<number | null>[] = [];
+		const openedAt: number[] = [];
+		while (sockets.length < connections) {
+			const some = Array.from({ length: Math.min(atOnce, connections - sockets.length) }, () =>
+				open(tcp.listen),
+			);
+			sockets.push(...some);
+			await Promise.all(some.map(async (socket) => await once(socket, "connect", { signal })));
+			openedAt.push(...some.map(() => hostNow()));
+			answers.push(...some.map(async (socket) => await answerOf(socket, "held\n", "held\n")));
+		}
+		console.log(`  tcp: ${connections} connections wait for a frozen server`);
+		const { at, outageMs } = await drilled;
+		const came = (await Promise.all(answers)).filter((moment) => moment !== null);
+		const first = Math.min(...came.filter((moment) => moment > at));
+		return {
+			opened: openedAt.filter((moment) => moment < first).length,
+			answered: came.length,
+			outageMs,
+			lastAfterMs: Math.round(Math.max(...came) - (at + outageMs)),
+		};
+	} finally {
+		for (const socket of sockets) socket.destroy();
+	}
+}
+
+/** Thousands of connections, idle through a panic and waiting through a freeze. */
+export async function oneIdle(
+	lab: Lab,
+	server: string,
+	connections: number,
+	signal: AbortSignal,
+): Promise<IdleFelt> {
+	const kept = await keptThrough(lab, server, connections, signal);
+	console.log(`  http: ${kept.closed} were closed, ${kept.answered} answered afterwards`);
+	await lab.until(server, isPrepared, preparedWithinMs, signal);
+	const waited = await waitedFor(lab, server, connections, signal);
+	console.log(
+		`  tcp: ${waited.opened} were there before the next session served; ${waited.answered} answered, the last one ${inWords(waited.lastAfterMs)} after it was ready\n`,
+	);
+	return { connections, kept, waited };
+}
+
+export function idleVerdicts({ connections, kept, waited }: IdleFelt): Verdict[] {
+	const all = kept.closed === 0 && kept.answered === connections;
+	return [
+		{
+			promise: `${connections} idle connections over http outlive a panic, and the next request of each is answered`,
+			broken: all ? null : `${kept.closed} closed, ${kept.answered} answered`,
+		},
+		{
+			promise: `${connections} connections over tcp that come while the server is away are all served`,
+			broken: waited.answered === connections ? null : `${waited.answered} answered`,
+		},
+	];
+}

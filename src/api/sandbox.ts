@@ -36,6 +36,11 @@ export const pathBetween = z.object({
 	protocol: z.enum(["tcp", "udp", "any"]),
 	/** Port inside the server that is reached; null for all of them. */
 	port: z.int().nullable(),
+	/**
+	 * What has gone by it, both ways together, since it is allowed; where all of a segment is open, what all its servers have
+	 * sent each other. Null when the site has no sandbox.
+	 */
+	passed: tally.nullable(),
 	because: z.string(),
 });
 

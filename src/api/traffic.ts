@@ -5,9 +5,9 @@ export const trafficDays = 30;
 
 /** What has gone through. Bytes from the one who came and to them; times are milliseconds since the Unix epoch. */
 const amounts = {
-	/** Connections of a published service; 0 of ways out, whose packets are counted. */
+	/** Connections of a published service; 0 of all others, whose packets are counted. */
 	connections: z.int(),
-	/** HTTP requests of a published service; packets of ways out and of what was dropped. */
+	/** HTTP requests of a published service; packets of all others. */
 	count: z.int(),
 	bytesIn: z.int(),
 	bytesOut: z.int(),
@@ -17,9 +17,12 @@ const amounts = {
 
 /** One way in or out of a server, and how it was used. */
 export const trafficWay = z.object({
-	/** `published`: a service; `outbound`: what a rule let out; `dropped`: what no rule let out. */
-	kind: z.enum(["published", "outbound", "dropped"]),
-	/** Such as `http on port 8080`, or `192.0.2.10 tcp 443`. */
+	/**
+	 * `published`: a service; `between`: what an `allow:` let pass between two servers, both ways together, as bytes in of the
+	 * one that is reached and bytes out of the other; `outbound`: what a rule let out; `dropped`: what no rule let out.
+	 */
+	kind: z.enum(["published", "between", "outbound", "dropped"]),
+	/** Such as `http on port 8080`, `till to dc1's ldap`, or `192.0.2.10 tcp 443`. */
 	what: z.string(),
 	...amounts,
 	/** Whoever came, by address, the one who came last first; at most 100. Empty of ways out. */

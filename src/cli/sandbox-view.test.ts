@@ -102,6 +102,7 @@ test("a picture, the same in words, and what was counted", () => {
 test("paths between servers, ways out and what stops them", () => {
 	const path = (server: string, service: string | null, port: number | null, because: string) => ({
 		...({ server, service, protocol: port === null ? "any" : "tcp", port, because } as const),
+		passed: { packets: port ?? 1, bytes: 1024 },
 	});
 	const way = { protocol: "tcp" as const, passed: null, because: "servers.intranet.outbound[0]" };
 	const open: SandboxView = {
@@ -156,6 +157,9 @@ test("paths between servers, ways out and what stops them", () => {
 		  sysctl -w net.ipv4.ip_forward=1
 
 		Counted, of intranet:
+		till to intranet's postgresql, and back          5432 packets, 1KiB
+		intranet to dc's tcp 9000, and back              9000 packets, 1KiB
+		all servers of segment office to each other      1 packets, 1KiB
 		intranet to 192.0.2.0/24 tcp 443, 8000-8010      7 packets, 2KiB
 		intranet to everything outside                   nothing yet
 		dropped: from intranet to anything else outside  2 packets, 120B

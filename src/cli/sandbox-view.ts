@@ -170,7 +170,8 @@ function obstacleLines({ server, outbound: { obstacles } }: SandboxView): Line[]
 	];
 }
 
-function counted({ counted, server, outbound, waysIn, refused }: SandboxView): Line[] {
+function counted(view: SandboxView): Line[] {
+	const { counted, server, outbound, waysIn, refused } = view;
 	if (!counted) return [];
 	const arrived = waysIn.flatMap(({ service, from, passed }): [string, string][] =>
 		passed === null
@@ -178,6 +179,7 @@ function counted({ counted, server, outbound, waysIn, refused }: SandboxView): L
 			: [[`${from === "lan" ? "the LAN" : "this host"} to ${server}'s ${service}`, passedText(passed)]],
 	);
 	if (refused !== null) arrived.push([`dropped: from outside to ${server}`, tallyText(refused)]);
+	const between = betweenLines(view);
 	const out = outbound.ways.map((way): [string, string] => [
 		`${server} to ${wayText(way)}`,
 		passedText(way.passed),
@@ -187,9 +189,13 @@ function counted({ counted, server, outbound, waysIn, refused }: SandboxView): L
 			? []
 			: [[`dropped: from ${server} to anything else outside`, tallyText(outbound.dropped)]];
 	return [
-		...(arrived.length + out.length + dropped.length === 0
+		...(arrived.length + between.length + out.length + dropped.length === 0
 			? []
-			: [[styled(`Counted, of ${server}:`, "bold")], ...pairs([...arrived, ...out, ...dropped]), []]),
+			: [
+					[styled(`Counted, of ${server}:`, "bold")],
+					...pairs([...arrived, ...between, ...out, ...dropped]),
+					[],
+				]),
 		[styled("Counted, of the whole site:", "bold")],
 		...pairs([
 			["connections that front doors tried to open", String(counted.opened.packets)],
@@ -208,6 +214,21 @@ function counted({ counted, server, outbound, waysIn, refused }: SandboxView): L
 			["dropped: from processes in the sandbox that may not", tallyText(counted.droppedOut)],
 		]),
 	];
+}
+
+/** What goes between servers, both ways together. */
+function betweenLines({ server, segment, fromServers, toServers }: SandboxView): [string, string][] {
+	const named = [
+		...fromServers.map((path) => ({ path, text: `${path.server} to ${server}'s ${pathText(path)}` })),
+		...toServers.map((path) => ({ path, text: `${server} to ${path.server}'s ${pathText(path)}` })),
+	].filter(({ path }) => path.port !== null && path.passed !== null);
+	const lines = named.map(({ path, text }): [string, string] => [
+		`${text}, and back`,
+		passedText(path.passed),
+	]);
+	const whole = toServers.find(({ port, passed }) => port === null && passed !== null);
+	if (!whole) return lines;
+	return [...lines, [`all servers of segment ${segment} to each other`, passedText(whole.passed)]];
 }
 
 function passedText(passed: Tally | null): string {

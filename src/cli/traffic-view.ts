@@ -31,7 +31,7 @@ export function trafficLines(view: TrafficView, now: number): Line[] {
 function rowOf(way: TrafficWay, now: number): Line {
 	const isPublished = way.kind === "published";
 	const dropped = way.what === "arriving" ? "dropped on its way in" : "dropped on its way outside";
-	const title = { published: way.what, outbound: `to ${way.what}`, dropped }[way.kind];
+	const title = { published: way.what, between: way.what, outbound: `to ${way.what}`, dropped }[way.kind];
 	return [
 		styled(title, isPublished ? "bold" : "dim"),
 		isPublished ? String(way.connections) : "",

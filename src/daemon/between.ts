@@ -39,18 +39,35 @@ function portOf({ service, port }: AllowDefinition, known: Installed["services"]
 
 /** By addresses: IPv4, and IPv6 where both have it. A server that is not there, or has no network, opens nothing. */
 export function pathsAmong(servers: readonly StoredServer[]): Path[] {
-	return servers.flatMap((server) => {
-		const to = server.definition.network;
-		return allowedOf(server.definition, server.installed.services).flatMap((allowed): Path[] => {
+	return waysAmong(servers).flatMap(({ paths }) => paths);
+}
+
+/** One entry of an `allow:` whose servers are both there. */
+export interface WayBetween {
+	from: string;
+	to: string;
+	allowed: Allowed;
+	paths: Path[];
+}
+
+/** What each entry of each `allow:` opens. */
+export function waysAmong(servers: readonly StoredServer[]): WayBetween[] {
+	return servers.flatMap((server) =>
+		allowedOf(server.definition, server.installed.services).flatMap((allowed): WayBetween[] => {
 			if ("missing" in allowed) return [];
-			const { protocol, port } = allowed;
-			const from = servers.find(({ name }) => name === allowed.from)?.definition.network;
-			if (!from || !to) return [];
-			const six =
-				from.address6 && to.address6 ? [{ from: from.address6, to: to.address6, protocol, port }] : [];
-			return [{ from: from.address, to: to.address, protocol, port }, ...six];
-		});
-	});
+			const from = servers.find(({ name }) => name === allowed.from);
+			if (!from?.definition.network || !server.definition.network) return [];
+			return [{ from: from.name, to: server.name, allowed, paths: pathsOf(allowed, from, server) }];
+		}),
+	);
+}
+
+/** By addresses, what one entry of a server's `allow:` opens to another; nothing where one has no network. */
+export function pathsOf({ protocol, port }: Allowed, one: StoredServer, other: StoredServer): Path[] {
+	const [from, to] = [one.definition.network, other.definition.network];
+	if (!from || !to) return [];
+	const six = from.address6 && to.address6 ? [{ from: from.address6, to: to.address6, protocol, port }] : [];
+	return [{ from: from.address, to: to.address, protocol, port }, ...six];
 }
 
 /**

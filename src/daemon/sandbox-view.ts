@@ -4,8 +4,9 @@ import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
 import { obstaclesOf, type Passing } from "../network/outbound/obstacles.ts";
 import { type OutboundCounters, outboundCountersOf } from "../network/outbound/outbound.ts";
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
+import { type Elements, elementsOf, passedBy, segmentText } from "../network/passed.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { allowedOf } from "./between.ts";
+import { allowedOf, pathsOf } from "./between.ts";
 import { type AddressesOf, outboundRulesOf } from "./outbound.ts";
 import { inboundServers, publishedOf } from "./published.ts";
 
@@ -35,8 +36,10 @@ export async function sandboxViewOf(
 	const { network } = definition;
 	const namespace = network ? running.namespace : null;
 	const others = all.filter((other) => other.name !== name);
-	const fromServers = others.flatMap((other) => pathsBetween(other, server, running).map(named(other)));
-	const toServers = others.flatMap((other) => pathsBetween(server, other, running).map(named(other)));
+	const passed = namespace === null ? null : await elementsOf(namespace);
+	const between = (from: StoredServer, to: StoredServer) => pathsBetween(from, to, running, passed);
+	const fromServers = others.flatMap((other) => between(other, server).map(named(other)));
+	const toServers = others.flatMap((other) => between(server, other).map(named(other)));
 	const counters: OutboundCounters = namespace === null ? new Map() : await outboundCountersOf(namespace);
 	const met = new Set([...fromServers, ...toServers].map((path) => path.server));
 	return {
@@ -87,15 +90,24 @@ const named =
 	(path: PathBetween) => ({ server: name, ...path });
 
 /** What one server may open to another. */
-function pathsBetween(from: StoredServer, to: StoredServer, { openSegments }: Running): PathBetween[] {
+function pathsBetween(
+	from: StoredServer,
+	to: StoredServer,
+	{ openSegments }: Running,
+	elements: Elements | null,
+): PathBetween[] {
 	const [one, other] = [from.definition.network, to.definition.network];
 	if (!one || !other) return [];
 	const whole = one.segment === other.segment && openSegments.includes(one.segment);
-	const everything = { service: null, protocol: "any", port: null } as const;
+	const everything = {
+		...({ service: null, protocol: "any", port: null } as const),
+		passed: elements?.open.get(segmentText(one.segment)) ?? null,
+	};
 	const byName = allowedOf(to.definition, to.installed.services).flatMap((allowed, i): PathBetween[] => {
 		if ("missing" in allowed || allowed.from !== from.name) return [];
 		const { service, protocol, port } = allowed;
-		return [{ service, protocol, port, because: `servers.${to.name}.allow[${i}]` }];
+		const passed = elements && passedBy(elements, pathsOf(allowed, from, to));
+		return [{ service, protocol, port, passed, because: `servers.${to.name}.allow[${i}]` }];
 	});
 	return [...(whole ? [{ ...everything, because: `segments.${one.segment}.allow` }] : []), ...byName];
 }

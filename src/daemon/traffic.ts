@@ -5,8 +5,10 @@ import { inboundClientsOf } from "../network/inbound/clients.ts";
 import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
 import { outboundCountersOf } from "../network/outbound/outbound.ts";
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
+import { elementsOf, passedBy } from "../network/passed.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { TrafficDay, TrafficSample } from "../store/traffic-tables.ts";
+import { waysAmong } from "./between.ts";
 import type { Context } from "./context.ts";
 import { outboundRulesOf } from "./outbound.ts";
 import type { HostDoor } from "./parts/door.ts";
@@ -69,6 +71,7 @@ export class Traffic {
 			...units.map(publishedSamples),
 			outboundSamples(units, namespace),
 			inboundSamples(units, namespace),
+			betweenSamples(units, namespace),
 		];
 		// One front door that does not answer keeps the others from nothing.
 		const samples = (await Promise.allSettled(all)).flatMap((each) => {
@@ -151,7 +154,26 @@ async function inboundSamples(
 	});
 }
 
-const kinds = ["published", "outbound", "dropped"] as const;
+/** What servers have sent each other by `allow:`, both ways together; told of both. */
+async function betweenSamples(
+	units: ReturnType<Parts["units"]>,
+	namespace: string | null,
+): Promise<TrafficSample[]> {
+	const ways = waysAmong(units.map(({ stored }) => stored));
+	if (namespace === null || ways.length === 0) return [];
+	const elements = await elementsOf(namespace);
+	return ways.flatMap(({ from, to, allowed: { service, protocol, port }, paths }): TrafficSample[] => {
+		const { packets, bytes } = passedBy(elements, paths);
+		const way = `between ${from} to ${to}'s ${service ?? `${protocol} ${port}`}`;
+		const sample = { way, client: "", source: namespace, connections: 0, count: packets };
+		return [
+			{ ...sample, server: to, bytesIn: bytes, bytesOut: 0 },
+			{ ...sample, server: from, bytesIn: 0, bytesOut: bytes },
+		];
+	});
+}
+
+const kinds = ["published", "between", "outbound", "dropped"] as const;
 
 /** Pure. Ways in the order of their kinds, the one that was used most first. */
 export function waysOf(days: readonly TrafficDay[]): TrafficWay[] {

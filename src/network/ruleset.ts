@@ -1,14 +1,8 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4 } from "node:net";
 import { ipv4 } from "./addresses.ts";
 import { type Answerer, asked } from "./names/plan.ts";
-import {
-	type Between,
-	bridgeLinkLocal,
-	bridgeNameOf,
-	bridgePrefix,
-	type Path,
-	type Permission,
-} from "./plan.ts";
+import { changesOf, type Elements, elementsOf, pathText, segmentText } from "./passed.ts";
+import { type Between, bridgeLinkLocal, bridgePrefix, type Permission } from "./plan.ts";
 import { anew, chain, stateOf, type Table, transact } from "./table.ts";
 
 /** Counters that the ruleset keeps, in packets and bytes; `nft list counters` shows them. */
@@ -32,9 +26,9 @@ export const firewall: Table = {
 	body: [
 		...counters.map((name) => `counter ${name} { }`),
 		"set published { typeof meta skuid . ip daddr . tcp dport; }",
-		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; }",
-		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; }",
-		"set open { typeof meta iifname . meta oifname; }",
+		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; counter; }",
+		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; counter; }",
+		"set open { typeof meta iifname . meta oifname; counter; }",
 		"set answering { type uid . inet_service; }",
 		"set upstreams { typeof meta skuid . ip daddr; }",
 		// What would never come to the other chains, so that it is counted too: groups that nobody is in, and what leads
@@ -107,26 +101,37 @@ export async function permitExactly(
 	between: Between,
 	answerers: readonly Answerer[] = [],
 ): Promise<void> {
-	const changes = permissionLines(doors, between, answerers);
 	const there = await stateOf(namespace, firewall);
-	await transact(namespace, there === "same" ? changes : [...anew(firewall), ...changes]);
+	if (there === "same") {
+		const lines = permissionLines(doors, between, answerers, await elementsOf(namespace));
+		return await transact(namespace, lines);
+	}
+	await transact(namespace, [...anew(firewall), ...permissionLines(doors, between, answerers)]);
 }
 
-/** The lines of `nft` that bring the sets to this. @throws RangeError for what is no permission */
+/**
+ * The lines of `nft` that bring the sets to this.
+ * @param there what guests may do among each other now; what of it stays goes on counting
+ * @throws RangeError for what is no permission
+ */
 export function permissionLines(
 	doors: readonly Permission[],
 	{ paths, open }: Between,
 	answerers: readonly Answerer[] = [],
+	there: Elements = nothing,
 ): string[] {
+	const [four, six] = [paths.filter(({ from }) => isIPv4(from)), paths.filter(({ from }) => !isIPv4(from))];
 	return [
 		...setTo("published", doors.map(permission)),
-		...setTo("allowed", paths.filter(({ from }) => isIPv4(from)).map(path)),
-		...setTo("allowed6", paths.filter(({ from }) => !isIPv4(from)).map(path)),
-		...setTo("open", open.map(among)),
+		...changesOf("allowed", there, four.map(pathText)),
+		...changesOf("allowed6", there, six.map(pathText)),
+		...changesOf("open", there, open.map(segmentText)),
 		...setTo("answering", answerers.map(answering)),
 		...setTo("upstreams", answerers.flatMap(upstreams)),
 	];
 }
+
+const nothing: Elements = { allowed: new Map(), allowed6: new Map(), open: new Map() };
 
 function setTo(set: string, elements: readonly string[]): string[] {
 	const unique = [...new Set(elements)].sort();
@@ -149,20 +154,6 @@ function answering({ uid, port }: Answerer): string {
 
 function upstreams({ uid, upstreams }: Answerer): string[] {
 	return upstreams.map((address) => `${uid} . ${ipv4(address)}`);
-}
-
-function path({ from, to, protocol, port }: Path): string {
-	const both = [isIPv4, isIPv6].some((of) => of(from) && of(to) && !`${from}${to}`.includes("%"));
-	const known = protocol === "tcp" || protocol === "udp";
-	if (!both || !known || !isWhole(port, 65_535) || port === 0)
-		throw new RangeError(`not a path: ${from} to ${to}, ${protocol} port ${port}`);
-	return `${from} . ${to} . ${protocol} . ${port}`;
-}
-
-function among(segment: string): string {
-	const bridge = bridgeNameOf(segment);
-	if (!/^[a-z][a-z0-9-]*$/.test(bridge)) throw new RangeError(`not a segment: ${segment}`);
-	return `"${bridge}" . "${bridge}"`;
 }
 
 function hooked(hook: string): string {

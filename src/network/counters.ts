@@ -1,12 +1,8 @@
 import { z } from "zod";
 import { inside } from "./namespace.ts";
+import type { Counted } from "./plan.ts";
 import { counters } from "./ruleset.ts";
 import { spoofingCounters } from "./spoofing.ts";
-
-export interface Counted {
-	packets: number;
-	bytes: number;
-}
 
 const listed = z.object({
 	nftables: z.array(

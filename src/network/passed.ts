@@ -1,9 +1,8 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatAddress6, parseAddress6 } from "../api/addresses6.ts";
-import type { Counted } from "./counters.ts";
 import { inside } from "./namespace.ts";
-import { bridgeNameOf, type Path } from "./plan.ts";
+import { bridgeNameOf, type Counted, type Path } from "./plan.ts";
 
 /**
  * What guests send each other is counted by the elements of the sets that allow it: each path, by its addresses, and each

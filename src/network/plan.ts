@@ -125,3 +125,9 @@ export function bridgeNameOf(segment: string): string {
 	if (name.length > 15) throw new RangeError(`segment name ${segment} is longer than 12 characters`);
 	return name;
 }
+
+/** What a rule, or an element of a set, has counted. */
+export interface Counted {
+	packets: number;
+	bytes: number;
+}

@@ -1,21 +1,23 @@
 import { fileURLToPath } from "node:url";
-import { run } from "../../src/host/command.ts";
 import { median, runPlain, writeResult } from "../lab.ts";
 import { installFor } from "../packages.ts";
 import { type MachineFacts, machineFacts } from "../recovery/facts.ts";
 import type { Verdict } from "../recovery/judge.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { judgeGuest, realGuest } from "./guest.ts";
 import { Room } from "./room.ts";
+import { ask, transfer, type Way } from "./ways.ts";
 
 /**
  * What the front door costs: the same transfer and the same small requests with it and without it, in turn, in one run,
- * with a plain namespace in the guest's place. Without it means from where the front door itself asks.
- * ROUNDS=12, SECONDS=2 (a transfer), REQUESTS=1000 (a round). Ends with 1 when a promise is broken.
+ * with a plain namespace in the guest's place, and then with a real guest. Without it means from where the front door asks.
+ * ROUNDS=12, SECONDS=2 (a transfer), REQUESTS=1000 (a round), GUEST=0 (no real guest). Ends with 1 when a promise is broken.
  */
 
 const rounds = Number(process.env.ROUNDS ?? "12");
 const seconds = Number(process.env.SECONDS ?? "2");
 const requests = Number(process.env.REQUESTS ?? "1000");
+const withGuest = process.env.GUEST !== "0";
 const leastShare = 0.9;
 const leastRoutedShare = 0.95;
 const mostAddedMs = 0.2;
@@ -28,14 +30,11 @@ const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
  * Where a client asks: the guest itself, from inside the sandbox; the front door, from the host; or the guest at its own
  * address, routed into the sandbox.
  */
-interface Way {
+interface NamedWay extends Way {
 	name: "direct" | "door" | "address";
-	enter: readonly string[];
-	address: string;
-	portOf: (port: number) => number;
 }
 
-function waysOf(room: Room, listens: ReadonlyMap<number, number>): Way[] {
+function waysOf(room: Room, listens: ReadonlyMap<number, number>): NamedWay[] {
 	return [
 		{
 			name: "direct",
@@ -53,43 +52,24 @@ function waysOf(room: Room, listens: ReadonlyMap<number, number>): Way[] {
 	];
 }
 
-async function inWay({ enter }: Way, command: readonly string[], deadlineMs: number): Promise<string> {
-	const [file = "", ...args] = [...enter, ...command];
-	return (await run(file, args, { deadlineMs })).stdout;
-}
-
-/** @returns bits a second that arrived */
-async function transfer(way: Way, reverse: boolean): Promise<number> {
-	const options = ["-p", `${way.portOf(transferPort)}`, "-t", `${seconds}`, "-J", ...(reverse ? ["-R"] : [])];
-	const text = await inWay(way, ["iperf3", "-c", way.address, ...options], (seconds + 20) * 1000);
-	const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
-	return end.sum_received.bits_per_second;
-}
-
-/** @returns milliseconds of each request */
-async function ask(way: Way): Promise<number[]> {
-	const words = [here("asker.ts"), way.address, `${way.portOf(pagePort)}`, "/", `${requests}`];
-	return JSON.parse(await inWay(way, [process.execPath, ...words], 60_000)) as number[];
-}
-
 interface Round {
-	up: Record<Way["name"], number>;
-	down: Record<Way["name"], number>;
+	up: Record<NamedWay["name"], number>;
+	down: Record<NamedWay["name"], number>;
 	/** Median of the round's requests, milliseconds. */
-	page: Record<Way["name"], number>;
+	page: Record<NamedWay["name"], number>;
 }
 
 /** In turn, the first one changing from round to round, so that whatever else the host does hits both. */
-async function oneRound(ways: readonly Way[], number: number): Promise<Round> {
+async function oneRound(ways: readonly NamedWay[], number: number): Promise<Round> {
 	const round: Round = {
 		up: { direct: 0, door: 0, address: 0 },
 		down: { direct: 0, door: 0, address: 0 },
 		page: { direct: 0, door: 0, address: 0 },
 	};
 	const inTurn = number % 2 === 0 ? ways : ways.toReversed();
-	for (const way of inTurn) round.up[way.name] = await transfer(way, false);
-	for (const way of inTurn) round.down[way.name] = await transfer(way, true);
-	for (const way of inTurn) round.page[way.name] = median(await ask(way));
+	for (const way of inTurn) round.up[way.name] = await transfer(way, transferPort, seconds, false);
+	for (const way of inTurn) round.down[way.name] = await transfer(way, transferPort, seconds, true);
+	for (const way of inTurn) round.page[way.name] = median(await ask(way, pagePort, "/", requests));
 	const gigabits = (bits: number) => (bits / 1e9).toFixed(1).padStart(5);
 	const { up, down, page } = round;
 	const each = (of: Round["up"], text: (value: number) => string) =>
@@ -164,7 +144,9 @@ async function main(signal: AbortSignal): Promise<boolean> {
 		all.push(await oneRound(ways, number));
 	}
 	const figures = figuresOf(all);
-	const verdicts = judge(figures);
+	const guest = withGuest ? await realGuest({ rounds, seconds, requests }, signal) : null;
+	const limits = { leastShare, mostAddedMs };
+	const verdicts = [...judge(figures), ...(guest ? judgeGuest(guest, limits) : [])];
 	console.log("");
 	const ok = printVerdicts(verdicts);
 	const promises = verdictsForFile(verdicts);
@@ -172,6 +154,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
 		ok,
 		...figures,
 		rounds: all,
+		guest,
 		seconds,
 		requests,
 		machine,

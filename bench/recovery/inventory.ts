@@ -86,14 +86,14 @@ function count(names: readonly (string | undefined)[]): Counts {
 	return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function withoutNumbers(name: string): string {
+export function withoutNumbers(name: string): string {
 	return name.replace(/-\d+(?=\/|$)/g, "-N");
 }
 
 // ---- processes
 
 /** @returns the pids of all of its processes but the daemon itself */
-async function processesOf(own: Paths, daemon: number): Promise<number[]> {
+export async function processesOf(own: Paths, daemon: number): Promise<number[]> {
 	const all = (await readdir("/proc")).map(Number).filter((pid) => pid > 0);
 	const parents = new Map<number, number>();
 	const named: number[] = [];
@@ -119,21 +119,21 @@ async function pidsInGroups(own: Paths): Promise<number[]> {
 }
 
 /** Whose it is, by its control group, and which program: `warm-N/bwrap`. */
-async function nameOf(pid: number): Promise<string | undefined> {
+export async function nameOf(pid: number): Promise<string | undefined> {
 	const name = (await readProc(pid, "comm"))?.trim();
 	if (name === undefined) return undefined;
 	const group = /:[^:]*\/bulkhead[^/\n]*\/([^/\n]+)$/m.exec((await readProc(pid, "cgroup")) ?? "");
 	return `${withoutNumbers(group?.[1] ?? "the daemon's")}: ${withoutNumbers(name)}`;
 }
 
-async function groupsOf(own: Paths): Promise<string[]> {
+export async function groupsOf(own: Paths): Promise<string[]> {
 	const groups = detectGroupSupport();
 	return (await listGroups(groupRoot(own), groups)).map(withoutNumbers);
 }
 
 // ---- descriptors and memory in files
 
-async function descriptorsOf(pid: number): Promise<{ path: string; target: string }[]> {
+export async function descriptorsOf(pid: number): Promise<{ path: string; target: string }[]> {
 	const folder = `/proc/${pid}/fd`;
 	const names = await readdir(folder).catch((error: unknown) => {
 		if (isGone(error)) return [];
@@ -147,14 +147,16 @@ async function descriptorsOf(pid: number): Promise<{ path: string; target: strin
 	return (await Promise.all(found)).filter(({ target }) => target !== "");
 }
 
-function kindOfDescriptor({ target }: { target: string }): string {
+export function kindOfDescriptor({ target }: { target: string }): string {
 	if (target.startsWith("/memfd:")) return "memory in a file";
 	if (target.startsWith("/")) return `file ${basename(target)}`;
 	return target.replace(/:\[\d+\]$/, "");
 }
 
 /** @returns by inode; the same memory is counted once, whoever holds it */
-async function memoryFilesOf(pids: readonly number[]): Promise<Map<number, { name: string; bytes: number }>> {
+export async function memoryFilesOf(
+	pids: readonly number[],
+): Promise<Map<number, { name: string; bytes: number }>> {
 	const found = new Map<number, { name: string; bytes: number }>();
 	for (const pid of pids) {
 		for (const { path, target } of await descriptorsOf(pid)) {
@@ -188,7 +190,7 @@ async function networkOf(namespace: string): Promise<{ interfaces: Counts; netwo
 }
 
 /** Mounts below the daemon's folders, and those that keep its network namespaces; others come and go with other programs. */
-async function mountsOf(daemon: number, own: Paths, namespace: string): Promise<Counts> {
+export async function mountsOf(daemon: number, own: Paths, namespace: string): Promise<Counts> {
 	const lines = ((await readProc(daemon, "mounts")) ?? "").split("\n");
 	const among = (begins: readonly string[]) =>
 		lines.filter((line) => begins.some((begin) => line.includes(` ${begin}`))).length;

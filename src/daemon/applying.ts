@@ -62,12 +62,11 @@ export class Applying {
 		if (plan.destructive && !confirmed)
 			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
 		// Servers move one by one: until then both the old segments and the new ones are there.
-		await this.sandbox.open({ ...site, segments: meanwhile(this.current.site?.segments, site.segments) });
 		try {
+			await this.sandbox.open({ ...site, segments: meanwhile(this.current.site?.segments, site.segments) });
 			for (const change of plan.changes) await this.carryOut(change, site, report, signal);
 		} catch (error) {
-			// The next daemon would not know of the sandbox of a site that never came to be.
-			if (!this.current.site) await this.sandbox.drop();
+			await this.bringBack();
 			throw error;
 		}
 		await this.sandbox.open(site);
@@ -81,6 +80,14 @@ export class Applying {
 			text: `Site ${site.name} applied`,
 		});
 		report({ type: "finished", text: `site ${site.name} is applied` });
+	}
+
+	/** The sandbox of the site that is there; none of a site that never came to be. */
+	private async bringBack(): Promise<void> {
+		const { site } = this.current;
+		await (site ? this.sandbox.open(site) : this.sandbox.drop()).catch((error) =>
+			this.context.log.error({ err: error }, "the sandbox could not be brought back to what it was"),
+		);
 	}
 
 	private async carryOut(change: Change, site: Site, report: Report, signal: AbortSignal): Promise<void> {

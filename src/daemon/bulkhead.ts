@@ -1,4 +1,4 @@
-import { rm, rmdir } from "node:fs/promises";
+import { rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
@@ -12,10 +12,12 @@ import type { StoredServer } from "../store/servers.ts";
 import { Applying } from "./applying.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
+import { finishDiskChanges } from "./disk-changes.ts";
 import { Groups } from "./parts/groups.ts";
 import { Publishing, type Unwanted } from "./publishing.ts";
+import { removeRemains } from "./remains.ts";
 import { sandboxViewOf } from "./sandbox-view.ts";
-import { type Report, ServerChanges } from "./server-changes.ts";
+import { begin, isInUse, type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import { SiteSandbox } from "./site-sandbox.ts";
 import { Traffic } from "./traffic.ts";
@@ -104,32 +106,52 @@ export class Bulkhead {
 		const empty = kept !== undefined && Object.keys(kept.servers ?? {}).length === 0;
 		await this.groups.removeStrays(await this.context.servers.names(), servers.length > 0 || empty);
 		const { site } = this.current;
+		const needed = servers.length > 0 || Object.keys(site?.segments ?? {}).length > 0;
+		if (damaged.length === 0) await this.sandbox.dropStray(needed ? site : undefined);
+		if (servers.length === 0) await this.units.removeEmptyGroups();
 		if (!site) return;
 		const asItIs = damaged.length > 0 && (await this.sandbox.keep(site.name));
-		const needed = servers.length > 0 || Object.keys(site.segments ?? {}).length > 0;
 		if (!asItIs && needed) await this.sandbox.open(site);
 		this.units.expect(servers);
 		for (const server of servers) await this.takeOn(server);
 		this.units.expect([]);
+		await this.units
+			.tidy()
+			.catch((error) => this.context.log.error({ err: error }, "gone servers could not be forgotten"));
 	}
 
 	/** One server's damaged files, or trouble with its port, keep the others from nothing. */
 	private async takeOn(server: StoredServer): Promise<void> {
 		try {
-			await (await this.units.supervise(server)).door.openWhenPossible();
+			const unit = await this.units.supervise(server);
+			await finishDiskChanges(server, isInUse(unit), this.context);
+			await unit.door.openWhenPossible();
+			await this.finishMaking(unit);
 		} catch (error) {
 			if (!(error instanceof BulkheadError) || error.code !== "bad-input") throw error;
 			this.units.setAside(server.name, error, server);
 		}
 	}
 
-	/** Servers that were being made when the daemon ended. A folder of any other kind is left alone. */
+	/** Starts one that was made and not started yet when the daemon before was killed. */
+	private async finishMaking(unit: ServerUnit): Promise<void> {
+		const { unfinished } = this.context.paths.server(unit.stored.name);
+		if ((await readIfThere(unfinished)) === undefined) return;
+		await begin(unit, this.context).catch((error) =>
+			this.context.log.error(
+				{ err: error, server: unit.stored.name },
+				"it was made, and could not be started",
+			),
+		);
+	}
+
+	/** Servers that were being made or deleted when the daemon ended. A folder of any other kind is left alone. */
 	private async removeHalfMade(stored: readonly StoredServer[]): Promise<void> {
 		const { paths, log } = this.context;
 		for (const name of await this.context.servers.names()) {
 			if (stored.some((server) => server.name === name) || this.units.isAside(name)) continue;
 			const { folder, unfinished } = paths.server(name);
-			if ((await readIfThere(unfinished)) !== undefined) await rm(folder, { recursive: true, force: true });
+			if ((await readIfThere(unfinished)) !== undefined) await removeRemains(name, this.context);
 			else if ((await listIfThere(folder)).length === 0) await rmdir(folder);
 			else log.warn({ folder }, "this folder holds no server.yaml; it is left alone");
 		}
@@ -157,7 +179,11 @@ export class Bulkhead {
 
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
-		await this.changing.take(async () => await this.changes.deleteStopped(name));
+		await this.changing.take(async () => {
+			await this.changes.deleteStopped(name);
+			// On a segment of the LAN the sandbox has a way to each server.
+			if (this.current.site && this.sandbox.namespace !== null) await this.sandbox.open(this.current.site);
+		});
 	}
 
 	/** Lets a service of a server out, beside those that are out already. @throws BulkheadError; nothing has changed then */

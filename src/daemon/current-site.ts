@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
 import { readIfThere, writeFileAtomic } from "../host/files.ts";
@@ -28,6 +29,12 @@ export class CurrentSite {
 	async save(site: Site): Promise<void> {
 		await writeFileAtomic(this.context.paths.site, `${JSON.stringify(site, null, 2)}\n`);
 		this.current = site;
+	}
+
+	/** There is no site: the first one never came to be. */
+	async forget(): Promise<void> {
+		await rm(this.context.paths.site, { force: true });
+		this.current = undefined;
 	}
 
 	private async kept(): Promise<KeptSite | undefined> {

@@ -30,7 +30,7 @@ export interface NewServer {
 
 /**
  * Makes a server: its images, its disks, its definition, which is written last. When any step fails, all that was
- * made before is undone.
+ * made before is undone. It is marked as unfinished, which is for the caller to take away.
  * @throws BulkheadError disk-full, template-failed, bad-input
  */
 export async function createServer(
@@ -71,7 +71,6 @@ export async function createServer(
 			await createDisk(stored, disk.name, disk.size, context, signal);
 		}
 		await context.servers.save(stored);
-		await rm(paths.unfinished);
 		undo.move();
 		return stored;
 	} catch (error) {

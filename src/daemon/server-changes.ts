@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
@@ -7,6 +8,7 @@ import type { ServerDefinition, Site } from "../api/site.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
+import { beginDiskChanges, endDiskChanges } from "./disk-changes.ts";
 import { subnetsOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { firstUidOf } from "./resolve.ts";
@@ -56,11 +58,11 @@ export class ServerChanges {
 			onStep("opening its front door", 0.95);
 			const unit = await this.units.supervise(stored);
 			await unit.door.open();
-			if ((definition.start ?? "automatic") === "automatic") await unit.supervisor.command({ do: "start" });
+			await begin(unit, this.context);
 			report({ type: "done", subject });
 		} catch (error) {
 			await this.units.discard(stored);
-			await this.current.save(before ?? { ...site, servers: {} });
+			await (before ? this.current.save(before) : this.current.forget());
 			throw error;
 		}
 	}
@@ -81,9 +83,17 @@ export class ServerChanges {
 			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);
 		};
 		refuseInUse();
+		const added = disksOnlyIn(stored, before);
+		const paths = this.context.paths.server(name);
+		// A file that is there already was not made by this change, whatever it is.
+		const fresh = added.filter((disk) => !existsSync(paths.disk(disk.name)));
+		const touched = [...fresh, ...gone].map((disk) => disk.name);
+		await beginDiskChanges(stored, touched, this.context);
+		await using end = new AsyncDisposableStack();
+		end.defer(async () => await endDiskChanges(stored, this.context));
 		{
 			await using undo = new AsyncDisposableStack();
-			await this.addDisks(disksOnlyIn(stored, before), stored, undo);
+			await this.addDisks(added, stored, undo);
 			undo.defer(async () => await this.changeBack(unit, before));
 			await this.units.permit([...this.units.stored(unit), stored]);
 			await unit.change(stored);
@@ -149,6 +159,14 @@ export class ServerChanges {
 		const { site } = this.current;
 		if (site) await this.current.save({ ...site, servers: others });
 	}
+}
+
+/** Starts a server that was just made, where it starts by itself; from here on it is finished. */
+export async function begin({ stored, supervisor }: ServerUnit, { paths }: Context): Promise<void> {
+	const isNew = supervisor.record.state === "stopped" && supervisor.record.nextSession === 1;
+	if (isNew && (stored.definition.start ?? "automatic") === "automatic")
+		await supervisor.command({ do: "start" });
+	await rm(paths.server(stored.name).unfinished, { force: true });
 }
 
 type Disk = NonNullable<ServerDefinition["data"]>[number];

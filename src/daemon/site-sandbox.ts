@@ -1,5 +1,7 @@
+import { rm } from "node:fs/promises";
 import { explain } from "../api/errors.ts";
 import type { Site } from "../api/site.ts";
+import { readIfThere, writeFileAtomic } from "../host/files.ts";
 import { upstreamsOfHost } from "../network/names/upstreams.ts";
 import { ensureOutbound, removeOutbound } from "../network/outbound/outbound.ts";
 import { Sandbox } from "../network/sandbox.ts";
@@ -66,7 +68,12 @@ export class SiteSandbox {
 	async open(site: Site): Promise<void> {
 		// Only a site without servers can get another name.
 		if (this.current && this.current.site !== site.name) await this.drop();
-		this.current ??= new Sandbox(namespaceOf(this.context.paths, site.name), site.name);
+		if (!this.current) {
+			const namespace = namespaceOf(this.context.paths, site.name);
+			// Before it is there: should this daemon be killed, the next one knows of it, whatever becomes of the site.
+			await writeFileAtomic(this.context.paths.namespace, `${namespace}\n`);
+			this.current = new Sandbox(namespace, site.name);
+		}
 		await this.current.ensure(
 			Object.entries(site.segments ?? {}).map(([name, { subnet, subnet6 }]) => ({
 				...{ name, subnet, subnet6 },
@@ -77,11 +84,36 @@ export class SiteSandbox {
 		if (this.permitted) await this.permit(this.permitted);
 	}
 
+	/**
+	 * Takes away the sandbox of a daemon that was killed before its site came to be, or after it had gone.
+	 * @param needed the site whose sandbox stays; undefined when none does
+	 */
+	async dropStray(needed: Site | undefined): Promise<void> {
+		const name = (await readIfThere(this.context.paths.namespace))?.trim();
+		if (name === undefined) return;
+		const { paths, log } = this.context;
+		if (needed && name === namespaceOf(paths, needed.name)) return;
+		const [, site] = /^bh-(?:[0-9a-f]{6}-)?([a-z][a-z0-9-]*)$/.exec(name) ?? [];
+		if (site === undefined || name !== namespaceOf(paths, site))
+			return log.error({ file: paths.namespace }, "this names no sandbox of this daemon; it is left alone");
+		this.current = new Sandbox(name, site);
+		await this.drop();
+	}
+
+	/** Forgets what it knew of servers that are not among these any more. */
+	async tidy(servers: readonly StoredServer[]): Promise<void> {
+		if (this.kept) return;
+		await this.current?.knowOnly(
+			servers.flatMap(({ name, definition: { network } }) => (network ? [{ name, ...network }] : [])),
+		);
+	}
+
 	async drop(): Promise<void> {
 		await this.names.end();
 		await this.permitting.take(async () => {
 			if (this.current) await removeOutbound(this.current.namespace);
 			await this.current?.destroy();
+			await rm(this.context.paths.namespace, { force: true });
 			this.current = undefined;
 			this.permitted = undefined;
 		});

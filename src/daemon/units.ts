@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import { endStrays } from "./parts/door/strays.ts";
 import type { Groups } from "./parts/groups.ts";
+import { markGone, removeRemains } from "./remains.ts";
 import { ServerUnit } from "./server-unit.ts";
 import type { SiteSandbox } from "./site-sandbox.ts";
 
@@ -103,9 +103,13 @@ export class Units {
 		await this.sandbox.permit([...known, ...awaited], this.awaited.length > 0);
 	}
 
+	/** The sandbox forgets servers that are gone; not while one cannot be read, whose address nobody knows. */
+	async tidy(): Promise<void> {
+		if (this.aside.size === 0) await this.sandbox.tidy(this.stored());
+	}
+
 	/** Removes all that belongs to a server; its disks too. */
 	async discard(stored: StoredServer): Promise<void> {
-		const { paths } = this.context;
 		const unit = this.units.get(stored.name);
 		this.units.delete(stored.name);
 		await unit?.supervisor.leave();
@@ -115,14 +119,9 @@ export class Units {
 		await this.groups.removeOf(stored.name);
 		await this.sandbox.removePorts(stored);
 		await this.permit(this.stored());
-		for (const path of [paths.server(stored.name).folder, paths.door(stored.name)])
-			await rm(path, { recursive: true, force: true });
-		// Another server of the same name is not to begin with its users.
-		await this.context.history
-			.forgetTraffic(stored.name)
-			.catch((error) =>
-				this.context.log.warn({ err: error }, "the traffic of a deleted server is still kept"),
-			);
+		await markGone(stored.name, this.context);
+		await removeRemains(stored.name, this.context);
+		await this.tidy();
 		if (this.count === 0) await this.removeEmptyGroups();
 	}
 

@@ -10,6 +10,7 @@ import {
 	setKernel,
 	shellInside,
 } from "./namespace.ts";
+import { type Known, knowOnly } from "./neighbours.ts";
 import {
 	type Between,
 	bridgeMacOf,
@@ -185,6 +186,11 @@ export class Sandbox {
 		const there = (await links(this.namespace)).filter(({ ifname }) => ifname.startsWith(prefix));
 		for (const { ifname } of there) await this.#ip("link", "del", ifname);
 		await forget(this.namespace, (tap) => tap.startsWith(prefix));
+	}
+
+	/** Forgets where servers are that are not among these any more. @throws CommandError */
+	async knowOnly(servers: readonly Known[]): Promise<void> {
+		await knowOnly(this.namespace, this.site, servers);
 	}
 
 	/** Takes the port away, if it is there, and leaves its address silent. @throws CommandError */

@@ -12,6 +12,8 @@ export interface Paths {
 	runDoors: string;
 	/** Folders of those who answer servers' questions for names. */
 	runNames: string;
+	/** Name of the network namespace that the daemon has made, or is about to make. */
+	namespace: string;
 	/** What the names in servers' `outbound:` stand for. */
 	followed: string;
 	cache: string;
@@ -32,8 +34,10 @@ export interface Paths {
 export interface ServerPaths {
 	folder: string;
 	definition: string;
-	/** There as long as the server is being made. */
+	/** There as long as the server is being made, and from when it is being deleted. */
 	unfinished: string;
+	/** Data disks that are being added or taken away, as long as they are: JSON, a list of names. */
+	changing: string;
 	record: string;
 	disks: string;
 	disk(name: string): string;
@@ -95,6 +99,7 @@ export function paths(state: string, cache: string): Paths {
 		runSessions: join(run, "s"),
 		runDoors: join(run, "d"),
 		runNames: join(run, "n"),
+		namespace: join(run, "namespace"),
 		followed: join(run, "followed.json"),
 		cache,
 		apiSocket: socketPath(state),
@@ -117,6 +122,7 @@ function serverPaths(folder: string): ServerPaths {
 		folder,
 		definition: join(folder, "server.yaml"),
 		unfinished: join(folder, "unfinished"),
+		changing: join(folder, "changing.json"),
 		record: join(folder, "record.json"),
 		disks,
 		disk: (name) => join(disks, `${name}.qcow2`),

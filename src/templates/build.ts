@@ -46,7 +46,8 @@ async function build(
 		await Promise.all([mkdir(out), mkdir(work)]);
 		onStep("waiting for another build of it, or beginning", 0);
 		const lock = join(cache, "templates", `${template.name}.lock`);
-		await runBuild(template, lock, { OUT: out, WORK: work, PLACE: folder }, onStep, signal);
+		const env = { OUT: out, WORK: work, PLACE: folder, SCRATCH: scratch, NAME: template.name };
+		await runBuild(template, lock, env, onStep, signal);
 		if ((await readIfThere(join(folder, "complete"))) === undefined)
 			throw new Error("the build ended without its images");
 	} catch (cause) {
@@ -73,8 +74,14 @@ async function runBuild(
 		if (step) onStep(step[3] ?? "", (Number(step[1]) - 1) / Number(step[2]));
 	};
 	// Two daemons may want the same images at the same time: the second waits, and then finds them in their place.
-	const script =
-		'test -e "$PLACE/complete" || { "$0" && date -u > "$OUT/complete" && rm -rf "$PLACE" && mv "$OUT" "$PLACE"; }';
+	// What builds left whose daemon was killed goes first; the folders of others that wait here are made anew when it is
+	// their turn.
+	const script = [
+		'test -e "$PLACE/complete" && exit',
+		`find "$SCRATCH/.." -mindepth 1 -maxdepth 1 -name ".$NAME-??????" ! -samefile "$SCRATCH" -exec rm -rf --one-file-system {} +`,
+		'mkdir -p "$OUT" "$WORK"',
+		'"$0" && date -u > "$OUT/complete" && rm -rf "$PLACE" && mv "$OUT" "$PLACE"',
+	].join("\n");
 	const command = ["-o", lock, "sh", "-c", script, join(shipped, template.name, "build")];
 	await run("flock", command, { deadlineMs: buildDeadlineMs, env, onLine, ...(signal ? { signal } : {}) });
 }

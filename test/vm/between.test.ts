@@ -7,6 +7,7 @@ import { linkLocalOf } from "../../src/api/addresses6.ts";
 import { run } from "../../src/host/command.ts";
 import { type Counters, countersOf } from "../../src/network/counters.ts";
 import { setKernel } from "../../src/network/namespace.ts";
+import { elementsOf, passedBy, segmentText } from "../../src/network/passed.ts";
 import {
 	type Between,
 	bridgeMacOf,
@@ -387,4 +388,60 @@ describe("the rules", () => {
 		console.log(JSON.stringify({ what: "opening a port with IPv6", medianMs: Math.round(median * 10) / 10 }));
 		expect(median).toBeLessThan(1000);
 	});
+});
+
+describe("what goes by an allowed path is counted", () => {
+	const by = async (from: Guest, to: Guest, port: number) =>
+		passedBy(await elementsOf(tag), pathsOf(from, to, port)).packets;
+
+	test("by path, IPv4 and IPv6, both ways; and goes on when others are opened and closed", async () => {
+		await allow({});
+		await allow({ paths: pathsOf(web, db, 5432) });
+		expect(await by(web, db, 5432)).toBe(0);
+		expect(await reaches(web, db.address, 5432)).toBe(true);
+		const four = await by(web, db, 5432);
+		// At least what opens a connection: two from the one, one from the other.
+		expect(four).toBeGreaterThanOrEqual(3);
+		expect(await reaches(web, db.address6, 5432)).toBe(true);
+		await delay(200);
+		const both = await by(web, db, 5432);
+		expect(both).toBeGreaterThanOrEqual(four + 3);
+		await allow({ paths: [...pathsOf(web, db, 9000), ...pathsOf(web, db, 5432)] });
+		expect(await by(web, db, 5432)).toBe(both);
+		expect(await reaches(web, db.address, 9000)).toBe(true);
+		await allow({ paths: pathsOf(web, db, 5432), open: ["old"] });
+		expect(await by(web, db, 5432)).toBe(both);
+		expect(await by(web, db, 9000)).toBe(0);
+		await allow({});
+		expect(await by(web, db, 5432)).toBe(0);
+		expect(await reaches(web, db.address, 5432)).toBe(false);
+	});
+
+	test("of a segment that is open, all together", async () => {
+		await allow({ open: ["office"] });
+		expect(await reaches(web, db.address, 9000)).toBe(true);
+		await delay(200);
+		const { open } = await elementsOf(tag);
+		expect(open.get(segmentText("office"))?.packets).toBeGreaterThanOrEqual(3);
+		await allow({});
+	});
+});
+
+test("a server that is gone is forgotten, and the others are not", async () => {
+	const told = async () => {
+		const permanent = await ip("-n", tag, "neigh", "show", "nud", "permanent");
+		const proxy = await ip("-n", tag, "-6", "neigh", "show", "proxy");
+		return `${permanent.stdout}${proxy.stdout}`.split("\n").filter(Boolean);
+	};
+	// What earlier tests were told of others goes first.
+	await sandbox.knowOnly([web, db, far, four].map(({ server, ...own }) => ({ name: server, ...own })));
+	const before = await told();
+	const isFar = (line: string) => line.includes(far.mac) || line.startsWith(far.address6 ?? "");
+	const known = (some: readonly Guest[]) =>
+		some.map(({ server, address, address6 }) => ({ name: server, address, address6 }));
+	await sandbox.knowOnly(known(guests));
+	expect(await told()).toEqual(before);
+	await sandbox.knowOnly(known(guests.filter((guest) => guest !== far)));
+	expect(before.filter(isFar)).toHaveLength(4);
+	expect(await told()).toEqual(before.filter((line) => !isFar(line)));
 });

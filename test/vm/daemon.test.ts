@@ -86,8 +86,9 @@ describe("a daemon that is killed", () => {
 		const incident = await bulkhead.incident(`${server}-${number}`);
 		expect(incident).toMatchObject({ cause: "panic", outcome: "recovered" });
 		expect((await bulkhead.show(server)).incidents).toBe(before.incidents + 1);
-		// One QEMU, and its bubblewrap; one HAProxy, and its own, what takes uploads in, and what begins that again.
-		await until("six processes", async () => (await bulkhead.processes()).length === 6, 10_000);
+		// One QEMU, and its bubblewrap; one HAProxy, and its own, what takes uploads in, and what begins that again; what
+		// answers names, and its own.
+		await until("eight processes", async () => (await bulkhead.processes()).length === 8, 10_000);
 		expect(await text(port)).toContain(`session=${after.number} `);
 	});
 

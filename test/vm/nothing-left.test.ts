@@ -120,8 +120,13 @@ const justA = () => site({ a: cold() });
 const aAndB = () => site({ a: cold(), b: whole() });
 
 describe("what is deleted", () => {
-	test("was there, all of it", async () => {
+	test("is nothing, of a first site that could not be made", async () => {
 		bare = await settled(owner);
+		await failForPort(JSON.stringify(aAndB()), ports[0] ?? 0);
+		await untilIs(owner, { bare }, patienceMs);
+	});
+
+	test("was there, all of it", async () => {
 		await bulkhead.apply(justA());
 		await ready("a");
 		one = await settled(owner);
@@ -158,7 +163,11 @@ describe("what is deleted", () => {
 		expect(differences(bare, emptied)).toEqual(["state: left site.yaml"]);
 		await bulkhead.endDaemon("SIGTERM");
 		const { run, state, processes } = await inventoryOf(owner());
-		expect({ run, state, processes }).toEqual({ run: [], state: ["servers/", "site.yaml"], processes: [] });
+		expect({ run, state, processes }).toEqual({
+			run: [],
+			state: ["lock", "servers/", "site.yaml"],
+			processes: [],
+		});
 		await bulkhead.startDaemon();
 		await bulkhead.apply(justA());
 		await ready("a");
@@ -186,17 +195,7 @@ describe("what fails half-way leaves what was there", () => {
 				{ other: { subnet: "10.92.0.0/24" } },
 			),
 		);
-		const { fingerprint } = await client.call("plan", {}, { text });
-		let program: Promise<ChildProcess> | undefined;
-		// Not before: what is taken already is seen before anything is made.
-		const onProgress = () => {
-			program ??= listenOn(port);
-		};
-		const signal = AbortSignal.timeout(patienceMs);
-		await expect(client.apply({ text, fingerprint, confirmed: true }, onProgress, signal)).rejects.toThrow(
-			/port/,
-		);
-		(await program)?.kill("SIGKILL");
+		await failForPort(text, port);
 		await untilIs(owner, { one }, patienceMs);
 	});
 
@@ -312,4 +311,19 @@ async function listenOn(port: number): Promise<ChildProcess> {
 	});
 	await once(child.stdout, "data");
 	return child;
+}
+
+/** Applies a site, one of whose ports another program takes as soon as something is being made. */
+async function failForPort(text: string, port: number): Promise<void> {
+	const { fingerprint } = await client.call("plan", {}, { text });
+	let program: Promise<ChildProcess> | undefined;
+	// Not before: what is taken already is seen before anything is made.
+	const onProgress = () => {
+		program ??= listenOn(port);
+	};
+	const signal = AbortSignal.timeout(patienceMs);
+	await expect(client.apply({ text, fingerprint, confirmed: true }, onProgress, signal)).rejects.toThrow(
+		/port/,
+	);
+	(await program)?.kill("SIGKILL");
 }

@@ -162,7 +162,8 @@ describe("a server", () => {
 		});
 		await delay(2000);
 		expect((await bulkhead.show(server)).state).toBe("stopped");
-		// Of the front door: HAProxy and its bubblewrap, what takes uploads in, and what begins that again.
-		expect(await bulkhead.processes()).toHaveLength(4);
+		// Of the front door: HAProxy and its bubblewrap, what takes uploads in, and what begins that again; what answers
+		// names, and its own bubblewrap.
+		expect(await bulkhead.processes()).toHaveLength(6);
 	});
 });

@@ -72,7 +72,7 @@ async function ready(...servers: string[]): Promise<void> {
 }
 
 /** How often the daemon is killed in the midst of each kind of work, each time at another moment: TRIES. */
-const tries = Number(process.env.TRIES ?? "2");
+const tries = Number(process.env.TRIES ?? "1");
 /** Which moments are tried; another one tries others: SEED. */
 const random = randomFrom(Number(process.env.SEED ?? "1"));
 

@@ -1,4 +1,4 @@
-import { rmdir } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
@@ -107,7 +107,9 @@ export class Bulkhead {
 		await this.groups.removeStrays(await this.context.servers.names(), servers.length > 0 || empty);
 		const { site } = this.current;
 		const needed = servers.length > 0 || Object.keys(site?.segments ?? {}).length > 0;
-		if (damaged.length === 0) await this.sandbox.dropStray(needed ? site : undefined);
+		// Somebody who lives in it is told of above: this may be the wrong state directory, or one that is not mounted.
+		if (damaged.length === 0 && (needed || (await this.groups.isEmpty())))
+			await this.sandbox.dropStray(needed ? site : undefined);
 		if (servers.length === 0) await this.units.removeEmptyGroups();
 		if (!site) return;
 		const asItIs = damaged.length > 0 && (await this.sandbox.keep(site.name));
@@ -135,8 +137,10 @@ export class Bulkhead {
 
 	/** Starts one that was made and not started yet when the daemon before was killed. */
 	private async finishMaking(unit: ServerUnit): Promise<void> {
-		const { unfinished } = this.context.paths.server(unit.stored.name);
-		if ((await readIfThere(unfinished)) === undefined) return;
+		const { unfinished, unstarted } = this.context.paths.server(unit.stored.name);
+		// It is whole: the daemon was killed between the two. With the mark its disks would go when its definition is lost.
+		await rm(unfinished, { force: true });
+		if ((await readIfThere(unstarted)) === undefined) return;
 		await begin(unit, this.context).catch((error) =>
 			this.context.log.error(
 				{ err: error, server: unit.stored.name },

@@ -5,7 +5,7 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import { defaultState } from "../api/routes.ts";
 import { detectGroupSupport } from "../host/cgroup.ts";
 import { closeInherited } from "../host/descriptors.ts";
-import { listIfThere } from "../host/files.ts";
+import { listIfThere, removeHalfWritten } from "../host/files.ts";
 import { createLog, type Logger } from "../host/log.ts";
 import { chooseAccelerator } from "../qemu/accelerator.ts";
 import { History } from "../store/history.ts";
@@ -30,6 +30,7 @@ async function main(): Promise<void> {
 	await requireHost();
 	await makeFolders(paths);
 	const lock = takeLock(paths.lock, paths.state);
+	for (const folder of [paths.state, paths.run]) await removeHalfWritten(folder);
 	const context = await makeContext(paths, log);
 	const bulkhead = new Bulkhead(context);
 	await bulkhead.reconcile();

@@ -120,7 +120,6 @@ export class SiteNames {
 		this.wanted = undefined;
 		await this.work;
 		for (const server of await listIfThere(this.context.paths.runNames)) await this.endOne(server);
-		await rm(this.context.paths.runNames, { recursive: true, force: true });
 	}
 
 	/** Ends that of a server that goes, and waits for it. */

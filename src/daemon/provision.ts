@@ -30,7 +30,7 @@ export interface NewServer {
 
 /**
  * Makes a server: its images, its disks, its definition, which is written last. When any step fails, all that was
- * made before is undone. It is marked as unfinished, which is for the caller to take away.
+ * made before is undone. It is marked as not started yet, which is for the caller to take away.
  * @throws BulkheadError disk-full, template-failed, bad-input
  */
 export async function createServer(
@@ -70,7 +70,10 @@ export async function createServer(
 			onStep(`making data disk ${disk.name}`, 0.85);
 			await createDisk(stored, disk.name, disk.size, context, signal);
 		}
+		// A mark of its own: what is marked as unfinished is removed when its definition is lost, with its disks.
+		await writeFileAtomic(paths.unstarted, "This server was made, and not started yet.\n");
 		await context.servers.save(stored);
+		await rm(paths.unfinished);
 		undo.move();
 		return stored;
 	} catch (error) {

@@ -161,12 +161,12 @@ export class ServerChanges {
 	}
 }
 
-/** Starts a server that was just made, where it starts by itself; from here on it is finished. */
+/** Starts a server that was just made, where it starts by itself. */
 export async function begin({ stored, supervisor }: ServerUnit, { paths }: Context): Promise<void> {
 	const isNew = supervisor.record.state === "stopped" && supervisor.record.nextSession === 1;
 	if (isNew && (stored.definition.start ?? "automatic") === "automatic")
 		await supervisor.command({ do: "start" });
-	await rm(paths.server(stored.name).unfinished, { force: true });
+	await rm(paths.server(stored.name).unstarted, { force: true });
 }
 
 type Disk = NonNullable<ServerDefinition["data"]>[number];

@@ -1,9 +1,17 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { emptyWhenLarger, listIfThere, readIfThere, readUntrustedTail, writeFileAtomic } from "./files.ts";
+import {
+	emptyWhenLarger,
+	listIfThere,
+	readIfThere,
+	readUntrustedTail,
+	removeHalfWritten,
+	writeFileAtomic,
+} from "./files.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -26,6 +34,33 @@ describe("an atomic write", () => {
 		await writeFile(join(at("record"), "inside"), "");
 		await expect(writeFileAtomic(at("record"), "two")).rejects.toThrow();
 		expect(await readdir(folder)).toEqual(["record"]);
+	});
+
+	test("by a process that was killed in the midst of it is cleared away, and nothing else", async () => {
+		const files = new URL("files.ts", import.meta.url).pathname;
+		const script = `const { writeFileAtomic } = await import("${files}");
+			const content = "x".repeat(1e6);
+			for (;;) await writeFileAtomic(process.argv[1], content);`;
+		await mkdir(at("deeper"));
+		const child = spawn(process.execPath, ["--input-type=module", "-e", script, at("deeper/record")]);
+		const unfinished = async () => (await readdir(at("deeper"))).filter((name) => name !== "record");
+		try {
+			for (;;) {
+				if ((await unfinished()).length === 0) continue;
+				child.kill("SIGSTOP");
+				if ((await unfinished()).length > 0) break;
+				child.kill("SIGCONT");
+			}
+		} finally {
+			child.kill("SIGKILL");
+		}
+		for (const name of ["notes.tmp", "a.12.tmp", "deeper/record.12.abc.tmp.qcow2"])
+			await writeFile(at(name), "");
+		await symlink("/etc/passwd", at("link.1.abc.tmp"));
+		await removeHalfWritten(folder);
+		expect(await unfinished()).toEqual(["record.12.abc.tmp.qcow2"]);
+		expect((await readdir(folder)).sort()).toEqual(["a.12.tmp", "deeper", "notes.tmp"]);
+		expect(existsSync("/etc/passwd")).toBe(true);
 	});
 
 	test("replaces a link instead of writing through it", async () => {

@@ -1,6 +1,9 @@
 import { constants } from "node:fs";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+
+/** What `writeFileAtomic` calls a file that it has not finished. */
+const halfWritten = /\.\d+\.[a-z0-9]{1,6}\.tmp$/;
 
 /**
  * Writes a file so that after a crash of the machine either the old or the new content is there, whole:
@@ -22,6 +25,22 @@ export async function writeFileAtomic(path: string, content: string, mode = 0o64
 		throw error;
 	}
 	await syncFolder(dirname(path));
+}
+
+/**
+ * Removes what a process that was killed had not finished writing, in a folder and all below it. Nobody else may be
+ * writing there.
+ */
+export async function removeHalfWritten(folder: string): Promise<void> {
+	const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+		if (isMissing(error)) return [];
+		throw error;
+	});
+	for (const entry of entries) {
+		const path = join(folder, entry.name);
+		if (entry.isDirectory()) await removeHalfWritten(path);
+		else if (halfWritten.test(entry.name)) await rm(path, { force: true });
+	}
 }
 
 async function syncFolder(path: string): Promise<void> {

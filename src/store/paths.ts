@@ -36,6 +36,8 @@ export interface ServerPaths {
 	definition: string;
 	/** There as long as the server is being made, and from when it is being deleted. */
 	unfinished: string;
+	/** There from when a server is made until it was started for the first time. */
+	unstarted: string;
 	/** Data disks that are being added or taken away, as long as they are: JSON, a list of names. */
 	changing: string;
 	record: string;
@@ -122,6 +124,7 @@ function serverPaths(folder: string): ServerPaths {
 		folder,
 		definition: join(folder, "server.yaml"),
 		unfinished: join(folder, "unfinished"),
+		unstarted: join(folder, "unstarted"),
 		changing: join(folder, "changing.json"),
 		record: join(folder, "record.json"),
 		disks,

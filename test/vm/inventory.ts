@@ -38,14 +38,16 @@ export interface Owner {
 export async function inventoryOf({ paths, host, pid }: Owner): Promise<Inventory> {
 	const tag = instanceTag(paths.state);
 	const namespaces = (await listIfThere("/run/netns")).filter((name) => name.startsWith(`bh-${tag}-`));
-	const networks = [host, ...namespaces].map(async (name) => await networkOf(name, name === host));
+	const networks = await Promise.all(
+		[host, ...namespaces].map(async (name) => await networkOf(name, name === host)),
+	);
 	const pids = await processesOf(paths, pid ?? -1);
 	const named = (await Promise.all(pids.map(nameOf))).flatMap((name) => name ?? []);
 	const isDaemons = (name: string) => name.startsWith("the daemon's: ");
 	const memory = await memoryFilesOf([...(pid === undefined ? [] : [pid]), ...pids]);
 	const all: Inventory = {
 		namespaces: namespaces.map(withoutNumbers),
-		...Object.assign({}, ...(await Promise.all(networks))),
+		...Object.assign({}, ...networks),
 		processes: named.filter((name) => !isDaemons(name)),
 		"control groups": await groupsOf(paths),
 		"memory in files": [...memory.values()].map(({ name }) => name),
@@ -90,8 +92,7 @@ export async function untilIs(
 ): Promise<string> {
 	const end = performance.now() + deadlineMs;
 	for (;;) {
-		// What is looked at may go at that moment.
-		const now = await inventoryOf(owner()).catch((error: unknown) => String(error));
+		const now = await lookAt(owner);
 		const found = Object.entries(wanted).map(
 			([name, one]) => [name, typeof now === "string" ? [now] : differences(one, now)] as const,
 		);
@@ -106,14 +107,24 @@ export async function untilIs(
 /** Waits until two looks in a row, a second apart, find the same. @returns it. @throws Error with what still changes */
 export async function settled(owner: () => Owner, deadlineMs = 60_000): Promise<Inventory> {
 	const end = performance.now() + deadlineMs;
-	for (let last = await inventoryOf(owner()); ; ) {
+	for (let last = await lookAt(owner); ; ) {
 		await delay(1000);
-		const now = await inventoryOf(owner());
-		const changes = differences(last, now);
-		if (changes.length === 0) return now;
+		const now = await lookAt(owner);
+		const changes = changesBetween(last, now);
+		if (typeof now !== "string" && changes.length === 0) return now;
 		if (performance.now() > end) throw new Error(`it does not come to rest:\n${changes.join("\n")}`);
 		last = now;
 	}
+}
+
+/** @returns what is there; in words, why it could not be read: what is looked at may go at that moment */
+async function lookAt(owner: () => Owner): Promise<Inventory | string> {
+	return await inventoryOf(owner()).catch((error: unknown) => String(error));
+}
+
+function changesBetween(last: Inventory | string, now: Inventory | string): string[] {
+	const unread = [last, now].filter((one) => typeof one === "string");
+	return unread.length > 0 ? unread : differences(last as Inventory, now as Inventory);
 }
 
 // ---- files
@@ -183,35 +194,41 @@ async function networkOf(namespace: string, isHost: boolean): Promise<Inventory>
 	const json = async (...command: string[]) => JSON.parse((await read(...command)).trim() || "[]");
 	const lines = async (...command: string[]) =>
 		(await read(...command)).split("\n").flatMap((line) => line.trim().replace(/\s+/g, " ") || []);
-	const links = (await json("ip", "-d", "-j", "addr")) as Shown[];
+	const both = async (...args: string[]) =>
+		(await Promise.all([4, 6].map((family) => lines("ip", `-${family}`, ...args)))).flat();
+	// One wait for all: when the namespace goes meanwhile, they all fail together.
+	const [links, routes, rules, known, answered, forwarding, firewall, listening] = await Promise.all([
+		json("ip", "-d", "-j", "addr") as Promise<Shown[]>,
+		both("route", "show", "table", "all"),
+		both("rule"),
+		lines("ip", "neigh", "show", "nud", "permanent"),
+		both("neigh", "show", "proxy"),
+		lines("bridge", "fdb", "show"),
+		json("nft", "-j", "-s", "list", "ruleset"),
+		lines("ss", "-H", "-l", "-n", "-t", "-u"),
+	]);
 	const macs = new Set(links.flatMap(({ address }) => address ?? []));
 	const plain = (line: string) => line.replace(/\btap(\d+)-\d+/g, "tap$1-N");
-	const routes = [4, 6].map(
-		async (family) => await lines("ip", `-${family}`, "route", "show", "table", "all"),
-	);
-	const rules = [4, 6].map(async (family) => await lines("ip", `-${family}`, "rule"));
-	const neighbours = [
-		await lines("ip", "neigh", "show", "nud", "permanent"),
-		...(await Promise.all([4, 6].map((family) => lines("ip", `-${family}`, "neigh", "show", "proxy")))),
-	];
 	return {
 		[`${name}: interfaces`]: links.map(linkLine).map(plain),
-		[`${name}: routes`]: (await Promise.all(routes)).flat().filter(isNoChance).map(plain),
-		[`${name}: rules of routing`]: (await Promise.all(rules)).flat(),
-		[`${name}: neighbours`]: neighbours.flat().map(plain),
-		[`${name}: forwarding`]: (await lines("bridge", "fdb", "show"))
+		[`${name}: routes`]: routes.filter(isNoChance).map(plain),
+		[`${name}: rules of routing`]: rules,
+		[`${name}: neighbours`]: [...known, ...answered].map(plain),
+		[`${name}: forwarding`]: forwarding
 			.filter((line) => !/^(33:33|01:00:5e)/.test(line))
 			.map((line) => withoutChance(line, macs))
-			.map(plain),
-		[`${name}: firewall`]: firewallLines(await json("nft", "-j", "-s", "list", "ruleset")).map(plain),
-		[`${name}: listens`]: (await lines("ss", "-H", "-l", "-n", "-t", "-u")).map((line) =>
-			line
-				.split(" ")
-				.slice(0, 2)
-				.concat(line.split(" ")[4] ?? "")
-				.join(" "),
-		),
+			.map(plain)
+			// A tap that was rehearsed has the gateway's, which the bridge has too; one that was not has its own.
+			.filter((line) => !line.startsWith("its own dev tap")),
+		[`${name}: firewall`]: firewallLines(firewall).map(plain),
+		[`${name}: listens`]: listening.map(listenLine),
 	};
+}
+
+/** Protocol, state and local address of a line of `ss`. */
+function listenLine(line: string): string {
+	const [protocol, state, , , address] = line.split(" ");
+	return `${protocol} ${state} ${address}`;
 }
 
 function linkLine({ ifname, linkinfo, operstate, master, addr_info = [] }: Shown): string {

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomFrom } from "../../bench/open-loop/random.ts";
 import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import { run } from "../../src/host/command.ts";
-import { setKernel } from "../../src/network/namespace.ts";
-import { freePort, instanceForTests, tiny, until } from "./harness.ts";
+import { namespaces, setKernel } from "../../src/network/namespace.ts";
+import { freePort, instanceForTests, patience, tiny, until } from "./harness.ts";
 import { differences, type Inventory, inventoryOf, ownerOf, settled, untilIs } from "./inventory.ts";
 
 /**
@@ -20,6 +21,7 @@ const ip = async (...args: string[]) => (await run("ip", args, { deadlineMs: 10_
 
 // Before the daemon, which begins in it.
 beforeAll(async () => {
+	await sweepHosts();
 	await ip("netns", "add", host);
 	await ip("-n", host, "link", "set", "lo", "up");
 	await setKernel(host, { "net/ipv4/ip_forward": 1 });
@@ -120,7 +122,7 @@ const justA = () => site({ a: cold() });
 const aAndB = () => site({ a: cold(), b: whole() });
 
 describe("what is deleted", () => {
-	test("is nothing, of a first site that could not be made", async () => {
+	test("is nothing, of a first site that could not be made", { timeout: patience.build }, async () => {
 		bare = await settled(owner);
 		await failForPort(JSON.stringify(aAndB()), ports[0] ?? 0);
 		await untilIs(owner, { bare }, patienceMs);
@@ -262,6 +264,8 @@ describe("a daemon that is killed leaves what its site has, no more", () => {
 	test("in the middle of making and of deleting a server", async () => {
 		await client.call("stop", { server: "b" }, { deadlineMs: 0 });
 		await bulkhead.until("b", "stopped");
+		// The next daemon reads a seal into memory when it is needed.
+		await killDuring(async () => {}, 0);
 		const stopped = await settled(owner);
 		await client.call("start", { server: "b" }, null);
 		await ready("b");
@@ -321,9 +325,18 @@ async function failForPort(text: string, port: number): Promise<void> {
 	const onProgress = () => {
 		program ??= listenOn(port);
 	};
-	const signal = AbortSignal.timeout(patienceMs);
+	// The first one may have to build the template.
+	const signal = AbortSignal.timeout(patience.build);
 	await expect(client.apply({ text, fingerprint, confirmed: true }, onProgress, signal)).rejects.toThrow(
 		/port/,
 	);
 	(await program)?.kill("SIGKILL");
+}
+
+/** What an earlier run left that was killed itself; its process id is in the name. */
+async function sweepHosts(): Promise<void> {
+	for (const name of await namespaces()) {
+		const pid = /^bhk(\d+)host$/.exec(name)?.[1];
+		if (pid !== undefined && !existsSync(`/proc/${pid}`)) await ip("netns", "del", name);
+	}
 }

@@ -41,6 +41,11 @@ export class Groups {
 		}
 	}
 
+	/** Whether there is no group of any session, front door or other part of a server. */
+	async isEmpty(): Promise<boolean> {
+		return (await this.list()).length === 0;
+	}
+
 	/** Removes the groups that held those of all servers, when there are none any more. */
 	async removeEmpty(): Promise<void> {
 		if ((await this.list()).length > 0) return;

@@ -10,13 +10,18 @@ const pairs = [
 	"bad-input",
 	"daemon",
 	"damage",
+	"disks",
 	"guest-contract",
+	"hostile-guest",
 	"image",
 	"lan",
 	"nothing-left",
 	"publish",
 	"replay",
+	"sandbox",
+	"seals",
 	"site-names",
+	"tls",
 ].map((name) => `test/vm/${name}.test.ts`);
 
 /**

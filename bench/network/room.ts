@@ -17,12 +17,20 @@ import {
 } from "../../src/network/plan.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
 
+/** The host's address on the LAN, and the client's. */
+const lan = { host: "10.84.0.1", client: "10.84.0.2" } as const;
+/** The bridge without Bulkhead: the client's address on it, and the guest's. */
+const plainBridge = { client: "10.85.0.2", guest: "10.85.0.10" } as const;
+
 /**
- * A sandbox of its own with a plain namespace in the guest's place, on a port with a session's settings, and a front door
- * before it: what the network costs when the guest costs nothing.
+ * A sandbox of its own with a plain namespace in the guest's place, on a port with a session's settings, a front door
+ * before it, and a client on a LAN: what the network costs when the guest costs nothing. Beside it a plain bridge from the
+ * client to the same guest, as a host without Bulkhead has one. To be opened in a namespace of its own, the host's network.
  */
 export class Room implements AsyncDisposable {
 	readonly namespace = `bhnet${process.pid}`;
+	readonly hostAddress = lan.host;
+	readonly plainAddress = plainBridge.guest;
 	readonly guest: PortPlan = {
 		server: "plain",
 		segment: "bench",
@@ -31,8 +39,7 @@ export class Room implements AsyncDisposable {
 		tap: "tap-plain",
 		uid: 310_000,
 	};
-	/** The host's network, for those who come to the guest's own address. */
-	readonly host = `${this.namespace}h`;
+	readonly client = `${this.namespace}c`;
 	private readonly guestNamespace = `${this.namespace}g`;
 	private readonly sandbox = new Sandbox(this.namespace, "bench");
 	private readonly doorUid = 300_000 + (process.pid % 10_000);
@@ -43,6 +50,7 @@ export class Room implements AsyncDisposable {
 		this.undo.defer(async () => await this.sandbox.destroy());
 		await this.sandbox.ensure([{ name: this.guest.segment, subnet: "10.82.0.0/24" }]);
 		await this.attach();
+		await this.addClient();
 		// Root too, so that the same can be asked without the front door, from where the front door asks.
 		const permissions = ports.flatMap(({ port }) =>
 			[this.doorUid, 0].map((uid) => ({ uid, address: this.guest.address, port })),
@@ -52,22 +60,33 @@ export class Room implements AsyncDisposable {
 		return await this.openDoor(ports);
 	}
 
-	/** Lets a host, which a namespace stands for, reach the guest at its own address. */
+	/** Lets the LAN reach the guest at its own address. */
 	private async openAddress(ports: readonly number[]): Promise<void> {
-		const { guest, namespace, host } = this;
-		const outside = { namespace: host };
-		await ip("netns", "add", host);
-		this.undo.defer(async () => await ip("netns", "del", host));
-		await ip("-n", host, "link", "set", "lo", "up");
-		this.undo.defer(async () => await removeOutbound(namespace, outside));
+		const { guest, namespace } = this;
+		this.undo.defer(async () => await removeOutbound(namespace));
 		const { server: name, address } = guest;
 		const ranges = ports.map((port) => ({ protocol: "tcp" as const, first: port, last: port }));
-		const ways = [{ service: "bench", to: "host" as const, ports: ranges }];
-		const plan = {
+		const ways = [{ service: "bench", to: "lan" as const, ports: ranges }];
+		await ensureOutbound({
 			...{ namespace, servers: [{ name, address, rules: [] }] },
 			inbound: [{ name, address, ways, redirects: [] }],
-		};
-		await ensureOutbound(plan, outside);
+		});
+	}
+
+	/** The client, on the LAN by one cable and on the plain bridge, where the guest is too, by another. */
+	private async addClient(): Promise<void> {
+		const { client, guestNamespace: guest } = this;
+		await ip("netns", "add", client);
+		this.undo.defer(async () => await ip("netns", "del", client));
+		await ip("-n", client, "link", "set", "lo", "up");
+		await cable("lan0", client, "eth0", `${lan.client}/24`);
+		await ip("addr", "add", `${lan.host}/24`, "dev", "lan0");
+		await ip("-n", client, "route", "add", "10.82.0.0/24", "via", lan.host);
+		await ip("link", "add", "plain0", "type", "bridge");
+		await ip("link", "set", "plain0", "up");
+		await cable("plain1", client, "eth1", `${plainBridge.client}/24`);
+		await cable("plain2", guest, "eth1", `${plainBridge.guest}/24`);
+		for (const port of ["plain1", "plain2"]) await ip("link", "set", port, "master", "plain0");
 	}
 
 	/** Starts a program in the guest, and waits for the first thing that it writes. */
@@ -94,7 +113,7 @@ export class Room implements AsyncDisposable {
 			const listen = await freePort();
 			const health = protocol === "http" ? { path: "/" } : null;
 			const common = { port, protocol, listen, health } as const;
-			services.push({ ...common, service: `p${port}`, to: "host", holdMs: 30_000, rehearse: [] });
+			services.push({ ...common, service: `p${port}`, to: "lan", holdMs: 30_000, rehearse: [] });
 		}
 		const { server, address } = this.guest;
 		const plan: DoorPlan = {
@@ -134,6 +153,14 @@ async function ended(child: ChildProcess): Promise<void> {
 
 async function ip(...args: string[]): Promise<void> {
 	await run("ip", args, { deadlineMs: 10_000 });
+}
+
+/** A cable from here to a namespace, both of whose ends are up. */
+async function cable(name: string, namespace: string, end: string, address: string): Promise<void> {
+	await ip("link", "add", name, "type", "veth", "peer", "name", end, "netns", namespace);
+	await ip("-n", namespace, "addr", "add", address, "dev", end);
+	await ip("-n", namespace, "link", "set", end, "up");
+	await ip("link", "set", name, "up");
 }
 
 async function bridge(namespace: string, ...args: string[]): Promise<void> {

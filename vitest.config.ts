@@ -15,6 +15,7 @@ const pairs = [
 	"hostile-guest",
 	"image",
 	"lan",
+	"membership",
 	"nothing-left",
 	"publish",
 	"replay",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { domainView, joinBody, leaveBody, leaveView } from "./domain.ts";
 import { eventView } from "./event.ts";
 import { incidentView } from "./incident.ts";
 import { planView } from "./plan.ts";
@@ -159,6 +160,30 @@ export const routes = {
 		summary: "Make a failure on purpose",
 		body: z.object({ fault: z.enum(faults) }),
 		answer: z.object({ session: z.int(), at: z.number() }),
+	},
+	domain: {
+		method: "GET",
+		path: "/v1/domain",
+		params: none,
+		body: null,
+		summary: "This host's membership of a domain; null when it is a member of none",
+		answer: z.object({ domain: domainView.nullable() }),
+	},
+	joinDomain: {
+		method: "POST",
+		path: "/v1/domain/join",
+		params: none,
+		summary: "Make this host a member of a domain",
+		body: joinBody,
+		answer: domainView,
+	},
+	leaveDomain: {
+		method: "POST",
+		path: "/v1/domain/leave",
+		params: none,
+		summary: "End this host's membership of its domain",
+		body: leaveBody,
+		answer: leaveView,
 	},
 	incidents: {
 		method: "GET",

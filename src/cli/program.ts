@@ -8,6 +8,7 @@ import { addConsole } from "./commands/console.ts";
 import { addDaemon } from "./commands/daemon.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addDomain } from "./commands/domain.ts";
 import { addDrill } from "./commands/drill.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
@@ -36,6 +37,7 @@ const groups = [
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],
 	],
 	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreenshot]],
+	["This host:", [addDomain]],
 ] as const;
 
 const afterHelp = `

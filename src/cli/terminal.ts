@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { Readable, Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { stripVTControlCharacters, styleText } from "node:util";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -109,6 +109,20 @@ export class Terminal {
 		// The end of the input counts as no answer; readline alone would wait for ever.
 		const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
 		return (await Promise.race([lines.question("", { signal }), ended])).trim();
+	}
+
+	/** As `ask`, for what is not to be seen while it is typed. @throws the signal's reason when it aborts */
+	async askSecret(question: Line, signal: AbortSignal): Promise<string> {
+		const { input, errors } = this.streams;
+		const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+		errors.write(`${this.#render(question, errors)} `);
+		try {
+			using lines = createInterface({ input, output: nowhere, terminal: true });
+			const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+			return await Promise.race([lines.question("", { signal }), ended]);
+		} finally {
+			errors.write("\n");
+		}
 	}
 
 	#render(line: Line, output: Output): string {

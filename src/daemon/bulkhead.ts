@@ -13,6 +13,7 @@ import { Applying } from "./applying.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
+import { Membership } from "./membership.ts";
 import { Groups } from "./parts/groups.ts";
 import { Publishing, type Unwanted } from "./publishing.ts";
 import { removeRemains } from "./remains.ts";
@@ -38,6 +39,7 @@ export class Bulkhead {
 	private readonly applying: Applying;
 	private readonly publishing: Publishing;
 	private readonly traffic: Traffic;
+	readonly membership: Membership;
 	/** One change of the site at a time. */
 	private readonly changing = new Turns();
 	private readonly gone = new AbortController();
@@ -58,6 +60,7 @@ export class Bulkhead {
 			units: () => this.list(),
 			namespace: () => this.sandbox.namespace,
 		});
+		this.membership = new Membership(context);
 		this.checks = this.watchDoors();
 		this.counting = this.traffic.watch(this.gone.signal);
 		this.following = this.followNames();
@@ -215,7 +218,7 @@ export class Bulkhead {
 	/** Lets go of everything without ending any session. */
 	async leave(): Promise<void> {
 		this.gone.abort();
-		await Promise.all([this.checks, this.counting, this.following]);
+		await Promise.all([this.checks, this.counting, this.following, this.membership.end()]);
 		await this.sandbox.names.leave();
 		await this.units.leave();
 	}

@@ -31,6 +31,11 @@ export function groupRoot(paths: Paths): string {
 	return tag ? `bulkhead-${tag}` : "bulkhead";
 }
 
+/** Control group of the host's own membership of a domain: not among those of servers, whose last one takes them along. */
+export function domainGroup(paths: Paths): string {
+	return `${groupRoot(paths)}-domain`;
+}
+
 /**
  * Groups of sessions and front doors lie beside each other, as an `idle` one yields only to those beside it. No name of a
  * server has a dot in it, so that none can mean both.

@@ -106,7 +106,19 @@ export async function launchConfined(
 	files: LaunchFiles,
 	descriptors: readonly number[] = [],
 ): Promise<ConfinedProcess> {
-	const [file = "", ...args] = confinedCommand(confinement, command);
+	return await launchInBubble(confinedCommand(confinement, command), files, descriptors);
+}
+
+/**
+ * Starts a command line whose bubblewrap reports on descriptor 3; as `launchConfined`.
+ * @throws Error with what the program wrote when it ended before it had begun
+ */
+export async function launchInBubble(
+	command: readonly string[],
+	files: LaunchFiles,
+	descriptors: readonly number[] = [],
+): Promise<ConfinedProcess> {
+	const [file = "", ...args] = command;
 	const status = openSync(files.status, "w", 0o640);
 	rmSync(files.output, { force: true });
 	// For appending, so that it can be emptied while the program goes on writing.

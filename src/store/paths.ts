@@ -22,6 +22,8 @@ export interface Paths {
 	history: string;
 	site: string;
 	servers: string;
+	/** How this host is a member of a domain; root's alone. */
+	domain: string;
 	server(name: string): ServerPaths;
 	/** Sockets of one session; its path is short, because a unix socket's path has 107 characters at most. */
 	sockets(server: string, session: number): string;
@@ -109,6 +111,7 @@ export function paths(state: string, cache: string): Paths {
 		history: join(state, "history.sqlite"),
 		site: join(state, "site.yaml"),
 		servers,
+		domain: join(state, "domain"),
 		server: (name) => serverPaths(join(servers, name)),
 		sockets: (server, session) => join(run, "s", `${server}-${session}`),
 		door: (server) => join(run, "d", server),

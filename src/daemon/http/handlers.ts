@@ -58,6 +58,9 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			if (!drill) throw new BulkheadError("internal", "the drill left no trace");
 			return { session: drill.session, at: drill.at };
 		},
+		domain: async () => ({ domain: await bulkhead.membership.view() }),
+		joinDomain: async (_, wanted) => await bulkhead.membership.join(wanted),
+		leaveDomain: async (_, { account }) => await bulkhead.membership.leave(account),
 		incidents: async () => await context.incidents.list(),
 		incident: async ({ incident }) => {
 			const found = await context.incidents.load(incident);

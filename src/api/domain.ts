@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+/**
+ * Membership of this host in an Active Directory domain.
+ */
+const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+
+export const realmSchema = z
+	.string()
+	.max(255)
+	.regex(
+		new RegExp(`^${label}(?:\\.${label})+$`),
+		"a realm is a domain name of two words or more, as ad.example.com",
+	);
+
+/** [MS-ADTS] and NetBIOS: 15 characters at most; of those that are allowed, the ones that DNS allows too. */
+export const computerNameSchema = z
+	.string()
+	.regex(
+		/^(?!\d+$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,13}[A-Za-z0-9])?$/,
+		"a computer's name in a domain has 1 to 15 letters, digits and hyphens, and not digits alone",
+	);
+
+/** `administrator`, or `administrator@ad.example.com`. */
+const userSchema = z
+	.string()
+	.regex(
+		/^[^\s"/\\[\]:;|=,+*?<>%\p{Cc}]{1,104}$/u,
+		"a user's name as in Administrator, without the domain's",
+	);
+
+const passwordSchema = z
+	.string()
+	.min(1, "it is empty")
+	.max(255)
+	.regex(/^\P{Cc}+$/u, "a password has no line breaks or other control characters");
+
+export const joinBody = z.strictObject({
+	realm: realmSchema,
+	/** Addresses of the domain's controllers, which answer for its names too. */
+	controllers: z
+		.array(z.union([z.ipv4(), z.ipv6()], "an IPv4 or IPv6 address"))
+		.min(1)
+		.max(8),
+	user: userSchema,
+	password: passwordSchema,
+	/** What the host is called in the domain. */
+	name: computerNameSchema,
+	/** Take over an account of that name that is there already. */
+	replace: z.boolean().default(false),
+});
+export type JoinBody = z.infer<typeof joinBody>;
+
+export const leaveBody = z.strictObject({
+	/** Who may remove the host's account; without, only what is on this host goes. */
+	account: z.strictObject({ user: userSchema, password: passwordSchema }).nullable().default(null),
+});
+
+/** What of a controller is asked whether it answers, by TCP port. */
+export const controllerPorts = { dns: 53, kerberos: 88, ldap: 389, smb: 445 } as const;
+export type ControllerService = keyof typeof controllerPorts;
+
+export const domainView = z.object({
+	realm: z.string(),
+	workgroup: z.string(),
+	/** What the host is called in it. */
+	name: z.string(),
+	joinedAt: z.number(),
+	controllers: z.array(
+		z.object({
+			address: z.string(),
+			answers: z.array(z.enum(Object.keys(controllerPorts) as [ControllerService, ...ControllerService[]])),
+		}),
+	),
+	/** offline: no controller answers in full; who logged in here before still can. */
+	state: z.enum(["online", "offline"]),
+	/** Since when, milliseconds since 1970. */
+	since: z.number(),
+	/** Whether the domain still believes the host's own password; null when nobody could be asked. */
+	trusted: z.boolean().nullable(),
+	/** Seconds that the controller's clock is ahead of the host's. */
+	clockAheadSeconds: z.number().nullable(),
+	passwordChangedAt: z.number().nullable(),
+	/** What stands in the way, in words. */
+	trouble: z.string().nullable(),
+});
+export type DomainView = z.infer<typeof domainView>;
+
+export const leaveView = z.object({
+	realm: z.string(),
+	name: z.string(),
+	/** What of the host is still known to the domain, in words; null when nothing is. */
+	left: z.string().nullable(),
+});

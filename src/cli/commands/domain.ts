@@ -1,0 +1,172 @@
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { text as textOf } from "node:stream/consumers";
+import type { Command } from "commander";
+import type { DomainView } from "../../api/domain.ts";
+import { BulkheadError } from "../../api/errors.ts";
+import { Activity } from "../activity.ts";
+import { answer, type Context, type Open } from "../context.ts";
+import { pairs } from "../table.ts";
+import { type Line, styled } from "../terminal.ts";
+import { formatAgo } from "../time.ts";
+
+const longestMs = 150_000;
+const largestSecret = 4096;
+
+interface JoinOptions {
+	controller: string[];
+	user: string;
+	passwordFile?: string;
+	name?: string;
+	replace?: boolean;
+}
+
+export function addDomain(program: Command, open: Open): void {
+	const domain = program
+		.command("domain")
+		.summary("this host's membership of an Active Directory domain")
+		.description(
+			[
+				"Makes this host a member of a domain, whether one of its own servers is its controller or another machine.",
+				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed, and the host needs no controller to start.",
+			].join("\n"),
+		);
+	domain
+		.command("join")
+		.summary("make this host a member of a domain")
+		.argument("<realm>", "as ad.example.com")
+		.requiredOption("--controller <address...>", "addresses of the domain's controllers")
+		.option("--user <name>", "who may add computers to the domain", "Administrator")
+		.option(
+			"--password-file <file>",
+			"where that one's password is, - for standard input (asked for otherwise)",
+		)
+		.option("--name <name>", "what this host is called there (its own name, 15 characters at most)")
+		.option("--replace", "take over an account of that name that is there already")
+		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
+	domain
+		.command("status")
+		.summary("show the membership, and whether its controllers answer")
+		.action((_options: object, command: Command) => status(open(command)));
+	domain
+		.command("leave")
+		.summary("end the membership")
+		.description(
+			"Without a user, or with no controller that answers, the host's account stays in the domain; that is told.",
+		)
+		.option("--user <name>", "who may remove computers from the domain")
+		.option(
+			"--password-file <file>",
+			"where that one's password is, - for standard input (asked for otherwise)",
+		)
+		.action((options: { user?: string; passwordFile?: string }, command: Command) =>
+			leave(open(command), options),
+		);
+}
+
+async function join(context: Context, realm: string, options: JoinOptions): Promise<void> {
+	const { client, signal, terminal, json } = context;
+	const { controller: controllers, user, replace = false } = options;
+	const name = options.name ?? (hostname().split(".")[0] ?? "").slice(0, 15);
+	const password = await secretOf(context, user, options.passwordFile);
+	const body = { realm, controllers, user, password, name, replace };
+	const call = async () => await client.call("joinDomain", {}, body, { signal, deadlineMs: longestMs });
+	const view = await shown(terminal, `joining ${realm}`, json, call);
+	answer(context, view, () => [
+		[`This host is a member of ${view.realm} now, as ${view.name}.`],
+		...linesOf(view),
+	]);
+}
+
+async function status(context: Context): Promise<void> {
+	const call = async () =>
+		await context.client.call("domain", {}, null, { signal: context.signal, deadlineMs: 60_000 });
+	const { domain } = await shown(context.terminal, "asking the controllers", context.json, call);
+	answer(context, { domain }, () =>
+		domain ? linesOf(domain) : [["This host is a member of no domain; see: bulkhead domain join --help"]],
+	);
+}
+
+async function leave(context: Context, options: { user?: string; passwordFile?: string }): Promise<void> {
+	const { client, signal, terminal, json } = context;
+	const { user, passwordFile } = options;
+	if (user === undefined && passwordFile !== undefined)
+		throw new BulkheadError("bad-input", "--password-file is of nobody; say whose with --user");
+	const account = user === undefined ? null : { user, password: await secretOf(context, user, passwordFile) };
+	const call = async () =>
+		await client.call("leaveDomain", {}, { account }, { signal, deadlineMs: longestMs });
+	const { realm, name, left } = await shown(terminal, "leaving the domain", json, call);
+	answer(context, { realm, name, left }, () => [
+		[`This host, ${name}, is no member of ${realm} any more.`],
+		...(left === null ? [] : [[styled(`What is left: ${left}`, "yellow")]]),
+	]);
+}
+
+async function shown<T>(
+	terminal: Context["terminal"],
+	what: string,
+	quiet: boolean,
+	call: () => Promise<T>,
+): Promise<T> {
+	using _ = new Activity(terminal, what, quiet);
+	return await call();
+}
+
+/** A password: never an argument, which everybody on the host could read. */
+async function secretOf(
+	{ terminal, json, signal }: Context,
+	user: string,
+	file: string | undefined,
+): Promise<string> {
+	if (file === "-") return firstLine(await textOf(terminal.streams.input), "standard input");
+	if (file !== undefined) return firstLine(await readFile(file, "utf8").catch(unreadable(file)), file);
+	if (json || !terminal.interactive)
+		throw new BulkheadError(
+			"bad-input",
+			`nobody can be asked for ${user}'s password here: say --password-file`,
+		);
+	return await terminal.askSecret([`Password of ${user}:`], signal);
+}
+
+function unreadable(file: string): (error: unknown) => never {
+	return (error) => {
+		throw new BulkheadError("bad-input", `--password-file: ${file} cannot be read`, { cause: error });
+	};
+}
+
+function firstLine(text: string, where: string): string {
+	const line = text.slice(0, largestSecret).split(/\r?\n/)[0] ?? "";
+	if (line === "") throw new BulkheadError("bad-input", `--password-file: ${where} is empty`);
+	return line;
+}
+
+/** The membership for people. */
+export function linesOf(view: DomainView, now = Date.now()): Line[] {
+	const { realm, workgroup, name, controllers, clockAheadSeconds, passwordChangedAt } = view;
+	const since = formatAgo(view.since, now);
+	const state = view.state === "online" ? styled("online", "green") : styled("offline", "yellow");
+	const trust = {
+		true: styled("good", "green"),
+		false: styled("broken", "red"),
+		null: "nobody could be asked",
+	}[`${view.trusted}`];
+	const answers = controllers.map(({ address, answers: list }) =>
+		list.length > 0 ? `${address} (${list.join(", ")})` : `${address} (silent)`,
+	);
+	return [
+		...pairs([
+			["Domain", `${realm} (${workgroup})`],
+			["This host", name],
+			["State", state],
+			["Since", since],
+			["Controllers", answers.join(", ")],
+			["Host's account", trust],
+			["Controller's clock", clockAheadSeconds === null ? "unknown" : `${clockAheadSeconds} s ahead`],
+			[
+				"Host's password",
+				passwordChangedAt === null ? "unknown" : `changed ${formatAgo(passwordChangedAt, now)}`,
+			],
+		]),
+		...(view.trouble === null ? [] : [[styled(view.trouble, "red")]]),
+	];
+}

@@ -1,0 +1,261 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { DomainView, JoinBody } from "../api/domain.ts";
+import { BulkheadError, explain } from "../api/errors.ts";
+import { askControllers, type ControllerHealth, isWhole } from "../directory/member/controllers.ts";
+import {
+	describeSkew,
+	joinDomain,
+	leaveDomain,
+	readMember,
+	removeHalfJoined,
+} from "../directory/member/join.ts";
+import type { Member } from "../directory/member/plan.ts";
+import { type Account, type DomainFacts, factsOf } from "../directory/member/tools.ts";
+import {
+	cutWinbind,
+	endWinbind,
+	ensureWinbind,
+	isConnected,
+	lastWordsOf,
+	tellWinbind,
+	trustTrouble,
+	winbindProcess,
+} from "../directory/member/winbind.ts";
+import { ControlGroup } from "../host/cgroup.ts";
+import { type Context, domainGroup } from "./context.ts";
+
+const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, tasks: 256, cpuWeight: 100 } as const;
+const lookEveryMs = 1000;
+const answersWithinMs = 500;
+const joinWithinMs = 120_000;
+/** As Kerberos does: 300 s; told earlier. */
+const tellSkewSeconds = 120;
+const longestPauseMs = 60_000;
+
+/** What is known of the controllers, and since when. */
+interface Seen {
+	state: DomainView["state"];
+	since: number;
+	controllers: ControllerHealth[];
+}
+
+/**
+ * This host's membership of a domain: its account, and winbindd, by which the domain's users are known. Nothing else of
+ * the host depends on it, and nothing here is waited for when the daemon starts.
+ *
+ * INVARIANTS
+ * - winbindd knows within two looks that no controller answers, so that nobody's logon waits for one, and is told that one
+ *   does only when LDAP, Kerberos, DNS and SMB answer: told earlier, it would take that for good and fail.
+ */
+export class Membership {
+	private readonly context: Context;
+	private member: Member | undefined;
+	private seen: Seen | undefined;
+	/** What winbindd was told last. */
+	private told: DomainView["state"] | undefined;
+	private trouble: string | null = null;
+	private deaths = { count: 0, nextAt: 0 };
+	/** One change at a time. */
+	private changing = false;
+	/** One piece of work after the other, so that nothing is begun for a membership that is being ended. */
+	private work: Promise<unknown> = Promise.resolve();
+	private readonly gone = new AbortController();
+	private readonly watching: Promise<void>;
+
+	constructor(context: Context) {
+		this.context = context;
+		this.watching = this.watch();
+	}
+
+	/** @returns null when the host is a member of no domain */
+	async view(): Promise<DomainView | null> {
+		const { member, context } = this;
+		if (!member) return null;
+		const seen = await this.look(member);
+		const server = seen.controllers.find(isWhole)?.address;
+		const { domain } = context.paths;
+		const facts: DomainFacts | undefined =
+			server === undefined ? undefined : await factsOf(domain, server).catch(() => undefined);
+		const doubt = server === undefined ? null : await trustTrouble(domain);
+		const { realm, workgroup, name, joinedAt } = member;
+		return {
+			...{ realm, workgroup, name, joinedAt },
+			controllers: seen.controllers,
+			state: seen.state,
+			since: seen.since,
+			trusted: server === undefined ? null : doubt === null,
+			clockAheadSeconds: facts?.clockAheadSeconds ?? null,
+			passwordChangedAt: facts?.passwordChangedAt ?? null,
+			trouble: this.trouble ?? doubt ?? skewTrouble(facts),
+		};
+	}
+
+	/** @throws BulkheadError not-allowed-now, bad-input, host-lacks; then nothing has changed */
+	async join(wanted: JoinBody): Promise<DomainView> {
+		return await this.alone(async () => {
+			if (this.member)
+				throw new BulkheadError(
+					"not-allowed-now",
+					`this host is a member of ${this.member.realm}; leave that first: bulkhead domain leave`,
+				);
+			const body = { ...wanted, realm: wanted.realm.toUpperCase(), name: wanted.name.toUpperCase() };
+			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
+			const member = await joinDomain(this.context.paths.domain, body, signal);
+			this.member = member;
+			this.tell(`This host is a member of ${member.realm} now, as ${member.name}`);
+			await this.keep();
+			const view = await this.view();
+			if (!view) throw new BulkheadError("internal", "the host was joined, and nothing is known of it");
+			return view;
+		});
+	}
+
+	/**
+	 * Ends the membership: on this host whatever becomes of it in the domain.
+	 * @param account who may remove the host's account; null to leave it there
+	 * @throws BulkheadError not-found, bad-input for a name or password that the domain refuses; then nothing has changed
+	 */
+	async leave(account: Account | null): Promise<{ realm: string; name: string; left: string | null }> {
+		return await this.alone(async () => {
+			const { member } = this;
+			const { paths, groups } = this.context;
+			if (!member) throw new BulkheadError("not-found", "this host is a member of no domain");
+			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
+			const left = await leaveDomain(paths.domain, member, account, signal, async () => {
+				if (!(await endWinbind(paths.domain)))
+					throw new BulkheadError("internal", "winbindd does not end, even when killed");
+				await ControlGroup.at(domainGroup(paths), groups).destroy();
+			});
+			this.member = undefined;
+			this.seen = undefined;
+			this.told = undefined;
+			this.trouble = null;
+			this.tell(`This host has left ${member.realm}${left === null ? "" : `; ${left}`}`);
+			return { realm: member.realm, name: member.name, left };
+		});
+	}
+
+	/** Lets go; winbindd runs on, as sessions do. */
+	async end(): Promise<void> {
+		this.gone.abort();
+		await this.watching;
+	}
+
+	private async alone<T>(change: () => Promise<T>): Promise<T> {
+		if (this.changing)
+			throw new BulkheadError(
+				"not-allowed-now",
+				"the host is joining or leaving a domain already; wait for that",
+			);
+		this.changing = true;
+		try {
+			return await this.inTurn(change);
+		} finally {
+			this.changing = false;
+		}
+	}
+
+	private async inTurn<T>(piece: () => Promise<T>): Promise<T> {
+		const done = this.work.then(piece);
+		this.work = done.catch(() => {});
+		return await done;
+	}
+
+	// ---- what is looked after all the time
+
+	private async watch(): Promise<void> {
+		const { signal } = this.gone;
+		await this.begin().catch((error: unknown) =>
+			this.tell(`How this host is a member of a domain cannot be read: ${explain(error)}`),
+		);
+		while (!signal.aborted) {
+			if (!this.changing) await this.inTurn(async () => await this.keep());
+			await delay(lookEveryMs, undefined, { signal }).catch(() => {});
+		}
+	}
+
+	private async begin(): Promise<void> {
+		const { domain } = this.context.paths;
+		const interrupted = await removeHalfJoined(domain);
+		if (interrupted)
+			this.tell(
+				`The daemon was ended while this host was joining ${interrupted.realm}; an account ${interrupted.name} may be left there`,
+			);
+		this.member = await readMember(domain);
+	}
+
+	/** Has winbindd run, and know whether a controller answers. What stands in the way is told once. */
+	private async keep(): Promise<void> {
+		const { member } = this;
+		if (!member) return;
+		try {
+			await this.keepWinbind();
+			const { state, controllers } = await this.look(member);
+			if (state === this.told) return;
+			await tellWinbind(this.context.paths.domain, state);
+			if (state === "offline") await this.cut(controllers);
+			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup))) return;
+			this.told = state;
+			this.trouble = null;
+		} catch (error) {
+			const why = explain(error);
+			if (this.trouble !== why && !this.gone.signal.aborted)
+				this.tell(`This host's membership of ${member.realm} needs attention: ${why}; it is tried again`);
+			this.trouble = why;
+		}
+	}
+
+	/** At once the first time, and ever less often while it ends again and again. */
+	private async keepWinbind(): Promise<void> {
+		const { paths, groups } = this.context;
+		if (await winbindProcess(paths.domain)) {
+			if (Date.now() > this.deaths.nextAt) this.deaths.count = 0;
+			return;
+		}
+		if (Date.now() < this.deaths.nextAt) return;
+		const count = this.deaths.count + 1;
+		this.deaths = { count, nextAt: Date.now() + Math.min(1000 * 2 ** count, longestPauseMs) };
+		if (count > 2) this.trouble = await lastWordsOf(paths.domain);
+		this.told = undefined;
+		// What an earlier one left behind when it was killed.
+		await ControlGroup.at(domainGroup(paths), groups).destroy();
+		const group = await ControlGroup.create(domainGroup(paths), limits, groups);
+		await ensureWinbind(paths.domain, group.entries);
+	}
+
+	/** Whoever logs in at this moment is answered from what is known here, instead of waiting for a controller. */
+	private async cut(controllers: readonly ControllerHealth[]): Promise<void> {
+		const { paths, groups } = this.context;
+		const pids = await ControlGroup.at(domainGroup(paths), groups).pids();
+		await cutWinbind(
+			pids,
+			controllers.map(({ address }) => address),
+		);
+	}
+
+	private async look({ realm, controllers }: Member): Promise<Seen> {
+		const found = await askControllers(controllers, answersWithinMs, this.gone.signal);
+		const state = found.some(isWhole) ? "online" : "offline";
+		const before = this.seen;
+		const since = before?.state === state ? before.since : Date.now();
+		this.seen = { state, since, controllers: found };
+		if (before && before.state !== state)
+			this.tell(
+				state === "online"
+					? `A controller of ${realm} answers again`
+					: `No controller of ${realm} answers; who logged in here before still can`,
+			);
+		return this.seen;
+	}
+
+	private tell(text: string): void {
+		this.context.log.info(text);
+		this.context.history.append({ at: Date.now(), server: null, session: null, kind: "daemon", text });
+	}
+}
+
+function skewTrouble(facts: DomainFacts | undefined): string | null {
+	const seconds = facts?.clockAheadSeconds ?? 0;
+	if (Math.abs(seconds) < tellSkewSeconds) return null;
+	return `the controller's clock is ${describeSkew(seconds)} the host's; from 300 s on nobody can log in`;
+}

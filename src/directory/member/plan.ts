@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import { z } from "zod";
+
+/** How the host is a member of a domain; kept as member.json. */
+export const memberSchema = z.object({
+	realm: z.string(),
+	workgroup: z.string(),
+	name: z.string(),
+	controllers: z.array(z.string()),
+	joinedAt: z.number(),
+});
+export type Member = z.infer<typeof memberSchema>;
+
+/** Where the files of a membership are found by the programs that use them. */
+export const inside = "/domain";
+
+/** Folders that Samba's programs write in, below `inside`; the machine account's password is in private. */
+export const folders = ["private", "state", "cache", "lock", "pid", "log", "run", "core"] as const;
+
+/** All of a membership, in one folder that only root can look into. */
+export function memberFiles(folder: string) {
+	const at = (name: string) => join(folder, name);
+	return {
+		folder,
+		member: at("member.json"),
+		etc: at("etc"),
+		status: at("status.json"),
+		output: at("winbindd.log"),
+	};
+}
+
+/**
+ * What is below /etc for them, and nothing else is: nothing of the host's own /etc is read or changed but who its users are.
+ * Names are asked for at the controllers, who know the domain's.
+ * @throws RangeError for a member that no file can be made of
+ */
+export function etcOf(member: Member): Record<string, string> {
+	const { realm, controllers } = member;
+	for (const word of [realm, member.workgroup, member.name, ...controllers])
+		if (!/^[A-Za-z0-9.:-]+$/.test(word)) throw new RangeError(`no name for a configuration: ${word}`);
+	const kdcs = controllers.map((address) => (address.includes(":") ? `[${address}]` : address));
+	return {
+		"smb.conf": smbConf(member),
+		// No reverse lookups: the controller's address may have no name, or another one.
+		"krb5.conf": lines(
+			"[libdefaults]",
+			`default_realm = ${realm}`,
+			"dns_lookup_realm = false",
+			"dns_lookup_kdc = false",
+			"dns_canonicalize_hostname = false",
+			"rdns = false",
+			"[realms]",
+			`${realm} = {`,
+			...kdcs.flatMap((kdc) => [`kdc = ${kdc}`, `kpasswd_server = ${kdc}`]),
+			"}",
+			"[domain_realm]",
+			`.${realm.toLowerCase()} = ${realm}`,
+			`${realm.toLowerCase()} = ${realm}`,
+		),
+		// The resolver reads three at most: resolv.conf(5).
+		"resolv.conf": lines(
+			...controllers.slice(0, 3).map((address) => `nameserver ${address}`),
+			"options timeout:2 attempts:1",
+		),
+		hosts: lines("127.0.0.1 localhost", "::1 localhost"),
+		"nsswitch.conf": lines("passwd: files", "group: files", "hosts: files dns"),
+	};
+}
+
+function smbConf({ realm, workgroup, name }: Member): string {
+	return lines(
+		"[global]",
+		"security = ads",
+		`realm = ${realm}`,
+		`workgroup = ${workgroup}`,
+		`netbios name = ${name}`,
+		// With "secrets and keytab" it would write the host's own /etc/krb5.keytab.
+		"kerberos method = dedicated keytab",
+		`dedicated keytab file = ${inside}/private/krb5.keytab`,
+		`private dir = ${inside}/private`,
+		`state directory = ${inside}/state`,
+		`cache directory = ${inside}/cache`,
+		`lock directory = ${inside}/lock`,
+		`pid directory = ${inside}/pid`,
+		"logging = file",
+		`log file = ${inside}/log/log.%m`,
+		"max log size = 1000",
+		"winbind offline logon = yes",
+		"winbind refresh tickets = yes",
+		"idmap config * : backend = tdb",
+		"idmap config * : range = 2000000-2999999",
+		`idmap config ${workgroup} : backend = rid`,
+		`idmap config ${workgroup} : range = 3000000-3999999`,
+		"template shell = /bin/bash",
+		"template homedir = /home/%D/%U",
+		"client ldap sasl wrapping = sign",
+		"disable netbios = yes",
+		"load printers = no",
+		"disable spoolss = yes",
+	);
+}
+
+function lines(...all: string[]): string {
+	return `${all.join("\n")}\n`;
+}

@@ -1,0 +1,131 @@
+import { BulkheadError } from "../../api/errors.ts";
+import { CommandError } from "../../host/command.ts";
+import { inside } from "./plan.ts";
+import { asMember, credentials } from "./view.ts";
+
+/** Somebody of the domain. */
+export interface Account {
+	user: string;
+	password: string;
+}
+
+/** What a controller says of itself and its domain. */
+export interface DomainFacts {
+	realm: string;
+	/** Seconds that its clock is ahead of the host's. */
+	clockAheadSeconds: number;
+	/** When the host's own password was changed, milliseconds since 1970; null when it has none. */
+	passwordChangedAt: number | null;
+}
+
+interface NetOptions {
+	/** Address of the controller that is asked; any when left out. */
+	server?: string | undefined;
+	account?: Account;
+	/** As the host itself. */
+	asHost?: boolean;
+	deadlineMs?: number;
+	signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs `net ads …` as a member.
+ * @returns what it wrote. @throws BulkheadError bad-input for a name or password that the domain refuses, CommandError
+ */
+export async function netAds(folder: string, words: readonly string[], options: NetOptions): Promise<string> {
+	const { server, account, asHost, deadlineMs = 30_000, signal } = options;
+	const command = [
+		// Our end is a socket, and /dev/stdin can be opened by name only where it is a pipe.
+		...(account ? ["sh", "-c", 'cat | "$@"', "sh"] : []),
+		...["net", "ads", ...words, `--configfile=${inside}/etc/smb.conf`],
+		...(server === undefined ? [] : ["-S", server]),
+		...(account ? ["-A", "/dev/stdin"] : []),
+		...(asHost ? ["-P"] : []),
+	];
+	const input = account ? { input: credentials(account) } : {};
+	try {
+		const { stdout } = await asMember(folder, command, {
+			deadlineMs,
+			...input,
+			...(signal ? { signal } : {}),
+		});
+		return stdout;
+	} catch (error) {
+		throw refusalOr(error, account?.user);
+	}
+}
+
+/** The domain's answer to a name or a password, in words of ours; any other error as it is. */
+export function refusalOr(error: unknown, user: string | undefined): unknown {
+	if (!(error instanceof CommandError) || user === undefined) return error;
+	const why = refusals.find(([words]) => words.test(error.stderr));
+	return why ? new BulkheadError("bad-input", why[1](user), { cause: error }) : error;
+}
+
+const refusals: [RegExp, (user: string) => string][] = [
+	[
+		/Preauthentication failed|LOGON_FAILURE|WRONG_PASSWORD/i,
+		(user) => `password: it is not ${user}'s; nothing was changed`,
+	],
+	[
+		/Client not found in Kerberos|NO_SUCH_USER/i,
+		(user) => `user: the domain knows no ${user}; nothing was changed`,
+	],
+	[
+		/credentials have been revoked|ACCOUNT_(DISABLED|LOCKED_OUT|EXPIRED)/i,
+		(user) => `user: the account of ${user} is locked, disabled or expired`,
+	],
+	[
+		/password has expired|PASSWORD_(EXPIRED|MUST_CHANGE)/i,
+		(user) => `password: that of ${user} has expired; it has to be changed first`,
+	],
+	[
+		/Clock skew too great|TIME_DIFFERENCE/i,
+		() =>
+			"the clocks of the host and the controller differ by more than Kerberos allows; set them right first",
+	],
+	[
+		/insufficient access|ACCESS_DENIED/i,
+		(user) => `user: ${user} may not add computers to the domain; an administrator of the domain may`,
+	],
+];
+
+/** @throws CommandError when the controller does not answer */
+export async function factsOf(folder: string, server: string, signal?: AbortSignal): Promise<DomainFacts> {
+	const text = await netAds(folder, ["info"], { server, deadlineMs: 10_000, signal });
+	const field = (name: string) => new RegExp(`^${name}: *(.*)$`, "m").exec(text)?.[1] ?? "";
+	const changed = Date.parse(field("Last machine account password change"));
+	return {
+		realm: field("Realm").toUpperCase(),
+		clockAheadSeconds: Number(field("Server time offset")),
+		passwordChangedAt: changed > 0 ? changed : null,
+	};
+}
+
+/** @returns the domain's short name, as in AD\alice */
+export async function workgroupOf(folder: string, server: string, signal?: AbortSignal): Promise<string> {
+	const text = await netAds(folder, ["workgroup"], { server, deadlineMs: 10_000, signal });
+	const workgroup = /^Workgroup: *([A-Za-z0-9][A-Za-z0-9-]{0,14})\s*$/m.exec(text)?.[1];
+	if (workgroup === undefined)
+		throw new Error(`the controller gives no short name of its domain: ${text.trim()}`);
+	return workgroup;
+}
+
+/** @returns whether the domain has an account of a computer of this name */
+export async function hasComputer(
+	folder: string,
+	name: string,
+	server: string,
+	account: Account,
+	signal?: AbortSignal,
+): Promise<boolean> {
+	const text = await netAds(folder, ["search", `(sAMAccountName=${name}$)`, "dn"], {
+		server,
+		account,
+		signal,
+	});
+	const count = /^Got (\d+) replies/m.exec(text)?.[1];
+	if (count === undefined)
+		throw new Error(`the controller's answer cannot be read: ${text.trim().slice(0, 200)}`);
+	return Number(count) > 0;
+}

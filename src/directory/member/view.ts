@@ -1,0 +1,78 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type RunOptions, run } from "../../host/command.ts";
+import { writeFileAtomic } from "../../host/files.ts";
+import { etcOf, folders, inside, type Member, memberFiles } from "./plan.ts";
+
+/** What Samba's programs need of root: to own the files of users whose tickets they keep, and to be them. */
+const privileges = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID"];
+
+/**
+ * The command line that runs one of Samba's programs as the member whose folder this is: it sees /usr, the folder as
+ * /domain, an /etc of its own, and nothing else of the host's files; its sockets, which are below /run/samba, are in the
+ * folder too. The network is the host's.
+ */
+export function viewCommand(
+	folder: string,
+	command: readonly string[],
+	options: readonly string[] = [],
+): string[] {
+	const { etc } = memberFiles(folder);
+	const drop = privileges.flatMap((name) => ["--cap-add", `CAP_${name}`]);
+	return [
+		...["bwrap", ...options, "--cap-drop", "ALL", ...drop],
+		...["--unshare-ipc", "--unshare-uts", "--new-session", "--clearenv"],
+		...[
+			"--setenv",
+			"PATH",
+			"/usr/sbin:/usr/bin",
+			"--setenv",
+			"HOME",
+			"/tmp",
+			"--setenv",
+			"LC_ALL",
+			"C.UTF-8",
+		],
+		...["--ro-bind", "/usr", "/usr"],
+		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
+		...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
+		...["--ro-bind", etc, "/etc", "--bind", folder, inside],
+		...["--dir", "/run", "--bind", join(folder, "run"), "/run/samba"],
+		// Where Samba looks although it is told where its files are.
+		...["lib", "cache", "log"].flatMap((name) => ["--tmpfs", `/var/${name}/samba`]),
+		"--",
+		...command,
+	];
+}
+
+/** Makes the folder's inner folders and files, or brings them to the member. */
+export async function furnish(folder: string, member: Member): Promise<void> {
+	await mkdir(folder, { recursive: true, mode: 0o700 });
+	for (const name of folders) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+	// winbindd insists on a folder for its socket that everybody may enter; the one around it is root's alone.
+	await mkdir(memberFiles(folder).etc, { recursive: true, mode: 0o755 });
+	const files = { ...etcOf(member), ...users };
+	for (const [name, content] of Object.entries(files))
+		await writeFileAtomic(join(memberFiles(folder).etc, name), content, 0o644);
+}
+
+/** Of the host's users only root is known there. */
+const users = { passwd: "root:x:0:0:root:/:/usr/sbin/nologin\n", group: "root:x:0:\n" };
+
+/**
+ * Runs one of Samba's programs as the member.
+ * @throws CommandError
+ */
+export async function asMember(
+	folder: string,
+	command: readonly string[],
+	options: RunOptions,
+): Promise<{ stdout: string; stderr: string }> {
+	const [file = "", ...args] = viewCommand(folder, command, ["--die-with-parent"]);
+	return await run(file, args, options);
+}
+
+/** What `-A /dev/stdin` reads, so that a password is in no command line, environment or file. */
+export function credentials({ user, password }: { user: string; password: string }): string {
+	return `username = ${user}\npassword = ${password}\n`;
+}

@@ -1,0 +1,132 @@
+import { readdir, readlink, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { CommandError, run } from "../../host/command.ts";
+import { launchedProcess, launchInBubble } from "../../host/confine.ts";
+import { readIfThere } from "../../host/files.ts";
+import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
+import { inside, memberFiles } from "./plan.ts";
+import { asMember, viewCommand } from "./view.ts";
+
+const config = `${inside}/etc/smb.conf`;
+const answersWithinMs = 10_000;
+/** Enters control groups first. */
+const enter =
+	'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; exec "$@"';
+
+/**
+ * Has winbindd run for a member: the one that an earlier daemon started, or another. It lives on when the daemon ends.
+ * @param groups `cgroup.procs` files that it enters
+ * @returns true when one was started
+ * @throws Error with its last words when it could not be started
+ */
+export async function ensureWinbind(folder: string, groups: readonly string[]): Promise<boolean> {
+	if (await winbindProcess(folder)) return false;
+	const { status, output } = memberFiles(folder);
+	const command = ["winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
+	const view = viewCommand(folder, command, ["--json-status-fd", "3"]);
+	const { identity } = await launchInBubble(["sh", "-c", enter, "sh", ...groups, "--", ...view], {
+		status,
+		output,
+	});
+	const end = performance.now() + answersWithinMs;
+	while (!(await isAnswering(folder))) {
+		if (!isAlive(identity)) throw new Error(await lastWordsOf(folder));
+		if (performance.now() > end)
+			throw new Error(`winbindd does not answer within ${answersWithinMs / 1000} s`);
+		await delay(50);
+	}
+	return true;
+}
+
+/** Whether it can be asked, and told. */
+async function isAnswering(folder: string): Promise<boolean> {
+	return await asMember(folder, ["wbinfo", "--ping"], { deadlineMs: answersWithinMs }).then(
+		() => true,
+		(error: unknown) => {
+			if (error instanceof CommandError) return false;
+			throw error;
+		},
+	);
+}
+
+/** @returns its process, when it runs; a pid alone may be another program's by now */
+export async function winbindProcess(folder: string): Promise<ProcessIdentity | undefined> {
+	const process = launchedProcess(memberFiles(folder).status);
+	if (!process) return undefined;
+	const inodeOf = async (path: string) =>
+		await stat(path).then(
+			({ dev, ino }) => `${dev}:${ino}`,
+			() => undefined,
+		);
+	const [seen, own] = [await inodeOf(`/proc/${process.pid}/root${inside}`), await inodeOf(folder)];
+	return seen !== undefined && seen === own && isAlive(process) ? process : undefined;
+}
+
+/** Ends winbindd, if it runs; its children end with it. @returns false when it does not end */
+export async function endWinbind(folder: string): Promise<boolean> {
+	const process = await winbindProcess(folder);
+	return process === undefined || (await endProcess(process, 3000));
+}
+
+/**
+ * Tells it that no controller can be reached, or that one can again. Without being told it finds out itself: the first
+ * logon in between takes half a minute.
+ * @throws CommandError
+ */
+export async function tellWinbind(folder: string, what: "offline" | "online"): Promise<void> {
+	await asMember(folder, ["smbcontrol", `--configfile=${config}`, "winbindd", what], { deadlineMs: 5000 });
+}
+
+/**
+ * Ends its connections to controllers that do not answer, and nobody else's: whoever logs in at that moment would wait
+ * half a minute for the answer. Needs a kernel with CONFIG_INET_DIAG_DESTROY; without it this does nothing.
+ * @param pids winbindd and its children
+ * @throws CommandError
+ */
+export async function cutWinbind(pids: readonly number[], controllers: readonly string[]): Promise<void> {
+	const own = new Set((await Promise.all(pids.map(socketsOf))).flat());
+	for (const controller of controllers) {
+		const filter = ["--tcp", "--numeric", "dst", controller];
+		const { stdout } = await run("ss", ["--no-header", "--extended", ...filter], { deadlineMs: 5000 });
+		for (const line of stdout.split("\n")) {
+			const inode = /\bino:(\d+)/.exec(line)?.[1];
+			const port = /:(\d+)\s/.exec(line)?.[1];
+			if (inode === undefined || port === undefined || !own.has(inode)) continue;
+			await run("ss", ["--kill", ...filter, "sport", "=", `:${port}`], { deadlineMs: 5000 });
+		}
+	}
+}
+
+/** @returns inodes of the sockets that a process has open; none when it has ended */
+async function socketsOf(pid: number): Promise<string[]> {
+	const folder = `/proc/${pid}/fd`;
+	const links = await readdir(folder).catch(() => []);
+	const targets = await Promise.all(links.map((name) => readlink(`${folder}/${name}`).catch(() => "")));
+	return targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []);
+}
+
+/** @returns whether it has a connection to the domain. @throws CommandError when it does not answer */
+export async function isConnected(folder: string, workgroup: string): Promise<boolean> {
+	const { stdout } = await asMember(folder, ["wbinfo", "--online-status"], { deadlineMs: 10_000 });
+	return (
+		stdout.includes(`\n${workgroup} : active connection`) ||
+		stdout.startsWith(`${workgroup} : active connection`)
+	);
+}
+
+/** @returns why the domain does not believe the host's password, in Samba's words; null when it does */
+export async function trustTrouble(folder: string): Promise<string | null> {
+	try {
+		await asMember(folder, ["wbinfo", "--check-secret"], { deadlineMs: 15_000 });
+		return null;
+	} catch (error) {
+		if (!(error instanceof CommandError)) throw error;
+		return error.stderr.trim().split("\n").at(0) || error.message;
+	}
+}
+
+/** @returns what winbindd wrote last, in one line */
+export async function lastWordsOf(folder: string): Promise<string> {
+	const said = (await readIfThere(memberFiles(folder).output))?.trim().split("\n").at(-1)?.slice(-300);
+	return said ? `winbindd ends; it says: ${said}` : "winbindd ends, and says nothing";
+}

@@ -1,0 +1,256 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DomainView } from "../../src/api/domain.ts";
+import { asMember, viewCommand } from "../../src/directory/member/view.ts";
+import { winbindProcess } from "../../src/directory/member/winbind.ts";
+import { CommandError, run } from "../../src/host/command.ts";
+import { Controller } from "./controller.ts";
+import { instanceForTests, patience, report, until } from "./harness.ts";
+
+/** The host, which a namespace stands for, as a member of a domain whose controller is a real one, Samba's. */
+const tag = `bhd${process.pid}`;
+const [host, dc] = [`${tag}host`, `${tag}dc`];
+const address = "10.99.0.10";
+let controller: Controller;
+let secrets: string;
+
+const ip = async (...args: string[]) => (await run("ip", args, { deadlineMs: 10_000 })).stdout;
+
+// Before the daemon, which begins in it.
+beforeAll(async () => {
+	for (const name of [host, dc]) {
+		await ip("netns", "add", name);
+		await ip("-n", name, "link", "set", "lo", "up");
+	}
+	await ip("-n", host, "link", "add", "dc", "type", "veth", "peer", "name", "eth0", "netns", dc);
+	await ip("-n", host, "addr", "add", "10.99.0.1/24", "dev", "dc");
+	await ip("-n", dc, "addr", "add", `${address}/24`, "dev", "eth0");
+	await ip("-n", host, "link", "set", "dc", "up");
+	await ip("-n", dc, "link", "set", "eth0", "up");
+	controller = await Controller.provision(dc, address);
+	await controller.start();
+	await controller.tool("user", "create", "alice", "Al1ce-Passw0rd");
+	secrets = await mkdtemp(join(tmpdir(), "bulkhead-secrets-"));
+	for (const [name, text] of Object.entries({ right: controller.password, wrong: "Not-This-0ne" }))
+		await writeFile(join(secrets, name), `${text}\n`);
+});
+
+afterAll(async () => {
+	await controller?.[Symbol.asyncDispose]();
+	await rm(secrets, { recursive: true, force: true });
+	for (const name of [host, dc]) await ip("netns", "del", name);
+});
+
+const bulkhead = instanceForTests(undefined, host);
+const { client } = bulkhead;
+const folder = bulkhead.paths.domain;
+
+const domain = async (...words: string[]) => await bulkhead.command("domain", ...words);
+const right = () => ["--password-file", join(secrets, "right")];
+const joinAs = async (name: string, ...more: string[]) =>
+	await domain("join", "ad.example.com", "--controller", address, ...right(), "--name", name, ...more);
+const leave = async () => await domain("leave", "--user", "Administrator", ...right());
+const computers = async () => (await controller.tool("computer", "list")).trim().split("\n").sort();
+
+async function untilIs(state: DomainView["state"]): Promise<DomainView> {
+	let view: DomainView | null = null;
+	const reached = async () => {
+		({ domain: view } = await client.call("domain", {}, null, { deadlineMs: 60_000 }));
+		return view?.state === state && (state === "offline" || view.trusted === true);
+	};
+	await until(`the membership ${state}`, reached, patience.state, () => JSON.stringify(view));
+	return view as unknown as DomainView;
+}
+
+/** @returns whether a user of the domain gets in, and how long that takes */
+async function logon(user: string, password: string): Promise<{ ok: boolean; ms: number }> {
+	const began = performance.now();
+	const said = asMember(folder, ["wbinfo", `--pam-logon=AD\\${user}%${password}`], { deadlineMs: 60_000 });
+	const ok = await said.then(
+		() => true,
+		(error: unknown) => {
+			if (error instanceof CommandError && error.code === 1) return false;
+			throw error;
+		},
+	);
+	return { ok, ms: Math.round(performance.now() - began) };
+}
+
+/** Every file of the host that a membership could change, with its content. */
+async function hostFiles(): Promise<string[]> {
+	const all = ["/etc", "/var/lib/samba", "/var/cache/samba", "/run/samba"].map(async (root) => {
+		const entries = existsSync(root) ? await readdir(root, { recursive: true, withFileTypes: true }) : [];
+		return await Promise.all(
+			entries.map(async (entry) => {
+				const path = join(entry.parentPath, entry.name);
+				if (entry.isSymbolicLink()) return `${path} -> ${await readlink(path)}`;
+				if (!entry.isFile()) return path;
+				return `${path} ${createHash("sha256")
+					.update(await readFile(path))
+					.digest("hex")}`;
+			}),
+		);
+	});
+	return (await Promise.all(all)).flat().sort();
+}
+
+describe("what cannot be joined is refused, and nothing is left", () => {
+	const wrong = () => ["--password-file", join(secrets, "wrong")];
+	test.each<[string, () => string[], RegExp]>([
+		[
+			"a wrong password",
+			() => ["ad.example.com", "--controller", address, ...wrong()],
+			/password: it is not Administrator's/,
+		],
+		[
+			"somebody whom the domain does not know",
+			() => ["ad.example.com", "--controller", address, "--user", "nobody", ...right()],
+			/user: the domain knows no nobody/,
+		],
+		[
+			"another realm",
+			() => ["other.example.com", "--controller", address, ...right()],
+			/realm: 10.99.0.10 serves AD.EXAMPLE.COM/,
+		],
+		[
+			"a realm that is none",
+			() => ["ad", "--controller", address, ...right()],
+			/realm: a realm is a domain name/,
+		],
+		[
+			"a controller that is silent",
+			() => ["ad.example.com", "--controller", "10.99.0.11", ...right()],
+			/10.99.0.11 does not answer dns \(53\)/,
+		],
+		["an address that is none", () => ["ad.example.com", "--controller", "dc1", ...right()], /controllers/],
+		[
+			"a name that is taken",
+			() => ["ad.example.com", "--controller", address, ...right(), "--name", "dc1"],
+			/has a computer DC1 already/,
+		],
+	])("%s", async (_, words, why) => {
+		const { code, stderr } = await domain("join", ...words());
+		expect(stderr).toMatch(why);
+		expect(code).toBe(1);
+		expect((await readdir(bulkhead.state)).filter((name) => name.startsWith("domain"))).toEqual([]);
+		expect(await computers()).toEqual(["DC1$"]);
+	});
+});
+
+describe("a member", () => {
+	let before: string[];
+	beforeAll(async () => {
+		before = await hostFiles();
+	});
+
+	test("is joined with nothing of the host's own files changed, and is told to be in order", async () => {
+		const joined = await joinAs("host1");
+		expect(joined.stderr).toBe("");
+		expect(joined.code).toBe(0);
+		expect(await hostFiles()).toEqual(before);
+		expect(await computers()).toEqual(["DC1$", "HOST1$"]);
+		const view = await untilIs("online");
+		expect(view).toMatchObject({ realm: "AD.EXAMPLE.COM", workgroup: "AD", name: "HOST1", trouble: null });
+		expect(view.controllers).toEqual([{ address, answers: ["dns", "kerberos", "ldap", "smb"] }]);
+		expect(view.passwordChangedAt).not.toBeNull();
+		const testJoin = ["net", "ads", "testjoin", "-P", "--configfile=/domain/etc/smb.conf"];
+		const words = [`--net=/run/netns/${host}`, ...viewCommand(folder, testJoin)];
+		expect((await run("nsenter", words, { deadlineMs: 20_000 })).stdout).toContain("Join is OK");
+		const again = await joinAs("host1");
+		expect(again).toMatchObject({
+			code: 1,
+			stderr: expect.stringContaining("is a member of AD.EXAMPLE.COM; leave that first"),
+		});
+	});
+
+	test("lets its users in while the controller is away, and nobody with a wrong password", async () => {
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+		await controller.kill();
+		const view = await untilIs("offline");
+		expect(view).toMatchObject({ trusted: null, controllers: [{ address, answers: [] }] });
+		await until("winbindd told", async () => (await logon("alice", "Al1ce-Passw0rd")).ms < 5000, 60_000);
+		const cached = await logon("alice", "Al1ce-Passw0rd");
+		expect(cached.ok).toBe(true);
+		expect((await logon("alice", "Not-This-0ne")).ok).toBe(false);
+		report("cached logon", cached);
+		await controller.start();
+		await untilIs("online");
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+		const told = (await bulkhead.events()).map(({ text }) => text);
+		expect(told).toContain("No controller of AD.EXAMPLE.COM answers; who logged in here before still can");
+		expect(told).toContain("A controller of AD.EXAMPLE.COM answers again");
+	});
+
+	test("outlives the daemon, and winbindd is begun again when it ends", async () => {
+		const first = await winbindProcess(folder);
+		await bulkhead.endDaemon("SIGKILL");
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+		await bulkhead.startDaemon();
+		await untilIs("online");
+		expect(await winbindProcess(folder)).toEqual(first);
+		process.kill(first?.pid ?? 0, "SIGKILL");
+		const isAnother = async () => {
+			const now = await winbindProcess(folder);
+			return now !== undefined && now.pid !== first?.pid;
+		};
+		await until("another winbindd", isAnother, 30_000);
+		await untilIs("online");
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+	});
+
+	test("leaves and joins again, each time without a trace", async () => {
+		for (let i = 0; i < 2; i++) {
+			expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+			expect(existsSync(folder)).toBe(false);
+			expect(await winbindProcess(folder)).toBeUndefined();
+			expect(await computers()).toEqual(["DC1$"]);
+			expect(await hostFiles()).toEqual(before);
+			expect((await joinAs("host1")).code).toBe(0);
+		}
+	});
+
+	test("does not leave with a wrong password", async () => {
+		const refused = await domain(
+			"leave",
+			"--user",
+			"Administrator",
+			"--password-file",
+			join(secrets, "wrong"),
+		);
+		expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("it is not Administrator's") });
+		await untilIs("online");
+	});
+
+	test("leaves with the controller gone, and says what is left there; that account can be taken over", async () => {
+		await controller.kill();
+		const left = await domain("leave", "--user", "Administrator", ...right());
+		expect(left).toMatchObject({
+			code: 0,
+			stdout: expect.stringContaining("the account HOST1 is left in AD.EXAMPLE.COM"),
+		});
+		expect(existsSync(folder)).toBe(false);
+		expect(await hostFiles()).toEqual(before);
+		await controller.start();
+		expect((await joinAs("host1")).code).toBe(1);
+		expect((await joinAs("host1", "--replace")).code).toBe(0);
+		await untilIs("online");
+		expect((await leave()).code).toBe(0);
+	});
+
+	test("that was half made when the daemon was killed is undone, and told of", async () => {
+		const making = `${folder}.making`;
+		const joining = joinAs("host2");
+		await until("the join begun", async () => existsSync(join(making, "member.json")), 30_000);
+		await bulkhead.endDaemon("SIGKILL");
+		expect((await joining).code).toBe(1);
+		await bulkhead.startDaemon();
+		await until("the mark gone", async () => !existsSync(making), 10_000);
+		expect((await client.call("domain", {}, null)).domain).toBeNull();
+		const told = (await bulkhead.events()).map(({ text }) => text);
+		expect(told).toContainEqual(expect.stringContaining("an account HOST2 may be left there"));
+	});
+});

@@ -191,9 +191,10 @@ export class Membership {
 		try {
 			await this.keepWinbind();
 			const { state, controllers } = await this.look(member);
-			if (state === this.told) return;
-			await tellWinbind(this.context.paths.domain, state);
+			if (state !== this.told) await tellWinbind(this.context.paths.domain, state);
+			// Also what it began before it read that.
 			if (state === "offline") await this.cut(controllers);
+			if (state === this.told) return;
 			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup))) return;
 			this.told = state;
 			this.trouble = null;

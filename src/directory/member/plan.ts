@@ -67,7 +67,7 @@ export function etcOf(member: Member): Record<string, string> {
 	};
 }
 
-function smbConf({ realm, workgroup, name }: Member): string {
+function smbConf({ realm, workgroup, name, controllers }: Member): string {
 	return lines(
 		"[global]",
 		"security = ads",
@@ -93,6 +93,9 @@ function smbConf({ realm, workgroup, name }: Member): string {
 		`idmap config ${workgroup} : range = 3000000-3999999`,
 		"template shell = /bin/bash",
 		"template homedir = /home/%D/%U",
+		// Without, it asks for them by DNS, 10 s each of four times when the one that would know is gone, and whoever logs in
+		// at that moment waits for it.
+		`password server = ${controllers.join(" ")}`,
 		"client ldap sasl wrapping = sign",
 		"disable netbios = yes",
 		"load printers = no",

@@ -86,13 +86,15 @@ export async function tellWinbind(folder: string, what: "offline" | "online"): P
 export async function cutWinbind(pids: readonly number[], controllers: readonly string[]): Promise<void> {
 	const own = new Set((await Promise.all(pids.map(socketsOf))).flat());
 	for (const controller of controllers) {
-		const filter = ["--tcp", "--numeric", "dst", controller];
-		const { stdout } = await run("ss", ["--no-header", "--extended", ...filter], { deadlineMs: 5000 });
+		const filter = ["--numeric", "dst", controller];
+		const words = ["--no-header", "--extended", "--tcp", "--udp", ...filter];
+		const { stdout } = await run("ss", words, { deadlineMs: 5000 });
 		for (const line of stdout.split("\n")) {
+			const protocol = /^(tcp|udp)\b/.exec(line)?.[1];
 			const inode = /\bino:(\d+)/.exec(line)?.[1];
 			const port = /:(\d+)\s/.exec(line)?.[1];
-			if (inode === undefined || port === undefined || !own.has(inode)) continue;
-			await run("ss", ["--kill", ...filter, "sport", "=", `:${port}`], { deadlineMs: 5000 });
+			if (protocol === undefined || inode === undefined || port === undefined || !own.has(inode)) continue;
+			await run("ss", ["--kill", `--${protocol}`, ...filter, "sport", "=", `:${port}`], { deadlineMs: 5000 });
 		}
 	}
 }

@@ -1,0 +1,29 @@
+import { describe, expect, test } from "vitest";
+import { BulkheadError } from "../../api/errors.ts";
+import { CommandError } from "../../host/command.ts";
+import { refusalOr } from "./tools.ts";
+
+const failed = (stderr: string) => new CommandError("net ads join", "ended with code 255", 255, stderr);
+
+describe("what a domain refuses", () => {
+	test.each([
+		["kerberos_kinit_password a@AD failed: Preauthentication failed", /: password: it is not alice's/],
+		["kerberos_kinit_password a@AD failed: Client not found in Kerberos database", /knows no alice/],
+		["failed: Clients credentials have been revoked", /locked, disabled or expired/],
+		["Failed to join domain: NT_STATUS_ACCOUNT_LOCKED_OUT", /locked, disabled or expired/],
+		["failed: Password has expired", /has expired/],
+		["failed: Clock skew too great", /clocks/],
+		["Failed to join domain: Failed to set machine upn (Insufficient access)", /may not add computers/],
+	])("%s", (stderr, words) => {
+		const error = refusalOr(failed(stderr), "alice");
+		expect(error).toBeInstanceOf(BulkheadError);
+		expect(String(error)).toMatch(words);
+	});
+
+	test("and what it does not is told as it is", () => {
+		const error = failed("No logon servers are currently available");
+		expect(refusalOr(error, "alice")).toBe(error);
+		// Nobody's name or password was given.
+		expect(refusalOr(failed("Preauthentication failed"), undefined)).toBeInstanceOf(CommandError);
+	});
+});

@@ -21,6 +21,7 @@ const pairs = [
 	"replay",
 	"sandbox",
 	"seals",
+	"sessions",
 	"site-names",
 	"tls",
 ].map((name) => `test/vm/${name}.test.ts`);

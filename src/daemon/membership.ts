@@ -191,11 +191,13 @@ export class Membership {
 		try {
 			await this.keepWinbind();
 			const { state, controllers } = await this.look(member);
-			if (state !== this.told) await tellWinbind(this.context.paths.domain, state);
+			const { signal } = this.gone;
+			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
 			// Also what it began before it read that.
 			if (state === "offline") await this.cut(controllers);
 			if (state === this.told) return;
-			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup))) return;
+			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup, signal)))
+				return;
 			this.told = state;
 			this.trouble = null;
 		} catch (error) {

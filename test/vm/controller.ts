@@ -51,13 +51,15 @@ export class Controller implements AsyncDisposable {
 		return join(this.folder, "etc/smb.conf");
 	}
 
-	async start(): Promise<void> {
+	/** @param aheadSeconds of its clock */
+	async start(aheadSeconds = 0): Promise<void> {
 		await writeFile(
 			join(this.folder, "hosts"),
 			`127.0.0.1 localhost\n${this.address} dc1.ad.example.com dc1\n`,
 		);
 		await writeFile(join(this.folder, "resolv.conf"), `nameserver ${this.address}\n`);
-		const command = ["samba", "--foreground", "--no-process-group", `--configfile=${this.config}`];
+		const clock = aheadSeconds === 0 ? [] : ["faketime", "-f", `+${aheadSeconds}s`];
+		const command = [...clock, "samba", "--foreground", "--no-process-group", `--configfile=${this.config}`];
 		const [file = "", ...args] = this.view(command);
 		this.samba = spawn(file, args, { stdio: "ignore" });
 		await until("the controller answering", async () => await this.answers(), 60_000);

@@ -73,8 +73,12 @@ async function ready(...servers: string[]): Promise<void> {
 		);
 }
 
-/** How often the daemon is killed in the midst of each kind of work, each time at another moment: TRIES. */
+/**
+ * How often the daemon is killed in the midst of each kind of work, each time at another moment: TRIES. `make test` has
+ * time for a few kinds, `make bench-killed` for all.
+ */
 const tries = Number(process.env.TRIES ?? "1");
+const ofAllKinds = process.env.TRIES !== undefined;
 /** Which moments are tried; another one tries others: SEED. */
 const random = randomFrom(Number(process.env.SEED ?? "1"));
 
@@ -232,7 +236,7 @@ describe("a daemon that is killed leaves what its site has, no more", () => {
 		await check("nothing", 0, { both });
 	});
 
-	test("in the middle of publishing and taking back", async () => {
+	test.runIf(ofAllKinds)("in the middle of publishing and taking back", async () => {
 		const change = async (command: "publish" | "unpublish") =>
 			command === "publish"
 				? await client.call("publish", { server: "b" }, { service: "http", to: "host", listen: ports[3] })
@@ -261,7 +265,7 @@ describe("a daemon that is killed leaves what its site has, no more", () => {
 		}
 	});
 
-	test("in the middle of making and of deleting a server", async () => {
+	test.runIf(ofAllKinds)("in the middle of making and of deleting a server", async () => {
 		await client.call("stop", { server: "b" }, { deadlineMs: 0 });
 		await bulkhead.until("b", "stopped");
 		// The next daemon reads a seal into memory when it is needed.

@@ -120,7 +120,7 @@ afterEach(async () => {
 });
 
 /** As many as a test may take; `make bench-publish` makes a thousand. */
-const changes = Number(process.env.CHANGES ?? 100);
+const changes = Number(process.env.CHANGES ?? 50);
 
 describe("publishing a service of a server that runs", () => {
 	test("lets it out at once, and the next apply of a file without it takes it back", async () => {

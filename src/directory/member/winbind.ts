@@ -73,8 +73,13 @@ export async function endWinbind(folder: string): Promise<boolean> {
  * logon in between takes half a minute.
  * @throws CommandError
  */
-export async function tellWinbind(folder: string, what: "offline" | "online"): Promise<void> {
-	await asMember(folder, ["smbcontrol", `--configfile=${config}`, "winbindd", what], { deadlineMs: 5000 });
+export async function tellWinbind(
+	folder: string,
+	what: "offline" | "online",
+	signal: AbortSignal,
+): Promise<void> {
+	const command = ["smbcontrol", `--configfile=${config}`, "winbindd", what];
+	await asMember(folder, command, { deadlineMs: 5000, signal });
 }
 
 /**
@@ -108,8 +113,8 @@ async function socketsOf(pid: number): Promise<string[]> {
 }
 
 /** @returns whether it has a connection to the domain. @throws CommandError when it does not answer */
-export async function isConnected(folder: string, workgroup: string): Promise<boolean> {
-	const { stdout } = await asMember(folder, ["wbinfo", "--online-status"], { deadlineMs: 10_000 });
+export async function isConnected(folder: string, workgroup: string, signal: AbortSignal): Promise<boolean> {
+	const { stdout } = await asMember(folder, ["wbinfo", "--online-status"], { deadlineMs: 10_000, signal });
 	return (
 		stdout.includes(`\n${workgroup} : active connection`) ||
 		stdout.startsWith(`${workgroup} : active connection`)

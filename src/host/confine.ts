@@ -27,6 +27,11 @@ export interface Confinement {
 	 * and there would take a whole one each.
 	 */
 	hugePages?: boolean;
+	/**
+	 * A command that runs with privileges inside the network namespace, before any confinement, and goes on with the words
+	 * that follow it: it may open what the confined program could not, and add words at the end.
+	 */
+	opener?: readonly string[];
 	/** How many files it may have open, or as many as this host lets anybody; as many as its parent when left out. */
 	openFiles?: number;
 	/** How much sooner than others it is ended when memory is short, 0 to 1000 (oom_score_adj); 200 when left out. */
@@ -52,6 +57,7 @@ export function confinedCommand(confinement: Confinement, command: readonly stri
 	return [
 		...["sh", "-c", enter, "sh", ...groups, "--"],
 		...["nsenter", `--net=/run/netns/${namespace}`],
+		...(confinement.opener ?? []),
 		...(confinement.hugePages === false ? ["perl", "-e", smallPagesScript] : []),
 		...["bwrap", "--json-status-fd", "3", "--unshare-ipc", "--unshare-uts", "--clearenv"],
 		// As process 1 of its own process namespace, without an init above it: its pid stays the one that bubblewrap tells.

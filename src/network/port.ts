@@ -2,11 +2,14 @@ import { formatAddress6, linkLocalOf, parseAddress6 } from "../api/addresses6.ts
 import { bridge, ip, ipBatch } from "./namespace.ts";
 import { bridgeNameOf, type PortPlan } from "./plan.ts";
 
-/** Makes an interface a port of its segment's bridge: isolated from the others, it learns nothing and is never flooded. */
+/**
+ * Makes an interface a port of its segment's bridge: isolated from the others, it learns nothing and is never flooded, but
+ * with what is sent to everybody; of that only answers to its own server's DHCP client pass (spoofing.ts).
+ */
 export async function enslave(namespace: string, { tap, segment }: PortPlan): Promise<void> {
 	await ip(namespace, "link", "set", tap, "txqueuelen", "1000", "master", bridgeNameOf(segment));
-	const closed = ["learning", "flood", "mcast_flood", "bcast_flood"].flatMap((option) => [option, "off"]);
-	await bridge(namespace, "link", "set", "dev", tap, "isolated", "on", ...closed);
+	const closed = ["learning", "flood", "mcast_flood"].flatMap((option) => [option, "off"]);
+	await bridge(namespace, "link", "set", "dev", tap, "isolated", "on", "bcast_flood", "on", ...closed);
 }
 
 /**

@@ -12,6 +12,11 @@ export const counters = ["dropped_in", "dropped_forward", "dropped_out", "opened
 const fromGuest = `iifname "${bridgePrefix}*"`;
 const toGuest = `oifname "${bridgePrefix}*"`;
 
+/** What comes for whoever tells guests their addresses; what is too much falls through, and is counted with the rest. */
+function leaseQuestions(what: string): string {
+	return `${what} update @leasing { ether saddr limit rate 20/second burst 40 packets } accept`;
+}
+
 /**
  * The whole firewall of a sandbox.
  *
@@ -31,11 +36,19 @@ export const firewall: Table = {
 		"set open { typeof meta iifname . meta oifname; counter; }",
 		"set answering { type uid . inet_service; }",
 		"set upstreams { typeof meta skuid . ip daddr; }",
+		"set leasing { type ether_addr; size 65535; flags dynamic, timeout; timeout 1m; }",
+		// Questions for addresses and routers, no more of each guest than one that begins has: they share who answers them.
+		"chain leases {",
+		`\t${leaseQuestions("udp sport 68 udp dport 67")}`,
+		`\t${leaseQuestions("udp sport 546 udp dport 547")}`,
+		`\t${leaseQuestions("icmpv6 type nd-router-solicit")}`,
+		"}",
 		// What would never come to the other chains, so that it is counted too: groups that nobody is in, and what leads
 		// nowhere, which is most of the world.
 		...chain("prerouting", "type filter hook prerouting priority filter; policy accept;", [
 			`${fromGuest} ip daddr 224.0.0.0/4 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr ff00::/8 icmpv6 type nd-neighbor-solicit accept`,
+			`${fromGuest} ip6 daddr { ff02::2, ff02::1:2 } jump leases`,
 			`${fromGuest} ip6 daddr ff00::/8 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr fe80::/10 ip6 daddr != ${bridgeLinkLocal} counter name dropped_in drop`,
 			`${fromGuest} fib daddr type != { local, broadcast, multicast, anycast } fib daddr oif missing counter name dropped_forward drop`,
@@ -48,6 +61,7 @@ export const firewall: Table = {
 			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
 			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
+			`${fromGuest} jump leases`,
 			// What the table of names (names/rules.ts) has redirected to whoever answers this guest, and nothing else.
 			`${fromGuest} ct status dnat ct mark ${asked} accept`,
 			'iifname "uplink" udp sport 53 ct state established ct direction reply accept',
@@ -83,6 +97,10 @@ export const firewall: Table = {
 			`${toGuest} ct status dnat ct mark ${asked} ct direction reply meta skuid . th sport @answering accept`,
 			'oifname "uplink" meta l4proto { tcp, udp } th dport 53 meta skuid . ip daddr @upstreams accept',
 			`${toGuest} icmpv6 type nd-neighbor-advert accept`,
+			// Answers about addresses and routers: their sockets were opened by root (leases/), as nobody else here can.
+			`${toGuest} meta skuid 0 udp sport 67 udp dport 68 accept`,
+			`${toGuest} meta skuid 0 udp sport 547 udp dport 546 accept`,
+			`${toGuest} meta skuid 0 icmpv6 type nd-router-advert accept`,
 			// What the kernel says by itself, and nobody needs to know: which groups a bridge is in, and that guests could
 			// send each other directly.
 			`${toGuest} icmpv6 type { mld2-listener-report, nd-redirect } drop`,

@@ -24,13 +24,14 @@ test("what a port may send as", () => {
 		{ set: "ips", element: ["tap1-7", "10.77.0.10"] },
 		{ set: "arp_macs", element: ["52:54:00:12:34:56", "tap1-7"] },
 		{ set: "arp_ips", element: ["tap1-7", "10.77.0.10"] },
+		{ set: "clients", element: ["tap1-7", "0x525400123456"] },
 		{ set: "six", element: ["tap1-7"] },
 		{ set: "ips6", element: ["tap1-7", "fd00:77::10"] },
 		{ set: "nd_targets", element: ["tap1-7", "0xfd000077000000000000000000000010"] },
 		{ set: "ips6", element: ["tap1-7", "fe80::5054:ff:fe12:3456"] },
 		{ set: "nd_targets", element: ["tap1-7", "0xfe80000000000000505400fffe123456"] },
 	]);
-	expect(elementsOf({ ...port, address6: undefined })).toHaveLength(4);
+	expect(elementsOf({ ...port, address6: undefined })).toHaveLength(5);
 });
 
 test.each([
@@ -52,6 +53,7 @@ test("what nft tells of the sets; one of other rules is left out", () => {
 			{ metainfo: { version: "1.0.6" } },
 			set("six", ["tap1-7"]),
 			set("ips6", [{ concat: ["tap1-7", "fd00::1"] }]),
+			set("clients", [{ concat: ["tap1-7", 0x005400123456] }]),
 			set("later", [{ concat: ["tap1-7", "x"] }]),
 			{ set: { family: "bridge", name: "macs", table: "bulkhead" } },
 		],
@@ -59,5 +61,6 @@ test("what nft tells of the sets; one of other rules is left out", () => {
 	expect(knownIn(text)).toEqual([
 		{ set: "six", element: ["tap1-7"] },
 		{ set: "ips6", element: ["tap1-7", "fd00::1"] },
+		{ set: "clients", element: ["tap1-7", "0x005400123456"] },
 	]);
 });

@@ -23,7 +23,16 @@ export const spoofingCounters = [
 ] as const;
 
 /** Sets of what each port may send as, and where in their elements the port is: nft 1.0.6 takes ARP's sender only before it. */
-const portAt = { macs: 0, ips: 0, arp_macs: 1, arp_ips: 0, six: 0, ips6: 0, nd_targets: 0 } as const;
+const portAt = {
+	macs: 0,
+	ips: 0,
+	arp_macs: 1,
+	arp_ips: 0,
+	six: 0,
+	ips6: 0,
+	nd_targets: 0,
+	clients: 0,
+} as const;
 type SetName = keyof typeof portAt;
 
 const neighbours =
@@ -46,6 +55,8 @@ export const portRules: Table = {
 		"set ips6 { typeof meta iifname . ip6 saddr; }",
 		// nft 1.0.6 has no name for the address that an advertisement is about: 64 bits into it, 128 long.
 		"set nd_targets { typeof meta iifname . @th,64,128; }",
+		// Nor for the hardware address that a DHCP packet is about: 36 bytes into UDP, 6 long.
+		"set clients { typeof meta iifname . @th,288,48; }",
 		...chain("ports", "type filter hook prerouting priority -300; policy drop;", [
 			"meta iifname . ether saddr != @macs counter name spoofed_mac drop",
 			"ether type { 8021q, 8021ad } counter name tagged drop",
@@ -53,6 +64,13 @@ export const portRules: Table = {
 			"ether type ip jump of_ip",
 			"ether type ip6 meta iifname @six jump of_ip6",
 			"counter name other_protocol drop",
+		]),
+		// What the sandbox sends to everybody comes here once for each port: a DHCP server's answer to a client that cannot yet
+		// take any other goes to the one that it is about, everything else to nobody.
+		...chain("to_all", "type filter hook output priority -300; policy accept;", [
+			"ether daddr != ff:ff:ff:ff:ff:ff accept",
+			"ether type ip udp sport 67 udp dport 68 meta oifname . @th,288,48 @clients accept",
+			"drop",
 		]),
 		"chain of_arp {",
 		"\tarp operation != { request, reply } counter name spoofed_arp drop",
@@ -64,8 +82,10 @@ export const portRules: Table = {
 		"}",
 		"chain of_ip {",
 		"\tudp sport 67 counter name rogue_dhcp drop",
-		// A DHCP client has no address yet. It asks the sandbox, which answers where it has a DHCP server.
-		"\tip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept",
+		// Who asks in another's name would have it told things that it has not asked for.
+		"\tudp dport 67 meta iifname . @th,288,48 != @clients counter name spoofed_mac drop",
+		// A DHCP client has no address yet. It asks the sandbox (leases/).
+		"\tip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta iifname . @th,288,48 @clients accept",
 		"\tmeta iifname . ip saddr != @ips counter name spoofed_ip drop",
 		"\taccept",
 		"}",
@@ -75,6 +95,7 @@ export const portRules: Table = {
 		// Whether an address is taken (RFC 4862, 5.4): nobody else has it, and the bridge, which answers for every server,
 		// would claim it from its own.
 		"\tip6 saddr :: icmpv6 type nd-neighbor-solicit counter name unneeded drop",
+		"\ticmpv6 type nd-router-solicit meta iifname . ip6 saddr @ips6 accept",
 		`\tip6 saddr { ::, fe80::/10 } ${neighbours} counter name unneeded drop`,
 		"\tmeta iifname . ip6 saddr != @ips6 counter name spoofed_ip6 drop",
 		"\ticmpv6 type nd-neighbor-advert meta iifname . @th,64,128 != @nd_targets counter name spoofed_nd drop",
@@ -135,6 +156,7 @@ export function elementsOf({ tap, mac, address, address6 }: PortPlan): Known[] {
 		{ set: "ips", element: [tap, address] },
 		{ set: "arp_macs", element: [mac, tap] },
 		{ set: "arp_ips", element: [tap, address] },
+		{ set: "clients", element: [tap, `0x${mac.replaceAll(":", "")}`] },
 		...(address6 === undefined ? [] : elementsOf6(tap, mac, address6)),
 	];
 }
@@ -160,7 +182,11 @@ function added({ set, element }: Known): string {
 	return `add element bridge bulkhead ${set} { ${parts.join(" . ")} }`;
 }
 
-const concat = z.object({ concat: z.array(z.string()) }).transform(({ concat }) => concat);
+/** Hardware addresses of `clients` are numbers to nft. */
+const hardware = z.int().transform((value) => `0x${value.toString(16).padStart(12, "0")}`);
+const concat = z
+	.object({ concat: z.array(z.union([z.string(), hardware])) })
+	.transform(({ concat }) => concat);
 const single = z.string().transform((one) => [one]);
 const listed = z.object({
 	nftables: z.array(

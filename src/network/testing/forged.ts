@@ -23,6 +23,12 @@ export function forgedFrames({ own, other, sandbox }: Record<"own" | "other" | "
 	const solicited = solicitedOf(mine);
 	const every = "ff02::1";
 	const group = "33:33:00:00:00:01";
+	/** A DHCP packet has the hardware address that it is about 28 bytes into it. */
+	const client = (about: string) => {
+		const body = Buffer.concat([Buffer.alloc(28), Buffer.from(about.replaceAll(":", ""), "hex")]);
+		const packet = frames.ip4("0.0.0.0", "255.255.255.255", 17, frames.udp(68, 67, body));
+		return frames.ethernet(own.mac, frames.broadcast, "ip", packet);
+	};
 	const from4 = (address: string, source = 1000, port = 1000) =>
 		frames.ethernet(
 			own.mac,
@@ -158,7 +164,7 @@ export function forgedFrames({ own, other, sandbox }: Record<"own" | "other" | "
 		[
 			"a search for routers",
 			from6(
-				frames.ip6(local, "ff02::2", 58, frames.icmp6(local, "ff02::2", 133, Buffer.alloc(4))),
+				frames.ip6("::", "ff02::2", 58, frames.icmp6("::", "ff02::2", 133, Buffer.alloc(4))),
 				"33:33:00:00:00:02",
 			),
 			"unneeded",
@@ -171,16 +177,8 @@ export function forgedFrames({ own, other, sandbox }: Record<"own" | "other" | "
 			),
 			"dropped_in",
 		],
-		[
-			"a DHCP client's question, which comes to the sandbox",
-			frames.ethernet(
-				own.mac,
-				frames.broadcast,
-				"ip",
-				frames.ip4("0.0.0.0", "255.255.255.255", 17, frames.udp(68, 67)),
-			),
-			"dropped_in",
-		],
+		["a DHCP client's question in another's name", client(other.mac), "spoofed_mac"],
+		["one in nobody's name", client(""), "spoofed_ip"],
 	];
 }
 

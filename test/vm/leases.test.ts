@@ -1,0 +1,206 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { run } from "../../src/host/command.ts";
+import { endGiver, ensureGiver, giverProcess } from "../../src/network/leases/giver.ts";
+import type { GiverPlan, Leases } from "../../src/network/leases/plan.ts";
+import { setKernel } from "../../src/network/namespace.ts";
+import { bridgeMacOf, macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
+import { enslave } from "../../src/network/port.ts";
+import { Sandbox } from "../../src/network/sandbox.ts";
+
+/** A sandbox with guests in plain namespaces, which are real DHCP clients: busybox' and ISC's, and Linux' own of IPv6. */
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+const tag = `bhl${process.pid}`;
+const sandbox = new Sandbox(tag, "test");
+const segments: SegmentPlan[] = [
+	{ name: "office", subnet: "10.77.0.0/24", subnet6: "fd00:77::/64" },
+	{ name: "old", subnet: "10.78.0.0/22" },
+	{
+		...{ name: "lan", subnet: "192.168.7.0/24", subnet6: "fd00:79::/64" },
+		lan: {
+			gateway: "192.168.7.254",
+			servers: [{ address: "192.168.7.20", address6: "fd00:79::20" }],
+		},
+	},
+];
+let folder = "";
+
+interface Guest extends PortPlan {
+	namespace: string;
+}
+const guestOf = (
+	server: string,
+	index: number,
+	place: Pick<PortPlan, "segment" | "address" | "address6">,
+): Guest => ({
+	...{ server, uid: 320_000 + index, namespace: `${tag}${server}`, ...place },
+	...{ mac: macOf("test", server), tap: `tap${index}-1` },
+});
+const web = guestOf("web", 1, { segment: "office", address: "10.77.0.11", address6: "fd00:77::11" });
+const db = guestOf("db", 2, { segment: "office", address: "10.77.0.12", address6: "fd00:77::12" });
+const plain = guestOf("plain", 3, { segment: "old", address: "10.78.3.13" });
+const out = guestOf("out", 4, { segment: "lan", address: "192.168.7.20", address6: "fd00:79::20" });
+/** Its port is known, and nobody has a lease for it. */
+const odd = guestOf("odd", 5, { segment: "office", address: "10.77.0.15", address6: "fd00:77::15" });
+const guests = [web, db, plain, out, odd];
+
+const leases: Leases = {
+	segments: [
+		{
+			...{ name: "office", mac: bridgeMacOf("test", "office"), own: "10.77.0.1", length: 24 },
+			...{ router: "10.77.0.1", dns: "10.77.0.1" },
+			six: { prefix: { base: "fd00:77::", length: 64 }, dns: "fd00:77::1" },
+		},
+		{
+			...{ name: "old", mac: bridgeMacOf("test", "old"), own: "10.78.0.1", length: 22 },
+			...{ router: "10.78.0.1", dns: "10.78.0.1" },
+		},
+		{
+			...{ name: "lan", mac: bridgeMacOf("test", "lan"), own: "169.254.254.1", length: 24 },
+			...{ router: "192.168.7.254", dns: "169.254.254.1", six: {} },
+		},
+	],
+	servers: [web, db, plain, out],
+};
+const plan = (): GiverPlan => ({ namespace: tag, uid: 330_999, groups: [], folder: join(folder, "leases") });
+
+const ip = async (...args: string[]) => (await run("ip", args, { deadlineMs: 10_000 })).stdout;
+const inside = async (namespace: string, ...command: string[]) =>
+	await run("nsenter", [`--net=/run/netns/${namespace}`, ...command], { deadlineMs: 20_000 });
+const shell = async (namespace: string, script: string) =>
+	(await inside(namespace, "sh", "-c", script)).stdout;
+
+async function attach(guest: Guest): Promise<void> {
+	const { namespace, tap, mac } = guest;
+	await ip("netns", "add", namespace);
+	const peer = ["type", "veth", "peer", "name", tap, "netns", tag];
+	await ip("-n", namespace, "link", "add", "eth0", "address", mac, ...peer);
+	await enslave(tag, guest);
+	await sandbox.connect(guest);
+	await setKernel(namespace, { "net/ipv6/conf/eth0/accept_ra": 1, "net/ipv6/conf/eth0/accept_dad": 0 });
+	for (const name of ["lo", "eth0"]) await ip("-n", namespace, "link", "set", name, "up");
+}
+
+/** What busybox' client is told; every question twice at most. @returns "nothing" when nobody answers */
+async function ask4(guest: Guest, ...options: string[]): Promise<string> {
+	const client = `busybox udhcpc -f -q -n -t 2 -T 1 -i eth0 -s ${folder}/told4 ${options.join(" ")}`;
+	const said = await shell(guest.namespace, `${client} 2>&1 || echo nothing`);
+	return said.split("\n").find((line) => /^(bound|nothing)/.test(line)) ?? said;
+}
+
+/** Prints each frame sent to everybody that comes within three seconds, a line each. */
+const listening = `timeout 3 perl -e '$| = 1; socket(my $s, 17, 3, 0x0300) or die; while (defined recv($s, my $f, 2000, 0)) { print unpack("H*", $f), "\n" if substr($f, 0, 6) eq "\xff" x 6 }' ||:`;
+
+/** What ISC's client is told by DHCPv6; "nothing" after two seconds. @param id another one each time is a new installation */
+async function ask6(guest: Guest, id = "", mode = ""): Promise<string> {
+	await writeFile(`${folder}/dhclient.conf`, id === "" ? "" : `send dhcp6.client-id ${id};\n`);
+	const files = `-cf ${folder}/dhclient.conf -lf ${folder}/leases6 -pf ${folder}/pid6 -sf ${folder}/told6`;
+	await rm(`${folder}/leases6`, { force: true });
+	await rm(`${folder}/said6`, { force: true });
+	const client = `timeout -s KILL 4 dhclient -6 ${mode} -1 -d -q -D LL ${files} eth0`;
+	await shell(
+		guest.namespace,
+		`${client} > /dev/null 2>&1 & for i in $(seq 38); do sleep 0.1; [ -e ${folder}/said6 ] && break; done; kill -9 $!; wait`,
+	).catch(() => "");
+	return (await readFile(`${folder}/said6`, "utf8").catch(() => "nothing")).trim();
+}
+
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-leases-"));
+	await chmod(folder, 0o755);
+	await writeFile(
+		`${folder}/told4`,
+		'#!/bin/sh\necho "$1 $ip $subnet router $router dns $dns from $serverid for $lease"\n',
+		{ mode: 0o755 },
+	);
+	await writeFile(
+		`${folder}/told6`,
+		`#!/bin/sh\ncase $reason in BOUND6) echo "$new_ip6_address dns $new_dhcp6_name_servers for $new_max_life" > ${folder}/part && mv ${folder}/part ${folder}/said6;; esac\n`,
+		{ mode: 0o755 },
+	);
+	await sandbox.ensure(segments);
+	for (const guest of guests) await attach(guest);
+	await ensureGiver(plan(), leases);
+	await vi.waitFor(async () => expect(await ask4(web)).toMatch(/^bound/), { timeout: 10_000 });
+});
+
+afterAll(async () => {
+	await endGiver(plan().folder);
+	for (const { namespace } of guests) await ip("netns", "del", namespace).catch(() => {});
+	await sandbox.destroy();
+	await rm(folder, { recursive: true, force: true });
+	expect(await ip("netns", "list")).not.toContain(tag);
+});
+
+const webs = "bound 10.77.0.11 255.255.255.0 router 10.77.0.1 dns 10.77.0.1 from 10.77.0.1 for 4294967295";
+
+describe("by DHCP", () => {
+	test("each server is told its own address, router and name server", async () => {
+		expect(await ask4(web)).toBe(webs);
+		expect(await ask4(db)).toBe(webs.replace("0.11", "0.12"));
+		expect(await ask4(plain)).toBe(
+			"bound 10.78.3.13 255.255.252.0 router 10.78.0.1 dns 10.78.0.1 from 10.78.0.1 for 4294967295",
+		);
+	});
+
+	test("one on a network of the LAN is told the LAN's router", async () => {
+		expect(await ask4(out)).toBe(
+			"bound 192.168.7.20 255.255.255.0 router 192.168.7.254 dns 169.254.254.1 from 169.254.254.1 for 4294967295",
+		);
+	});
+
+	test("one that can only hear what is sent to everybody too, and nobody else hears it", async () => {
+		const heard = shell(db.namespace, listening);
+		await delay(500);
+		expect(await ask4(web, "-B")).toBe(webs);
+		expect(await heard).toBe("");
+	});
+
+	test("whoever names itself anew, or wants another address, gets its own", async () => {
+		expect(await ask4(web, "-x 0x3d:0102030405")).toBe(webs);
+		expect(await ask4(web, "-r 10.77.0.12")).toBe(webs);
+	});
+
+	test("nobody else is answered", async () => {
+		expect(await ask4(odd)).toBe("nothing");
+	});
+});
+
+describe("by DHCPv6 and router advertisements", () => {
+	test("each server is told its own address, and the bridge as its router", async () => {
+		expect(await ask6(web)).toBe("fd00:77::11 dns fd00:77::1 for 4294967295");
+		expect(await ask6(db)).toBe("fd00:77::12 dns fd00:77::1 for 4294967295");
+		const routes = await ip("-n", web.namespace, "-6", "route");
+		expect(routes).toMatch(/^default via fe80::1 dev eth0 proto ra /m);
+		expect(routes).toMatch(/^fd00:77::\/64 dev eth0 proto kernel /m);
+		// None by itself.
+		expect(await ip("-n", web.namespace, "-6", "addr", "show", "scope", "global")).toBe("");
+	});
+	test("a new installation is told the same", async () => {
+		for (const id of ["00:03:00:01:01:02:03:04:05:06", "00:04:01:02"])
+			expect(await ask6(web, id)).toBe("fd00:77::11 dns fd00:77::1 for 4294967295");
+	});
+	test("on a network of the LAN all others are reached through the bridge", async () => {
+		expect(await ask6(out)).toBe("fd00:79::20 dns  for 4294967295");
+		const routes = await ip("-n", out.namespace, "-6", "route");
+		expect(routes).toMatch(/^default via fe80::1 dev eth0 proto ra /m);
+		expect(routes).not.toContain("fd00:79::/64");
+	});
+	test("nobody else is answered, nor where there is no IPv6", async () => {
+		expect(await ask6(odd)).toBe("nothing");
+		expect(await ask6(plain)).toBe("nothing");
+		expect(await ip("-n", odd.namespace, "-6", "route")).not.toContain("default");
+		expect(await ip("-n", plain.namespace, "-6", "route")).not.toContain("default");
+	});
+});
+
+test("it has no privilege, and nothing of the host", async () => {
+	const pid = (await giverProcess(plan().folder))?.pid;
+	const status = await readFile(`/proc/${pid}/status`, "utf8");
+	expect(status).toMatch(/^CapEff:\s0+$/m);
+	expect(status).toMatch(/^CapBnd:\s0+$/m);
+	expect(status).toMatch(/^Uid:\s330999\s/m);
+});

@@ -220,6 +220,7 @@ export class Bulkhead {
 		this.gone.abort();
 		await Promise.all([this.checks, this.counting, this.following, this.membership.end()]);
 		await this.sandbox.names.leave();
+		await this.sandbox.leases.leave();
 		await this.units.leave();
 	}
 
@@ -229,6 +230,7 @@ export class Bulkhead {
 		for (let look = 0; !signal.aborted; look++) {
 			await this.checkDoors();
 			this.sandbox.names.check();
+			this.sandbox.leases.check();
 			if (look % 10 === 9) await this.guardWaysOut();
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});

@@ -55,6 +55,11 @@ export function namesGroup(paths: Paths, server: string): string {
 	return `${groupRoot(paths)}/${kinds.names}${server}`;
 }
 
+/** Of what tells all servers of the site their addresses. */
+export function leasesGroup(paths: Paths): string {
+	return `${groupRoot(paths)}/leases`;
+}
+
 export type GroupOwner =
 	| { kind: "session" | "names"; server: string }
 	/** `listen` is undefined for one of an earlier version, which let all services out together. */

@@ -27,6 +27,8 @@ export function firstUidOf(state: string): number {
 /** Users of QEMU and of the front door are apart: neither can touch the other's process or files. */
 export const qemuUid = (server: StoredServer) => server.installed.uid;
 export const doorUid = (server: StoredServer) => qemuUid(server) + 1;
+/** Of what tells all servers their addresses: among those of names.ts, whose users have even numbers. */
+export const leasesUid = (state: string) => firstUidOf(state) + 100_001_000 + uidsEach - 1;
 
 /** What the names of a server's taps begin with; each session has one of its own. */
 export const tapsOf = (server: StoredServer) => `tap${server.installed.index}-`;

@@ -10,6 +10,7 @@ import { openSegments, pathsAmong } from "./between.ts";
 import { type Context, namespaceOf } from "./context.ts";
 import { FollowedNames } from "./followed-names.ts";
 import { lanPlanOf } from "./lan.ts";
+import { SiteLeases } from "./leases.ts";
 import { answerersOf, networksOf, SiteNames } from "./names.ts";
 import { namesIn, outboundServers } from "./outbound.ts";
 import { completeServicesOf, inboundServers, watchedServicesOf } from "./published.ts";
@@ -21,6 +22,8 @@ export class SiteSandbox {
 	private readonly context: Context;
 	/** Whoever answers its servers' questions for names. */
 	readonly names: SiteNames;
+	/** Whoever tells its servers their addresses. */
+	readonly leases: SiteLeases;
 	/** The names in its servers' `outbound:`. */
 	readonly followed: FollowedNames;
 	/** The rules are changed by one at a time. */
@@ -37,6 +40,7 @@ export class SiteSandbox {
 	constructor(context: Context) {
 		this.context = context;
 		this.names = new SiteNames(context);
+		this.leases = new SiteLeases(context);
 		this.followed = new FollowedNames({ file: context.paths.followed, tell: (text) => this.tell(text) });
 	}
 
@@ -110,6 +114,7 @@ export class SiteSandbox {
 
 	async drop(): Promise<void> {
 		await this.names.end();
+		await this.leases.end();
 		await this.permitting.take(async () => {
 			if (this.current) await removeOutbound(this.current.namespace);
 			await this.current?.destroy();
@@ -119,6 +124,7 @@ export class SiteSandbox {
 		});
 		// What was being permitted meanwhile may have asked for them again.
 		await this.names.end();
+		await this.leases.end();
 	}
 
 	/**
@@ -176,6 +182,7 @@ export class SiteSandbox {
 		// After the rules: what servers are told is let out already.
 		const { namespace } = this.current;
 		const current = (name: string) => this.followed.current(name);
+		this.leases.want(namespace, servers);
 		this.names.want({ namespace, servers, upstreams, current, openSegments: this.wholeSegments });
 	}
 

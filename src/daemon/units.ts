@@ -119,6 +119,7 @@ export class Units {
 		await this.groups.removeOf(stored.name);
 		await this.sandbox.removePorts(stored);
 		await this.permit(this.stored());
+		await this.sandbox.leases.settled();
 		await markGone(stored.name, this.context);
 		await removeRemains(stored.name, this.context);
 		await this.tidy();

@@ -52,6 +52,7 @@ export async function deleteNamespace(namespace: string): Promise<void> {
 /** One interface as `ip -j -d addr` tells of it; only what we look at. */
 export interface Link {
 	ifname: string;
+	ifindex: number;
 	address?: string;
 	flags?: string[];
 	linkinfo?: { info_kind?: string };

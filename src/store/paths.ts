@@ -12,6 +12,8 @@ export interface Paths {
 	runDoors: string;
 	/** Folders of those who answer servers' questions for names. */
 	runNames: string;
+	/** Files of what tells all servers their addresses. */
+	leases: string;
 	/** Name of the network namespace that the daemon has made, or is about to make. */
 	namespace: string;
 	/** What the names in servers' `outbound:` stand for. */
@@ -103,6 +105,7 @@ export function paths(state: string, cache: string): Paths {
 		runSessions: join(run, "s"),
 		runDoors: join(run, "d"),
 		runNames: join(run, "n"),
+		leases: join(run, "leases"),
 		namespace: join(run, "namespace"),
 		followed: join(run, "followed.json"),
 		cache,

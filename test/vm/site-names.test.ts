@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { isAlive, type ProcessIdentity } from "../../src/host/process.ts";
+import { giverProcess } from "../../src/network/leases/giver.ts";
 import { freePort, instanceForTests, tiny, until } from "./harness.ts";
 
 /** What the daemon does about names: starting, adopting, mending, ending. What is answered: names.test.ts. */
@@ -38,6 +39,17 @@ test("answerers begin with the site, outlive the daemon, are mended, follow chan
 	expect(known).toMatch(/10\.94\.0\.11[\s\S]*DONE-0/);
 	expect(await bulkhead.type("red", "nslookup example.com")).toMatch(/NXDOMAIN[\s\S]*DONE-1/);
 
+	// Whoever wants to be told its address is.
+	const client = "udhcpc -f -q -n -i $(ls /sys/class/net | grep -v lo) -s /run/told";
+	await bulkhead.type(
+		"red",
+		`printf '#!/bin/sh\\necho told-$ip-$router-$dns\\n' > /run/told; chmod +x /run/told`,
+	);
+	expect(await bulkhead.type("red", client)).toMatch(
+		/told-10\.94\.0\.10-10\.94\.0\.1-10\.94\.0\.1[\s\S]*DONE-0/,
+	);
+	const giver = await giverProcess(bulkhead.paths.leases);
+
 	const before = await answerer("red");
 	await bulkhead.endDaemon("SIGKILL");
 	await bulkhead.startDaemon();
@@ -45,13 +57,20 @@ test("answerers begin with the site, outlive the daemon, are mended, follow chan
 	await until("names looked at", async () => !!(await answerer("blue")), 20_000);
 	expect(await answerer("red")).toEqual(before);
 
-	process.kill(before?.pid ?? 0, "SIGKILL");
+	expect(await giverProcess(bulkhead.paths.leases)).toEqual(giver);
+
+	for (const one of [before, giver]) process.kill(one?.pid ?? 0, "SIGKILL");
 	// One that is killed is there for a moment more.
 	await until(
 		"names mended",
 		async () => ![before?.pid, undefined].includes((await answerer("red"))?.pid),
 		20_000,
 	);
+
+	const isNew = async () =>
+		![giver?.pid, undefined].includes((await giverProcess(bulkhead.paths.leases))?.pid);
+	await until("leases mended", isNew, 20_000);
+	expect(await bulkhead.type("red", client)).toMatch(/told-10\.94\.0\.10-/);
 
 	const gone = await answerer("blue");
 	await bulkhead.apply(site({}));

@@ -5,6 +5,7 @@ import { BulkheadError } from "../../api/errors.ts";
 import { launchConfined, launchedProcess } from "../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity, sendSignal } from "../../host/process.ts";
+import { links } from "../namespace.ts";
 import { bridgesOf, listOf } from "./list.ts";
 import type { GiverPlan, Leases } from "./plan.ts";
 
@@ -41,8 +42,9 @@ interface Record {
 	namespace: string;
 	uid: number;
 	groups: readonly string[];
-	/** What it has opened. */
+	/** What it has opened, and the numbers of those interfaces: one that is made anew is another. */
 	bridges: readonly string[];
+	indexes: readonly number[];
 	/** SHA-256 of the program that it was started from: a daemon with another one begins that. */
 	program: string;
 }
@@ -57,7 +59,8 @@ export async function ensureGiver(plan: GiverPlan, leases: Leases): Promise<bool
 	const [list, bridges] = [listOf(leases), bridgesOf(leases)];
 	const files = filesOf(plan.folder);
 	const program = await programDigest();
-	const wanted = { ...plan, bridges, program };
+	const indexes = await indexesOf(plan.namespace, bridges);
+	const wanted = { ...plan, bridges, indexes, program };
 	const old = await runningIn(plan.folder);
 	const stays = old !== undefined && (await isAsPlanned(old, wanted));
 	if (!stays) await endGiver(plan.folder);
@@ -77,9 +80,15 @@ async function programDigest(): Promise<string> {
 	return createHash("sha256").update(texts.join("")).digest("hex");
 }
 
-type Wanted = GiverPlan & Pick<Record, "bridges" | "program">;
+/** @throws CommandError when there is no such namespace */
+async function indexesOf(namespace: string, bridges: readonly string[]): Promise<number[]> {
+	const names = bridges.map((bridge) => bridge.replace(/,.*/, ""));
+	return (await links(namespace)).flatMap(({ ifname, ifindex }) => (names.includes(ifname) ? ifindex : []));
+}
 
-async function begin({ namespace, uid, groups, folder, bridges, program }: Wanted): Promise<void> {
+type Wanted = GiverPlan & Pick<Record, "bridges" | "indexes" | "program">;
+
+async function begin({ namespace, uid, groups, folder, ...more }: Wanted): Promise<void> {
 	const files = filesOf(folder);
 	await rm(files.run, { recursive: true, force: true });
 	await mkdir(files.run, { mode: 0o500 });
@@ -87,7 +96,7 @@ async function begin({ namespace, uid, groups, folder, bridges, program }: Wante
 	const { identity } = await launchConfined(
 		{
 			...{ namespace, uid, groups, devices: [], writable: [] },
-			opener: ["perl", opener, ...bridges, "--"],
+			opener: ["perl", opener, ...more.bridges, "--"],
 			readable: [
 				[answerer, inside.program],
 				[files.told, inside.folder],
@@ -99,7 +108,7 @@ async function begin({ namespace, uid, groups, folder, bridges, program }: Wante
 		{ status: files.status, output: files.output },
 	);
 	try {
-		const record: Record = { process: identity, namespace, uid, groups, bridges, program };
+		const record: Record = { process: identity, namespace, uid, groups, ...more };
 		await writeFileAtomic(files.record, `${JSON.stringify(record, null, "\t")}\n`);
 	} catch (error) {
 		await endProcess(identity, 0);
@@ -150,8 +159,8 @@ async function unrecordedIn(folder: string): Promise<ProcessIdentity | undefined
 }
 
 async function isAsPlanned(record: Record, plan: Wanted): Promise<boolean> {
-	const known = ({ namespace, uid, groups, bridges, program }: Omit<Record, "process">) =>
-		JSON.stringify([namespace, uid, groups, bridges, program]);
+	const known = ({ namespace, uid, groups, bridges, indexes, program }: Omit<Record, "process">) =>
+		JSON.stringify([namespace, uid, groups, bridges, indexes, program]);
 	if (known(record) !== known(plan)) return false;
 	const [lives, named] = await Promise.all([
 		readlink(`/proc/${record.process.pid}/ns/net`).catch(() => ""),

@@ -87,8 +87,8 @@ describe("a daemon that is killed", () => {
 		expect(incident).toMatchObject({ cause: "panic", outcome: "recovered" });
 		expect((await bulkhead.show(server)).incidents).toBe(before.incidents + 1);
 		// One QEMU, and its bubblewrap; one HAProxy, and its own, what takes uploads in, and what begins that again; what
-		// answers names, and its own.
-		await until("eight processes", async () => (await bulkhead.processes()).length === 8, 10_000);
+		// answers names, and its own; what tells addresses, and its own.
+		await until("ten processes", async () => (await bulkhead.processes()).length === 10, 10_000);
 		expect(await text(port)).toContain(`session=${after.number} `);
 	});
 

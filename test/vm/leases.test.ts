@@ -10,6 +10,7 @@ import { setKernel } from "../../src/network/namespace.ts";
 import { bridgeMacOf, macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
 import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
+import * as frames from "../../src/network/testing/frames.ts";
 
 /** A sandbox with guests in plain namespaces, which are real DHCP clients: busybox' and ISC's, and Linux' own of IPv6. */
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -92,19 +93,27 @@ async function ask4(guest: Guest, ...options: string[]): Promise<string> {
 }
 
 /** Prints each frame sent to everybody that comes within three seconds, a line each. */
-const listening = `timeout 3 perl -e '$| = 1; socket(my $s, 17, 3, 0x0300) or die; while (defined recv($s, my $f, 2000, 0)) { print unpack("H*", $f), "\n" if substr($f, 0, 6) eq "\xff" x 6 }' ||:`;
+const listening = `timeout 3 perl -e '$| = 1; socket(my $s, 17, 3, 0x0300) or die; while (defined recv($s, my $f, 2000, 0)) { print unpack("H*", $f), "\\n" if substr($f, 0, 6) eq "\\xff" x 6 }' ||:`;
 
-/** What ISC's client is told by DHCPv6; "nothing" after two seconds. @param id another one each time is a new installation */
-async function ask6(guest: Guest, id = "", mode = ""): Promise<string> {
+/** Sends three hundred packets of DHCPv6 that begin rightly and are nonsense then. */
+const nonsense6 = `use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6); socket(my $s, AF_INET6, SOCK_DGRAM, 17) or die; setsockopt($s, SOL_SOCKET, 25, "eth0\\0"); bind($s, pack_sockaddr_in6(546, inet_pton(AF_INET6, "::"))) or die; srand 1;
+for my $i (1 .. 300) { my $junk = join "", map { chr rand 256 } 1 .. rand 200; send($s, pack("C a3 nn/a* nn/a*", $i % 14, "abc", 1, "me", 3, $junk) . substr($junk, 0, $i % 7), 0, pack_sockaddr_in6(547, inet_pton(AF_INET6, "ff02::1:2"))) or die $!; select undef, undef, undef, 0.01 if $i % 10 == 0 }`;
+
+/** Runs ISC's client until its script has said something, or four seconds are over. */
+async function dhclient(guest: Guest, options: string): Promise<void> {
+	const client = `timeout -s KILL 4 dhclient ${options} -1 -d -q eth0 > /dev/null 2>&1 & `;
+	const wait = `for i in $(seq 38); do sleep 0.1; [ -e ${folder}/said6 ] && break; done; kill -9 $!; wait`;
+	// It has been killed, which is no failure.
+	await shell(guest.namespace, `${client}${wait}; true`);
+}
+
+/** What ISC's client is told by DHCPv6; "nothing" after four seconds. @param id another one each time is a new installation */
+async function ask6(guest: Guest, id = ""): Promise<string> {
 	await writeFile(`${folder}/dhclient.conf`, id === "" ? "" : `send dhcp6.client-id ${id};\n`);
 	const files = `-cf ${folder}/dhclient.conf -lf ${folder}/leases6 -pf ${folder}/pid6 -sf ${folder}/told6`;
 	await rm(`${folder}/leases6`, { force: true });
 	await rm(`${folder}/said6`, { force: true });
-	const client = `timeout -s KILL 4 dhclient -6 ${mode} -1 -d -q -D LL ${files} eth0`;
-	await shell(
-		guest.namespace,
-		`${client} > /dev/null 2>&1 & for i in $(seq 38); do sleep 0.1; [ -e ${folder}/said6 ] && break; done; kill -9 $!; wait`,
-	).catch(() => "");
+	await dhclient(guest, `-6 -D LL ${files}`);
 	return (await readFile(`${folder}/said6`, "utf8").catch(() => "nothing")).trim();
 }
 
@@ -118,7 +127,7 @@ beforeAll(async () => {
 	);
 	await writeFile(
 		`${folder}/told6`,
-		`#!/bin/sh\ncase $reason in BOUND6) echo "$new_ip6_address dns $new_dhcp6_name_servers for $new_max_life" > ${folder}/part && mv ${folder}/part ${folder}/said6;; esac\n`,
+		`#!/bin/sh\ncase $reason in BOUND) echo "$new_ip_address" > ${folder}/said6;; BOUND6) echo "$new_ip6_address dns $new_dhcp6_name_servers for $new_max_life" > ${folder}/part && mv ${folder}/part ${folder}/said6;; esac\n`,
 		{ mode: 0o755 },
 	);
 	await sandbox.ensure(segments);
@@ -162,6 +171,51 @@ describe("by DHCP", () => {
 	test("whoever names itself anew, or wants another address, gets its own", async () => {
 		expect(await ask4(web, "-x 0x3d:0102030405")).toBe(webs);
 		expect(await ask4(web, "-r 10.77.0.12")).toBe(webs);
+	});
+
+	test("whoever goes on using another address is told at once that it is not its own, and gets its own", async () => {
+		const never = ["renew", "rebind", "expire"].map((what) => `${what} never;`).join(" ");
+		const old = `lease { interface "eth0"; fixed-address 10.77.0.12; option subnet-mask 255.255.255.0; ${never} }\n`;
+		await writeFile(`${folder}/leases4`, old);
+		await rm(`${folder}/said6`, { force: true });
+		const files = `-cf /dev/null -lf ${folder}/leases4 -pf ${folder}/pid6 -sf ${folder}/told6`;
+		const began = performance.now();
+		await dhclient(web, `-4 ${files}`);
+		expect(await readFile(`${folder}/said6`, "utf8")).toBe("10.77.0.11\n");
+		expect(performance.now() - began).toBeLessThan(3500);
+	});
+
+	test("floods of releases, refusals and nonsense change nothing for anybody", async () => {
+		const before = await giverProcess(plan().folder);
+		const frame = (type: number, at: number) => {
+			const head = Buffer.alloc(240);
+			Buffer.from([1, 1, 6, 0]).copy(head);
+			Buffer.from(web.mac.replaceAll(":", ""), "hex").copy(head, 28);
+			Buffer.from("63825363", "hex").copy(head, 236);
+			const options = Buffer.from([53, 1, type, 50, 4, 10, 77, 0, 11, 61, 200, at, 255, 54, 250, 1]);
+			const packet = frames.udp(68, 67, Buffer.concat([head, options.subarray(0, at % 9 === 0 ? 16 : 9)]));
+			const from4 = frames.ip4("0.0.0.0", "255.255.255.255", 17, packet);
+			return frames.ethernet(web.mac, frames.broadcast, "ip", from4).toString("hex");
+		};
+		const flood = [4, 7, 3, 200].flatMap((type) => Array.from({ length: 60 }, (_, at) => frame(type, at)));
+		const [{ ifindex }] = JSON.parse(await ip("-n", web.namespace, "-j", "link", "show", "eth0"));
+		await inside(web.namespace, "perl", "-e", frames.sender, `${ifindex}`, ...flood);
+		expect(await ask4(db)).toBe(webs.replace("0.11", "0.12"));
+		await inside(web.namespace, "perl", "-e", nonsense6);
+		expect(await ask6(db)).toBe("fd00:77::12 dns fd00:77::1 for 4294967295");
+		expect(await ask4(web)).toBe(webs);
+		expect(await ask6(web)).toBe("fd00:77::11 dns fd00:77::1 for 4294967295");
+		expect(await giverProcess(plan().folder)).toEqual(before);
+	});
+
+	test("a change of the list is told at once, by the process that runs", async () => {
+		const before = await giverProcess(plan().folder);
+		await ensureGiver(plan(), { ...leases, servers: [{ ...web, address: "10.77.0.11" }, plain, odd] });
+		expect(await ask4(odd)).toBe(webs.replace("0.11", "0.15"));
+		expect(await ask4(db)).toBe("nothing");
+		await ensureGiver(plan(), leases);
+		expect(await ask4(db)).toBe(webs.replace("0.11", "0.12"));
+		expect(await giverProcess(plan().folder)).toEqual(before);
 	});
 
 	test("nobody else is answered", async () => {

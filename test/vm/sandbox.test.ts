@@ -81,7 +81,7 @@ describe("a session's process", () => {
 		// QEMU calls itself by its session. HAProxy has the one that takes uploads in beside it, and what begins that again.
 		const sessions = names.map((name) => [`bulkhead-${name}-1`]);
 		const door = ["bash", "haproxy", "haproxy"];
-		const answerers = [["dnsmasq"], ["dnsmasq"]];
+		const answerers = [["dnsmasq"], ["dnsmasq"], ["perl"]];
 		expect([...users.values()].sort()).toEqual([door, door, ...answerers, ...sessions].sort());
 	});
 

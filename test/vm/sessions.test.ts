@@ -163,7 +163,7 @@ describe("a server", () => {
 		await delay(2000);
 		expect((await bulkhead.show(server)).state).toBe("stopped");
 		// Of the front door: HAProxy and its bubblewrap, what takes uploads in, and what begins that again; what answers
-		// names, and its own bubblewrap.
-		expect(await bulkhead.processes()).toHaveLength(6);
+		// names, and its own bubblewrap; what tells addresses, and its own.
+		expect(await bulkhead.processes()).toHaveLength(8);
 	});
 });

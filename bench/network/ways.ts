@@ -16,14 +16,24 @@ async function inWay({ enter }: Way, command: readonly string[], deadlineMs: num
 	return (await run(file, args, { deadlineMs })).stdout;
 }
 
+/** What iperf3 writes with -J, as far as it is read. */
+interface Report {
+	end?: { sum_received?: { bits_per_second: number } };
+	error?: string;
+}
+
 /**
  * @param port of the guest, where iperf3 serves
+ * @throws Error with what iperf3 says, CommandError
  * @returns bits a second that arrived
  */
 export async function transfer(way: Way, port: number, seconds: number, reverse: boolean): Promise<number> {
 	const options = ["-p", `${way.portOf(port)}`, "-t", `${seconds}`, "-J", ...(reverse ? ["-R"] : [])];
 	const text = await inWay(way, ["iperf3", "-c", way.address, ...options], (seconds + 20) * 1000);
-	const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
+	const { end, error } = JSON.parse(text) as Report;
+	// It ends with 0 then too.
+	if (end?.sum_received === undefined)
+		throw new Error(`iperf3 at ${way.address}: ${error ?? "no figure in its report"}`);
 	return end.sum_received.bits_per_second;
 }
 

@@ -38,9 +38,11 @@ export class Holder {
 		this.watched = observe(this.watched, pulse, hearing);
 	}
 
-	/** The guest restarted itself within its session. */
-	rebooted(at: number): void {
+	/** The guest restarted itself within its session. @returns false when that was known: it is told more than once */
+	rebooted(at: number): boolean {
+		const before = this.watched.resets;
 		this.watched = rebooted(this.watched, at);
+		return this.watched.resets > before;
 	}
 
 	/** Starts a session. @throws Error in words; nothing of it is left then */

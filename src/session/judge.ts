@@ -97,7 +97,7 @@ export class Judge {
 	}
 
 	private async onReboot(at: number): Promise<void> {
-		this.holder.rebooted(at);
+		if (!this.holder.rebooted(at)) return;
 		this.ledger.say("signal", "The guest restarts itself");
 		if (this.ledger.record.state === "running")
 			await this.ledger.become("starting", "the guest restarts itself");

@@ -209,6 +209,13 @@ test("a reboot begins a new boot in the same session", () => {
 	expect(watch(1, answering, again)).toMatchObject({ phase: "ready", resets: 0 });
 });
 
+test("a reboot that is told several times at once is one", () => {
+	let again = rebooted(ready, 5000);
+	for (const at of [5090, 5094, 5140, 5142]) again = rebooted(again, at);
+	expect(again).toMatchObject({ phase: "booting", since: 5142, resets: 1 });
+	expect(rebooted(again, 5700).resets).toBe(2);
+});
+
 test("reboots without becoming ready share one boot deadline", () => {
 	const booting = watch(60, () => ({ services: {} }));
 	const again = rebooted(booting, 60_000);

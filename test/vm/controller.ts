@@ -51,15 +51,13 @@ export class Controller implements AsyncDisposable {
 		return join(this.folder, "etc/smb.conf");
 	}
 
-	/** @param aheadSeconds of its clock */
-	async start(aheadSeconds = 0): Promise<void> {
+	async start(): Promise<void> {
 		await writeFile(
 			join(this.folder, "hosts"),
 			`127.0.0.1 localhost\n${this.address} dc1.ad.example.com dc1\n`,
 		);
 		await writeFile(join(this.folder, "resolv.conf"), `nameserver ${this.address}\n`);
-		const clock = aheadSeconds === 0 ? [] : ["faketime", "-f", `+${aheadSeconds}s`];
-		const command = [...clock, "samba", "--foreground", "--no-process-group", `--configfile=${this.config}`];
+		const command = ["samba", "--foreground", "--no-process-group", `--configfile=${this.config}`];
 		const [file = "", ...args] = this.view(command);
 		this.samba = spawn(file, args, { stdio: "ignore" });
 		await until("the controller answering", async () => await this.answers(), 60_000);

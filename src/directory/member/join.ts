@@ -118,14 +118,20 @@ async function lookAtDomain(
 	const facts = await factsOf(folder, server, signal);
 	if (facts.realm !== realm)
 		throw new BulkheadError("bad-input", `realm: ${server} serves ${facts.realm}, not ${realm}`);
-	if (!(Math.abs(facts.clockAheadSeconds) <= mostSkewSeconds))
-		throw new BulkheadError(
-			"not-allowed-now",
-			`the clock of ${server} is ${describeSkew(facts.clockAheadSeconds)} the host's, and Kerberos allows 5 minutes; set the one that is wrong: neither was changed`,
-		);
+	refuseSkew(server, facts.clockAheadSeconds);
 	const known = { ...member, workgroup: await workgroupOf(folder, server, signal) };
 	await furnish(folder, known);
 	return known;
+}
+
+/** @throws BulkheadError when Kerberos would not work, or nearly so; pure */
+export function refuseSkew(server: string, aheadSeconds: number): void {
+	if (Math.abs(aheadSeconds) <= mostSkewSeconds) return;
+	const skew = Number.isFinite(aheadSeconds) ? describeSkew(aheadSeconds) : "of another time than";
+	throw new BulkheadError(
+		"not-allowed-now",
+		`the clock of ${server} is ${skew} the host's, and Kerberos allows 5 minutes; set the one that is wrong: neither was changed`,
+	);
 }
 
 /** @returns as in `600 s ahead of` */

@@ -33,7 +33,8 @@ const passwordSchema = z
 	.string()
 	.min(1, "it is empty")
 	.max(255)
-	.regex(/^\P{Cc}+$/u, "a password has no line breaks or other control characters");
+	.regex(/^\P{Cc}+$/u, "a password has no line breaks or other control characters")
+	.regex(/^\S(?:.*\S)?$/u, "one that begins or ends with a space cannot be passed to Samba's programs");
 
 export const joinBody = z.strictObject({
 	realm: realmSchema,

@@ -1,4 +1,4 @@
-import { rm, rmdir } from "node:fs/promises";
+import { rename, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
@@ -142,7 +142,7 @@ export class Bulkhead {
 	private async finishMaking(unit: ServerUnit): Promise<void> {
 		const { unfinished, unstarted } = this.context.paths.server(unit.stored.name);
 		// It is whole: the daemon was killed between the two. With the mark its disks would go when its definition is lost.
-		await rm(unfinished, { force: true });
+		if ((await readIfThere(unfinished)) !== undefined) await rename(unfinished, unstarted);
 		if ((await readIfThere(unstarted)) === undefined) return;
 		await begin(unit, this.context).catch((error) =>
 			this.context.log.error(

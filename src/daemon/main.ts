@@ -30,7 +30,9 @@ async function main(): Promise<void> {
 	await requireHost();
 	await makeFolders(paths);
 	const lock = takeLock(paths.lock, paths.state);
-	for (const folder of [paths.state, paths.run]) await removeHalfWritten(folder);
+	for (const folder of [paths.state, paths.run])
+		for (const err of await removeHalfWritten(folder))
+			log.error({ err }, "half-written files may be left there");
 	const context = await makeContext(paths, log);
 	const bulkhead = new Bulkhead(context);
 	await bulkhead.reconcile();

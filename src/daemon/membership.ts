@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DomainView, JoinBody } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
@@ -31,6 +32,7 @@ const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */
 const tellSkewSeconds = 120;
 const longestPauseMs = 60_000;
+const tellAfter = 3;
 
 /** What is known of the controllers, and since when. */
 interface Seen {
@@ -84,7 +86,9 @@ export class Membership {
 			state: seen.state,
 			since: seen.since,
 			trusted: server === undefined ? null : doubt === null,
-			clockAheadSeconds: facts?.clockAheadSeconds ?? null,
+			clockAheadSeconds: Number.isFinite(facts?.clockAheadSeconds)
+				? (facts?.clockAheadSeconds ?? null)
+				: null,
 			passwordChangedAt: facts?.passwordChangedAt ?? null,
 			trouble: this.trouble ?? doubt ?? skewTrouble(facts),
 		};
@@ -97,6 +101,11 @@ export class Membership {
 				throw new BulkheadError(
 					"not-allowed-now",
 					`this host is a member of ${this.member.realm}; leave that first: bulkhead domain leave`,
+				);
+			if (existsSync(this.context.paths.domain))
+				throw new BulkheadError(
+					"not-allowed-now",
+					`${this.context.paths.domain} is there, and how this host is a member of a domain cannot be read from it; the daemon's log says why`,
 				);
 			const body = { ...wanted, realm: wanted.realm.toUpperCase(), name: wanted.name.toUpperCase() };
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
@@ -127,6 +136,7 @@ export class Membership {
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
 			});
 			this.member = undefined;
+			this.deaths = { count: 0, nextAt: 0 };
 			this.seen = undefined;
 			this.told = undefined;
 			this.trouble = null;
@@ -139,6 +149,7 @@ export class Membership {
 	async end(): Promise<void> {
 		this.gone.abort();
 		await this.watching;
+		await this.work;
 	}
 
 	private async alone<T>(change: () => Promise<T>): Promise<T> {
@@ -195,11 +206,11 @@ export class Membership {
 			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
 			// Also what it began before it read that.
 			if (state === "offline") await this.cut(controllers);
+			this.trouble = null;
 			if (state === this.told) return;
 			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup, signal)))
 				return;
 			this.told = state;
-			this.trouble = null;
 		} catch (error) {
 			const why = explain(error);
 			if (this.trouble !== why && !this.gone.signal.aborted)
@@ -218,7 +229,7 @@ export class Membership {
 		if (Date.now() < this.deaths.nextAt) return;
 		const count = this.deaths.count + 1;
 		this.deaths = { count, nextAt: Date.now() + Math.min(1000 * 2 ** count, longestPauseMs) };
-		if (count > 2) this.trouble = await lastWordsOf(paths.domain);
+		if (count === tellAfter) this.tell(await lastWordsOf(paths.domain));
 		this.told = undefined;
 		// What an earlier one left behind when it was killed.
 		await ControlGroup.at(domainGroup(paths), groups).destroy();
@@ -238,8 +249,12 @@ export class Membership {
 
 	private async look({ realm, controllers }: Member): Promise<Seen> {
 		const found = await askControllers(controllers, answersWithinMs, this.gone.signal);
-		const state = found.some(isWhole) ? "online" : "offline";
 		const before = this.seen;
+		const state = found.some(isWhole)
+			? "online"
+			: this.isGone(found)
+				? "offline"
+				: (before?.state ?? "offline");
 		const since = before?.state === state ? before.since : Date.now();
 		this.seen = { state, since, controllers: found };
 		if (before && before.state !== state)
@@ -249,6 +264,12 @@ export class Membership {
 					: `No controller of ${realm} answers; who logged in here before still can`,
 			);
 		return this.seen;
+	}
+
+	/** One answer that is lost on its way is not the end of a controller; two looks in a row, or silence all over, is. */
+	private isGone(found: readonly ControllerHealth[]): boolean {
+		const before = this.seen?.controllers ?? [];
+		return !before.some(isWhole) || found.every(({ answers }) => answers.length === 0);
 	}
 
 	private tell(text: string): void {

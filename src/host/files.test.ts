@@ -1,6 +1,17 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+	chown,
+	link,
+	mkdir,
+	mkdtemp,
+	readdir,
+	readFile,
+	rm,
+	stat,
+	symlink,
+	writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -57,7 +68,13 @@ describe("an atomic write", () => {
 		for (const name of ["notes.tmp", "a.12.tmp", "deeper/record.12.abc.tmp.qcow2"])
 			await writeFile(at(name), "");
 		await symlink("/etc/passwd", at("link.1.abc.tmp"));
-		await removeHalfWritten(folder);
+		// As a session's own folder is.
+		await mkdir(at("others"));
+		await writeFile(at("others/record.12.abc.tmp"), "");
+		await chown(at("others"), 12_345, 12_345);
+		expect(await removeHalfWritten(folder)).toEqual([]);
+		expect(await readdir(at("others"))).toEqual(["record.12.abc.tmp"]);
+		await rm(at("others"), { recursive: true });
 		expect(await unfinished()).toEqual(["record.12.abc.tmp.qcow2"]);
 		expect((await readdir(folder)).sort()).toEqual(["a.12.tmp", "deeper", "notes.tmp"]);
 		expect(existsSync("/etc/passwd")).toBe(true);

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** What `writeFileAtomic` calls a file that it has not finished. */
@@ -28,18 +28,23 @@ export async function writeFileAtomic(path: string, content: string, mode = 0o64
 }
 
 /**
- * Removes what a process that was killed had not finished writing, in a folder and all below it. Nobody else may be
- * writing there.
+ * Removes what a process of ours that was killed had not finished writing, in a folder and all below it. Folders of other
+ * users are left alone, with all in them: a session may write to its own, and make of it what it likes.
+ * @returns what could not be looked at; the rest is done
  */
-export async function removeHalfWritten(folder: string): Promise<void> {
-	const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-		if (isMissing(error)) return [];
-		throw error;
-	});
-	for (const entry of entries) {
-		const path = join(folder, entry.name);
-		if (entry.isDirectory()) await removeHalfWritten(path);
-		else if (halfWritten.test(entry.name)) await rm(path, { force: true });
+export async function removeHalfWritten(folder: string): Promise<unknown[]> {
+	try {
+		if ((await lstat(folder)).uid !== process.getuid?.()) return [];
+		const entries = await readdir(folder, { withFileTypes: true });
+		const done = entries.map(async (entry) => {
+			const path = join(folder, entry.name);
+			if (entry.isDirectory()) return await removeHalfWritten(path);
+			if (halfWritten.test(entry.name)) await rm(path, { force: true });
+			return [];
+		});
+		return (await Promise.all(done)).flat();
+	} catch (error) {
+		return isMissing(error) ? [] : [error];
 	}
 }
 

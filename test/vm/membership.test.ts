@@ -8,7 +8,9 @@ import { installFor } from "../../bench/packages.ts";
 import type { DomainView } from "../../src/api/domain.ts";
 import { asMember, viewCommand } from "../../src/directory/member/view.ts";
 import { winbindProcess } from "../../src/directory/member/winbind.ts";
+import { ControlGroup, detectGroupSupport } from "../../src/host/cgroup.ts";
 import { CommandError, run } from "../../src/host/command.ts";
+import { isAlive } from "../../src/host/process.ts";
 import { Controller } from "./controller.ts";
 import { instanceForTests, patience, report, until } from "./harness.ts";
 
@@ -51,7 +53,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await controller?.[Symbol.asyncDispose]();
-	await rm(secrets, { recursive: true, force: true });
+	if (secrets) await rm(secrets, { recursive: true, force: true });
 	for (const name of [host, dc]) await ip("netns", "del", name);
 });
 
@@ -215,9 +217,13 @@ describe("a member", () => {
 
 	test("leaves and joins again, each time without a trace", async () => {
 		for (let i = 0; i < 2; i++) {
+			const running = await winbindProcess(folder);
+			expect(running && isAlive(running)).toBe(true);
 			expect(await leave()).toMatchObject({ code: 0, stderr: "" });
 			expect(existsSync(folder)).toBe(false);
-			expect(await winbindProcess(folder)).toBeUndefined();
+			expect(running && isAlive(running)).toBe(false);
+			const group = ControlGroup.at(`bulkhead-${bulkhead.tag}-domain`, detectGroupSupport());
+			expect(group.folders.filter((path) => existsSync(path))).toEqual([]);
 			expect(await computers()).toEqual(["DC1$"]);
 			expect(await hostFiles()).toEqual(before);
 			expect((await joinAs("host1")).code).toBe(0);
@@ -246,7 +252,7 @@ describe("a member", () => {
 		expect(existsSync(folder)).toBe(false);
 		expect(await hostFiles()).toEqual(before);
 		await controller.start();
-		expect((await joinAs("host1")).code).toBe(1);
+		expect((await joinAs("host1")).stderr).toContain("has a computer HOST1 already");
 		expect((await joinAs("host1", "--replace")).code).toBe(0);
 		await untilIs("online");
 		expect((await leave()).code).toBe(0);

@@ -10,7 +10,7 @@ import { pairs } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 import { formatAgo } from "../time.ts";
 
-const longestMs = 150_000;
+const longestMs = 300_000;
 const largestSecret = 4096;
 
 interface JoinOptions {
@@ -140,6 +140,13 @@ function firstLine(text: string, where: string): string {
 	return line;
 }
 
+function clockText(aheadSeconds: number | null): string {
+	if (aheadSeconds === null) return "unknown";
+	return aheadSeconds < 0
+		? `${-aheadSeconds} s behind this host's`
+		: `${aheadSeconds} s ahead of this host's`;
+}
+
 /** The membership for people. */
 export function linesOf(view: DomainView, now = Date.now()): Line[] {
 	const { realm, workgroup, name, controllers, clockAheadSeconds, passwordChangedAt } = view;
@@ -161,7 +168,7 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 			["Since", since],
 			["Controllers", answers.join(", ")],
 			["Host's account", trust],
-			["Controller's clock", clockAheadSeconds === null ? "unknown" : `${clockAheadSeconds} s ahead`],
+			["Controller's clock", clockText(clockAheadSeconds)],
 			[
 				"Host's password",
 				passwordChangedAt === null ? "unknown" : `changed ${formatAgo(passwordChangedAt, now)}`,

@@ -47,7 +47,13 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	} catch (error) {
 		failed = error;
 	}
-	if (body.replace) throw failed;
+	if (body.replace)
+		throw new Error(
+			`${explain(failed)}; the account ${body.name} may have been taken over from whoever had it`,
+			{
+				cause: failed,
+			},
+		);
 	throw await withdrawn(making, body, server, account, failed);
 }
 
@@ -175,8 +181,13 @@ export async function leaveDomain(
 		const all = await askControllers(member.controllers, answersWithinMs, signal);
 		const server = all.find(isWhole)?.address;
 		if (server === undefined) return notRemoved(member, "no controller answers");
-		if (account) await netAds(folder, ["leave"], { server, account, signal });
-		return null;
+		if (!account) return null;
+		const said = await netAds(folder, ["leave"], { server, account, signal }).catch((error: unknown) => {
+			if (error instanceof BulkheadError) throw error;
+			const way = "without --user, `bulkhead domain leave` ends the membership on this host alone";
+			throw new Error(`${explain(error)}; ${way}`, { cause: error });
+		});
+		return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");
 	}
 }
 

@@ -29,26 +29,29 @@ interface NetOptions {
 }
 
 /**
+ * Our end is a socket, and /dev/stdin can be opened by name only where it is a pipe. And what it says of a failure it says
+ * on either output.
+ */
+const fed =
+	'cat | "$@" > /tmp/said; code=$?; if [ $code = 0 ]; then cat /tmp/said; else cat /tmp/said >&2; fi; exit $code';
+
+/**
  * Runs `net ads …` as a member.
  * @returns what it wrote. @throws BulkheadError bad-input for a name or password that the domain refuses, CommandError
  */
 export async function netAds(folder: string, words: readonly string[], options: NetOptions): Promise<string> {
 	const { server, account, asHost, deadlineMs = 30_000, signal } = options;
 	const command = [
-		// Our end is a socket, and /dev/stdin can be opened by name only where it is a pipe.
-		...(account ? ["sh", "-c", 'cat | "$@"', "sh"] : []),
+		...(account ? ["sh", "-c", fed, "sh"] : []),
 		...["net", "ads", ...words, `--configfile=${inside}/etc/smb.conf`],
 		...(server === undefined ? [] : ["-S", server]),
 		...(account ? ["-A", "/dev/stdin"] : []),
 		...(asHost ? ["-P"] : []),
 	];
 	const input = account ? { input: credentials(account) } : {};
+	const bounds = { deadlineMs, alone: true, ...(signal ? { signal } : {}) };
 	try {
-		const { stdout } = await asMember(folder, command, {
-			deadlineMs,
-			...input,
-			...(signal ? { signal } : {}),
-		});
+		const { stdout } = await asMember(folder, command, { ...bounds, ...input });
 		return stdout;
 	} catch (error) {
 		throw refusalOr(error, account?.user);
@@ -97,7 +100,9 @@ export async function factsOf(folder: string, server: string, signal?: AbortSign
 	const changed = Date.parse(field("Last machine account password change"));
 	return {
 		realm: field("Realm").toUpperCase(),
-		clockAheadSeconds: Number(field("Server time offset")),
+		clockAheadSeconds: /^-?\d+$/.test(field("Server time offset"))
+			? Number(field("Server time offset"))
+			: Number.NaN,
 		passwordChangedAt: changed > 0 ? changed : null,
 	};
 }

@@ -21,7 +21,7 @@ export function viewCommand(
 	const drop = privileges.flatMap((name) => ["--cap-add", `CAP_${name}`]);
 	return [
 		...["bwrap", ...options, "--cap-drop", "ALL", ...drop],
-		...["--unshare-ipc", "--unshare-uts", "--new-session", "--clearenv"],
+		...["--unshare-ipc", "--unshare-uts", "--clearenv"],
 		...[
 			"--setenv",
 			"PATH",
@@ -60,15 +60,18 @@ export async function furnish(folder: string, member: Member): Promise<void> {
 const users = { passwd: "root:x:0:0:root:/:/usr/sbin/nologin\n", group: "root:x:0:\n" };
 
 /**
- * Runs one of Samba's programs as the member.
+ * Runs one of Samba's programs as the member. All of it ends at the deadline and when it is cancelled.
+ * @param alone in a process namespace of its own: all of it ends when the daemon is killed, too. Not for what has to find
+ *   winbindd by its number
  * @throws CommandError
  */
 export async function asMember(
 	folder: string,
 	command: readonly string[],
-	options: RunOptions,
+	options: RunOptions & { alone?: boolean },
 ): Promise<{ stdout: string; stderr: string }> {
-	const [file = "", ...args] = viewCommand(folder, command, ["--die-with-parent"]);
+	const own = options.alone ? ["--unshare-pid"] : [];
+	const [file = "", ...args] = viewCommand(folder, command, ["--die-with-parent", ...own]);
 	return await run(file, args, options);
 }
 

@@ -23,7 +23,7 @@ export async function ensureWinbind(folder: string, groups: readonly string[]): 
 	if (await winbindProcess(folder)) return false;
 	const { status, output } = memberFiles(folder);
 	const command = ["winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
-	const view = viewCommand(folder, command, ["--json-status-fd", "3"]);
+	const view = viewCommand(folder, command, ["--new-session", "--json-status-fd", "3"]);
 	const { identity } = await launchInBubble(["sh", "-c", enter, "sh", ...groups, "--", ...view], {
 		status,
 		output,

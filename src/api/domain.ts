@@ -52,6 +52,36 @@ export const joinBody = z.strictObject({
 });
 export type JoinBody = z.infer<typeof joinBody>;
 
+/** [MS-ADTS] 3.1.1.3: 15 characters at most. */
+export const workgroupSchema = z
+	.string()
+	.regex(
+		/^(?!\d+$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,13}[A-Za-z0-9])?$/,
+		"a domain's short name has 1 to 15 letters, digits and hyphens, and not digits alone",
+	);
+
+/** @returns what a domain is called for short when nobody says: the first word of its realm */
+export const shortNameOf = (realm: string) => (realm.split(".")[0] ?? "").slice(0, 15).toUpperCase();
+
+/** A new domain, on the data disk of a server that has none yet. */
+export const createBody = z.strictObject({
+	realm: realmSchema,
+	workgroup: workgroupSchema,
+	/** The Administrator's. */
+	password: passwordSchema,
+});
+export type CreateBody = z.infer<typeof createBody>;
+
+export const createView = z.object({
+	server: z.string(),
+	realm: z.string(),
+	workgroup: z.string(),
+	/** Milliseconds that making it took. */
+	tookMs: z.number(),
+});
+
+export type DomainCreated = z.infer<typeof createView>;
+
 export const leaveBody = z.strictObject({
 	/** Who may remove the host's account; without, only what is on this host goes. */
 	account: z.strictObject({ user: userSchema, password: passwordSchema }).nullable().default(null),

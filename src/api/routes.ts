@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { domainView, joinBody, leaveBody, leaveView } from "./domain.ts";
+import { createBody, createView, domainView, joinBody, leaveBody, leaveView } from "./domain.ts";
 import { eventView } from "./event.ts";
 import { incidentView } from "./incident.ts";
 import { planView } from "./plan.ts";
@@ -168,6 +168,14 @@ export const routes = {
 		body: null,
 		summary: "This host's membership of a domain; null when it is a member of none",
 		answer: z.object({ domain: domainView.nullable() }),
+	},
+	createDomain: {
+		method: "POST",
+		path: "/v1/servers/:server/domain",
+		params: server,
+		summary: "Make a new Active Directory domain, of which a server is the controller",
+		body: createBody,
+		answer: createView,
 	},
 	joinDomain: {
 		method: "POST",

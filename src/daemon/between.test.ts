@@ -11,7 +11,14 @@ function server(
 ): StoredServer {
 	const address6 = six ? { address6: `fd00:77::${index}` } : {};
 	return {
-		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: six ? "fd00:77::/64" : null, lan: null },
+		...{
+			name,
+			site: "home",
+			subnet: "10.77.0.0/24",
+			subnet6: six ? "fd00:77::/64" : null,
+			lan: null,
+			domain: null,
+		},
 		definition: {
 			template: "tiny",
 			allow,
@@ -27,6 +34,7 @@ function server(
 			...{ boot: { kind: "disk" }, agent: true, memoryBytes: 2 ** 27, cpus: 1, systemDisk: "disposable" },
 			...{
 				systemBytes: 2 ** 26,
+				domainDisk: null,
 				services: { page: { port: 8080, protocol: "http", healthPath: "/", rehearse: [] } },
 			},
 		},

@@ -1,5 +1,6 @@
-import { rename, rmdir } from "node:fs/promises";
+import { rename, rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import type { CreateBody, DomainCreated } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
 import type { PublishingView } from "../api/publish.ts";
@@ -8,11 +9,12 @@ import type { PublishDefinition, Site } from "../api/site.ts";
 import type { TrafficView } from "../api/traffic.ts";
 import { listIfThere, readIfThere } from "../host/files.ts";
 import { isShortOfMemory } from "../host/memory.ts";
-import type { StoredServer } from "../store/servers.ts";
+import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { Applying } from "./applying.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
+import { makeDomain } from "./domains.ts";
 import { Membership } from "./membership.ts";
 import { Groups } from "./parts/groups.ts";
 import { Publishing, type Unwanted } from "./publishing.ts";
@@ -27,6 +29,8 @@ import { Units } from "./units.ts";
 
 /** Milliseconds that a change of what is published waits for other changes of the site. */
 const turnWithinMs = 20_000;
+
+const domainWithinMs = 40 * 60_000;
 
 /** Everything that one daemon runs: the site, its sandbox and its servers. */
 export class Bulkhead {
@@ -140,7 +144,8 @@ export class Bulkhead {
 
 	/** Starts one that was made and not started yet when the daemon before was killed. */
 	private async finishMaking(unit: ServerUnit): Promise<void> {
-		const { unfinished, unstarted } = this.context.paths.server(unit.stored.name);
+		const { unfinished, unstarted, making } = this.context.paths.server(unit.stored.name);
+		await rm(making, { recursive: true, force: true });
 		// It is whole: the daemon was killed between the two. With the mark its disks would go when its definition is lost.
 		if ((await readIfThere(unfinished)) !== undefined) await rename(unfinished, unstarted);
 		if ((await readIfThere(unstarted)) === undefined) return;
@@ -182,6 +187,35 @@ export class Bulkhead {
 		await this.changing.take(
 			async () => await this.applying.apply(text, fingerprint, confirmed, report, signal),
 		);
+	}
+
+	/** Makes a domain on a server that has none, and starts it. @throws BulkheadError; nothing has changed then */
+	async createDomain(name: string, wanted: CreateBody): Promise<DomainCreated> {
+		return await this.changing.take(async () => {
+			const from = performance.now();
+			const unit = this.units.server(name);
+			if (isInUse(unit)) throw new BulkheadError("not-allowed-now", `${name} is in use; stop it first`);
+			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(domainWithinMs)]);
+			const made = await makeDomain(unit.stored, wanted, this.context, signal);
+			const { realm, workgroup } = wanted;
+			const text = `${name} is the first controller of a new domain, ${realm}`;
+			this.context.history.append({ at: Date.now(), server: name, session: null, kind: "site", text });
+			await unit.change(made);
+			await begin(unit, this.context);
+			return { server: name, realm, workgroup, tookMs: Math.round(performance.now() - from) };
+		});
+	}
+
+	/** Starts a stopped server. @throws BulkheadError not-found, not-allowed-now */
+	async start(name: string): Promise<ServerUnit> {
+		const unit = this.units.server(name);
+		if (awaitsDomain(unit.stored))
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${name} has no domain yet: bulkhead domain create ${name} --realm ad.example.com`,
+			);
+		await unit.supervisor.command({ do: "start" });
+		return unit;
 	}
 
 	/** Deletes a stopped server with its disks. */

@@ -21,10 +21,11 @@ const installed: StoredServer["installed"] = {
 	cpus: 1,
 	systemDisk: "disposable",
 	systemBytes: 2 ** 26,
+	domainDisk: null,
 	services: {},
 };
 const web: StoredServer = {
-	...{ name: "web", site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null },
+	...{ name: "web", site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, domain: null },
 	...{ definition, installed },
 };
 

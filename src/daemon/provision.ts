@@ -58,6 +58,7 @@ export async function createServer(
 			lan,
 			definition,
 			installed: { ...source.installed, index, uid, uuid },
+			domain: null,
 		};
 		await mkdir(paths.disks, { mode: 0o750 });
 		await mkdir(paths.boot, { mode: 0o755 });
@@ -167,6 +168,7 @@ async function templateSource(
 			source: `template ${name} ${built.hash}`,
 			boot: { kind: "kernel", append: template.boot.append },
 			agent: template.agent,
+			domainDisk: template.domainDisk,
 			memoryBytes: parseSize(template.memory) ?? 0,
 			cpus: template.cpus,
 			systemDisk: wanted.definition.system?.disk ?? template.systemDisk.use,
@@ -206,6 +208,7 @@ async function imageSource(wanted: NewServer, image: string, signal?: AbortSigna
 			source: `image ${image}`,
 			boot: { kind: "disk" },
 			agent: false,
+			domainDisk: null,
 			memoryBytes: 2 ** 30,
 			cpus: 1,
 			// What users put on C: or / stays, unless a person says otherwise.

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
-import type { StoredServer } from "../store/servers.ts";
+import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { beginDiskChanges, endDiskChanges } from "./disk-changes.ts";
@@ -164,7 +164,7 @@ export class ServerChanges {
 /** Starts a server that was just made, where it starts by itself. */
 export async function begin({ stored, supervisor }: ServerUnit, { paths }: Context): Promise<void> {
 	const isNew = supervisor.record.state === "stopped" && supervisor.record.nextSession === 1;
-	if (isNew && (stored.definition.start ?? "automatic") === "automatic")
+	if (isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic")
 		await supervisor.command({ do: "start" });
 	await rm(paths.server(stored.name).unstarted, { force: true });
 }

@@ -6,7 +6,7 @@ import type { Sandbox } from "../network/sandbox.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { Supervisor } from "../session/supervisor.ts";
 import type { Paths } from "../store/paths.ts";
-import type { StoredServer } from "../store/servers.ts";
+import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
@@ -65,7 +65,7 @@ export class ServerUnit {
 		return {
 			name: stored.name,
 			state: record.state,
-			reason: record.reason || (silent.length > 0 ? `${silent.join(", ")} does not answer` : ""),
+			reason: record.reason || remark(stored, silent),
 			wanted: record.wanted,
 			maintenance: record.maintenance,
 			changing: record.changing,
@@ -116,6 +116,11 @@ export class ServerUnit {
 			`${this.stored.name} is ${this.record.state} and has no session`,
 		);
 	}
+}
+
+function remark(stored: StoredServer, silent: readonly string[]): string {
+	if (awaitsDomain(stored)) return `its domain is yet to be made: bulkhead domain create ${stored.name}`;
+	return silent.length > 0 ? `${silent.join(", ")} does not answer` : "";
 }
 
 function watchWords({ agent, services }: { agent: boolean; services: readonly string[] }): string[] {

@@ -37,15 +37,16 @@ export async function growImage(path: string, bytes: number): Promise<void> {
 }
 
 /**
- * Makes a data disk: a qcow2 image with an empty ext4 labelled with the disk's name. It is there whole or not at all.
+ * Makes a data disk: a qcow2 image with an ext4 labelled with the disk's name. It is there whole or not at all.
  * @param owner the user that it belongs to, and nobody else may read it
+ * @param content folder whose files it begins with; empty when left out
  * @throws ImageError when there is a file of that name; it is not touched
  */
 export async function createDataImage(
 	path: string,
 	name: string,
 	bytes: number,
-	{ owner, signal }: { owner?: number; signal?: AbortSignal } = {},
+	{ owner, content, signal }: { owner?: number; content?: string; signal?: AbortSignal } = {},
 ): Promise<void> {
 	if (await isThere(path)) throw alreadyThere(path);
 	const draft = `${path}.draft`;
@@ -53,11 +54,9 @@ export async function createDataImage(
 	try {
 		for (const file of [draft, raw]) await rm(file, { force: true });
 		await run("truncate", ["-s", String(bytes), raw], quick);
-		await run(
-			"mke2fs",
-			["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1", "-L", name, raw],
-			quick,
-		);
+		const filled = content === undefined ? [] : ["-d", content];
+		const ext4 = ["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,root_owner=0:0", "-L", name];
+		await run("mke2fs", [...ext4, ...filled, raw], quick);
 		await convertImage(raw, "raw", draft, signal);
 		if (owner !== undefined) {
 			await chown(draft, owner, owner);

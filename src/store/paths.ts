@@ -50,6 +50,8 @@ export interface ServerPaths {
 	/** What is being changed of a disposable system disk. */
 	changes: string;
 	boot: string;
+	/** There while a domain is being made for it; root's alone. */
+	making: string;
 	/** Device nodes of its own; not below /run, where most systems let no device be opened. */
 	device(name: string): string;
 	incidents: string;
@@ -138,6 +140,7 @@ function serverPaths(folder: string): ServerPaths {
 		// Not below disks/, where a data disk may have any name.
 		changes: join(folder, "changes.qcow2"),
 		boot: join(folder, "boot"),
+		making: join(folder, "domain.making"),
 		device: (name) => join(folder, `device-${name}`),
 		incidents,
 		sessions,

@@ -25,6 +25,8 @@ const installedSchema = z.object({
 	cpus: z.int(),
 	systemDisk: z.enum(["kept", "disposable"]),
 	systemBytes: z.number(),
+	/** The data disk that a domain has to be made on before it starts for the first time. */
+	domainDisk: z.string().nullable().default(null),
 	/** The template's services, by name. */
 	services: z.record(
 		z.string(),
@@ -46,11 +48,17 @@ const storedSchema = z.object({
 	lan: z.object({ interface: z.string(), gateway: z.string() }).nullable().default(null),
 	definition: serverSchema,
 	installed: installedSchema,
+	/** The domain on its data disk, as it was made here. */
+	domain: z.object({ realm: z.string(), workgroup: z.string() }).nullable().default(null),
 });
 
 /** A server as it is kept: servers/NAME/server.yaml. */
 export type StoredServer = z.infer<typeof storedSchema> & { name: string };
 export type Installed = z.infer<typeof installedSchema>;
+
+/** Whether it has nothing to start with: see `domainDisk`. */
+export const awaitsDomain = ({ installed, domain }: StoredServer) =>
+	installed.domainDisk !== null && domain === null;
 
 /** A server whose files cannot be believed, and why. */
 export interface DamagedServer {

@@ -8,6 +8,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 	subnet: "10.77.0.0/24",
 	subnet6: null,
 	lan: null,
+	domain: null,
 	definition: { template: "tiny", network: { segment, address } },
 	installed: {
 		index: 1,
@@ -20,6 +21,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 		cpus: 1,
 		systemDisk: "disposable",
 		systemBytes: 2 ** 26,
+		domainDisk: null,
 		services: {},
 	},
 });

@@ -7,7 +7,10 @@ import { readIfThere } from "../host/files.ts";
 import { shipped } from "./catalogue.ts";
 import type { Template } from "./template.ts";
 
-/** A template's images: `kernel`, `initrd` and `system.qcow2` in `folder`. */
+/**
+ * A template's images: `kernel`, `initrd` and `system.qcow2` in `folder`; in `private/root` the guest's files, where a
+ * template says that a domain is made with them.
+ */
 export interface Built {
 	folder: string;
 	/** Hash of everything the images are made from. */
@@ -86,23 +89,22 @@ async function runBuild(
 	await run("flock", command, { deadlineMs: buildDeadlineMs, env, onLine, ...(signal ? { signal } : {}) });
 }
 
-/** Everything that decides what the images hold: the template's own files, its inputs, the packages' versions. */
+/** Everything that decides what the images hold: the template's own files, what all share, the packages' versions. */
 async function fingerprint(template: Template): Promise<string> {
 	const hash = createHash("sha256");
-	const root = join(shipped, template.name);
-	const own = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) =>
-		entry.isFile(),
-	);
-	const files = [
-		...own.map((entry) => join(entry.parentPath, entry.name)),
-		...template.inputs.map((input) => join(root, input)),
-	];
+	const folders = [join(shipped, template.name), join(shipped, "lib")];
+	const files = (await Promise.all(folders.map(filesBelow))).flat();
 	for (const file of files.sort()) {
 		hash.update(`${file.slice(shipped.length)}\0`);
 		hash.update(await readFile(file));
 	}
 	if (template.packages.length > 0) hash.update(await packageVersions(template.packages));
 	return hash.digest("hex").slice(0, 16);
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+	const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+	return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
 async function packageVersions(packages: readonly string[]): Promise<string> {

@@ -11,6 +11,8 @@ export const templateSchema = z.strictObject({
 	systemDisk: z.strictObject({ use: z.enum(["kept", "disposable"]), size }),
 	/** Data disks, by name, without which its guests serve nothing. */
 	dataDisks: z.array(z.string()).default([]),
+	/** The one of them that a domain has to be made on before a server starts for the first time. */
+	domainDisk: z.string().nullable().default(null),
 	memory: size,
 	cpus: z.int().min(1),
 	boot: z.strictObject({ append: z.string() }),
@@ -26,8 +28,6 @@ export const templateSchema = z.strictObject({
 			rehearse: z.array(z.string()).optional(),
 		}),
 	),
-	/** Files outside of the template's folder that its images are made from. */
-	inputs: z.array(z.string()).default([]),
 	/** Debian packages whose versions its images depend on. */
 	packages: z.array(z.string()).default([]),
 	/** About how long building takes, for the progress bar. */

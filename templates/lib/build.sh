@@ -347,6 +347,32 @@ install_debian() { # FOLDER PACKAGE,PACKAGE... [mmdebstrap options]
   rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 }
 
+# Everything that guests with systemd have in common, and then what is the template's own.
+furnish() { # FOLDER
+  # systemd's shutdown passes "+0", which is what the guest agent says, on to logind; without logind it has to be "now".
+  chroot "$1" dpkg-divert --quiet --local --rename --divert /sbin/shutdown.systemd --add /sbin/shutdown
+  cp -a --no-preserve=ownership "$lib/debian/." "$here/root/." "$1/"
+  install -d "$1/usr/lib/bulkhead" "$1/data"
+  install -m 755 "$lib"/guest/{setup,disks,wake,agent} "$1/usr/lib/bulkhead/"
+  install -m 644 "$lib/guest/data_disk.py" "$1/usr/lib/bulkhead/"
+  install_code reseed "$1/usr/lib/bulkhead/reseed"
+  install_quick_hwclock "$1"
+  echo "# The initrd mounts /. Add others here." > "$1/etc/fstab"
+  printf '127.0.0.1 localhost\n::1 localhost\n' > "$1/etc/hosts"
+  echo guest > "$1/etc/hostname"
+  # Nobody gets in without a password that the administrator has set.
+  sed -i 's/^root:[^:]*:/root:!:/' "$1/etc/shadow"
+}
+
+# Where few things ever arrive, for every event of a disk each rule would be read.
+keep_few_udev_rules() { # FOLDER
+  local rules
+  for rules in "$1"/lib/udev/rules.d/*.rules; do
+    case ${rules##*/} in 50-udev-default.rules | 99-systemd.rules) continue ;; esac
+    ln -sf /dev/null "$1/etc/udev/rules.d/${rules##*/}"
+  done
+}
+
 # See code/nothing.S. Diverted, for whoever installs util-linux-extra.
 install_quick_hwclock() { # FOLDER
   chroot "$1" dpkg-divert --quiet --local --rename --divert /sbin/hwclock.util-linux --add /sbin/hwclock

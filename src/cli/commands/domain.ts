@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { text as textOf } from "node:stream/consumers";
 import type { Command } from "commander";
-import type { DomainView } from "../../api/domain.ts";
+import { type DomainView, shortNameOf } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { Activity } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
@@ -11,7 +11,15 @@ import { type Line, styled } from "../terminal.ts";
 import { formatAgo } from "../time.ts";
 
 const longestMs = 300_000;
+/** Its template may have to be built first. */
+const longestCreateMs = 40 * 60_000;
 const largestSecret = 4096;
+
+interface CreateOptions {
+	realm: string;
+	workgroup?: string;
+	passwordFile?: string;
+}
 
 interface JoinOptions {
 	controller: string[];
@@ -24,12 +32,28 @@ interface JoinOptions {
 export function addDomain(program: Command, open: Open): void {
 	const domain = program
 		.command("domain")
-		.summary("this host's membership of an Active Directory domain")
+		.summary("Active Directory: make a domain, make this host a member of one")
 		.description(
 			[
 				"Makes this host a member of a domain, whether one of its own servers is its controller or another machine.",
 				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed, and the host needs no controller to start.",
 			].join("\n"),
+		);
+	domain
+		.command("create")
+		.summary("make a new domain, and start the server that is its controller")
+		.description(
+			"The server is of the template debian-domain-controller and has never been started. Its name is the controller's in the domain, its address is written into it.",
+		)
+		.argument("<server>", "name of the server")
+		.requiredOption("--realm <realm>", "name of the domain, as ad.example.com")
+		.option("--workgroup <name>", "what it is called for short (the realm's first word)")
+		.option(
+			"--password-file <file>",
+			"where the Administrator's password is, - for standard input (asked for otherwise)",
+		)
+		.action((server: string, options: CreateOptions, command: Command) =>
+			create(open(command), server, options),
 		);
 	domain
 		.command("join")
@@ -62,6 +86,21 @@ export function addDomain(program: Command, open: Open): void {
 		.action((options: { user?: string; passwordFile?: string }, command: Command) =>
 			leave(open(command), options),
 		);
+}
+
+async function create(context: Context, server: string, options: CreateOptions): Promise<void> {
+	const { client, signal, terminal, json } = context;
+	const { realm, workgroup = shortNameOf(realm), passwordFile } = options;
+	const password = await newSecret(context, passwordFile);
+	const body = { realm, workgroup, password };
+	const call = async () =>
+		await client.call("createDomain", { server }, body, { signal, deadlineMs: longestCreateMs });
+	const view = await shown(terminal, `making the domain ${realm}`, json, call);
+	answer(context, view, () => [
+		[`The domain ${view.realm} (${view.workgroup}) is made, and ${server} is starting as its controller.`],
+		[`To let it out to this host: bulkhead publish ${server} active-directory --to host`],
+		[`Then, for this host: bulkhead domain join ${view.realm} --controller ADDRESS`],
+	]);
 }
 
 async function join(context: Context, realm: string, options: JoinOptions): Promise<void> {
@@ -126,6 +165,15 @@ async function secretOf(
 			`nobody can be asked for ${user}'s password here: say --password-file`,
 		);
 	return await terminal.askSecret([`Password of ${user}:`], signal);
+}
+
+/** Asked for twice: nobody sees what is typed, and nobody else knows it. */
+async function newSecret(context: Context, file: string | undefined): Promise<string> {
+	const first = await secretOf(context, "the new Administrator", file);
+	if (file !== undefined) return first;
+	const again = await context.terminal.askSecret(["The same once more:"], context.signal);
+	if (again !== first) throw new BulkheadError("bad-input", "the two passwords differ; nothing was made");
+	return first;
 }
 
 function unreadable(file: string): (error: unknown) => never {

@@ -35,7 +35,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		show: async ({ server }) => bulkhead.server(server).view(),
 		sandbox: async ({ server }) => await bulkhead.sandboxOf(server),
 		traffic: async ({ server }) => await bulkhead.trafficOf(server),
-		start: async ({ server }) => await command(server, { do: "start" }),
+		start: async ({ server }) => (await bulkhead.start(server)).view(),
 		stop: async ({ server }, { deadlineMs }) => await command(server, { do: "stop", deadlineMs }),
 		restart: async ({ server }, { deadlineMs }) => await command(server, { do: "restart", deadlineMs }),
 		delete: async ({ server }) => {
@@ -59,6 +59,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			return { session: drill.session, at: drill.at };
 		},
 		domain: async () => ({ domain: await bulkhead.membership.view() }),
+		createDomain: async ({ server }, wanted) => await bulkhead.createDomain(server, wanted),
 		joinDomain: async (_, wanted) => await bulkhead.membership.join(wanted),
 		leaveDomain: async (_, { account }) => await bulkhead.membership.leave(account),
 		incidents: async () => await context.incidents.list(),

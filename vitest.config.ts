@@ -11,6 +11,7 @@ const pairs = [
 	"daemon",
 	"damage",
 	"disks",
+	"domain",
 	"guest-contract",
 	"hostile-guest",
 	"image",

@@ -82,6 +82,36 @@ export const createView = z.object({
 
 export type DomainCreated = z.infer<typeof createView>;
 
+/** As [MS-SAMR] lets them be, and no more than a command line takes. */
+const accountSchema = z
+	.string()
+	.regex(
+		/^[^\s"/\\[\]:;|=,+*?<>@%\p{Cc}-][^"/\\[\]:;|=,+*?<>@%\p{Cc}]{0,63}$/u,
+		"a name has 1 to 64 characters, no quotes, slashes or brackets, none of : ; | = , + * ? < > @ %, and does not begin with a hyphen or space",
+	);
+
+/** What is asked of a domain by its controller's own tools. */
+export const administerBody = z.discriminatedUnion("what", [
+	z.strictObject({ what: z.literal("users") }),
+	z.strictObject({ what: z.literal("add-user"), user: accountSchema, password: passwordSchema }),
+	z.strictObject({ what: z.literal("set-password"), user: accountSchema, password: passwordSchema }),
+	z.strictObject({ what: z.literal("disable-user"), user: accountSchema }),
+	z.strictObject({ what: z.literal("enable-user"), user: accountSchema }),
+	z.strictObject({ what: z.literal("groups") }),
+	z.strictObject({ what: z.literal("members"), group: accountSchema }),
+	z.strictObject({ what: z.literal("add-group"), group: accountSchema }),
+	z.strictObject({ what: z.literal("add-member"), group: accountSchema, user: accountSchema }),
+	z.strictObject({ what: z.literal("remove-member"), group: accountSchema, user: accountSchema }),
+]);
+export type AdministerBody = z.infer<typeof administerBody>;
+
+export const administerView = z.object({
+	/** The controller that was asked. */
+	server: z.string(),
+	/** What was asked for; none for a change. */
+	names: z.array(z.string()),
+});
+
 export const leaveBody = z.strictObject({
 	/** Who may remove the host's account; without, only what is on this host goes. */
 	account: z.strictObject({ user: userSchema, password: passwordSchema }).nullable().default(null),

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { createBody, createView, domainView, joinBody, leaveBody, leaveView } from "./domain.ts";
+import {
+	administerBody,
+	administerView,
+	createBody,
+	createView,
+	domainView,
+	joinBody,
+	leaveBody,
+	leaveView,
+} from "./domain.ts";
 import { eventView } from "./event.ts";
 import { incidentView } from "./incident.ts";
 import { planView } from "./plan.ts";
@@ -177,6 +186,14 @@ export const routes = {
 		body: createBody,
 		answer: createView,
 	},
+	administerDomain: {
+		method: "POST",
+		path: "/v1/servers/:server/domain/accounts",
+		params: server,
+		summary: "Ask for or change users and groups of the domain that a server is the controller of",
+		body: administerBody,
+		answer: administerView,
+	},
 	joinDomain: {
 		method: "POST",
 		path: "/v1/domain/join",
@@ -231,7 +248,7 @@ interface Route {
 	method: "GET" | "POST" | "DELETE";
 	path: `/v1/${string}`;
 	params: z.ZodObject;
-	body: z.ZodObject | null;
+	body: z.ZodType | null;
 	answer: z.ZodType;
 	summary: string;
 }

@@ -91,6 +91,8 @@ export const serverView = z.object({
 	systemDisk: z.enum(["kept", "disposable"]),
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),
+	/** The Active Directory domain that it is a controller of, as it was made here; null for any other server. */
+	domain: z.object({ realm: z.string(), workgroup: z.string() }).nullable(),
 	published: z.array(publishedView),
 	recovery: z.object({ mode: z.enum(["cold", "warm"]), attempts: z.int(), withinMs: z.number() }),
 	/** How failures of this server are noticed, besides the end of its process. */

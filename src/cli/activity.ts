@@ -47,3 +47,14 @@ export class Activity implements Disposable {
 		if (this.#shown) this.#terminal.streams.errors.write("\r\u001b[2K");
 	}
 }
+
+/** Shows that something is under way, as long as it is. */
+export async function shown<T>(
+	terminal: Terminal,
+	what: string,
+	quiet: boolean,
+	call: () => Promise<T>,
+): Promise<T> {
+	using _ = new Activity(terminal, what, quiet);
+	return await call();
+}

@@ -77,6 +77,7 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 			["Hardware", `${plural(server.cpus, "processor")}, ${formatSize(server.memoryBytes)} of memory`],
 			["System disk", server.systemDisk === "kept" ? "kept" : "disposable: ends with each session"],
 			["Data disks", server.dataDisks.join(", ") || "none"],
+			...(server.domain ? [["Domain", `controller of ${server.domain.realm}`] as const] : []),
 			["Address", server.address ?? "none: no network"],
 			["Recovery", `${mode}, at most ${plural(attempts, "attempt")} in ${formatDuration(withinMs)}`],
 			...(server.warm ? [["Seal", sealText(server.warm)] as const] : []),

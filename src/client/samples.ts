@@ -19,6 +19,7 @@ export function sampleServer(changes: Partial<ServerView> = {}): ServerView {
 		systemDisk: "kept",
 		dataDisks: ["files"],
 		address: "10.77.0.20",
+		domain: null,
 		published: [
 			{
 				service: "http",

@@ -1,6 +1,6 @@
 import { rename, rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { CreateBody, DomainCreated } from "../api/domain.ts";
+import type { AdministerBody, CreateBody, DomainCreated } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
 import type { PublishingView } from "../api/publish.ts";
@@ -14,7 +14,7 @@ import { Applying } from "./applying.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
-import { makeDomain } from "./domains.ts";
+import { administerDomain, makeDomain } from "./domains.ts";
 import { Membership } from "./membership.ts";
 import { Groups } from "./parts/groups.ts";
 import { Publishing, type Unwanted } from "./publishing.ts";
@@ -194,7 +194,8 @@ export class Bulkhead {
 		return await this.changing.take(async () => {
 			const from = performance.now();
 			const unit = this.units.server(name);
-			if (isInUse(unit)) throw new BulkheadError("not-allowed-now", `${name} is in use; stop it first`);
+			if (awaitsDomain(unit.stored) && isInUse(unit))
+				throw new BulkheadError("not-allowed-now", `${name} is in use; stop it first`);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(domainWithinMs)]);
 			const made = await makeDomain(unit.stored, wanted, this.context, signal);
 			const { realm, workgroup } = wanted;
@@ -204,6 +205,14 @@ export class Bulkhead {
 			await begin(unit, this.context);
 			return { server: name, realm, workgroup, tookMs: Math.round(performance.now() - from) };
 		});
+	}
+
+	/** Asks a controller for users and groups, or changes them. @throws BulkheadError */
+	async administerDomain(
+		server: string,
+		wanted: AdministerBody,
+	): Promise<{ server: string; names: string[] }> {
+		return { server, names: await administerDomain(this.units.server(server), wanted) };
 	}
 
 	/** Starts a stopped server. @throws BulkheadError not-found, not-allowed-now */

@@ -1,9 +1,11 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type CreateBody, computerNameSchema } from "../api/domain.ts";
+import { type AdministerBody, type CreateBody, computerNameSchema } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import { formatSize, parseSize } from "../api/units.ts";
+import { administer, wordsOfTool } from "../directory/controller/accounts.ts";
 import { PasswordRefused, provisionDomain } from "../directory/controller/provision.ts";
+import { AgentError } from "../qemu/agent.ts";
 import { createDataImage } from "../qemu/image.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
@@ -11,7 +13,10 @@ import { readTemplate } from "../templates/catalogue.ts";
 import type { Context } from "./context.ts";
 import { diskFullOr } from "./provision.ts";
 import { qemuUid } from "./resolve.ts";
+import type { ServerUnit } from "./server-unit.ts";
 
+/** Samba's tool takes a second; under emulation, and beside others, many. */
+const toolWithinMs = 120_000;
 /** A new domain is 45 MB, and grows. */
 const leastBytes = 128 * 2 ** 20;
 
@@ -53,6 +58,18 @@ export async function makeDomain(
 	} finally {
 		await rm(paths.making, { recursive: true, force: true });
 	}
+}
+
+/** A change of users and groups, or a question about them. @returns the names that were asked for */
+export async function administerDomain(unit: ServerUnit, wanted: AdministerBody): Promise<string[]> {
+	const { name, domain } = unit.stored;
+	if (!domain) throw new BulkheadError("not-allowed-now", `${name} is not the controller of a domain`);
+	const run = async (command: readonly string[], input?: string) =>
+		await unit.runInGuest(command, toolWithinMs, input);
+	return await administer(wanted, run).catch((error: unknown) => {
+		if (!(error instanceof AgentError)) throw error;
+		throw new BulkheadError("bad-input", `${name}: ${wordsOfTool(error.message)}`, { cause: error });
+	});
 }
 
 interface Fit {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerView } from "../api/server.ts";
-import { systemClock } from "../host/clock.ts";
+import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { Supervisor } from "../session/supervisor.ts";
@@ -75,6 +75,7 @@ export class ServerUnit {
 			systemDisk: stored.installed.systemDisk,
 			dataDisks: (stored.definition.data ?? []).map(({ name }) => name),
 			address: stored.definition.network?.address ?? null,
+			domain: stored.domain,
 			published: publishedOf(stored),
 			recovery: {
 				mode: recovery?.mode ?? "cold",
@@ -100,6 +101,22 @@ export class ServerUnit {
 		if (!machine || !this.record.session) throw this.noSession();
 		return await machine.qemu.screenshot().catch((cause) => {
 			throw new BulkheadError("guest-did-not-answer", `QEMU made no picture: ${explain(cause)}`, { cause });
+		});
+	}
+
+	/**
+	 * Runs a program in its guest, by the guest agent.
+	 * @returns what it wrote
+	 * @throws BulkheadError not-allowed-now, guest-did-not-answer; AgentError with what it wrote when it fails
+	 */
+	async runInGuest(command: readonly string[], deadlineMs: number, input?: string): Promise<string> {
+		const machine = this.machines.current;
+		if (!machine || !this.record.session) throw this.noSession();
+		const [path = "", ...args] = command;
+		return await machine.qemu.runInGuest(path, args, deadlineMs, input).catch((cause) => {
+			throw cause instanceof DeadlineError
+				? new BulkheadError("guest-did-not-answer", `${this.stored.name} did not answer in time`, { cause })
+				: cause;
 		});
 	}
 

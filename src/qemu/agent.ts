@@ -80,16 +80,21 @@ export class GuestAgent {
 
 	/**
 	 * Runs a program inside the guest to its end.
+	 * @returns what it wrote to standard output, as the guest says
 	 * @throws AgentError when it cannot be run or ends with another code than 0, with what it wrote; DeadlineError
 	 */
-	async run(path: string, args: readonly string[], deadlineMs: number): Promise<void> {
+	async run(path: string, args: readonly string[], deadlineMs: number, input?: string): Promise<string> {
 		const end = performance.now() + deadlineMs;
 		const left = () => Math.max(1, Math.ceil(end - performance.now()));
-		const asked = { path, arg: args, "capture-output": true };
+		const given = input === undefined ? {} : { "input-data": Buffer.from(input).toString("base64") };
+		const asked = { path, arg: args, "capture-output": true, ...given };
 		const pid = Number(objectOf(await this.execute("guest-exec", asked, left())).pid);
 		for (;;) {
 			const status = objectOf(await this.execute("guest-exec-status", { pid }, left()));
-			if (status.exited === true) return refuseFailure(path, status);
+			if (status.exited === true) {
+				refuseFailure(path, status);
+				return wordsOf(status["out-data"]);
+			}
 			if (left() === 1) throw new DeadlineError(`${path} in the guest`, deadlineMs);
 			await delay(exitEveryMs);
 		}
@@ -142,9 +147,13 @@ function settle({ resolve, reject }: Pending, message: Record<string, unknown>):
 
 function refuseFailure(path: string, status: Record<string, unknown>): void {
 	if (status.exitcode === 0) return;
-	const said = Buffer.from(textOf(status["err-data"]), "base64").toString("utf8").trim();
+	const said = wordsOf(status["err-data"]).trim();
 	const code = typeof status.exitcode === "number" ? status.exitcode : `signal ${textOf(status.signal)}`;
 	throw new AgentError(said ? said.slice(0, 300) : `${path} in the guest ended with ${code}`);
+}
+
+function wordsOf(data: unknown): string {
+	return Buffer.from(textOf(data), "base64").toString("utf8");
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

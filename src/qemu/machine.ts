@@ -251,9 +251,14 @@ export class QemuMachine {
 		await this.agent.execute("guest-fsfreeze-thaw", {}, deadlineMs);
 	}
 
-	/** Runs a program inside the guest. @throws AgentError with what it wrote, DeadlineError */
-	async runInGuest(path: string, args: readonly string[], deadlineMs: number): Promise<void> {
-		await this.agent.run(path, args, deadlineMs);
+	/** Runs a program inside the guest. @returns what it wrote @throws AgentError with what it wrote, DeadlineError */
+	async runInGuest(
+		path: string,
+		args: readonly string[],
+		deadlineMs: number,
+		input?: string,
+	): Promise<string> {
+		return await this.agent.run(path, args, deadlineMs, input);
 	}
 
 	async attach(disk: Disk): Promise<void> {

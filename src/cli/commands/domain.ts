@@ -1,19 +1,18 @@
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { text as textOf } from "node:stream/consumers";
 import type { Command } from "commander";
 import { type DomainView, shortNameOf } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
-import { Activity } from "../activity.ts";
+import { shown } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
+import { newSecret, secretOf } from "../secret.ts";
 import { pairs } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 import { formatAgo } from "../time.ts";
+import { addAccounts } from "./accounts.ts";
 
 const longestMs = 300_000;
 /** Its template may have to be built first. */
 const longestCreateMs = 40 * 60_000;
-const largestSecret = 4096;
 
 interface CreateOptions {
 	realm: string;
@@ -68,6 +67,7 @@ export function addDomain(program: Command, open: Open): void {
 		.option("--name <name>", "what this host is called there (its own name, 15 characters at most)")
 		.option("--replace", "take over an account of that name that is there already")
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
+	addAccounts(domain, open);
 	domain
 		.command("status")
 		.summary("show the membership, and whether its controllers answer")
@@ -91,15 +91,17 @@ export function addDomain(program: Command, open: Open): void {
 async function create(context: Context, server: string, options: CreateOptions): Promise<void> {
 	const { client, signal, terminal, json } = context;
 	const { realm, workgroup = shortNameOf(realm), passwordFile } = options;
-	const password = await newSecret(context, passwordFile);
+	const password = await newSecret(context, "the new Administrator", passwordFile);
 	const body = { realm, workgroup, password };
 	const call = async () =>
 		await client.call("createDomain", { server }, body, { signal, deadlineMs: longestCreateMs });
 	const view = await shown(terminal, `making the domain ${realm}`, json, call);
+	const { address, published } = await client.call("show", { server }, null, { signal });
+	const isOut = published.some(({ service }) => service === "active-directory");
 	answer(context, view, () => [
 		[`The domain ${view.realm} (${view.workgroup}) is made, and ${server} is starting as its controller.`],
-		[`To let it out to this host: bulkhead publish ${server} active-directory --to host`],
-		[`Then, for this host: bulkhead domain join ${view.realm} --controller ADDRESS`],
+		...(isOut ? [] : [[`To let it out to this host: bulkhead publish ${server} active-directory --to host`]]),
+		[`To make this host a member of it: bulkhead domain join ${view.realm} --controller ${address}`],
 	]);
 }
 
@@ -139,53 +141,6 @@ async function leave(context: Context, options: { user?: string; passwordFile?: 
 		[`This host, ${name}, is no member of ${realm} any more.`],
 		...(left === null ? [] : [[styled(`What is left: ${left}`, "yellow")]]),
 	]);
-}
-
-async function shown<T>(
-	terminal: Context["terminal"],
-	what: string,
-	quiet: boolean,
-	call: () => Promise<T>,
-): Promise<T> {
-	using _ = new Activity(terminal, what, quiet);
-	return await call();
-}
-
-/** A password: never an argument, which everybody on the host could read. */
-async function secretOf(
-	{ terminal, json, signal }: Context,
-	user: string,
-	file: string | undefined,
-): Promise<string> {
-	if (file === "-") return firstLine(await textOf(terminal.streams.input), "standard input");
-	if (file !== undefined) return firstLine(await readFile(file, "utf8").catch(unreadable(file)), file);
-	if (json || !terminal.interactive)
-		throw new BulkheadError(
-			"bad-input",
-			`nobody can be asked for ${user}'s password here: say --password-file`,
-		);
-	return await terminal.askSecret([`Password of ${user}:`], signal);
-}
-
-/** Asked for twice: nobody sees what is typed, and nobody else knows it. */
-async function newSecret(context: Context, file: string | undefined): Promise<string> {
-	const first = await secretOf(context, "the new Administrator", file);
-	if (file !== undefined) return first;
-	const again = await context.terminal.askSecret(["The same once more:"], context.signal);
-	if (again !== first) throw new BulkheadError("bad-input", "the two passwords differ; nothing was made");
-	return first;
-}
-
-function unreadable(file: string): (error: unknown) => never {
-	return (error) => {
-		throw new BulkheadError("bad-input", `--password-file: ${file} cannot be read`, { cause: error });
-	};
-}
-
-function firstLine(text: string, where: string): string {
-	const line = text.slice(0, largestSecret).split(/\r?\n/)[0] ?? "";
-	if (line === "") throw new BulkheadError("bad-input", `--password-file: ${where} is empty`);
-	return line;
 }
 
 function clockText(aheadSeconds: number | null): string {

@@ -60,6 +60,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		},
 		domain: async () => ({ domain: await bulkhead.membership.view() }),
 		createDomain: async ({ server }, wanted) => await bulkhead.createDomain(server, wanted),
+		administerDomain: async ({ server }, wanted) => await bulkhead.administerDomain(server, wanted),
 		joinDomain: async (_, wanted) => await bulkhead.membership.join(wanted),
 		leaveDomain: async (_, { account }) => await bulkhead.membership.leave(account),
 		incidents: async () => await context.incidents.list(),

@@ -1,0 +1,164 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DomainClient } from "../../bench/domain/client.ts";
+import type { Site } from "../../src/api/site.ts";
+import { instanceForTests, report, tiny } from "./harness.ts";
+
+/** A real Active Directory domain in a session: Samba, in a Debian guest, and clients that no one here wrote. */
+const bulkhead = instanceForTests();
+const address = "10.89.0.10";
+const realm = "ad.example.com";
+const password = "Passw0rd-Adm1n";
+const site: Site = {
+	name: "office",
+	segments: { lab: { subnet: "10.89.0.0/24", subnet6: "fd00:89::/64" } },
+	servers: {
+		dc1: {
+			template: "debian-domain-controller",
+			data: [{ name: "domain", size: "256MiB" }],
+			network: { segment: "lab", address, address6: "fd00:89::10" },
+			publish: [{ service: "active-directory", to: "host" }],
+			recovery: { mode: "warm", budget: { attempts: 10, within: "10m" } },
+		},
+		other: { ...tiny("10.89.0.11", 0), publish: [], start: "manual" },
+	},
+};
+const paths = bulkhead.paths.server("dc1");
+let secrets: string;
+let client: DomainClient;
+
+beforeAll(async () => {
+	secrets = await mkdtemp(join(tmpdir(), "bulkhead-secrets-"));
+	for (const [name, text] of Object.entries({ right: password, weak: "short" }))
+		await writeFile(join(secrets, name), `${text}\n`);
+	client = await DomainClient.open({ realm, password, controllers: [address] });
+	await bulkhead.apply(site);
+});
+
+afterAll(async () => {
+	await client?.[Symbol.asyncDispose]();
+	if (secrets) await rm(secrets, { recursive: true, force: true });
+});
+
+const create = async (server: string, name = realm, ...more: string[]) =>
+	await bulkhead.command(
+		...["domain", "create", server, "--realm", name, "--password-file", join(secrets, "right"), ...more],
+	);
+
+test("a controller without a domain is not started, and says what it waits for", async () => {
+	const view = await bulkhead.show("dc1");
+	expect(view).toMatchObject({ state: "stopped", session: null });
+	expect(view.reason).toContain("bulkhead domain create dc1");
+	const started = await bulkhead.command("start", "dc1");
+	expect(started).toMatchObject({ code: 1, stderr: expect.stringContaining("dc1 has no domain yet") });
+});
+
+describe("what no domain can be made of is refused, and nothing is changed", () => {
+	test.each<[string, () => string[], RegExp]>([
+		["a realm of one word", () => ["dc1", "office"], /a domain name of two words or more/],
+		["a short name that is the server's", () => ["dc1", realm, "--workgroup", "dc1"], /workgroup: .*DC1/],
+		["a server of another kind", () => ["other"], /other is none that a domain can be made on/],
+		["a server that is not there", () => ["dc7"], /no server dc7/],
+		[
+			"a weak password",
+			() => ["dc1", realm, "--password-file", join(secrets, "weak")],
+			/password: the password is too short. It should be equal or longer than 7 characters\n/,
+		],
+	])("%s", async (_, words, message) => {
+		const disk = await stat(paths.disk("domain"));
+		const [server = "", name, ...more] = words();
+		const { code, stderr } = await create(server, name, ...more);
+		expect(stderr).toMatch(message);
+		expect(code).toBe(1);
+		expect(await stat(paths.disk("domain"))).toMatchObject({ ino: disk.ino, mtimeMs: disk.mtimeMs });
+		expect(existsSync(paths.making)).toBe(false);
+		expect((await bulkhead.show("dc1")).state).toBe("stopped");
+	});
+});
+
+describe("a domain", () => {
+	beforeAll(async () => {
+		const made = await create("dc1");
+		expect(made.stderr).toBe("");
+		expect(made.code).toBe(0);
+		const { session } = await bulkhead.until("dc1", "running");
+		report("a new controller", { coldMs: (session?.readyAt ?? 0) - (session?.startedAt ?? 0) });
+	});
+
+	test("is made once", async () => {
+		const again = await create("dc1");
+		expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("never made over another") });
+	});
+
+	test("knows its own addresses and no other", async () => {
+		const said = await client.run(["host", client.fullName("dc1")]);
+		expect(said.trim().split("\n").sort()).toEqual([
+			`${client.fullName("dc1")} has IPv6 address fd00:89::10`,
+			`${client.fullName("dc1")} has address ${address}`,
+		]);
+		expect(await client.run(["host", "-t", "SRV", `_kerberos._udp.${realm}`])).toContain(" 88 dc1.");
+	});
+
+	test("takes logons by Kerberos, shows its directory by GSSAPI and TLS, and its files by SMB", async () => {
+		await client.kinit("Administrator", password);
+		await expect(client.kinit("Administrator", "Not-This-0ne")).rejects.toThrow(/Password incorrect/);
+		await client.kinit("Administrator", password);
+		const own = "(sAMAccountName=dc1$)";
+		for (const how of ["kerberos", "tls"] as const)
+			expect(await client.search("dc1", how, own, "servicePrincipalName")).toContain(
+				`servicePrincipalName: ldap/${client.fullName("dc1")}`,
+			);
+		const listed = [
+			"smbclient",
+			"--use-kerberos=required",
+			"-N",
+			"-c",
+			"ls",
+			`//${client.fullName("dc1")}/sysvol`,
+		];
+		expect(await client.run(listed)).toContain(realm);
+	});
+
+	test("has users and groups, which are asked for and changed by the controller's own tools", async () => {
+		const domain = async (...words: string[]) => await bulkhead.command("domain", ...words);
+		const weak = await domain("user", "add", "bob", "--password-file", join(secrets, "weak"));
+		expect(weak).toMatchObject({ code: 1, stderr: expect.stringContaining("password is too short") });
+		const added = await domain("user", "add", "bob", "--password-file", join(secrets, "right"));
+		expect(added).toMatchObject({ code: 0, stdout: "Done, on dc1.\n" });
+		await client.kinit("bob", password);
+		const again = await domain("user", "add", "bob", "--password-file", join(secrets, "right"));
+		expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("already") });
+		expect((await domain("group", "add", "Domain Admins", "bob")).code).toBe(0);
+		expect((await domain("group", "list", "Domain Admins")).stdout).toBe("Administrator\nbob\n");
+		expect((await domain("user", "disable", "bob")).code).toBe(0);
+		await expect(client.kinit("bob", password)).rejects.toThrow(/revoked/);
+		const users = JSON.parse((await domain("user", "list", "--json")).stdout) as { names: string[] };
+		expect(users.names).toEqual(["Administrator", "Guest", "bob", "krbtgt"]);
+	});
+
+	test("keeps the Administrator's password where it is checked, and nowhere on the host", async () => {
+		const texts = await Promise.all(
+			["server.yaml", "record.json"].map((name) => readFile(join(paths.folder, name), "utf8")),
+		);
+		const events = JSON.stringify(await bulkhead.events());
+		for (const text of [...texts, events, await readFile(bulkhead.log, "utf8")])
+			expect(text).not.toContain(password);
+		expect(await readdir(paths.disks)).toEqual(["domain.qcow2", "system.qcow2"]);
+	});
+
+	test("goes on after a panic, from its seal, with the user that was added right before", async () => {
+		await bulkhead.until("dc1", "running", ({ warm }) => warm?.seal === "ready");
+		const ready = await bulkhead.until("dc1", "running", ({ warm }) => warm?.standbys === 1);
+		await client.addUser("dc1", "alice", "Al1ce-Passw0rd");
+		await bulkhead.client.call("drill", { server: "dc1" }, { fault: "panic" });
+		const next = await bulkhead.untilNext("dc1", ready.session?.number ?? 0);
+		expect(next.from).toBe("seal");
+		expect(await client.users("dc1")).toContain("alice");
+		await client.kinit("alice", "Al1ce-Passw0rd");
+		const [incident] = await bulkhead.incidents("dc1");
+		report("a controller's panic", { outageMs: incident?.outageMs });
+	});
+});

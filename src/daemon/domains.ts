@@ -16,7 +16,7 @@ import { qemuUid } from "./resolve.ts";
 import type { ServerUnit } from "./server-unit.ts";
 
 /** Samba's tool takes a second; under emulation, and beside others, many. */
-const toolWithinMs = 120_000;
+const toolWithinMs = 300_000;
 /** A new domain is 45 MB, and grows. */
 const leastBytes = 128 * 2 ** 20;
 

@@ -149,7 +149,7 @@ function refuseFailure(path: string, status: Record<string, unknown>): void {
 	if (status.exitcode === 0) return;
 	const said = wordsOf(status["err-data"]).trim();
 	const code = typeof status.exitcode === "number" ? status.exitcode : `signal ${textOf(status.signal)}`;
-	throw new AgentError(said ? said.slice(0, 300) : `${path} in the guest ended with ${code}`);
+	throw new AgentError(said ? said.slice(-1000) : `${path} in the guest ended with ${code}`);
 }
 
 function wordsOf(data: unknown): string {

@@ -8,7 +8,7 @@ import { newSecret, secretOf } from "../secret.ts";
 import { pairs } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 import { formatAgo } from "../time.ts";
-import { addAccounts } from "./accounts.ts";
+import { addAccounts, addCheck } from "./accounts.ts";
 
 const longestMs = 300_000;
 /** Its template may have to be built first. */
@@ -68,6 +68,7 @@ export function addDomain(program: Command, open: Open): void {
 		.option("--replace", "take over an account of that name that is there already")
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
 	addAccounts(domain, open);
+	addCheck(domain, open);
 	domain
 		.command("status")
 		.summary("show the membership, and whether its controllers answer")

@@ -4,23 +4,26 @@ import type { AdministerBody } from "../../api/domain.ts";
 const mostNames = 20_000;
 const longestName = 256;
 
+const asking = ["check", "users", "groups", "members"] as const;
+
 /** Runs a program in the controller's guest. @returns what it wrote to standard output */
 export type RunInGuest = (command: readonly string[], input?: string) => Promise<string>;
 
 /**
  * Asks a domain's controller for users and groups, or changes them, by Samba's own tool in its guest.
- * @returns the names that were asked for, in the order of the alphabet; none for a change
+ * @returns the names (of a check: the lines) that were asked for, in the order of the alphabet; none for a change
  * @throws what `run` does
  */
 export async function administer(wanted: AdministerBody, run: RunInGuest): Promise<string[]> {
 	const said = await run(["/usr/bin/samba-tool", ...wordsFor(wanted)], secretFor(wanted));
-	const asks = wanted.what === "users" || wanted.what === "groups" || wanted.what === "members";
-	return asks ? namesIn(said) : [];
+	return (asking as readonly string[]).includes(wanted.what) ? namesIn(said) : [];
 }
 
 /** Names come after `--`, so that none is taken for an option. */
 function wordsFor(wanted: AdministerBody): string[] {
 	switch (wanted.what) {
+		case "check":
+			return ["dbcheck", "--cross-ncs"];
 		case "users":
 			return ["user", "list"];
 		case "add-user":

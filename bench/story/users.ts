@@ -1,0 +1,50 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** One thing that somebody asked of the domain: when, for how long, and whether it was done. Milliseconds of this process. */
+export interface Ask {
+	from: number;
+	to: number;
+	ok: boolean;
+}
+
+const pauseMs = 100;
+
+/** Asks for the same thing again and again, one after the other, as somebody who works. */
+export class Repeated {
+	readonly asks: Ask[] = [];
+	private readonly stopping = new AbortController();
+	private readonly running: Promise<void>;
+
+	constructor(ask: () => Promise<unknown>) {
+		this.running = this.run(ask);
+	}
+
+	async stop(): Promise<void> {
+		this.stopping.abort();
+		await this.running;
+	}
+
+	/** Milliseconds from a moment until something that was asked for is done; the asking may have begun before. */
+	servedAfter(moment: number): number | null {
+		const served = this.asks.find(({ to, ok }) => ok && to > moment);
+		return served ? served.to - moment : null;
+	}
+
+	/** How many of those that came between two moments were refused or had no answer. */
+	failedBetween(from: number, to: number): number {
+		return this.asks.filter((ask) => !ask.ok && ask.to > from && ask.from < to).length;
+	}
+
+	private async run(ask: () => Promise<unknown>): Promise<void> {
+		const { signal } = this.stopping;
+		while (!signal.aborted) {
+			const from = performance.now();
+			const ok = await ask().then(
+				() => true,
+				() => false,
+			);
+			this.asks.push({ from, to: performance.now(), ok });
+			await delay(pauseMs, undefined, { signal }).catch(() => {});
+		}
+	}
+}

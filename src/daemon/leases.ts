@@ -9,11 +9,10 @@ import { bridgeMacOf, macOf } from "../network/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { type Context, leasesGroup } from "./context.ts";
 import { leasesUid, sandboxAddressOf } from "./resolve.ts";
+import { Restarts } from "./restarts.ts";
+import { Turns } from "./turns.ts";
 
 const limits = { memoryBytes: 32 * 2 ** 20, cpus: 0.25, tasks: 4, cpuWeight: 100 } as const;
-/** Milliseconds between attempts to begin one that ends again and again. */
-const longestPauseMs = 60_000;
-const tellAfter = 3;
 
 /** What these servers are told of their addresses, and of their segments. Pure. */
 export function leasesOf(servers: readonly StoredServer[]): Leases {
@@ -56,11 +55,8 @@ function segmentOf(server: StoredServer): LeaseSegment | undefined {
 export class SiteLeases {
 	private readonly context: Context;
 	private wanted: { namespace: string; leases: Leases } | undefined;
-	/** One piece of work after the other; it never rejects. */
-	private work: Promise<void> = Promise.resolve();
-	private waiting = 0;
-	/** How often it has ended by itself lately, and when it is begun again at the earliest. */
-	private deaths = { count: 0, nextAt: 0 };
+	private readonly turns = new Turns();
+	private readonly restarts = new Restarts();
 	/** What was told last, so that it is told once. */
 	private told = "";
 
@@ -76,38 +72,32 @@ export class SiteLeases {
 
 	/** Starts again what has died. */
 	check(): void {
-		if (this.wanted && this.waiting === 0) this.queue(async () => await this.restart());
+		if (this.wanted && !this.turns.busy) this.queue(async () => await this.restart());
 	}
 
 	/** Waits until what was wanted has been done, or could not be. */
 	async settled(): Promise<void> {
-		await this.work;
+		await this.turns.settled();
 	}
 
 	/** Ends it, and waits for that: its namespace is about to go. @throws BulkheadError when it does not end */
 	async end(): Promise<void> {
 		this.wanted = undefined;
-		await this.work;
+		await this.turns.settled();
 		await this.endNow();
 	}
 
 	/** Lets go without ending anything. */
 	async leave(): Promise<void> {
 		this.wanted = undefined;
-		await this.work;
+		await this.turns.settled();
 	}
 
 	private queue(work: () => Promise<void>): void {
-		this.waiting++;
-		this.work = this.work
-			.then(work)
-			.then(() => {
-				if (this.deaths.count === 0) this.told = "";
-			})
-			.catch((error) => this.tell(error))
-			.finally(() => {
-				this.waiting--;
-			});
+		const done = this.turns.take(work).then(() => {
+			if (!this.restarts.lately) this.told = "";
+		});
+		done.catch((error: unknown) => this.tell(error));
 	}
 
 	private async bring(): Promise<void> {
@@ -117,30 +107,23 @@ export class SiteLeases {
 		if (leases.servers.length === 0) return await this.endNow();
 		const group = await ControlGroup.create(leasesGroup(context.paths), limits, context.groups);
 		const uid = leasesUid(context.paths.state);
-		await ensureGiver({ namespace, uid, groups: group.entries, folder: context.paths.leases }, leases);
+		const plan = { namespace, uid, groups: group.entries, folder: context.paths.leases };
+		await ensureGiver(plan, leases, this.damaged);
 	}
 
-	/** At once the first time, and ever less often while it ends again and again. */
 	private async restart(): Promise<void> {
 		const folder = this.context.paths.leases;
-		const { count, nextAt } = this.deaths;
 		if (!this.wanted || this.wanted.leases.servers.length === 0) return;
-		if (await giverProcess(folder)) {
-			if (Date.now() > nextAt) this.deaths = { count: 0, nextAt: 0 };
-			return;
-		}
-		if (Date.now() < nextAt) return;
-		this.deaths = {
-			count: count + 1,
-			nextAt: Date.now() + Math.min(1000 * 2 ** (count + 1), longestPauseMs),
-		};
-		if (count + 1 === tellAfter) this.tell(new Error(await lastWordsOf(folder)));
+		if (await giverProcess(folder)) return this.restarts.runs();
+		const due = this.restarts.due();
+		if (due === "no") return;
+		if (due === "tell") this.tell(new Error(await lastWordsOf(folder)));
 		await this.bring();
 	}
 
 	private async endNow(): Promise<void> {
 		const { paths, groups } = this.context;
-		await endGiver(paths.leases);
+		await endGiver(paths.leases, this.damaged);
 		await ControlGroup.at(leasesGroup(paths), groups).destroy();
 		await rm(paths.leases, { recursive: true, force: true });
 	}
@@ -151,6 +134,15 @@ export class SiteLeases {
 		this.told = why;
 		const text = `Servers that ask for their addresses cannot be told them: ${why}; it is tried again`;
 		this.context.log.error({ err: error }, text);
+		this.note(text);
+	}
+
+	private readonly damaged = (text: string): void => {
+		this.context.log.warn(text);
+		this.note(text);
+	};
+
+	private note(text: string): void {
 		this.context.history.append({ at: Date.now(), server: null, session: null, kind: "daemon", text });
 	}
 }

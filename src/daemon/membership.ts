@@ -24,6 +24,7 @@ import {
 } from "../directory/member/winbind.ts";
 import { ControlGroup } from "../host/cgroup.ts";
 import { type Context, domainGroup } from "./context.ts";
+import { Restarts } from "./restarts.ts";
 
 const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, tasks: 256, cpuWeight: 100 } as const;
 const lookEveryMs = 1000;
@@ -31,8 +32,6 @@ const answersWithinMs = 500;
 const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */
 const tellSkewSeconds = 120;
-const longestPauseMs = 60_000;
-const tellAfter = 3;
 
 /** What is known of the controllers, and since when. */
 interface Seen {
@@ -56,7 +55,7 @@ export class Membership {
 	/** What winbindd was told last. */
 	private told: DomainView["state"] | undefined;
 	private trouble: string | null = null;
-	private deaths = { count: 0, nextAt: 0 };
+	private readonly restarts = new Restarts();
 	/** One change at a time. */
 	private changing = false;
 	/** One piece of work after the other, so that nothing is begun for a membership that is being ended. */
@@ -136,7 +135,7 @@ export class Membership {
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
 			});
 			this.member = undefined;
-			this.deaths = { count: 0, nextAt: 0 };
+			this.restarts.forget();
 			this.seen = undefined;
 			this.told = undefined;
 			this.trouble = null;
@@ -219,17 +218,12 @@ export class Membership {
 		}
 	}
 
-	/** At once the first time, and ever less often while it ends again and again. */
 	private async keepWinbind(): Promise<void> {
 		const { paths, groups } = this.context;
-		if (await winbindProcess(paths.domain)) {
-			if (Date.now() > this.deaths.nextAt) this.deaths.count = 0;
-			return;
-		}
-		if (Date.now() < this.deaths.nextAt) return;
-		const count = this.deaths.count + 1;
-		this.deaths = { count, nextAt: Date.now() + Math.min(1000 * 2 ** count, longestPauseMs) };
-		if (count === tellAfter) this.tell(await lastWordsOf(paths.domain));
+		if (await winbindProcess(paths.domain)) return this.restarts.runs();
+		const due = this.restarts.due();
+		if (due === "no") return;
+		if (due === "tell") this.tell(await lastWordsOf(paths.domain));
 		this.told = undefined;
 		// What an earlier one left behind when it was killed.
 		await ControlGroup.at(domainGroup(paths), groups).destroy();

@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import { explain } from "../api/errors.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere } from "../host/files.ts";
-import { endAnswerer, ensureAnswerer, isAnswering, lastWordsOf } from "../network/names/answerer.ts";
+import { answererProcess, endAnswerer, ensureAnswerer, lastWordsOf } from "../network/names/answerer.ts";
 import type { Answerer, AnswererPlan, NameEntry } from "../network/names/plan.ts";
 import { leadQuestions } from "../network/names/rules.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -11,16 +11,14 @@ import { pathsAmong } from "./between.ts";
 import { type Context, groupOwner, groupRoot, namesGroup } from "./context.ts";
 import { type AddressesOf, namesIn } from "./outbound.ts";
 import { qemuUid } from "./resolve.ts";
+import { Restarts } from "./restarts.ts";
+import { Turns } from "./turns.ts";
 
 /** Far above all users of sessions and front doors (firstUidOf), and below 2^31. */
 const uidsAbove = 100_001_000;
 /** Below the ports that kernels choose by themselves. */
 const firstPort = 10_000;
 const limits = { memoryBytes: 24 * 2 ** 20, cpus: 0.25, tasks: 8, cpuWeight: 100 } as const;
-
-/** Milliseconds between attempts to begin one that ends again and again. */
-const longestPauseMs = 60_000;
-const tellAfter = 3;
 
 /** Who answers each server that has a network. Pure. */
 export function answerersOf(servers: readonly StoredServer[], upstreams: readonly string[]): Answerer[] {
@@ -92,11 +90,9 @@ interface Wanted {
 export class SiteNames {
 	private readonly context: Context;
 	private wanted: Wanted | undefined;
-	/** One piece of work after the other; it never rejects. */
-	private work: Promise<void> = Promise.resolve();
-	private waiting = 0;
-	/** Answerers that have ended by themselves lately, and when they are begun again at the earliest. */
-	private readonly deaths = new Map<string, { count: number; nextAt: number }>();
+	private readonly turns = new Turns();
+	/** Of answerers that have ended by themselves lately. */
+	private readonly restarts = new Map<string, Restarts>();
 	/** What was told last of each server, so that it is told once. */
 	private readonly told = new Map<string, string>();
 
@@ -112,13 +108,13 @@ export class SiteNames {
 
 	/** Starts again what has died. */
 	check(): void {
-		if (this.wanted && this.waiting === 0) this.queue(async () => await this.restart());
+		if (this.wanted && !this.turns.busy) this.queue(async () => await this.restart());
 	}
 
 	/** Ends all answerers, and waits for it: their namespace is about to go. @throws BulkheadError when one does not end */
 	async end(): Promise<void> {
 		this.wanted = undefined;
-		await this.work;
+		await this.turns.settled();
 		for (const server of await listIfThere(this.context.paths.runNames)) await this.endOne(server);
 	}
 
@@ -126,24 +122,18 @@ export class SiteNames {
 	async endOf(server: string): Promise<void> {
 		const { wanted } = this;
 		if (wanted) this.wanted = { ...wanted, servers: wanted.servers.filter(({ name }) => name !== server) };
-		await this.work;
+		await this.turns.settled();
 		await this.endOne(server);
 	}
 
 	/** Lets go without ending anything. */
 	async leave(): Promise<void> {
 		this.wanted = undefined;
-		await this.work;
+		await this.turns.settled();
 	}
 
 	private queue(work: () => Promise<void>): void {
-		this.waiting++;
-		this.work = this.work
-			.then(work)
-			.catch((error) => this.tell("", error))
-			.finally(() => {
-				this.waiting--;
-			});
+		this.turns.take(work).catch((error: unknown) => this.tell("", error));
 	}
 
 	private async bring(): Promise<void> {
@@ -157,20 +147,20 @@ export class SiteNames {
 		for (const answerer of answerers) await this.ensure(answerer);
 	}
 
-	/** At once the first time, and ever less often while one ends again and again. */
 	private async restart(): Promise<void> {
 		const { paths } = this.context;
 		for (const answerer of answerersOf(this.wanted?.servers ?? [], this.wanted?.upstreams ?? [])) {
 			const { server } = answerer;
-			const before = this.deaths.get(server);
-			if (await isAnswering(paths.names(server))) {
-				if (before && Date.now() > before.nextAt) this.deaths.delete(server);
+			const restarts = this.restarts.get(server) ?? new Restarts();
+			if (await answererProcess(paths.names(server))) {
+				restarts.runs();
+				if (!restarts.lately) this.restarts.delete(server);
 				continue;
 			}
-			if (before && Date.now() < before.nextAt) continue;
-			const count = (before?.count ?? 0) + 1;
-			this.deaths.set(server, { count, nextAt: Date.now() + Math.min(1000 * 2 ** count, longestPauseMs) });
-			if (count === tellAfter) this.tell(server, new Error(await lastWordsOf(paths.names(server))));
+			this.restarts.set(server, restarts);
+			const due = restarts.due();
+			if (due === "no") continue;
+			if (due === "tell") this.tell(server, new Error(await lastWordsOf(paths.names(server))));
 			await this.ensure(answerer);
 		}
 	}
@@ -187,8 +177,9 @@ export class SiteNames {
 				...answerer,
 				...{ namespace: wanted.namespace, groups: group.entries, folder },
 			};
-			await ensureAnswerer(plan, namesFor(stored, wanted.servers, wanted.openSegments, wanted.current));
-			if (!this.deaths.has(server)) this.told.delete(server);
+			const entries = namesFor(stored, wanted.servers, wanted.openSegments, wanted.current);
+			await ensureAnswerer(plan, entries, this.damaged(server));
+			if (!this.restarts.has(server)) this.told.delete(server);
 		} catch (error) {
 			this.tell(server, error);
 		}
@@ -196,7 +187,7 @@ export class SiteNames {
 
 	private async endOne(server: string): Promise<void> {
 		const { paths, groups } = this.context;
-		await endAnswerer(paths.names(server));
+		await endAnswerer(paths.names(server), this.damaged(server));
 		await ControlGroup.at(namesGroup(paths, server), groups).destroy();
 		await rm(paths.names(server), { recursive: true, force: true });
 	}
@@ -217,7 +208,18 @@ export class SiteNames {
 		const whose = server === "" ? "of the site's servers" : `of ${server}`;
 		const text = `Questions ${whose} for names cannot be answered: ${why}; it is tried again`;
 		this.context.log.error({ err: error }, text);
-		const at = { at: Date.now(), server: server === "" ? null : server, session: null };
-		this.context.history.append({ ...at, kind: "daemon", text });
+		this.note(server, text);
+	}
+
+	private damaged(server: string): (text: string) => void {
+		return (text) => {
+			this.context.log.warn(text);
+			this.note(server, text);
+		};
+	}
+
+	private note(server: string, text: string): void {
+		const about = server === "" ? null : server;
+		this.context.history.append({ at: Date.now(), server: about, session: null, kind: "daemon", text });
 	}
 }

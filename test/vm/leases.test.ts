@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
+import { isAlive } from "../../src/host/process.ts";
 import { endGiver, ensureGiver, giverProcess } from "../../src/network/leases/giver.ts";
 import type { GiverPlan, Leases } from "../../src/network/leases/plan.ts";
 import { setKernel } from "../../src/network/namespace.ts";
@@ -257,4 +258,27 @@ test("it has no privilege, and nothing of the host", async () => {
 	expect(status).toMatch(/^CapEff:\s0+$/m);
 	expect(status).toMatch(/^CapBnd:\s0+$/m);
 	expect(status).toMatch(/^Uid:\s330999\s/m);
+});
+
+test("a record that is damaged is told of once, and replaced; what it told of is ended", async () => {
+	const { folder } = plan();
+	const told: string[] = [];
+	const again = async () => await ensureGiver(plan(), leases, (what) => told.push(what));
+	const processes = [await giverProcess(folder)];
+	for (const text of ["", "{ broken", "null", '{ "process": { "pid": -1 } }']) {
+		await writeFile(`${folder}/leases.json`, text);
+		expect(await again()).toBe(true);
+		expect(await again()).toBe(false);
+		const last = processes.at(-1);
+		expect(last && isAlive(last)).toBe(false);
+		processes.push(await giverProcess(folder));
+	}
+	expect(told).toEqual(Array(4).fill(expect.stringContaining("leases.json is damaged")));
+	await vi.waitFor(async () => expect(await ask4(web)).toBe(webs), { timeout: 5000 });
+	await writeFile(`${folder}/leases.json`, "{ broken");
+	await endGiver(folder, (what) => told.push(what));
+	const last = processes.at(-1);
+	expect(last && isAlive(last)).toBe(false);
+	expect(told).toHaveLength(5);
+	expect(await again()).toBe(true);
 });

@@ -1,9 +1,9 @@
-import { readdir, readlink, stat } from "node:fs/promises";
+import { readdir, readlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { CommandError, run } from "../../host/command.ts";
-import { launchedProcess, launchInBubble } from "../../host/confine.ts";
-import { readIfThere } from "../../host/files.ts";
+import { launchInBubble } from "../../host/confine.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
+import { lastWords, processSeeing } from "../../host/recorded.ts";
 import { inside, memberFiles } from "./plan.ts";
 import { asMember, viewCommand } from "./view.ts";
 
@@ -51,15 +51,7 @@ async function isAnswering(folder: string): Promise<boolean> {
 
 /** @returns its process, when it runs; a pid alone may be another program's by now */
 export async function winbindProcess(folder: string): Promise<ProcessIdentity | undefined> {
-	const process = launchedProcess(memberFiles(folder).status);
-	if (!process) return undefined;
-	const inodeOf = async (path: string) =>
-		await stat(path).then(
-			({ dev, ino }) => `${dev}:${ino}`,
-			() => undefined,
-		);
-	const [seen, own] = [await inodeOf(`/proc/${process.pid}/root${inside}`), await inodeOf(folder)];
-	return seen !== undefined && seen === own && isAlive(process) ? process : undefined;
+	return await processSeeing(memberFiles(folder).status, inside, folder);
 }
 
 /** Ends winbindd, if it runs; its children end with it. @returns false when it does not end */
@@ -134,6 +126,5 @@ export async function trustTrouble(folder: string): Promise<string | null> {
 
 /** @returns what winbindd wrote last, in one line */
 export async function lastWordsOf(folder: string): Promise<string> {
-	const said = (await readIfThere(memberFiles(folder).output))?.trim().split("\n").at(-1)?.slice(-300);
-	return said ? `winbindd ends; it says: ${said}` : "winbindd ends, and says nothing";
+	return await lastWords("winbindd", memberFiles(folder).output);
 }

@@ -1,8 +1,8 @@
-import { chmod, chown, mkdir, readlink, rm, stat } from "node:fs/promises";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { launchedProcess } from "../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { isAlive, type ProcessIdentity } from "../../host/process.ts";
+import { isStartedAs, processSeeing } from "../../host/recorded.ts";
 import type { DoorPlan } from "../plan.ts";
 import { configOf } from "./config.ts";
 import { adminSocket, inside } from "./names.ts";
@@ -67,29 +67,12 @@ export async function readRecord(files: DoorFiles): Promise<DoorRecord | undefin
  * is ours if its /door is this folder's. A pid alone may be another program's by now.
  */
 export async function findUnrecorded(files: DoorFiles): Promise<ProcessIdentity | undefined> {
-	const process = launchedProcess(files.status);
-	if (!process) return undefined;
-	const [seen, own] = await Promise.all([
-		inodeOf(`/proc/${process.pid}/root${inside.run}`),
-		inodeOf(files.run),
-	]);
-	return seen !== undefined && seen === own && isAlive(process) ? process : undefined;
-}
-
-async function inodeOf(path: string): Promise<string | undefined> {
-	const found = await stat(path).catch(() => undefined);
-	return found && `${found.dev}:${found.ino}`;
+	return await processSeeing(files.status, inside.run, files.run);
 }
 
 /** @returns whether a running front door is what the plan asks for, in the namespace that has the name now */
 export async function isAsPlanned(record: DoorRecord, plan: DoorPlan, files: DoorFiles): Promise<boolean> {
-	if (record.namespace !== plan.namespace || record.uid !== plan.uid) return false;
-	if (record.groups.join("\n") !== plan.groups.join("\n")) return false;
 	if ((await readIfThere(files.config)) !== configOf(plan)) return false;
 	if ((await readIfThere(files.uploads)) !== uploadConfigOf(plan)) return false;
-	const [lives, named] = await Promise.all([
-		readlink(`/proc/${record.process.pid}/ns/net`).catch(() => ""),
-		stat(`/run/netns/${plan.namespace}`).catch(() => undefined),
-	]);
-	return named !== undefined && lives === `net:[${named.ino}]`;
+	return await isStartedAs(record, plan);
 }

@@ -1,9 +1,16 @@
-import { chmod, chown, mkdir, readlink, rm, stat } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BulkheadError } from "../../api/errors.ts";
-import { launchConfined, launchedProcess } from "../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
-import { endProcess, isAlive, type ProcessIdentity, sendSignal } from "../../host/process.ts";
+import { type ProcessIdentity, sendSignal } from "../../host/process.ts";
+import {
+	endRecorded,
+	isStartedAs,
+	lastWords,
+	launchRecorded,
+	type OnDamage,
+	runningRecord,
+} from "../../host/recorded.ts";
 import { configOf, inside, listOf } from "./config.ts";
 import type { AnswererPlan, NameEntry } from "./plan.ts";
 
@@ -20,16 +27,9 @@ function filesOf(folder: string) {
 		record: join(folder, "names.json"),
 		status: join(folder, "status.json"),
 		output: join(folder, "output.log"),
-		/** Its working folder, by which a process that nobody has recorded is known. */
 		run: join(folder, "run"),
+		seen: "/names/run",
 	};
-}
-
-interface Record {
-	process: ProcessIdentity;
-	namespace: string;
-	uid: number;
-	groups: readonly string[];
 }
 
 /**
@@ -38,12 +38,17 @@ interface Record {
  * @returns true when one was started
  * @throws RangeError for a plan or list that is none, BulkheadError or Error when it could not be started; then nothing runs
  */
-export async function ensureAnswerer(plan: AnswererPlan, entries: readonly NameEntry[]): Promise<boolean> {
+export async function ensureAnswerer(
+	plan: AnswererPlan,
+	entries: readonly NameEntry[],
+	onDamage?: OnDamage,
+): Promise<boolean> {
 	const [config, list] = [configOf(plan), listOf(entries)];
 	const files = filesOf(plan.folder);
-	const old = await runningIn(plan.folder);
-	const stays = old !== undefined && (await isAsPlanned(old, plan, config));
-	if (!stays) await endAnswerer(plan.folder);
+	const old = await runningRecord(files);
+	const same = (await readIfThere(files.config)) === config;
+	const stays = old !== undefined && same && (await isStartedAs(old, plan));
+	if (!stays) await endAnswerer(plan.folder, onDamage);
 	await mkdir(files.hosts, { recursive: true, mode: 0o755 });
 	await chmod(plan.folder, 0o700);
 	if ((await readIfThere(files.list)) !== list) {
@@ -55,90 +60,28 @@ export async function ensureAnswerer(plan: AnswererPlan, entries: readonly NameE
 	return true;
 }
 
-async function begin(plan: AnswererPlan, config: string): Promise<void> {
-	const { namespace, uid, groups, folder } = plan;
+async function begin({ namespace, uid, groups, folder }: AnswererPlan, config: string): Promise<void> {
 	const files = filesOf(folder);
-	await rm(files.run, { recursive: true, force: true });
-	await mkdir(files.run, { mode: 0o500 });
-	await chown(files.run, uid, uid);
 	await writeFileAtomic(files.config, config, 0o644);
-	const { identity } = await launchConfined(
-		{
-			...{ namespace, uid, groups, devices: [], writable: [] },
-			readable: [
-				[files.config, inside.config],
-				[files.hosts, inside.hosts],
-				[files.run, "/names/run"],
-			],
-			workingFolder: "/names/run",
-			openFiles: mostFiles,
-		},
-		["/usr/sbin/dnsmasq", "--keep-in-foreground", `--conf-file=${inside.config}`, "--user", "--group"],
-		{ status: files.status, output: files.output },
-	);
-	try {
-		const record: Record = { process: identity, namespace, uid, groups };
-		await writeFileAtomic(files.record, `${JSON.stringify(record, null, "\t")}\n`);
-	} catch (error) {
-		await endProcess(identity, 0);
-		throw error;
-	}
-}
-
-/** @returns whether an answerer runs that this folder tells of */
-export async function isAnswering(folder: string): Promise<boolean> {
-	return (await runningIn(folder)) !== undefined;
+	const readable = [[files.config, inside.config] as const, [files.hosts, inside.hosts] as const];
+	await launchRecorded(files, { namespace, uid, groups, readable, openFiles: mostFiles }, [
+		...["/usr/sbin/dnsmasq", "--keep-in-foreground", `--conf-file=${inside.config}`, "--user", "--group"],
+	]);
 }
 
 /** @returns what dnsmasq wrote last, in one line */
 export async function lastWordsOf(folder: string): Promise<string> {
-	const said = (await readIfThere(filesOf(folder).output))?.trim().split("\n").at(-1)?.slice(-300);
-	return said ? `dnsmasq ends; it says: ${said}` : "dnsmasq ends, and says nothing";
+	return await lastWords("dnsmasq", filesOf(folder).output);
 }
 
 /** @returns its process, when it runs */
 export async function answererProcess(folder: string): Promise<ProcessIdentity | undefined> {
-	return (await runningIn(folder))?.process;
+	return (await runningRecord(filesOf(folder)))?.process;
 }
 
 /** Ends whatever answerer a folder tells of. @throws BulkheadError when it does not end */
-export async function endAnswerer(folder: string): Promise<void> {
-	const process = (await runningIn(folder))?.process ?? (await unrecordedIn(folder));
-	if (process && !(await endProcess(process, 0))) {
-		const message = `dnsmasq (process ${process.pid}) does not end, even when killed`;
-		throw new BulkheadError("internal", message);
-	}
-	await rm(filesOf(folder).record, { force: true });
-}
-
-async function runningIn(folder: string): Promise<Record | undefined> {
-	const text = await readIfThere(filesOf(folder).record);
-	if (text === undefined) return undefined;
-	const record = JSON.parse(text) as Record;
-	return isAlive(record.process) ? record : undefined;
-}
-
-/** One whose daemon died before it could write the record. A pid alone may be another program's by now. */
-async function unrecordedIn(folder: string): Promise<ProcessIdentity | undefined> {
-	const files = filesOf(folder);
-	const process = launchedProcess(files.status);
-	if (!process) return undefined;
-	const inodeOf = async (path: string) =>
-		await stat(path).then(
-			({ dev, ino }) => `${dev}:${ino}`,
-			() => undefined,
-		);
-	const [seen, own] = [await inodeOf(`/proc/${process.pid}/root/names/run`), await inodeOf(files.run)];
-	return seen !== undefined && seen === own && isAlive(process) ? process : undefined;
-}
-
-async function isAsPlanned(record: Record, plan: AnswererPlan, config: string): Promise<boolean> {
-	if (record.namespace !== plan.namespace || record.uid !== plan.uid) return false;
-	if (record.groups.join("\n") !== plan.groups.join("\n")) return false;
-	if ((await readIfThere(filesOf(plan.folder).config)) !== config) return false;
-	const [lives, named] = await Promise.all([
-		readlink(`/proc/${record.process.pid}/ns/net`).catch(() => ""),
-		stat(`/run/netns/${plan.namespace}`).catch(() => undefined),
-	]);
-	return named !== undefined && lives === `net:[${named.ino}]`;
+export async function endAnswerer(folder: string, onDamage?: OnDamage): Promise<void> {
+	const process = await endRecorded(filesOf(folder), onDamage);
+	if (process)
+		throw new BulkheadError("internal", `dnsmasq (process ${process.pid}) does not end, even when killed`);
 }

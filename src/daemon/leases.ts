@@ -3,7 +3,7 @@ import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { formatAddress6, gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
 import { explain } from "../api/errors.ts";
 import { ControlGroup } from "../host/cgroup.ts";
-import { endGiver, ensureGiver, giverProcess, lastWordsOf } from "../network/leases/giver.ts";
+import { ensureGiver, giverIn } from "../network/leases/giver.ts";
 import type { LeaseSegment, LeaseServer, Leases } from "../network/leases/plan.ts";
 import { bridgeMacOf, macOf } from "../network/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -80,7 +80,7 @@ export class SiteLeases {
 		await this.turns.settled();
 	}
 
-	/** Ends it, and waits for that: its namespace is about to go. @throws BulkheadError when it does not end */
+	/** Ends it, and waits for that: its namespace is about to go. @throws Error when it does not end */
 	async end(): Promise<void> {
 		this.wanted = undefined;
 		await this.turns.settled();
@@ -112,18 +112,18 @@ export class SiteLeases {
 	}
 
 	private async restart(): Promise<void> {
-		const folder = this.context.paths.leases;
+		const giver = giverIn(this.context.paths.leases);
 		if (!this.wanted || this.wanted.leases.servers.length === 0) return;
-		if (await giverProcess(folder)) return this.restarts.runs();
+		if (await giver.process()) return this.restarts.runs();
 		const due = this.restarts.due();
 		if (due === "no") return;
-		if (due === "tell") this.tell(new Error(await lastWordsOf(folder)));
+		if (due === "tell") this.tell(new Error(await giver.lastWords()));
 		await this.bring();
 	}
 
 	private async endNow(): Promise<void> {
 		const { paths, groups } = this.context;
-		await endGiver(paths.leases, this.damaged);
+		await giverIn(paths.leases).end(this.damaged);
 		await ControlGroup.at(leasesGroup(paths), groups).destroy();
 		await rm(paths.leases, { recursive: true, force: true });
 	}

@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import { explain } from "../api/errors.ts";
 import { ControlGroup, listGroups } from "../host/cgroup.ts";
 import { listIfThere } from "../host/files.ts";
-import { answererProcess, endAnswerer, ensureAnswerer, lastWordsOf } from "../network/names/answerer.ts";
+import { answererIn, ensureAnswerer } from "../network/names/answerer.ts";
 import type { Answerer, AnswererPlan, NameEntry } from "../network/names/plan.ts";
 import { leadQuestions } from "../network/names/rules.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -111,7 +111,7 @@ export class SiteNames {
 		if (this.wanted && !this.turns.busy) this.queue(async () => await this.restart());
 	}
 
-	/** Ends all answerers, and waits for it: their namespace is about to go. @throws BulkheadError when one does not end */
+	/** Ends all answerers, and waits for it: their namespace is about to go. @throws Error when one does not end */
 	async end(): Promise<void> {
 		this.wanted = undefined;
 		await this.turns.settled();
@@ -151,8 +151,11 @@ export class SiteNames {
 		const { paths } = this.context;
 		for (const answerer of answerersOf(this.wanted?.servers ?? [], this.wanted?.upstreams ?? [])) {
 			const { server } = answerer;
-			const restarts = this.restarts.get(server) ?? new Restarts();
-			if (await answererProcess(paths.names(server))) {
+			const [restarts, running] = [
+				this.restarts.get(server) ?? new Restarts(),
+				answererIn(paths.names(server)),
+			];
+			if (await running.process()) {
 				restarts.runs();
 				if (!restarts.lately) this.restarts.delete(server);
 				continue;
@@ -160,7 +163,7 @@ export class SiteNames {
 			this.restarts.set(server, restarts);
 			const due = restarts.due();
 			if (due === "no") continue;
-			if (due === "tell") this.tell(server, new Error(await lastWordsOf(paths.names(server))));
+			if (due === "tell") this.tell(server, new Error(await running.lastWords()));
 			await this.ensure(answerer);
 		}
 	}
@@ -187,7 +190,7 @@ export class SiteNames {
 
 	private async endOne(server: string): Promise<void> {
 		const { paths, groups } = this.context;
-		await endAnswerer(paths.names(server), this.damaged(server));
+		await answererIn(paths.names(server)).end(this.damaged(server));
 		await ControlGroup.at(namesGroup(paths, server), groups).destroy();
 		await rm(paths.names(server), { recursive: true, force: true });
 	}

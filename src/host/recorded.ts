@@ -1,25 +1,18 @@
 import { chown, mkdir, readlink, rm, stat } from "node:fs/promises";
 import { z } from "zod";
-import { type Confinement, launchConfined, launchedProcess } from "./confine.ts";
+import { type Confinement, type LaunchFiles, launchConfined, launchedProcess } from "./confine.ts";
 import { readIfThere, writeFileAtomic } from "./files.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "./process.ts";
 
-/**
- * Confined programs that live on when the daemon ends. The next one knows them by their record, or, where the daemon died
- * before it had written that, by the working folder that they see.
- */
-export interface Traces {
+export interface RecordedFiles extends LaunchFiles {
 	record: string;
-	/** bubblewrap's, and what the program writes. */
-	status: string;
-	output: string;
-	/** Its working folder on the host, which it cannot write to, and where it sees that. */
+	/** Its working folder on the host, in which it can write nothing, and where it sees that. */
 	run: string;
 	seen: string;
 }
 
 /** What a program was started with. */
-export type Start = Pick<Confinement, "namespace" | "uid" | "groups">;
+type Start = Pick<Confinement, "namespace" | "uid" | "groups">;
 
 const recordSchema = z.looseObject({
 	process: z.object({ pid: z.int().positive(), startTime: z.number() }),
@@ -29,65 +22,80 @@ const recordSchema = z.looseObject({
 });
 export type LaunchRecord = z.infer<typeof recordSchema>;
 
-/** Is told, once, of a record that cannot be read: it counts for nothing, and is replaced. */
+/** Is told once of a record that cannot be read. */
 export type OnDamage = (what: string) => void;
 
 /**
- * Starts a program in a fresh working folder, and records it.
- * @param more is recorded too
- * @throws Error with what it wrote when it could not be started, or that of the record; then nothing runs
+ * A confined program that lives on when the daemon ends. The next one knows it by its record, or, where the daemon died
+ * before it had written that, by the working folder that it sees.
  */
-export async function launchRecorded(
-	traces: Traces,
-	{ namespace, uid, groups, ...confinement }: Start & Pick<Confinement, "readable" | "opener" | "openFiles">,
-	command: readonly string[],
-	more: object = {},
-): Promise<void> {
-	const { record, run, seen } = traces;
-	await rm(run, { recursive: true, force: true });
-	await mkdir(run, { mode: 0o500 });
-	await chown(run, uid, uid);
-	const readable = [...confinement.readable, [run, seen] as const];
-	const { identity } = await launchConfined(
-		{
-			...{ ...confinement, namespace, uid, groups, readable },
-			...{ devices: [], writable: [], workingFolder: seen },
-		},
-		command,
-		traces,
-	);
-	try {
-		const known = { ...more, process: identity, namespace, uid, groups };
-		await writeFileAtomic(record, `${JSON.stringify(known, null, "\t")}\n`);
-	} catch (error) {
-		await endProcess(identity, 0);
-		throw error;
-	}
-}
+export class Recorded {
+	readonly #files: RecordedFiles;
+	readonly #name: string;
 
-/** @returns the record of a program that runs */
-export async function runningRecord(
-	{ record }: Traces,
-	onDamage: OnDamage = () => {},
-): Promise<LaunchRecord | undefined> {
-	const text = await readIfThere(record);
-	if (text === undefined) return undefined;
-	try {
-		const found = recordSchema.parse(JSON.parse(text));
-		return isAlive(found.process) ? found : undefined;
-	} catch {
-		onDamage(`${record} is damaged and counts for nothing; what runs by it is ended`);
-		return undefined;
+	/** @param name what it is called where people are told of it */
+	constructor(files: RecordedFiles, name: string) {
+		this.#files = files;
+		this.#name = name;
 	}
-}
 
-/** Ends the program, recorded or not. @returns the process that does not end; undefined when all is well */
-export async function endRecorded(traces: Traces, onDamage?: OnDamage): Promise<ProcessIdentity | undefined> {
-	const recorded = await runningRecord(traces, onDamage);
-	const process = recorded?.process ?? (await processSeeing(traces.status, traces.seen, traces.run));
-	if (process && !(await endProcess(process, 0))) return process;
-	await rm(traces.record, { force: true });
-	return undefined;
+	/**
+	 * Starts it in a fresh working folder.
+	 * @param more is recorded too
+	 * @throws Error with what it wrote when it could not be started, or that of the record; then nothing runs
+	 */
+	async begin(
+		{ namespace, uid, groups, ...rest }: Start & Pick<Confinement, "readable" | "opener" | "openFiles">,
+		command: readonly string[],
+		more: object = {},
+	): Promise<void> {
+		const { record, run, seen } = this.#files;
+		await rm(run, { recursive: true, force: true });
+		await mkdir(run, { mode: 0o500 });
+		await chown(run, uid, uid);
+		const view = { devices: [], writable: [], readable: [...rest.readable, [run, seen] as const] };
+		const confinement = { ...rest, ...view, namespace, uid, groups, workingFolder: seen };
+		const { identity } = await launchConfined(confinement, command, this.#files);
+		try {
+			const known = { ...more, process: identity, namespace, uid, groups };
+			await writeFileAtomic(record, `${JSON.stringify(known, null, "\t")}\n`);
+		} catch (error) {
+			await endProcess(identity, 0);
+			throw error;
+		}
+	}
+
+	/** @returns its record, when it runs */
+	async running(onDamage?: OnDamage): Promise<LaunchRecord | undefined> {
+		const { record } = this.#files;
+		const text = await readIfThere(record);
+		if (text === undefined) return undefined;
+		try {
+			const found = recordSchema.parse(JSON.parse(text));
+			return isAlive(found.process) ? found : undefined;
+		} catch {
+			onDamage?.(`${record} is damaged and counts for nothing; what runs by it is ended`);
+			return undefined;
+		}
+	}
+
+	async process(): Promise<ProcessIdentity | undefined> {
+		return (await this.running())?.process;
+	}
+
+	/** Ends it, recorded or not. @throws Error when it does not end */
+	async end(onDamage?: OnDamage): Promise<void> {
+		const { record, status, seen, run } = this.#files;
+		const process = (await this.running(onDamage))?.process ?? (await processSeeing(status, seen, run));
+		if (process && !(await endProcess(process, 0)))
+			throw new Error(`${this.#name} (process ${process.pid}) does not end, even when killed`);
+		await rm(record, { force: true });
+	}
+
+	/** @returns what it wrote last, in one line */
+	async lastWords(): Promise<string> {
+		return await lastWords(this.#name, this.#files.output);
+	}
 }
 
 /**

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { isAlive } from "../../src/host/process.ts";
-import { endGiver, ensureGiver, giverProcess } from "../../src/network/leases/giver.ts";
+import { ensureGiver, giverIn } from "../../src/network/leases/giver.ts";
 import type { GiverPlan, Leases } from "../../src/network/leases/plan.ts";
 import { setKernel } from "../../src/network/namespace.ts";
 import { bridgeMacOf, macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
@@ -138,7 +138,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-	await endGiver(plan().folder);
+	await giverIn(plan().folder).end();
 	for (const { namespace } of guests) await ip("netns", "del", namespace).catch(() => {});
 	await sandbox.destroy();
 	await rm(folder, { recursive: true, force: true });
@@ -187,7 +187,7 @@ describe("by DHCP", () => {
 	});
 
 	test("floods of releases, refusals and nonsense change nothing for anybody", async () => {
-		const before = await giverProcess(plan().folder);
+		const before = await giverIn(plan().folder).process();
 		const frame = (type: number, at: number) => {
 			const head = Buffer.alloc(240);
 			Buffer.from([1, 1, 6, 0]).copy(head);
@@ -206,17 +206,17 @@ describe("by DHCP", () => {
 		expect(await ask6(db)).toBe("fd00:77::12 dns fd00:77::1 for 4294967295");
 		expect(await ask4(web)).toBe(webs);
 		expect(await ask6(web)).toBe("fd00:77::11 dns fd00:77::1 for 4294967295");
-		expect(await giverProcess(plan().folder)).toEqual(before);
+		expect(await giverIn(plan().folder).process()).toEqual(before);
 	});
 
 	test("a change of the list is told at once, by the process that runs", async () => {
-		const before = await giverProcess(plan().folder);
+		const before = await giverIn(plan().folder).process();
 		await ensureGiver(plan(), { ...leases, servers: [{ ...web, address: "10.77.0.11" }, plain, odd] });
 		expect(await ask4(odd)).toBe(webs.replace("0.11", "0.15"));
 		expect(await ask4(db)).toBe("nothing");
 		await ensureGiver(plan(), leases);
 		expect(await ask4(db)).toBe(webs.replace("0.11", "0.12"));
-		expect(await giverProcess(plan().folder)).toEqual(before);
+		expect(await giverIn(plan().folder).process()).toEqual(before);
 	});
 
 	test("nobody else is answered", async () => {
@@ -253,7 +253,7 @@ describe("by DHCPv6 and router advertisements", () => {
 });
 
 test("it has no privilege, and nothing of the host", async () => {
-	const pid = (await giverProcess(plan().folder))?.pid;
+	const pid = (await giverIn(plan().folder).process())?.pid;
 	const status = await readFile(`/proc/${pid}/status`, "utf8");
 	expect(status).toMatch(/^CapEff:\s0+$/m);
 	expect(status).toMatch(/^CapBnd:\s0+$/m);
@@ -264,19 +264,19 @@ test("a record that is damaged is told of once, and replaced; what it told of is
 	const { folder } = plan();
 	const told: string[] = [];
 	const again = async () => await ensureGiver(plan(), leases, (what) => told.push(what));
-	const processes = [await giverProcess(folder)];
+	const processes = [await giverIn(folder).process()];
 	for (const text of ["", "{ broken", "null", '{ "process": { "pid": -1 } }']) {
 		await writeFile(`${folder}/leases.json`, text);
 		expect(await again()).toBe(true);
 		expect(await again()).toBe(false);
 		const last = processes.at(-1);
 		expect(last && isAlive(last)).toBe(false);
-		processes.push(await giverProcess(folder));
+		processes.push(await giverIn(folder).process());
 	}
 	expect(told).toEqual(Array(4).fill(expect.stringContaining("leases.json is damaged")));
 	await vi.waitFor(async () => expect(await ask4(web)).toBe(webs), { timeout: 5000 });
 	await writeFile(`${folder}/leases.json`, "{ broken");
-	await endGiver(folder, (what) => told.push(what));
+	await giverIn(folder).end((what) => told.push(what));
 	const last = processes.at(-1);
 	expect(last && isAlive(last)).toBe(false);
 	expect(told).toHaveLength(5);

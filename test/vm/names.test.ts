@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Answer, FollowedNames } from "../../src/daemon/followed-names.ts";
 import { run } from "../../src/host/command.ts";
 import { identify } from "../../src/host/process.ts";
-import { answererProcess, endAnswerer, ensureAnswerer } from "../../src/network/names/answerer.ts";
+import { answererIn, ensureAnswerer } from "../../src/network/names/answerer.ts";
 import type { AnswererPlan, NameEntry } from "../../src/network/names/plan.ts";
 import { leadQuestions } from "../../src/network/names/rules.ts";
 import { setKernel } from "../../src/network/namespace.ts";
@@ -107,7 +107,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-	for (const { folder } of plans()) await endAnswerer(folder);
+	for (const { folder } of plans()) await answererIn(folder).end();
 	for (const { namespace } of [web, db, mute]) await ip("netns", "del", namespace).catch(() => {});
 	await sandbox.destroy();
 	await rm(folder, { recursive: true, force: true });
@@ -151,11 +151,11 @@ describe("names of the site's servers", () => {
 	test("a change of the list is known at once, by the process that runs", async () => {
 		const [plan] = plans();
 		if (!plan) throw new Error("no plan");
-		const before = await answererProcess(plan.folder);
+		const before = await answererIn(plan.folder).process();
 		expect(await ensureAnswerer(plan, own(web, mute))).toBe(false);
 		await vi.waitFor(async () => expect(await ask(web, "mute")).toEqual([mute.address]));
 		expect(await ask(web, "db")).toBe("ENOTFOUND");
-		expect(await answererProcess(plan.folder)).toEqual(before);
+		expect(await answererIn(plan.folder).process()).toEqual(before);
 		await answer();
 	});
 });
@@ -242,7 +242,7 @@ describe("names of the outside", () => {
 	afterAll(async () => {
 		for (const child of started) child.kill("SIGKILL");
 		await removeOutbound(tag, outside);
-		await endAnswerer(join(folder, "mute"));
+		await answererIn(join(folder, "mute")).end();
 		for (const namespace of [net, host]) await ip("netns", "del", namespace);
 	});
 
@@ -302,16 +302,16 @@ describe("the process", () => {
 		const [plan] = plans();
 		if (!plan) throw new Error("no plan");
 		expect(await ensureAnswerer(plan, own(web, db))).toBe(false);
-		const before = await answererProcess(plan.folder);
+		const before = await answererIn(plan.folder).process();
 		process.kill(before?.pid ?? 0, "SIGKILL");
-		await vi.waitFor(async () => expect(await answererProcess(plan.folder)).toBeUndefined());
+		await vi.waitFor(async () => expect(await answererIn(plan.folder).process()).toBeUndefined());
 		expect(await ensureAnswerer(plan, own(web, db))).toBe(true);
 		await vi.waitFor(async () => expect(await ask(web, "db")).toEqual([db.address]), { timeout: 5000 });
 	});
 
 	test("has no privilege, and can write nothing", async () => {
 		const [plan] = plans();
-		const found = await answererProcess(plan?.folder ?? "");
+		const found = await answererIn(plan?.folder ?? "").process();
 		const status = (await run("cat", [`/proc/${found?.pid}/status`], { deadlineMs: 5000 })).stdout;
 		expect(status).toMatch(/CapEff:\s0+\n/);
 		expect(status).toMatch(/CapBnd:\s0+\n/);
@@ -323,8 +323,8 @@ describe("the process", () => {
 
 	test("ends, and leaves nobody", async () => {
 		const [, plan] = plans();
-		const found = await answererProcess(plan?.folder ?? "");
-		await endAnswerer(plan?.folder ?? "");
+		const found = await answererIn(plan?.folder ?? "").process();
+		await answererIn(plan?.folder ?? "").end();
 		await delay(20);
 		expect(identify(found?.pid ?? 0)).toBeUndefined();
 		await answer();

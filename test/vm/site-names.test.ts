@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { isAlive, type ProcessIdentity } from "../../src/host/process.ts";
-import { giverProcess } from "../../src/network/leases/giver.ts";
+import { giverIn } from "../../src/network/leases/giver.ts";
 import { freePort, instanceForTests, tiny, until } from "./harness.ts";
 
 /** What the daemon does about names: starting, adopting, mending, ending. What is answered: names.test.ts. */
@@ -48,7 +48,7 @@ test("answerers begin with the site, outlive the daemon, are mended, follow chan
 	expect(await bulkhead.type("red", client)).toMatch(
 		/told-10\.94\.0\.10-10\.94\.0\.1-10\.94\.0\.1[\s\S]*DONE-0/,
 	);
-	const giver = await giverProcess(bulkhead.paths.leases);
+	const giver = await giverIn(bulkhead.paths.leases).process();
 
 	const before = await answerer("red");
 	await bulkhead.endDaemon("SIGKILL");
@@ -57,7 +57,7 @@ test("answerers begin with the site, outlive the daemon, are mended, follow chan
 	await until("names looked at", async () => !!(await answerer("blue")), 20_000);
 	expect(await answerer("red")).toEqual(before);
 
-	expect(await giverProcess(bulkhead.paths.leases)).toEqual(giver);
+	expect(await giverIn(bulkhead.paths.leases).process()).toEqual(giver);
 
 	for (const one of [before, giver]) process.kill(one?.pid ?? 0, "SIGKILL");
 	// One that is killed is there for a moment more.
@@ -68,7 +68,7 @@ test("answerers begin with the site, outlive the daemon, are mended, follow chan
 	);
 
 	const isNew = async () =>
-		![giver?.pid, undefined].includes((await giverProcess(bulkhead.paths.leases))?.pid);
+		![giver?.pid, undefined].includes((await giverIn(bulkhead.paths.leases).process())?.pid);
 	await until("leases mended", isNew, 20_000);
 	expect(await bulkhead.type("red", client)).toMatch(/told-10\.94\.0\.10-/);
 

@@ -1,18 +1,9 @@
 import { createHash } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BulkheadError } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
-import { type ProcessIdentity, sendSignal } from "../../host/process.ts";
-import {
-	endRecorded,
-	isStartedAs,
-	type LaunchRecord,
-	lastWords,
-	launchRecorded,
-	type OnDamage,
-	runningRecord,
-} from "../../host/recorded.ts";
+import { sendSignal } from "../../host/process.ts";
+import { isStartedAs, type LaunchRecord, type OnDamage, Recorded } from "../../host/recorded.ts";
 import { links } from "../namespace.ts";
 import { bridgesOf, listOf } from "./list.ts";
 import type { GiverPlan, Leases } from "./plan.ts";
@@ -62,12 +53,12 @@ interface Opened {
  */
 export async function ensureGiver(plan: GiverPlan, leases: Leases, onDamage?: OnDamage): Promise<boolean> {
 	const [list, bridges] = [listOf(leases), bridgesOf(leases)];
-	const files = filesOf(plan.folder);
+	const [files, giver] = [filesOf(plan.folder), giverIn(plan.folder)];
 	const indexes = await indexesOf(plan.namespace, bridges);
 	const wanted: Opened = { bridges, indexes, program: await programDigest() };
-	const old = await runningRecord(files);
+	const old = await giver.running();
 	const stays = old !== undefined && isSame(old, wanted) && (await isStartedAs(old, plan));
-	if (!stays) await endGiver(plan.folder, onDamage);
+	if (!stays) await giver.end(onDamage);
 	await mkdir(files.told, { recursive: true, mode: 0o755 });
 	await chmod(plan.folder, 0o700);
 	if ((await readIfThere(files.list)) !== list) {
@@ -97,25 +88,12 @@ async function begin({ namespace, uid, groups, folder }: GiverPlan, wanted: Open
 		opener: ["perl", opener, ...wanted.bridges, "--"],
 		readable: [[answerer, inside.program] as const, [files.told, inside.folder] as const],
 	};
-	await launchRecorded(files, confinement, ["/usr/bin/perl", inside.program, inside.list], wanted);
+	await giverIn(folder).begin(confinement, ["/usr/bin/perl", inside.program, inside.list], wanted);
 }
 
-/** @returns the process that a folder tells of, when it runs */
-export async function giverProcess(folder: string): Promise<ProcessIdentity | undefined> {
-	return (await runningRecord(filesOf(folder)))?.process;
-}
-
-/** @returns what it wrote last, in one line */
-export async function lastWordsOf(folder: string): Promise<string> {
-	return await lastWords("the program", filesOf(folder).output);
-}
-
-/** Ends whatever a folder tells of. @throws BulkheadError when it does not end */
-export async function endGiver(folder: string, onDamage?: OnDamage): Promise<void> {
-	const process = await endRecorded(filesOf(folder), onDamage);
-	if (!process) return;
-	const message = `what tells guests their addresses (process ${process.pid}) does not end, even when killed`;
-	throw new BulkheadError("internal", message);
+/** Whoever a folder tells of. */
+export function giverIn(folder: string): Recorded {
+	return new Recorded(filesOf(folder), "the program that tells addresses");
 }
 
 function isSame(record: LaunchRecord & { [key in keyof Opened]?: unknown }, wanted: Opened): boolean {

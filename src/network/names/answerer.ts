@@ -1,16 +1,8 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BulkheadError } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
-import { type ProcessIdentity, sendSignal } from "../../host/process.ts";
-import {
-	endRecorded,
-	isStartedAs,
-	lastWords,
-	launchRecorded,
-	type OnDamage,
-	runningRecord,
-} from "../../host/recorded.ts";
+import { sendSignal } from "../../host/process.ts";
+import { isStartedAs, type OnDamage, Recorded } from "../../host/recorded.ts";
 import { configOf, inside, listOf } from "./config.ts";
 import type { AnswererPlan, NameEntry } from "./plan.ts";
 
@@ -44,11 +36,11 @@ export async function ensureAnswerer(
 	onDamage?: OnDamage,
 ): Promise<boolean> {
 	const [config, list] = [configOf(plan), listOf(entries)];
-	const files = filesOf(plan.folder);
-	const old = await runningRecord(files);
+	const [files, answerer] = [filesOf(plan.folder), answererIn(plan.folder)];
+	const old = await answerer.running();
 	const same = (await readIfThere(files.config)) === config;
 	const stays = old !== undefined && same && (await isStartedAs(old, plan));
-	if (!stays) await endAnswerer(plan.folder, onDamage);
+	if (!stays) await answerer.end(onDamage);
 	await mkdir(files.hosts, { recursive: true, mode: 0o755 });
 	await chmod(plan.folder, 0o700);
 	if ((await readIfThere(files.list)) !== list) {
@@ -64,24 +56,12 @@ async function begin({ namespace, uid, groups, folder }: AnswererPlan, config: s
 	const files = filesOf(folder);
 	await writeFileAtomic(files.config, config, 0o644);
 	const readable = [[files.config, inside.config] as const, [files.hosts, inside.hosts] as const];
-	await launchRecorded(files, { namespace, uid, groups, readable, openFiles: mostFiles }, [
-		...["/usr/sbin/dnsmasq", "--keep-in-foreground", `--conf-file=${inside.config}`, "--user", "--group"],
-	]);
+	const command = ["--keep-in-foreground", `--conf-file=${inside.config}`, "--user", "--group"];
+	const confinement = { namespace, uid, groups, readable, openFiles: mostFiles };
+	await answererIn(folder).begin(confinement, ["/usr/sbin/dnsmasq", ...command]);
 }
 
-/** @returns what dnsmasq wrote last, in one line */
-export async function lastWordsOf(folder: string): Promise<string> {
-	return await lastWords("dnsmasq", filesOf(folder).output);
-}
-
-/** @returns its process, when it runs */
-export async function answererProcess(folder: string): Promise<ProcessIdentity | undefined> {
-	return (await runningRecord(filesOf(folder)))?.process;
-}
-
-/** Ends whatever answerer a folder tells of. @throws BulkheadError when it does not end */
-export async function endAnswerer(folder: string, onDamage?: OnDamage): Promise<void> {
-	const process = await endRecorded(filesOf(folder), onDamage);
-	if (process)
-		throw new BulkheadError("internal", `dnsmasq (process ${process.pid}) does not end, even when killed`);
+/** Whoever a folder tells of. */
+export function answererIn(folder: string): Recorded {
+	return new Recorded(filesOf(folder), "dnsmasq");
 }

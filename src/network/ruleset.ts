@@ -12,6 +12,9 @@ export const counters = ["dropped_in", "dropped_forward", "dropped_out", "opened
 const fromGuest = `iifname "${bridgePrefix}*"`;
 const toGuest = `oifname "${bridgePrefix}*"`;
 
+/** Where all routers, and all who answer DHCPv6, are asked. */
+const askedTogether = "ip6 daddr { ff02::2, ff02::1:2 }";
+
 /** What comes for whoever tells guests their addresses; what is too much falls through, and is counted with the rest. */
 function leaseQuestions(what: string): string {
 	return `${what} update @leasing { ether saddr limit rate 20/second burst 40 packets } accept`;
@@ -48,7 +51,7 @@ export const firewall: Table = {
 		...chain("prerouting", "type filter hook prerouting priority filter; policy accept;", [
 			`${fromGuest} ip daddr 224.0.0.0/4 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr ff00::/8 icmpv6 type nd-neighbor-solicit accept`,
-			`${fromGuest} ip6 daddr { ff02::2, ff02::1:2 } jump leases`,
+			`${fromGuest} ${askedTogether} jump leases`,
 			`${fromGuest} ip6 daddr ff00::/8 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr fe80::/10 ip6 daddr != ${bridgeLinkLocal} counter name dropped_in drop`,
 			`${fromGuest} fib daddr type != { local, broadcast, multicast, anycast } fib daddr oif missing counter name dropped_forward drop`,
@@ -61,6 +64,8 @@ export const firewall: Table = {
 			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
 			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
+			// Those have been through it above, and are counted once.
+			`${fromGuest} ${askedTogether} accept`,
 			`${fromGuest} jump leases`,
 			// What the table of names (names/rules.ts) has redirected to whoever answers this guest, and nothing else.
 			`${fromGuest} ct status dnat ct mark ${asked} accept`,

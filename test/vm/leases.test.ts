@@ -234,6 +234,20 @@ describe("by DHCPv6 and router advertisements", () => {
 		// None by itself.
 		expect(await ip("-n", web.namespace, "-6", "addr", "show", "scope", "global")).toBe("");
 	});
+	test("each question is counted once, and too many are not heard", async () => {
+		const solicit = `use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6); socket(my $s, AF_INET6, SOCK_RAW, 58) or die; setsockopt($s, SOL_SOCKET, 25, "eth0\\0"); send($s, pack("C x7", 133), 0, pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::2"))) or die $! for 1 .. $ARGV[0]`;
+		const counter = ["nft", "list", "counter", "inet", "bulkhead", "dropped_in"];
+		const dropped = async () => Number(/packets (\d+)/.exec((await inside(tag, ...counter)).stdout)?.[1]);
+		// Until it may ask forty times at once again.
+		await delay(2500);
+		const before = await dropped();
+		await inside(web.namespace, "perl", "-e", solicit, "30");
+		expect(await dropped()).toBe(before);
+		await inside(web.namespace, "perl", "-e", solicit, "200");
+		expect(await dropped()).toBeGreaterThan(before + 100);
+		await delay(2500);
+		expect(await ask6(web)).toBe("fd00:77::11 dns fd00:77::1 for 4294967295");
+	});
 	test("a new installation is told the same", async () => {
 		for (const id of ["00:03:00:01:01:02:03:04:05:06", "00:04:01:02"])
 			expect(await ask6(web, id)).toBe("fd00:77::11 dns fd00:77::1 for 4294967295");

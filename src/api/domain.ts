@@ -150,8 +150,10 @@ export const domainView = z.object({
 export type DomainView = z.infer<typeof domainView>;
 
 export const leaveView = z.object({
-	realm: z.string(),
-	name: z.string(),
+	/** Null when what the host was a member of cannot be read any more. */
+	realm: z.string().nullable(),
+	name: z.string().nullable(),
 	/** What of the host is still known to the domain, in words; null when nothing is. */
 	left: z.string().nullable(),
 });
+export type LeaveView = z.infer<typeof leaveView>;

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { DomainView, JoinBody } from "../api/domain.ts";
+import type { DomainView, JoinBody, LeaveView } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
-import { askControllers, type ControllerHealth, isWhole } from "../directory/member/controllers.ts";
+import { askControllers, type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
 import {
 	describeSkew,
 	joinDomain,
@@ -12,6 +11,7 @@ import {
 } from "../directory/member/join.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { type Account, type DomainFacts, factsOf } from "../directory/member/tools.ts";
+import { arrange } from "../directory/member/view.ts";
 import {
 	cutWinbind,
 	endWinbind,
@@ -25,6 +25,7 @@ import {
 import { ControlGroup } from "../host/cgroup.ts";
 import { type Context, domainGroup } from "./context.ts";
 import { Restarts } from "./restarts.ts";
+import { Turns } from "./turns.ts";
 
 const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, tasks: 256, cpuWeight: 100 } as const;
 const lookEveryMs = 1000;
@@ -51,6 +52,8 @@ interface Seen {
 export class Membership {
 	private readonly context: Context;
 	private member: Member | undefined;
+	/** Why the member cannot be read, and what to do; null when it can be, or there is none. */
+	private unreadable: string | null = null;
 	private seen: Seen | undefined;
 	/** What winbindd was told last. */
 	private told: DomainView["state"] | undefined;
@@ -58,18 +61,26 @@ export class Membership {
 	private readonly restarts = new Restarts();
 	/** One change at a time. */
 	private changing = false;
-	/** One piece of work after the other, so that nothing is begun for a membership that is being ended. */
-	private work: Promise<unknown> = Promise.resolve();
+	/** So that nothing is begun for a membership that is being ended. */
+	private readonly turns = new Turns();
+	/** What is there has been looked at; the first thing of all. */
+	private readonly begun: Promise<void>;
 	private readonly gone = new AbortController();
 	private readonly watching: Promise<void>;
 
 	constructor(context: Context) {
 		this.context = context;
+		this.begun = this.turns.take(async () => await this.begin());
 		this.watching = this.watch();
 	}
 
-	/** @returns null when the host is a member of no domain */
+	/**
+	 * @returns null when the host is a member of no domain
+	 * @throws BulkheadError not-allowed-now when that cannot be read, with what to do
+	 */
 	async view(): Promise<DomainView | null> {
+		await this.begun;
+		this.refuseUnreadable();
 		const { member, context } = this;
 		if (!member) return null;
 		const seen = await this.look(member);
@@ -79,7 +90,7 @@ export class Membership {
 			server === undefined ? undefined : await factsOf(domain, server).catch(() => undefined);
 		const doubt = server === undefined ? null : await trustTrouble(domain);
 		const { realm, workgroup, name, joinedAt } = member;
-		return {
+		const view: DomainView = {
 			...{ realm, workgroup, name, joinedAt },
 			controllers: seen.controllers,
 			state: seen.state,
@@ -91,6 +102,12 @@ export class Membership {
 			passwordChangedAt: facts?.passwordChangedAt ?? null,
 			trouble: this.trouble ?? doubt ?? skewTrouble(facts),
 		};
+		// Nobody waits for its turn to ask: the host may have left meanwhile.
+		return this.member === member ? view : await this.view();
+	}
+
+	private refuseUnreadable(): void {
+		if (this.unreadable !== null) throw new BulkheadError("not-allowed-now", this.unreadable);
 	}
 
 	/** @throws BulkheadError not-allowed-now, bad-input, host-lacks; then nothing has changed */
@@ -101,11 +118,7 @@ export class Membership {
 					"not-allowed-now",
 					`this host is a member of ${this.member.realm}; leave that first: bulkhead domain leave`,
 				);
-			if (existsSync(this.context.paths.domain))
-				throw new BulkheadError(
-					"not-allowed-now",
-					`${this.context.paths.domain} is there, and how this host is a member of a domain cannot be read from it; the daemon's log says why`,
-				);
+			this.refuseUnreadable();
 			const body = { ...wanted, realm: wanted.realm.toUpperCase(), name: wanted.name.toUpperCase() };
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			const member = await joinDomain(this.context.paths.domain, body, signal);
@@ -123,11 +136,14 @@ export class Membership {
 	 * @param account who may remove the host's account; null to leave it there
 	 * @throws BulkheadError not-found, bad-input for a name or password that the domain refuses; then nothing has changed
 	 */
-	async leave(account: Account | null): Promise<{ realm: string; name: string; left: string | null }> {
+	async leave(account: Account | null): Promise<LeaveView> {
 		return await this.alone(async () => {
-			const { member } = this;
+			const { member = null, unreadable } = this;
 			const { paths, groups } = this.context;
-			if (!member) throw new BulkheadError("not-found", "this host is a member of no domain");
+			if (!member && unreadable === null)
+				throw new BulkheadError("not-found", "this host is a member of no domain");
+			// Whom to ask to remove the account is not known.
+			if (account) this.refuseUnreadable();
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			const left = await leaveDomain(paths.domain, member, account, signal, async () => {
 				if (!(await endWinbind(paths.domain)))
@@ -135,12 +151,14 @@ export class Membership {
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
 			});
 			this.member = undefined;
+			this.unreadable = null;
 			this.restarts.forget();
 			this.seen = undefined;
 			this.told = undefined;
 			this.trouble = null;
-			this.tell(`This host has left ${member.realm}${left === null ? "" : `; ${left}`}`);
-			return { realm: member.realm, name: member.name, left };
+			const { realm = null, name = null } = member ?? {};
+			this.tell(`This host has left ${realm ?? "its domain"}${left === null ? "" : `; ${left}`}`);
+			return { realm, name, left };
 		});
 	}
 
@@ -148,7 +166,7 @@ export class Membership {
 	async end(): Promise<void> {
 		this.gone.abort();
 		await this.watching;
-		await this.work;
+		await this.turns.settled();
 	}
 
 	private async alone<T>(change: () => Promise<T>): Promise<T> {
@@ -159,48 +177,46 @@ export class Membership {
 			);
 		this.changing = true;
 		try {
-			return await this.inTurn(change);
+			return await this.turns.take(change);
 		} finally {
 			this.changing = false;
 		}
-	}
-
-	private async inTurn<T>(piece: () => Promise<T>): Promise<T> {
-		const done = this.work.then(piece);
-		this.work = done.catch(() => {});
-		return await done;
 	}
 
 	// ---- what is looked after all the time
 
 	private async watch(): Promise<void> {
 		const { signal } = this.gone;
-		await this.begin().catch((error: unknown) =>
-			this.tell(`How this host is a member of a domain cannot be read: ${explain(error)}`),
-		);
 		while (!signal.aborted) {
-			if (!this.changing) await this.inTurn(async () => await this.keep());
+			if (!this.changing) await this.turns.take(async () => await this.keep());
 			await delay(lookEveryMs, undefined, { signal }).catch(() => {});
 		}
 	}
 
+	/** Reads what is there. What cannot be read is told once, and tried again: somebody may put it right. */
 	private async begin(): Promise<void> {
 		const { domain } = this.context.paths;
-		const interrupted = await removeHalfJoined(domain);
-		if (interrupted)
-			this.tell(
-				`The daemon was ended while this host was joining ${interrupted.realm}; an account ${interrupted.name} may be left there`,
-			);
-		this.member = await readMember(domain);
+		try {
+			const interrupted = await removeHalfJoined(domain);
+			if (interrupted !== null) this.tell(interrupted);
+			this.member = await readMember(domain);
+			this.unreadable = null;
+		} catch (error) {
+			const why = explain(error);
+			if (this.unreadable !== why) this.tell(why);
+			this.unreadable = why;
+		}
 	}
 
 	/** Has winbindd run, and know whether a controller answers. What stands in the way is told once. */
 	private async keep(): Promise<void> {
+		if (this.unreadable !== null) await this.begin();
 		const { member } = this;
 		if (!member) return;
 		try {
 			await this.keepWinbind();
 			const { state, controllers } = await this.look(member);
+			await arrange(this.context.paths.domain, member, inOrder(controllers));
 			const { signal } = this.gone;
 			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
 			// Also what it began before it read that.
@@ -241,8 +257,9 @@ export class Membership {
 		);
 	}
 
-	private async look({ realm, controllers }: Member): Promise<Seen> {
-		const found = await askControllers(controllers, answersWithinMs, this.gone.signal);
+	private async look(member: Member): Promise<Seen> {
+		const { realm } = member;
+		const found = await askControllers(member.controllers, answersWithinMs, this.gone.signal);
 		const before = this.seen;
 		const state = found.some(isWhole)
 			? "online"
@@ -250,14 +267,17 @@ export class Membership {
 				? "offline"
 				: (before?.state ?? "offline");
 		const since = before?.state === state ? before.since : Date.now();
-		this.seen = { state, since, controllers: found };
+		const seen = { state, since, controllers: found } as const;
+		// Also asked by whoever wants to know; the host may have left meanwhile.
+		if (this.member !== member) return seen;
+		this.seen = seen;
 		if (before && before.state !== state)
 			this.tell(
 				state === "online"
 					? `A controller of ${realm} answers again`
 					: `No controller of ${realm} answers; who logged in here before still can`,
 			);
-		return this.seen;
+		return seen;
 	}
 
 	/** One answer that is lost on its way is not the end of a controller; two looks in a row, or silence all over, is. */

@@ -258,6 +258,56 @@ describe("a member", () => {
 		expect((await leave()).code).toBe(0);
 	});
 
+	test("whose record cannot be read says so, and is a member again when it was put right", async () => {
+		expect((await joinAs("host1")).code).toBe(0);
+		const file = join(folder, "member.json");
+		const text = await readFile(file, "utf8");
+		await bulkhead.endDaemon("SIGKILL");
+		await writeFile(file, text.replace("HOST1", "").slice(0, -20));
+		await bulkhead.startDaemon();
+		const why = /member\.json \(.*\); put it right, or .*: bulkhead domain leave/;
+		for (const said of [await domain("status"), await joinAs("host1"), await leave()])
+			expect(said).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(why) });
+		expect(await computers()).toEqual(["DC1$", "HOST1$"]);
+		await writeFile(file, text);
+		await until("it read", async () => (await domain("status")).code === 0, 10_000);
+		await untilIs("online");
+		const told = (await bulkhead.events()).filter((one) => why.test(one.text));
+		expect(told).toHaveLength(1);
+	});
+
+	test("whose record is lost can leave on the host alone", async () => {
+		const running = await winbindProcess(folder);
+		expect(running && isAlive(running)).toBe(true);
+		await bulkhead.endDaemon("SIGKILL");
+		await rm(join(folder, "member.json"));
+		await bulkhead.startDaemon();
+		expect((await domain("status")).stderr).toContain("member.json (it is missing)");
+		expect(await domain("leave")).toMatchObject({
+			code: 0,
+			stdout: expect.stringContaining("the host's account is left in the domain"),
+		});
+		expect(existsSync(folder)).toBe(false);
+		expect(running && isAlive(running)).toBe(false);
+		expect((await domain("status")).stdout).toContain("a member of no domain");
+		await controller.tool("computer", "delete", "HOST1");
+	});
+
+	test("of a domain with four controllers asks for names at those that answer", async () => {
+		const silent = ["10.99.0.11", "10.99.0.12", "10.99.0.13"];
+		const all = ["--controller", ...silent, address];
+		const joined = await domain("join", "ad.example.com", ...all, ...right(), "--name", "host1");
+		expect(joined).toMatchObject({ code: 0, stderr: "" });
+		const resolver = join(folder, "etc/resolv.conf");
+		const first = `nameserver ${address}\n`;
+		expect((await readFile(resolver, "utf8")).startsWith(first)).toBe(true);
+		await untilIs("online");
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+		await writeFile(resolver, `nameserver ${silent[0]}\n`);
+		await until("another one", async () => (await readFile(resolver, "utf8")).startsWith(first), 10_000);
+		expect((await leave()).code).toBe(0);
+	});
+
 	test("that was half made when the daemon was killed is undone, and told of", async () => {
 		const making = `${folder}.making`;
 		const joining = joinAs("host2");
@@ -268,6 +318,10 @@ describe("a member", () => {
 		await until("the mark gone", async () => !existsSync(making), 10_000);
 		expect((await client.call("domain", {}, null)).domain).toBeNull();
 		const told = (await bulkhead.events()).map(({ text }) => text);
-		expect(told).toContainEqual(expect.stringContaining("an account HOST2 may be left there"));
+		expect(told).toContainEqual(
+			expect.stringMatching(
+				/an account HOST2 may be left there; .*\(10.99.0.10\): samba-tool computer delete HOST2/,
+			),
+		);
 	});
 });

@@ -139,7 +139,11 @@ async function leave(context: Context, options: { user?: string; passwordFile?: 
 		await client.call("leaveDomain", {}, { account }, { signal, deadlineMs: longestMs });
 	const { realm, name, left } = await shown(terminal, "leaving the domain", json, call);
 	answer(context, { realm, name, left }, () => [
-		[`This host, ${name}, is no member of ${realm} any more.`],
+		[
+			realm === null
+				? "This host is a member of no domain any more."
+				: `This host, ${name}, is no member of ${realm} any more.`,
+		],
 		...(left === null ? [] : [[styled(`What is left: ${left}`, "yellow")]]),
 	]);
 }

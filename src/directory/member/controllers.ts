@@ -31,6 +31,17 @@ export function isWhole({ answers }: ControllerHealth): boolean {
 	return answers.length === services.length;
 }
 
+/**
+ * In which order they are tried: those that answer first, as each that does not is waited for, and of name servers three at
+ * most are read (resolv.conf(5)). Pure.
+ * @returns none when nobody answers: then it stays as it is
+ */
+export function inOrder(found: readonly ControllerHealth[]): string[] {
+	const rank = (one: ControllerHealth) => (isWhole(one) ? 0 : one.answers.includes("dns") ? 1 : 2);
+	if (found.every((one) => rank(one) === 2)) return [];
+	return [...found].sort((one, other) => rank(one) - rank(other)).map(({ address }) => address);
+}
+
 async function accepts(
 	host: string,
 	port: number,

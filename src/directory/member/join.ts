@@ -1,22 +1,43 @@
+import { existsSync } from "node:fs";
 import { access, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
-import { askControllers, isWhole, services } from "./controllers.ts";
+import { askControllers, inOrder, isWhole, services } from "./controllers.ts";
 import { type Member, memberFiles, memberSchema } from "./plan.ts";
 import { type Account, factsOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
-import { furnish } from "./view.ts";
+import { arrange, furnish } from "./view.ts";
 
 const programs = ["/usr/bin/net", "/usr/bin/wbinfo", "/usr/bin/smbcontrol", "/usr/sbin/winbindd"];
 /** Kerberos refuses from 300 s on; a little earlier, so that it does not begin to tomorrow. */
 const mostSkewSeconds = 240;
 const answersWithinMs = 3000;
 
-/** @returns the member that a folder tells of. @throws Error when the file is none */
+/**
+ * @returns the member that a folder tells of; undefined when there is no folder
+ * @throws Error when it cannot be read, with its name and what to do
+ */
 export async function readMember(folder: string): Promise<Member | undefined> {
-	const text = await readIfThere(memberFiles(folder).member);
-	return text === undefined ? undefined : memberSchema.parse(JSON.parse(text));
+	const file = memberFiles(folder).member;
+	try {
+		const text = await readIfThere(file);
+		if (text !== undefined) return memberFrom(text);
+		if (!existsSync(folder)) return undefined;
+		throw new Error("it is missing");
+	} catch (error) {
+		const mend = "put it right, or end the membership on this host alone: bulkhead domain leave";
+		throw new Error(
+			`how this host is a member of a domain cannot be read from ${file} (${explain(error)}); ${mend}`,
+		);
+	}
+}
+
+/** @throws Error */
+function memberFrom(text: string): Member {
+	const { data, error } = memberSchema.safeParse(JSON.parse(text));
+	if (data) return data;
+	throw new Error(error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
 }
 
 /**
@@ -26,65 +47,74 @@ export async function readMember(folder: string): Promise<Member | undefined> {
  */
 export async function joinDomain(folder: string, body: JoinBody, signal: AbortSignal): Promise<Member> {
 	await requirePrograms();
-	const server = await chooseController(body.controllers, signal);
+	const chosen = await chooseControllers(body.controllers, signal);
+	const { server } = chosen;
 	const making = makingOf(folder);
 	await rm(making, { recursive: true, force: true });
 	await using undo = new AsyncDisposableStack();
 	undo.defer(async () => await rm(making, { recursive: true, force: true }));
 	const account = { user: body.user, password: body.password };
-	const member = await lookAtDomain(making, body, server, signal);
+	const member = await lookAtDomain(making, body, chosen, signal);
 	await refuseTaken(making, body, server, account, signal);
 	const words = ["join", "--no-dns-updates"];
 	// From here on something may be in the domain, also when the answer got lost.
-	let failed: unknown;
 	try {
 		await writeFileAtomic(memberFiles(making).member, `${JSON.stringify(member, null, "\t")}\n`, 0o600);
 		await netAds(making, words, { server, account, deadlineMs: 60_000, signal });
 		await netAds(making, ["keytab", "create"], { server, asHost: true, signal });
 		await rename(making, folder);
-		undo.move();
-		return member;
 	} catch (error) {
-		failed = error;
+		const left = await withdraw(making, member, server, account, body.replace);
+		throw left === null ? error : new Error(`${explain(error)}; ${left}`, { cause: error });
 	}
-	if (body.replace)
-		throw new Error(
-			`${explain(failed)}; the account ${body.name} may have been taken over from whoever had it`,
-			{
-				cause: failed,
-			},
-		);
-	throw await withdrawn(making, body, server, account, failed);
+	undo.move();
+	return member;
 }
 
 function makingOf(folder: string): string {
 	return join(dirname(folder), "domain.making");
 }
 
-/** Removes what a daemon left that was killed while it joined. @returns what it was about to join, when it got that far */
-export async function removeHalfJoined(folder: string): Promise<Member | undefined> {
+/**
+ * Removes what a daemon left that was killed while it joined.
+ * @returns what may be left in the domain, in words; null when it did not get that far
+ */
+export async function removeHalfJoined(folder: string): Promise<string | null> {
 	const making = makingOf(folder);
 	const text = await readIfThere(memberFiles(making).member);
 	await rm(making, { recursive: true, force: true });
-	return text === undefined ? undefined : memberSchema.parse(JSON.parse(text));
+	if (text === undefined) return null;
+	const what = "The daemon was ended while this host was joining";
+	try {
+		const { realm, name, controllers } = memberFrom(text);
+		return `${what} ${realm}; an account ${name} may be left there; ${removal(name, controllers)}`;
+	} catch (error) {
+		return `${what} a domain, which one cannot be read (${explain(error)}); an account of it may be left there`;
+	}
 }
 
-/** @returns the error, with what is left in the domain when it could not be taken back */
-async function withdrawn(
+/** Takes back what a join has left in the domain. @returns what may still be there, in words; null when nothing is */
+async function withdraw(
 	folder: string,
-	{ name }: JoinBody,
+	{ realm, name }: Member,
 	server: string,
 	account: Account,
-	failed: unknown,
-): Promise<unknown> {
+	replace: boolean,
+): Promise<string | null> {
+	if (replace) return `the account ${name} in ${realm} may have been taken over from whoever had it`;
 	try {
+		// Without the host's own secrets, when it failed before they were kept, this fails.
 		if (await hasComputer(folder, name, server, account))
 			await netAds(folder, ["leave"], { server, account });
-		return failed;
+		return null;
 	} catch (error) {
-		const left = `the account ${name} may be left in the domain: ${explain(error)}`;
-		return new Error(`${explain(failed)}; ${left}`, { cause: failed });
+		return `the account ${name} may be left in ${realm} (${explain(error)}); ${removal(name, [server])}`;
 	}
+}
+
+/** @returns how an account is removed where no member can do it */
+function removal(name: string, controllers: readonly string[]): string {
+	return `to remove it, on a controller (${controllers.join(", ")}): samba-tool computer delete ${name}`;
 }
 
 async function requirePrograms(): Promise<void> {
@@ -97,12 +127,19 @@ async function requirePrograms(): Promise<void> {
 		});
 }
 
-/** @returns the first address that answers all that a member needs */
-async function chooseController(addresses: readonly string[], signal: AbortSignal): Promise<string> {
+interface Chosen {
+	/** The first that answers all that a member needs. */
+	server: string;
+	/** All, in the order in which they are tried. */
+	order: string[];
+}
+
+/** @throws BulkheadError when none answers all that a member needs */
+async function chooseControllers(addresses: readonly string[], signal: AbortSignal): Promise<Chosen> {
 	const all = await askControllers(addresses, answersWithinMs, signal);
 	signal.throwIfAborted();
 	const whole = all.find(isWhole);
-	if (whole) return whole.address;
+	if (whole) return { server: whole.address, order: inOrder(all) };
 	const words = all.map(({ address, answers }) => {
 		const silent = services.filter((service) => !answers.includes(service));
 		return `${address} does not answer ${silent.map((service) => `${service} (${controllerPorts[service]})`).join(", ")}`;
@@ -116,17 +153,18 @@ async function chooseController(addresses: readonly string[], signal: AbortSigna
 async function lookAtDomain(
 	folder: string,
 	{ realm, name, controllers }: JoinBody,
-	server: string,
+	{ server, order }: Chosen,
 	signal: AbortSignal,
 ): Promise<Member> {
 	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, joinedAt: Date.now() };
 	await furnish(folder, member);
+	await arrange(folder, member, order);
 	const facts = await factsOf(folder, server, signal);
 	if (facts.realm !== realm)
 		throw new BulkheadError("bad-input", `realm: ${server} serves ${facts.realm}, not ${realm}`);
 	refuseSkew(server, facts.clockAheadSeconds);
 	const known = { ...member, workgroup: await workgroupOf(folder, server, signal) };
-	await furnish(folder, known);
+	await arrange(folder, known, order);
 	return known;
 }
 
@@ -162,35 +200,43 @@ async function refuseTaken(
 
 /**
  * Takes the host's account out of the domain, when somebody says who may, and then the folder.
+ * @param member null when it cannot be read
  * @param stop ends what uses the folder
  * @returns what is left in the domain, in words; null when nothing is
  */
 export async function leaveDomain(
 	folder: string,
-	member: Member,
+	member: Member | null,
 	account: Account | null,
 	signal: AbortSignal,
 	stop: () => Promise<void>,
 ): Promise<string | null> {
-	const left = account === null ? notRemoved(member, "nobody's password was given") : await removeAccount();
+	const left = await removeAccount(folder, member, account, signal);
 	await stop();
-	await rm(folder, { recursive: true, force: true });
+	// One of Samba's programs, asked for the status, may be writing there for a moment more.
+	await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 	return left;
-
-	async function removeAccount(): Promise<string | null> {
-		const all = await askControllers(member.controllers, answersWithinMs, signal);
-		const server = all.find(isWhole)?.address;
-		if (server === undefined) return notRemoved(member, "no controller answers");
-		if (!account) return null;
-		const said = await netAds(folder, ["leave"], { server, account, signal }).catch((error: unknown) => {
-			if (error instanceof BulkheadError) throw error;
-			const way = "without --user, `bulkhead domain leave` ends the membership on this host alone";
-			throw new Error(`${explain(error)}; ${way}`, { cause: error });
-		});
-		return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");
-	}
 }
 
-function notRemoved({ name, realm }: Member, why: string): string {
-	return `the account ${name} is left in ${realm} (${why}); there: samba-tool computer delete ${name}`;
+async function removeAccount(
+	folder: string,
+	member: Member | null,
+	account: Account | null,
+	signal: AbortSignal,
+): Promise<string | null> {
+	if (!member) return "the host's account is left in the domain; what it is called cannot be read here";
+	if (!account) return notRemoved(member, "nobody's password was given");
+	const all = await askControllers(member.controllers, answersWithinMs, signal);
+	const server = all.find(isWhole)?.address;
+	if (server === undefined) return notRemoved(member, "no controller answers");
+	const said = await netAds(folder, ["leave"], { server, account, signal }).catch((error: unknown) => {
+		if (error instanceof BulkheadError) throw error;
+		const way = "without --user, `bulkhead domain leave` ends the membership on this host alone";
+		throw new Error(`${explain(error)}; ${way}`, { cause: error });
+	});
+	return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");
+}
+
+function notRemoved({ name, realm, controllers }: Member, why: string): string {
+	return `the account ${name} is left in ${realm} (${why}); ${removal(name, controllers)}`;
 }

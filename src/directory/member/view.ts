@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunOptions, run } from "../../host/command.ts";
-import { writeFileAtomic } from "../../host/files.ts";
+import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { etcOf, folders, inside, type Member, memberFiles } from "./plan.ts";
 
 /** What Samba's programs need of root: to own the files of users whose tickets they keep, and to be them. */
@@ -51,9 +51,20 @@ export async function furnish(folder: string, member: Member): Promise<void> {
 	for (const name of folders) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
 	// winbindd insists on a folder for its socket that everybody may enter; the one around it is root's alone.
 	await mkdir(memberFiles(folder).etc, { recursive: true, mode: 0o755 });
-	const files = { ...etcOf(member), ...users };
-	for (const [name, content] of Object.entries(files))
-		await writeFileAtomic(join(memberFiles(folder).etc, name), content, 0o644);
+	await arrange(folder, member, member.controllers);
+}
+
+/**
+ * Has controllers tried in this order from now on: what runs reads the name servers and Kerberos' file again when they have
+ * changed. @param controllers none leaves it as it is
+ */
+export async function arrange(folder: string, member: Member, controllers: readonly string[]): Promise<void> {
+	if (controllers.length === 0) return;
+	const files = { ...etcOf({ ...member, controllers: [...controllers] }), ...users };
+	for (const [name, content] of Object.entries(files)) {
+		const path = join(memberFiles(folder).etc, name);
+		if ((await readIfThere(path)) !== content) await writeFileAtomic(path, content, 0o644);
+	}
 }
 
 /** Of the host's users only root is known there. */

@@ -214,9 +214,10 @@ export class Membership {
 		const { member } = this;
 		if (!member) return;
 		try {
-			await this.keepWinbind();
 			const { state, controllers } = await this.look(member);
+			// Before winbindd begins, which reads most of it once.
 			await arrange(this.context.paths.domain, member, inOrder(controllers));
+			await this.keepWinbind();
 			const { signal } = this.gone;
 			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
 			// Also what it began before it read that.

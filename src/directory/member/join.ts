@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
-import { askControllers, inOrder, isWhole, services } from "./controllers.ts";
+import { askControllers, isWhole, services } from "./controllers.ts";
 import { type Member, memberFiles, memberSchema } from "./plan.ts";
 import { type Account, factsOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
@@ -47,14 +47,14 @@ function memberFrom(text: string): Member {
  */
 export async function joinDomain(folder: string, body: JoinBody, signal: AbortSignal): Promise<Member> {
 	await requirePrograms();
-	const chosen = await chooseControllers(body.controllers, signal);
-	const { server } = chosen;
+	const answering = await chooseControllers(body.controllers, signal);
+	const [server] = answering;
 	const making = makingOf(folder);
 	await rm(making, { recursive: true, force: true });
 	await using undo = new AsyncDisposableStack();
 	undo.defer(async () => await rm(making, { recursive: true, force: true }));
 	const account = { user: body.user, password: body.password };
-	const member = await lookAtDomain(making, body, chosen, signal);
+	const member = await lookAtDomain(making, body, answering, signal);
 	await refuseTaken(making, body, server, account, signal);
 	const words = ["join", "--no-dns-updates"];
 	// From here on something may be in the domain, also when the answer got lost.
@@ -127,19 +127,15 @@ async function requirePrograms(): Promise<void> {
 		});
 }
 
-interface Chosen {
-	/** The first that answers all that a member needs. */
-	server: string;
-	/** All, in the order in which they are tried. */
-	order: string[];
-}
-
-/** @throws BulkheadError when none answers all that a member needs */
-async function chooseControllers(addresses: readonly string[], signal: AbortSignal): Promise<Chosen> {
+/** @returns those that answer all that a member needs. @throws BulkheadError when none does */
+async function chooseControllers(
+	addresses: readonly string[],
+	signal: AbortSignal,
+): Promise<[string, ...string[]]> {
 	const all = await askControllers(addresses, answersWithinMs, signal);
 	signal.throwIfAborted();
-	const whole = all.find(isWhole);
-	if (whole) return { server: whole.address, order: inOrder(all) };
+	const [first, ...others] = all.filter(isWhole).map(({ address }) => address);
+	if (first !== undefined) return [first, ...others];
 	const words = all.map(({ address, answers }) => {
 		const silent = services.filter((service) => !answers.includes(service));
 		return `${address} does not answer ${silent.map((service) => `${service} (${controllerPorts[service]})`).join(", ")}`;
@@ -149,22 +145,22 @@ async function chooseControllers(addresses: readonly string[], signal: AbortSign
 	throw new BulkheadError("bad-input", `controllers: ${words.join("; ")}; ${mend}`);
 }
 
-/** Furnishes the folder for the domain that a controller serves. */
+/** Furnishes the folder for the domain that these controllers serve: until the host has joined, only they are known. */
 async function lookAtDomain(
 	folder: string,
 	{ realm, name, controllers }: JoinBody,
-	{ server, order }: Chosen,
+	answering: readonly [string, ...string[]],
 	signal: AbortSignal,
 ): Promise<Member> {
+	const [server] = answering;
 	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, joinedAt: Date.now() };
-	await furnish(folder, member);
-	await arrange(folder, member, order);
+	await furnish(folder, member, answering);
 	const facts = await factsOf(folder, server, signal);
 	if (facts.realm !== realm)
 		throw new BulkheadError("bad-input", `realm: ${server} serves ${facts.realm}, not ${realm}`);
 	refuseSkew(server, facts.clockAheadSeconds);
 	const known = { ...member, workgroup: await workgroupOf(folder, server, signal) };
-	await arrange(folder, known, order);
+	await arrange(folder, known, answering);
 	return known;
 }
 

@@ -45,13 +45,13 @@ export function viewCommand(
 	];
 }
 
-/** Makes the folder's inner folders and files, or brings them to the member. */
-export async function furnish(folder: string, member: Member): Promise<void> {
+/** Makes the folder's inner folders and files. @param controllers in the order in which they are tried */
+export async function furnish(folder: string, member: Member, controllers: readonly string[]): Promise<void> {
 	await mkdir(folder, { recursive: true, mode: 0o700 });
 	for (const name of folders) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
 	// winbindd insists on a folder for its socket that everybody may enter; the one around it is root's alone.
 	await mkdir(memberFiles(folder).etc, { recursive: true, mode: 0o755 });
-	await arrange(folder, member, member.controllers);
+	await arrange(folder, member, controllers);
 }
 
 /**

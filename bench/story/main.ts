@@ -57,7 +57,9 @@ interface Drill {
 	/** How long somebody waited who logged in to the host meanwhile. */
 	cachedLogonMs: number | null;
 	wrongRefused: boolean;
-	/** From the directory's first answer until the host was online in its domain again. */
+	/** Until files are served, which come last. */
+	smbMs: number | null;
+	/** From when the controller answered in full until the host was online in its domain again. */
 	backOnlineMs: number;
 	userKept: boolean;
 	trustOk: boolean;
@@ -149,6 +151,9 @@ async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<D
 				"",
 			]),
 	);
+	const smb = new Repeated(
+		async () => await admin.run(["bash", "-c", `: <> /dev/tcp/${lan.controller}/445`]),
+	);
 	const tickets = new Repeated(async () => await user.kinit(alice.name, alice.password));
 	try {
 		await delay(1000, undefined, { signal });
@@ -170,20 +175,22 @@ async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<D
 		}
 		const [ldapMs, kerberosMs] = [search.servedAfter(at), tickets.servedAfter(at)];
 		const over = performance.now();
-		await Promise.all([search.stop(), tickets.stop()]);
+		const smbMs = smb.servedAfter(at);
+		await Promise.all([search.stop(), tickets.stop(), smb.stop()]);
 		return {
 			ldapMs,
 			kerberosMs,
+			smbMs,
 			refused: search.failedBetween(at, over) + tickets.failedBetween(at, over),
 			cachedLogonMs: away && still && cached.ok ? cached.ms : null,
 			wrongRefused: !wrong.ok,
-			backOnlineMs: Math.max(0, online - at - (ldapMs ?? 0)),
+			backOnlineMs: Math.max(0, online - at - Math.max(ldapMs ?? 0, kerberosMs ?? 0, smbMs ?? 0)),
 			userKept: (await admin.users(server)).includes(name),
 			trustOk: trusted === true,
 			deskOk: await desk.isMember(),
 		};
 	} finally {
-		await Promise.all([search.stop(), tickets.stop()]);
+		await Promise.all([search.stop(), tickets.stop(), smb.stop()]);
 		await lab.until(server, isPrepared, preparedWithinMs, signal);
 	}
 }
@@ -217,12 +224,13 @@ function verdictsOf(made: readonly Drill[], checked: string): Verdict[] {
 }
 
 function table(made: readonly Drill[]): void {
-	console.log("\n  panic  LDAP answers  Kerberos  cached logon  host online  refused");
+	console.log("\n  panic  LDAP answers  Kerberos     files  cached logon  host online  refused");
 	for (const [i, one] of made.entries()) {
 		const cells = [
 			`${i + 1}`.padStart(5),
 			seconds(one.ldapMs).padStart(12),
 			seconds(one.kerberosMs).padStart(8),
+			seconds(one.smbMs).padStart(8),
 			(one.cachedLogonMs === null ? "" : `${one.cachedLogonMs} ms`).padStart(12),
 			`+${seconds(one.backOnlineMs)}`.padStart(11),
 			`${one.refused}`.padStart(7),

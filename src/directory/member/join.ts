@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { access, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
-import { askControllers, isWhole, services } from "./controllers.ts";
+import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
 import { type Member, memberFiles, memberSchema } from "./plan.ts";
 import { type Account, factsOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
@@ -13,6 +14,8 @@ const programs = ["/usr/bin/net", "/usr/bin/wbinfo", "/usr/bin/smbcontrol", "/us
 /** Kerberos refuses from 300 s on; a little earlier, so that it does not begin to tomorrow. */
 const mostSkewSeconds = 240;
 const answersWithinMs = 3000;
+/** Under emulation files (SMB) are served ten seconds after the directory. */
+const startsWithinMs = 30_000;
 
 /**
  * @returns the member that a folder tells of; undefined when there is no folder
@@ -132,7 +135,7 @@ async function chooseControllers(
 	addresses: readonly string[],
 	signal: AbortSignal,
 ): Promise<[string, ...string[]]> {
-	const all = await askControllers(addresses, answersWithinMs, signal);
+	const all = await askWhileStarting(addresses, signal);
 	signal.throwIfAborted();
 	const [first, ...others] = all.filter(isWhole).map(({ address }) => address);
 	if (first !== undefined) return [first, ...others];
@@ -143,6 +146,20 @@ async function chooseControllers(
 	const mend =
 		"start it, and let it out to this host: bulkhead publish SERVER active-directory --to host --through address";
 	throw new BulkheadError("bad-input", `controllers: ${words.join("; ")}; ${mend}`);
+}
+
+/** A controller that answers some of its services, and not yet all, is starting: it is waited for. */
+async function askWhileStarting(
+	addresses: readonly string[],
+	signal: AbortSignal,
+): Promise<ControllerHealth[]> {
+	const end = performance.now() + startsWithinMs;
+	for (;;) {
+		const all = await askControllers(addresses, answersWithinMs, signal);
+		const isStarting = !all.some(isWhole) && all.some(({ answers }) => answers.length > 0);
+		if (!isStarting || performance.now() > end) return all;
+		await delay(500, undefined, { signal });
+	}
 }
 
 /** Furnishes the folder for the domain that these controllers serve: until the host has joined, only they are known. */

@@ -35,6 +35,10 @@ export class Places implements AsyncDisposable {
 				await ip("-n", name, "addr", "add", `${address}/24`, "dev", link);
 				await ip("-n", name, "link", "set", link, "up");
 			}
+			// As `bulkhead sandbox` says: the host routes to the server's address on the LAN.
+			await run("nsenter", [`--net=/run/netns/${host}`, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1"], {
+				deadlineMs: 10_000,
+			});
 			return places;
 		} catch (error) {
 			await places[Symbol.asyncDispose]();

@@ -7,16 +7,25 @@ export interface Ask {
 	ok: boolean;
 }
 
-const pauseMs = 100;
+const pauseMs = 250;
 
-/** Asks for the same thing again and again, one after the other, as somebody who works. */
+/**
+ * Asks for the same thing again and again, one after the other, as somebody who works. From a moment that is told on, until
+ * it is served: questions that nobody needs would only keep an emulated server from others.
+ */
 export class Repeated {
 	readonly asks: Ask[] = [];
+	private moment = Number.POSITIVE_INFINITY;
 	private readonly stopping = new AbortController();
 	private readonly running: Promise<void>;
 
 	constructor(ask: () => Promise<unknown>) {
 		this.running = this.run(ask);
+	}
+
+	/** @param moment when what is asked for went away */
+	untilServedAfter(moment: number): void {
+		this.moment = moment;
 	}
 
 	async stop(): Promise<void> {
@@ -43,7 +52,9 @@ export class Repeated {
 				() => true,
 				() => false,
 			);
-			this.asks.push({ from, to: performance.now(), ok });
+			const to = performance.now();
+			this.asks.push({ from, to, ok });
+			if (ok && to > this.moment) return;
 			await delay(pauseMs, undefined, { signal }).catch(() => {});
 		}
 	}

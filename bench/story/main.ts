@@ -7,6 +7,8 @@ import { styleText } from "node:util";
 import type { DomainView } from "../../src/api/domain.ts";
 import type { Site } from "../../src/api/site.ts";
 import { isConnected } from "../../src/directory/member/winbind.ts";
+import { ensureBuilt } from "../../src/templates/build.ts";
+import { readTemplate } from "../../src/templates/catalogue.ts";
 import { DomainClient } from "../domain/client.ts";
 import { Lab, median, runPlain, writeResult } from "../lab.ts";
 import { installFor } from "../packages.ts";
@@ -26,6 +28,7 @@ import { Repeated } from "./users.ts";
 
 const drills = Number(process.env.DRILLS ?? "3");
 const launcher = join(fileURLToPath(new URL("../..", import.meta.url)), "bin/bulkhead");
+const cache = process.env.BULKHEAD_CACHE ?? "/var/cache/bulkhead";
 const server = "dc1";
 const realm = "ad.example.com";
 const workgroup = "AD";
@@ -108,10 +111,7 @@ async function begin(cast: Cast, signal: AbortSignal): Promise<void> {
 	const { lab, admin, desk, folder } = cast;
 	const run = async (words: string[], input = "") => await bulkhead(launcher, lab.state, words, input);
 	const secret = ["--password-file", "-"];
-	await told(
-		"the server is made (its template is built the first time)",
-		async () => await lab.apply(site("host")),
-	);
+	await told("the server is made", async () => await lab.apply(site("host")));
 	await told(
 		`the domain ${realm} is made on it`,
 		async () => await run(["domain", "create", server, "--realm", realm, ...secret], password),
@@ -292,6 +292,12 @@ async function play(cast: Cast, signal: AbortSignal): Promise<boolean> {
 
 await runPlain(async (signal) => {
 	await installFor(["/usr/sbin/winbindd", "/usr/bin/net", "/usr/bin/smbcontrol"], ["winbind", "samba"]);
+	// Here, as the host of the story reaches no package mirror.
+	const template = await readTemplate("debian-domain-controller");
+	await told(
+		"the template is there (it is built the first time)",
+		async () => await ensureBuilt(template, { cache, onStep: () => {}, signal }),
+	);
 	await using places = await Places.make();
 	const lab = new Lab("/var/lib/bulkhead-story", places.host);
 	const scratch = await mkdtemp(join(tmpdir(), "bulkhead-story-"));

@@ -32,7 +32,7 @@ vm: setup ## tests with real QEMU, real panics, real HAProxy
 	@$(vitest) run --project pairs
 	@$(vitest) run --project vm
 
-story: setup ## Active Directory in a session: this host and a desk are members, and the controller panics (DRILLS=3); JSON in out/
+story: setup ## Active Directory in a session: this host and a desk are members, and the controller panics (DRILLS=2, CHECK=1); JSON in out/
 	@$(node) bench/story/main.ts
 
 bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE_DOCS=1); JSON in out/

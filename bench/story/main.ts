@@ -23,10 +23,11 @@ import { Repeated } from "./users.ts";
 /**
  * The whole story: a server is the controller of an Active Directory domain, in its sandbox; this host is a member of that
  * domain, and so is a desk on the LAN; the controller's kernel panics while they work. Ends with 1 when a promise is
- * broken. DRILLS=3. Everything is removed afterwards, also on Ctrl-C.
+ * broken. DRILLS=2; CHECK=1 has the directory check itself in the end, which takes minutes under emulation. Everything is removed afterwards, also on Ctrl-C.
  */
 
-const drills = Number(process.env.DRILLS ?? "3");
+const drills = Number(process.env.DRILLS ?? "2");
+const check = process.env.CHECK === "1";
 const launcher = join(fileURLToPath(new URL("../..", import.meta.url)), "bin/bulkhead");
 const cache = process.env.BULKHEAD_CACHE ?? "/var/cache/bulkhead";
 const server = "dc1";
@@ -203,14 +204,14 @@ async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<D
 		};
 	} finally {
 		await Promise.all([search.stop(), tickets.stop(), smb.stop()]);
-		await lab.until(server, isPrepared, preparedWithinMs, signal);
 	}
 }
 
 const seconds = (ms: number | null) => (ms === null ? "never" : `${(ms / 1000).toFixed(2)} s`);
 const figures = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
 
-function verdictsOf(made: readonly Drill[], checked: string): Verdict[] {
+/** @param checked what the directory's check said; null when it was not asked */
+function verdictsOf(made: readonly Drill[], checked: string | null): Verdict[] {
 	const all = (promise: string, kept: (drill: Drill) => boolean): Verdict => {
 		const broken = made.flatMap((drill, i) => (kept(drill) ? [] : [i + 1]));
 		return { promise, broken: broken.length === 0 ? null : `not in drill ${broken.join(", ")}` };
@@ -230,7 +231,7 @@ function verdictsOf(made: readonly Drill[], checked: string): Verdict[] {
 		all("nobody who came meanwhile was refused: they waited", ({ refused }) => refused === 0),
 		{
 			promise: "the directory's own check finds no error",
-			broken: /\(0 errors\)/.test(checked) ? null : checked,
+			broken: checked === null ? undefined : /\(0 errors\)/.test(checked) ? null : checked,
 		},
 	];
 }
@@ -258,9 +259,15 @@ async function play(cast: Cast, signal: AbortSignal): Promise<boolean> {
 	const machine = await machineFacts(accelerator);
 	await begin(cast, signal);
 	const made: Drill[] = [];
-	for (let number = 1; number <= drills; number++)
+	for (let number = 1; number <= drills; number++) {
+		await lab.until(server, isPrepared, preparedWithinMs, signal);
 		made.push(await told(`panic ${number} of ${drills}`, async () => await drill(number, cast, signal)));
-	const checked = (await bulkhead(launcher, lab.state, ["domain", "check"])).trim();
+	}
+	const checked = check
+		? await told("the directory checks itself", async () =>
+				(await bulkhead(launcher, lab.state, ["domain", "check"])).trim(),
+			)
+		: null;
 	const verdicts = verdictsOf(made, checked);
 	table(made);
 	const ldap = figures(made.map(({ ldapMs }) => ldapMs));

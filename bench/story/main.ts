@@ -57,7 +57,7 @@ interface Drill {
 	/** Until somebody's question to the directory, and logon by Kerberos, was answered. */
 	ldapMs: number | null;
 	kerberosMs: number | null;
-	/** Questions that were refused or had no answer, of those that came during the outage. */
+	/** Questions that were refused or had no answer, of those that came during the outage; who was in the midst fails at once. */
 	refused: number;
 	/** How long somebody waited who logged in to the host meanwhile. */
 	cachedLogonMs: number | null;

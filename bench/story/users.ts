@@ -39,9 +39,9 @@ export class Repeated {
 		return served ? served.to - moment : null;
 	}
 
-	/** How many of those that came between two moments were refused or had no answer. */
+	/** How many of those that came after one moment, and until another, were refused or had no answer. */
 	failedBetween(from: number, to: number): number {
-		return this.asks.filter((ask) => !ask.ok && ask.to > from && ask.from < to).length;
+		return this.asks.filter((ask) => !ask.ok && ask.from > from && ask.from < to).length;
 	}
 
 	private async run(ask: () => Promise<unknown>): Promise<void> {

@@ -137,7 +137,7 @@ export class DomainClient implements AsyncDisposable {
 		const { realm, controllers, password } = this.domain;
 		const files = {
 			hosts: "127.0.0.1 localhost\n",
-			"resolv.conf": `${controllers.map((address) => `nameserver ${address}`).join("\n")}\noptions timeout:2 attempts:2\n`,
+			"resolv.conf": `${controllers.map((address) => `nameserver ${address}\n`).join("")}`,
 			// As they come: whom to ask is found by the domain's own names.
 			"krb5.conf": `[libdefaults]\ndefault_realm = ${realm.toUpperCase()}\nrdns = false\ndns_canonicalize_hostname = false\n`,
 			password,

@@ -69,8 +69,8 @@ export async function bulkhead(
 	launcher: string,
 	state: string,
 	words: readonly string[],
-	input = "",
+	{ input = "", signal }: { input?: string; signal: AbortSignal },
 ): Promise<string> {
 	const env = { BULKHEAD_STATE: state, NO_COLOR: "1" };
-	return (await run(launcher, words, { deadlineMs: 1_800_000, env, input })).stdout;
+	return (await run(launcher, words, { deadlineMs: 1_800_000, env, input, signal })).stdout;
 }

@@ -8,6 +8,7 @@ const net = ["between", "inbound", "leases", "names", "network", "outbound", "se
 /** Real machines, in tests that only look at what becomes of them: two files at a time. */
 const pairs = [
 	"bad-input",
+	"controllers",
 	"daemon",
 	"damage",
 	"disks",

@@ -63,8 +63,10 @@ export const workgroupSchema = z
 /** @returns what a domain is called for short when nobody says: the first word of its realm */
 export const shortNameOf = (realm: string) => (realm.split(".")[0] ?? "").slice(0, 15).toUpperCase();
 
-/** A new domain, on the data disk of a server that has none yet. */
+/** A new domain, on the data disks of servers that have none yet. */
 export const createBody = z.strictObject({
+	/** Servers that become its controllers as well, beside the first. */
+	others: z.array(z.string()).max(7).default([]),
 	realm: realmSchema,
 	workgroup: workgroupSchema,
 	/** The Administrator's. */
@@ -73,7 +75,8 @@ export const createBody = z.strictObject({
 export type CreateBody = z.infer<typeof createBody>;
 
 export const createView = z.object({
-	server: z.string(),
+	/** Servers that are its controllers, the first one first. */
+	controllers: z.array(z.string()),
 	realm: z.string(),
 	workgroup: z.string(),
 	/** Milliseconds that making it took. */
@@ -94,6 +97,8 @@ const accountSchema = z
 export const administerBody = z.discriminatedUnion("what", [
 	/** The directory's own consistency check, which takes long. */
 	z.strictObject({ what: z.literal("check") }),
+	/** Whether controllers know what the others know. */
+	z.strictObject({ what: z.literal("replication") }),
 	z.strictObject({ what: z.literal("users") }),
 	z.strictObject({ what: z.literal("add-user"), user: accountSchema, password: passwordSchema }),
 	z.strictObject({ what: z.literal("set-password"), user: accountSchema, password: passwordSchema }),

@@ -34,8 +34,10 @@ export const pathBetween = z.object({
 	/** Null for a port without a name, and where everything is open. */
 	service: z.string().nullable(),
 	protocol: z.enum(["tcp", "udp", "any"]),
-	/** Port inside the server that is reached; null for all of them. */
+	/** Port inside the server that is reached, the first of several; null for all of them. */
 	port: z.int().nullable(),
+	/** All ports, as `tcp 389`; or `everything`. */
+	ports: z.array(z.string()),
 	/**
 	 * What has gone by it, both ways together, since it is allowed; where all of a segment is open, what all its servers have
 	 * sent each other. Null when the site has no sandbox.

@@ -92,7 +92,14 @@ export const serverView = z.object({
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),
 	/** The Active Directory domain that it is a controller of, as it was made here; null for any other server. */
-	domain: z.object({ realm: z.string(), workgroup: z.string() }).nullable(),
+	domain: z
+		.object({
+			realm: z.string(),
+			workgroup: z.string(),
+			/** Names of the servers that are its controllers, this one among them. */
+			controllers: z.array(z.string()),
+		})
+		.nullable(),
 	published: z.array(publishedView),
 	recovery: z.object({ mode: z.enum(["cold", "warm"]), attempts: z.int(), withinMs: z.number() }),
 	/** How failures of this server are noticed, besides the end of its process. */

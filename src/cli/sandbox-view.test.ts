@@ -102,6 +102,7 @@ test("a picture, the same in words, and what was counted", () => {
 test("paths between servers, ways out and what stops them", () => {
 	const path = (server: string, service: string | null, port: number | null, because: string) => ({
 		...({ server, service, protocol: port === null ? "any" : "tcp", port, because } as const),
+		ports: [port === null ? "everything" : `tcp ${port}`],
 		passed: { packets: port ?? 1, bytes: 1024 },
 	});
 	const way = { protocol: "tcp" as const, passed: null, because: "servers.intranet.outbound[0]" };

@@ -151,8 +151,8 @@ function addressesText({ addresses }: SandboxView["outbound"]["ways"][number]): 
 	return addresses.length === 0 ? "(no address yet)" : `(${addresses.join(", ")})`;
 }
 
-function portText({ port }: SandboxView["toServers"][number]): string {
-	return port === null ? "" : String(port);
+function portText({ port, ports }: SandboxView["toServers"][number]): string {
+	return port === null ? "" : ports.length === 1 ? String(port) : portsText(ports);
 }
 
 function obstacleLines({ server, outbound: { obstacles } }: SandboxView): Line[] {

@@ -48,6 +48,8 @@ test("a path is as it is written, as the template or as the catalogue says; IPv6
 		{ from: "web", port: 53, protocol: "udp" },
 		{ from: "gone", service: "page" },
 		{ from: "web", service: "nobody-knows" },
+		{ from: "old", service: "kerberos" },
+		{ from: "old", service: "kerberos", protocol: "tcp" },
 	]);
 	expect(pathsAmong([db, server("web", 11, true), server("old", 12, false)])).toEqual([
 		{ from: "10.77.0.11", to: "10.77.0.10", protocol: "tcp", port: 5432 },
@@ -55,6 +57,10 @@ test("a path is as it is written, as the template or as the catalogue says; IPv6
 		{ from: "10.77.0.12", to: "10.77.0.10", protocol: "tcp", port: 8080 },
 		{ from: "10.77.0.11", to: "10.77.0.10", protocol: "udp", port: 53 },
 		{ from: "fd00:77::11", to: "fd00:77::10", protocol: "udp", port: 53 },
+		...(["tcp", "udp"] as const).flatMap((protocol) =>
+			[88, 464].map((port) => ({ from: "10.77.0.12", to: "10.77.0.10", protocol, port })),
+		),
+		{ from: "10.77.0.12", to: "10.77.0.10", protocol: "tcp", port: 88 },
 	]);
 	expect(pathsAmong([server("a", 10, true), server("b", 11, true)])).toEqual([]);
 });

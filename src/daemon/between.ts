@@ -1,6 +1,7 @@
 import type { AllowDefinition, ServerDefinition, Site } from "../api/site.ts";
+import type { PortRange } from "../network/inbound/plan.ts";
 import type { Between, Path } from "../network/plan.ts";
-import { profileOf } from "../network/services.ts";
+import { alsoOf, profileOf } from "../network/services.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 
 /**
@@ -12,8 +13,8 @@ export interface Allowed {
 	from: string;
 	/** Null for a port without a name. */
 	service: string | null;
-	protocol: Path["protocol"];
-	port: number;
+	/** The first is the service's own; others belong to it. */
+	ports: readonly [PortRange, ...PortRange[]];
 }
 
 /** @returns the entries in their order; one whose port nobody knows is `missing` it */
@@ -22,19 +23,24 @@ export function allowedOf(
 	known: Installed["services"],
 ): (Allowed | { service: string; missing: "port" })[] {
 	return allow.map((entry) => {
-		const { from, service = null, protocol = "tcp" } = entry;
-		const port = portOf(entry, known);
-		return port === undefined
-			? { service: service ?? "", missing: "port" }
-			: { from, service, protocol, port };
+		const { from, service = null } = entry;
+		const ports = portsOf(entry, known);
+		return ports ? { from, service, ports } : { service: service ?? "", missing: "port" };
 	});
 }
 
-function portOf({ service, port }: AllowDefinition, known: Installed["services"]): number | undefined {
-	if (port !== undefined || service === undefined) return port;
-	const found =
-		(Object.hasOwn(known, service) ? known[service] : undefined)?.port ?? profileOf(service)?.port;
-	return found === "everything" ? undefined : found;
+/** Who names a port or a protocol means that alone, and a template's service has one; else all that the catalogue knows of it. */
+function portsOf(
+	{ service = "", port, protocol }: AllowDefinition,
+	known: Installed["services"],
+): Allowed["ports"] | undefined {
+	const profile = profileOf(service);
+	const own = port ?? (Object.hasOwn(known, service) ? known[service]?.port : undefined);
+	const first = own ?? profile?.port;
+	if (first === undefined || first === "everything") return undefined;
+	const main = { protocol: protocol ?? "tcp", first, last: first };
+	if (own !== undefined || protocol !== undefined || !profile) return [main];
+	return [{ ...main, protocol: profile.protocol === "udp" ? "udp" : "tcp" }, ...alsoOf(profile)];
 }
 
 /** By addresses: IPv4, and IPv6 where both have it. A server that is not there, or has no network, opens nothing. */
@@ -62,12 +68,31 @@ export function waysAmong(servers: readonly StoredServer[]): WayBetween[] {
 	);
 }
 
+/** @returns whether one server may open a TCP port of another; also where all of a segment is open */
+export function reachesWith(openSegments: readonly string[]) {
+	return (from: StoredServer, to: StoredServer, port: number): boolean => {
+		const [one, other] = [from.definition.network, to.definition.network];
+		if (one && one.segment === other?.segment && openSegments.includes(one.segment)) return true;
+		return waysAmong([from, to]).some(
+			(way) =>
+				way.to === to.name &&
+				way.from === from.name &&
+				way.allowed.ports.some(
+					({ protocol, first, last }) => protocol === "tcp" && first <= port && port <= last,
+				),
+		);
+	};
+}
+
 /** By addresses, what one entry of a server's `allow:` opens to another; nothing where one has no network. */
-export function pathsOf({ protocol, port }: Allowed, one: StoredServer, other: StoredServer): Path[] {
+export function pathsOf({ ports }: Allowed, one: StoredServer, other: StoredServer): Path[] {
 	const [from, to] = [one.definition.network, other.definition.network];
 	if (!from || !to) return [];
-	const six = from.address6 && to.address6 ? [{ from: from.address6, to: to.address6, protocol, port }] : [];
-	return [{ from: from.address, to: to.address, protocol, port }, ...six];
+	return ports.flatMap(({ protocol, first, last }): Path[] => {
+		const what = { protocol, port: first, ...(last === first ? {} : { last }) };
+		const six = from.address6 && to.address6 ? [{ from: from.address6, to: to.address6, ...what }] : [];
+		return [{ from: from.address, to: to.address, ...what }, ...six];
+	});
 }
 
 /**

@@ -11,6 +11,7 @@ import { listIfThere, readIfThere } from "../host/files.ts";
 import { isShortOfMemory } from "../host/memory.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { Applying } from "./applying.ts";
+import { reachesWith } from "./between.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
@@ -26,6 +27,7 @@ import { SiteSandbox } from "./site-sandbox.ts";
 import { Traffic } from "./traffic.ts";
 import { Turns } from "./turns.ts";
 import { Units } from "./units.ts";
+import { Yielding } from "./yielding.ts";
 
 /** Milliseconds that a change of what is published waits for other changes of the site. */
 const turnWithinMs = 20_000;
@@ -43,6 +45,7 @@ export class Bulkhead {
 	private readonly applying: Applying;
 	private readonly publishing: Publishing;
 	private readonly traffic: Traffic;
+	private readonly yielding: Yielding;
 	readonly membership: Membership;
 	/** One change of the site at a time. */
 	private readonly changing = new Turns();
@@ -61,6 +64,10 @@ export class Bulkhead {
 		this.applying = new Applying(context, this.current, this.sandbox, this.units, this.changes);
 		this.publishing = new Publishing(context, this.current, this.units, this.changes);
 		this.traffic = new Traffic(context, {
+			units: () => this.list(),
+			namespace: () => this.sandbox.namespace,
+		});
+		this.yielding = new Yielding(context, {
 			units: () => this.list(),
 			namespace: () => this.sandbox.namespace,
 		});
@@ -189,22 +196,41 @@ export class Bulkhead {
 		);
 	}
 
-	/** Makes a domain on a server that has none, and starts it. @throws BulkheadError; nothing has changed then */
+	/** Makes a domain on servers that have none, and starts them. @throws BulkheadError; nothing has changed then */
 	async createDomain(name: string, wanted: CreateBody): Promise<DomainCreated> {
 		return await this.changing.take(async () => {
 			const from = performance.now();
-			const unit = this.units.server(name);
-			if (awaitsDomain(unit.stored) && isInUse(unit))
-				throw new BulkheadError("not-allowed-now", `${name} is in use; stop it first`);
+			const { realm, workgroup, others } = wanted;
+			const twice = others.find((other, i) => other === name || others.indexOf(other) !== i);
+			if (twice !== undefined)
+				throw new BulkheadError(
+					"bad-input",
+					`${twice} is named twice; each controller is a server of its own`,
+				);
+			const units = [name, ...others].map((one) => this.units.server(one));
+			for (const { stored } of units.filter((unit) => awaitsDomain(unit.stored) && isInUse(unit)))
+				throw new BulkheadError("not-allowed-now", `${stored.name} is in use; stop it first`);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(domainWithinMs)]);
-			const made = await makeDomain(unit.stored, wanted, this.context, signal);
-			const { realm, workgroup } = wanted;
-			const text = `${name} is the first controller of a new domain, ${realm}`;
-			this.context.history.append({ at: Date.now(), server: name, session: null, kind: "site", text });
-			await unit.change(made);
-			await begin(unit, this.context);
-			return { server: name, realm, workgroup, tookMs: Math.round(performance.now() - from) };
+			const [first, ...rest] = units.map(({ stored }) => stored);
+			if (!first) throw new RangeError("no server is named");
+			const parts = { context: this.context, reaches: reachesWith(this.sandbox.openSegments), signal };
+			const made = await makeDomain([first, ...rest], wanted, parts);
+			for (const unit of units) {
+				const stored = made.find((one) => one.name === unit.stored.name);
+				if (stored) await this.beginController(unit, stored);
+			}
+			// Those that are one of several yield to each other.
+			await this.units.permit(this.units.stored());
+			const controllers = [name, ...others];
+			return { controllers, realm, workgroup, tookMs: Math.round(performance.now() - from) };
 		});
+	}
+
+	private async beginController(unit: ServerUnit, made: StoredServer): Promise<void> {
+		const text = `${made.name} is a controller of a new domain, ${made.domain?.realm}`;
+		this.context.history.append({ at: Date.now(), server: made.name, session: null, kind: "site", text });
+		await unit.change(made);
+		await begin(unit, this.context);
 	}
 
 	/** Asks a controller for users and groups, or changes them. @throws BulkheadError */
@@ -261,7 +287,13 @@ export class Bulkhead {
 	/** Lets go of everything without ending any session. */
 	async leave(): Promise<void> {
 		this.gone.abort();
-		await Promise.all([this.checks, this.counting, this.following, this.membership.end()]);
+		await Promise.all([
+			this.checks,
+			this.counting,
+			this.following,
+			this.membership.end(),
+			this.yielding.end(),
+		]);
 		await this.sandbox.names.leave();
 		await this.sandbox.leases.leave();
 		await this.units.leave();
@@ -275,6 +307,7 @@ export class Bulkhead {
 			this.sandbox.names.check();
 			this.sandbox.leases.check();
 			if (look % 10 === 9) await this.guardWaysOut();
+			await this.yielding.look(look % 10 === 9);
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}

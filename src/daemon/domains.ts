@@ -1,5 +1,5 @@
 import { mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type AdministerBody, type CreateBody, computerNameSchema } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import { formatSize, parseSize } from "../api/units.ts";
@@ -20,44 +20,102 @@ const toolWithinMs = 300_000;
 /** A new domain is 45 MB, and grows. */
 const leastBytes = 128 * 2 ** 20;
 
+/** Servers on which a domain is made, the first controller first. */
+type Chosen = readonly [StoredServer, ...StoredServer[]];
+
 /**
- * Makes a domain on the data disk of a server that has never been started. When any step fails, nothing has changed.
- * @returns the server with its domain, as it is kept now
+ * Makes a domain on the data disks of servers that have never been started. When any step fails, nothing has changed.
+ * @param reaches whether one server may open a port of another
+ * @returns the servers with their domain, as they are kept now
  * @throws BulkheadError bad-input, not-allowed-now, disk-full, template-failed
  */
 export async function makeDomain(
+	chosen: Chosen,
+	wanted: CreateBody,
+	{ context, reaches, signal }: { context: Context; reaches: Reaches; signal: AbortSignal },
+): Promise<StoredServer[]> {
+	for (const stored of chosen) refuseUnfit(stored, wanted);
+	refuseStrangers(chosen, reaches);
+	const template = await readTemplate(chosen[0].definition.template ?? "");
+	const built = await ensureBuilt(template, { cache: context.paths.cache, onStep: () => {}, signal });
+	const [first, ...others] = chosen.map((stored) => {
+		const { address, address6 } = refuseUnfit(stored, wanted);
+		return { host: stored.name, address, address6, folder: contentOf(stored, context) };
+	});
+	if (!first) throw new RangeError("a domain has a controller");
+	try {
+		for (const { folder } of [first, ...others]) {
+			await rm(dirname(folder), { recursive: true, force: true });
+			await mkdir(folder, { recursive: true, mode: 0o700 });
+		}
+		const { realm, workgroup, password } = wanted;
+		const domain = { realm, workgroup, password, controllers: [first, ...others] } as const;
+		await provisionDomain(join(built.folder, "private/root"), domain, signal);
+		for (const stored of chosen) await makeDisk(stored, wanted, context, signal);
+		return await keep(chosen, wanted, context);
+	} catch (error) {
+		if (error instanceof PasswordRefused) throw new BulkheadError("bad-input", `password: ${error.message}`);
+		throw diskFullOr(error, context.paths.servers);
+	} finally {
+		for (const { folder } of [first, ...others]) await rm(dirname(folder), { recursive: true, force: true });
+	}
+}
+
+function contentOf({ name }: StoredServer, { paths }: Context): string {
+	return join(paths.server(name).making, "content");
+}
+
+async function makeDisk(
 	stored: StoredServer,
 	wanted: CreateBody,
 	context: Context,
 	signal: AbortSignal,
-): Promise<StoredServer> {
-	const { disk, address, address6 } = refuseUnfit(stored, wanted);
-	const paths = context.paths.server(stored.name);
-	const template = await readTemplate(stored.definition.template ?? "");
-	const built = await ensureBuilt(template, { cache: context.paths.cache, onStep: () => {}, signal });
-	const content = join(paths.making, "content");
-	const draft = join(paths.making, "disk.qcow2");
+): Promise<void> {
+	const { disk } = refuseUnfit(stored, wanted);
+	const content = contentOf(stored, context);
+	const draft = join(dirname(content), "disk.qcow2");
+	await createDataImage(draft, disk.name, disk.bytes, { owner: qemuUid(stored), content, signal });
+}
+
+/** They were never started: the disks that go are as empty as they were made, also should the rest not be done. */
+async function keep(chosen: Chosen, wanted: CreateBody, context: Context): Promise<StoredServer[]> {
+	const domain = {
+		realm: wanted.realm.toUpperCase(),
+		workgroup: wanted.workgroup.toUpperCase(),
+		controllers: chosen.map(({ name }) => name),
+	};
+	for (const stored of chosen) {
+		const paths = context.paths.server(stored.name);
+		await rename(join(paths.making, "disk.qcow2"), paths.disk(refuseUnfit(stored, wanted).disk.name));
+	}
+	const made = chosen.map((stored) => ({ ...stored, domain }));
 	try {
-		await rm(paths.making, { recursive: true, force: true });
-		await mkdir(content, { recursive: true, mode: 0o700 });
-		const { realm, workgroup, password } = wanted;
-		const domain = { realm, workgroup, host: stored.name, address, address6, password };
-		await provisionDomain(join(built.folder, "private/root"), content, domain, signal);
-		await createDataImage(draft, disk.name, disk.bytes, { owner: qemuUid(stored), content, signal });
-		// It was never started: the disk that goes is as empty as it was made.
-		await rename(draft, paths.disk(disk.name));
-		const made = {
-			...stored,
-			domain: { realm: realm.toUpperCase(), workgroup: workgroup.toUpperCase() },
-		};
-		await context.servers.save(made);
+		for (const one of made) await context.servers.save(one);
 		return made;
 	} catch (error) {
-		if (error instanceof PasswordRefused) throw new BulkheadError("bad-input", `password: ${error.message}`);
-		throw diskFullOr(error, paths.folder);
-	} finally {
-		await rm(paths.making, { recursive: true, force: true });
+		// None of them is a controller of a domain whose others are not there.
+		for (const stored of chosen) await context.servers.save(stored);
+		throw error;
 	}
+}
+
+/** Whether one server may open a TCP port of another. */
+export type Reaches = (from: StoredServer, to: StoredServer, port: number) => boolean;
+
+/** LDAP, what says at which port each RPC service is, and the first of those: all of replication. */
+const replicationPorts = [389, 135, 49_152];
+
+/** @throws BulkheadError bad-input when controllers could not replicate with each other */
+function refuseStrangers(chosen: Chosen, reaches: Reaches): void {
+	for (const to of chosen)
+		for (const from of chosen) {
+			if (from === to || replicationPorts.every((port) => reaches(from, to, port))) continue;
+			const entry = `{ from: ${from.name}, service: active-directory }`;
+			throw new BulkheadError(
+				"bad-input",
+				`servers.${to.name}.allow: ${from.name} has to reach it, as controllers tell each other what changes; add ${entry} and apply the changed site first`,
+			);
+		}
 }
 
 /** A change of users and groups, or a question about them. @returns the names that were asked for */

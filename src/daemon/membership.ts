@@ -220,8 +220,9 @@ export class Membership {
 			await this.keepWinbind();
 			const { signal } = this.gone;
 			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
-			// Also what it began before it read that.
-			if (state === "offline") await this.cut(controllers);
+			// Also what it began before it read that. While another controller answers, winbindd goes to that one.
+			const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
+			if (gone.length > 0) await this.cut(gone);
 			this.trouble = null;
 			if (state === this.told) return;
 			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup, signal)))

@@ -5,7 +5,7 @@ import type { InboundServer, InboundWay, PortRange, Redirect } from "../network/
 import type { ServicePlan } from "../network/plan.ts";
 import { alsoOf, profileOf, rangeText, type ServiceProfile } from "../network/services.ts";
 import { connectionOf, talkOf } from "../network/talk.ts";
-import type { Installed, StoredServer } from "../store/servers.ts";
+import { type Installed, isOneOfSeveral, type StoredServer } from "../store/servers.ts";
 
 /**
  * What the entries of a server's `publish:` come to. Pure.
@@ -213,7 +213,7 @@ export function inboundServers(servers: readonly StoredServer[]): InboundServer[
 		const redirects = published.flatMap(({ redirects }) => redirects);
 		if (!network || ways.length + redirects.length === 0) return [];
 		const { address, address6 } = network;
-		return [{ name: server.name, address, address6, ways, redirects }];
+		return [{ name: server.name, address, address6, ways, redirects, yields: isOneOfSeveral(server) }];
 	});
 }
 

@@ -5,6 +5,7 @@ import { obstaclesOf, type Passing } from "../network/outbound/obstacles.ts";
 import { type OutboundCounters, outboundCountersOf } from "../network/outbound/outbound.ts";
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
 import { type Elements, elementsOf, passedBy, segmentText } from "../network/passed.ts";
+import { rangeText } from "../network/services.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { allowedOf, pathsOf } from "./between.ts";
 import { type AddressesOf, outboundRulesOf } from "./outbound.ts";
@@ -101,13 +102,16 @@ function pathsBetween(
 	const whole = one.segment === other.segment && openSegments.includes(one.segment);
 	const everything = {
 		...({ service: null, protocol: "any", port: null } as const),
+		ports: ["everything"],
 		passed: elements?.open.get(segmentText(one.segment)) ?? null,
 	};
 	const byName = allowedOf(to.definition, to.installed.services).flatMap((allowed, i): PathBetween[] => {
 		if ("missing" in allowed || allowed.from !== from.name) return [];
-		const { service, protocol, port } = allowed;
+		const [{ protocol, first: port }] = allowed.ports;
 		const passed = elements && passedBy(elements, pathsOf(allowed, from, to));
-		return [{ service, protocol, port, passed, because: `servers.${to.name}.allow[${i}]` }];
+		const { service } = allowed;
+		const ports = allowed.ports.map((range) => `${range.protocol} ${rangeText(range)}`);
+		return [{ ...{ service, protocol, port, ports, passed }, because: `servers.${to.name}.allow[${i}]` }];
 	});
 	return [...(whole ? [{ ...everything, because: `segments.${one.segment}.allow` }] : []), ...byName];
 }

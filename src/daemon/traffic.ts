@@ -162,9 +162,9 @@ async function betweenSamples(
 	const ways = waysAmong(units.map(({ stored }) => stored));
 	if (namespace === null || ways.length === 0) return [];
 	const elements = await elementsOf(namespace);
-	return ways.flatMap(({ from, to, allowed: { service, protocol, port }, paths }): TrafficSample[] => {
+	return ways.flatMap(({ from, to, allowed: { service, ports }, paths }): TrafficSample[] => {
 		const { packets, bytes } = passedBy(elements, paths);
-		const way = `between ${from} to ${to}'s ${service ?? `${protocol} ${port}`}`;
+		const way = `between ${from} to ${to}'s ${service ?? `${ports[0].protocol} ${ports[0].first}`}`;
 		const sample = { way, client: "", source: namespace, connections: 0, count: packets };
 		return [
 			{ ...sample, server: to, bytesIn: bytes, bytesOut: 0 },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { changesOf, elementsIn, passedBy, pathText } from "./passed.ts";
 
-const element = (concat: (string | number)[], packets = 0) => ({
+const element = (concat: unknown[], packets = 0) => ({
 	elem: { val: { concat }, counter: { packets, bytes: packets * 100 } },
 });
 const answer = JSON.stringify({
@@ -13,6 +13,7 @@ const answer = JSON.stringify({
 				elem: [
 					element(["10.77.0.10", "10.77.0.20", "tcp", 80], 3),
 					element(["10.77.0.10", "10.77.0.20", "udp", 53]),
+					element(["10.77.0.10", "10.77.0.20", "tcp", { range: [49_152, 65_535] }]),
 				],
 			},
 		},
@@ -42,7 +43,8 @@ test("what each path has counted, IPv4 and IPv6 together", () => {
 
 test("only elements that differ are changed: the others go on counting", () => {
 	const elements = elementsIn(answer);
-	const wanted = [pathText(path), pathText({ ...path, port: 443 })];
+	const kept = pathText({ ...path, port: 49_152, last: 65_535 });
+	const wanted = [pathText(path), kept, pathText({ ...path, port: 443 })];
 	expect(changesOf("allowed", elements, wanted)).toEqual([
 		"delete element inet bulkhead allowed { 10.77.0.10 . 10.77.0.20 . udp . 53 }",
 		"add element inet bulkhead allowed { 10.77.0.10 . 10.77.0.20 . tcp . 443 }",

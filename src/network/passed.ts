@@ -14,7 +14,8 @@ export type CountingSet = (typeof countingSets)[number];
 /** Packets and bytes of each element, both ways together, by the text that stands for it in nft. */
 export type Elements = Readonly<Record<CountingSet, ReadonlyMap<string, Counted>>>;
 
-const concat = z.object({ concat: z.array(z.union([z.string(), z.int()])) });
+const range = z.object({ range: z.tuple([z.int(), z.int()]) });
+const concat = z.object({ concat: z.array(z.union([z.string(), z.int(), range])) });
 const listed = z.object({
 	nftables: z.array(
 		z.object({
@@ -54,9 +55,12 @@ export function elementsIn(text: string): Elements {
 	return found;
 }
 
-function textOf(parts: readonly (string | number)[]): string {
+function textOf(parts: readonly (string | number | z.infer<typeof range>)[]): string {
 	return parts
-		.map((part) => (typeof part === "string" && part.startsWith("br-") ? `"${part}"` : part))
+		.map((part) => {
+			if (typeof part === "object") return part.range.join("-");
+			return typeof part === "string" && part.startsWith("br-") ? `"${part}"` : part;
+		})
 		.join(" . ");
 }
 
@@ -71,12 +75,14 @@ export function changesOf(set: CountingSet, there: Elements, elements: readonly 
 }
 
 /** The text of a path's element. @throws RangeError for what is no path */
-export function pathText({ from, to, protocol, port }: Path): string {
+export function pathText({ from, to, protocol, port, last = port }: Path): string {
 	const both = [isIPv4, isIPv6].some((of) => of(from) && of(to) && !`${from}${to}`.includes("%"));
 	const known = protocol === "tcp" || protocol === "udp";
-	if (!both || !known || !Number.isInteger(port) || port < 1 || port > 65_535)
-		throw new RangeError(`not a path: ${from} to ${to}, ${protocol} port ${port}`);
-	return `${plain(from)} . ${plain(to)} . ${protocol} . ${port}`;
+	const whole = [port, last].every((one) => Number.isInteger(one) && one >= 1 && one <= 65_535);
+	const ports = last === port ? `${port}` : `${port}-${last}`;
+	if (!both || !known || !whole || last < port)
+		throw new RangeError(`not a path: ${from} to ${to}, ${protocol} port ${ports}`);
+	return `${plain(from)} . ${plain(to)} . ${protocol} . ${ports}`;
 }
 
 /** As nft writes it, so that it is found again. */

@@ -80,6 +80,8 @@ export interface Path {
 	protocol: "tcp" | "udp";
 	/** Of the one that it is opened to. */
 	port: number;
+	/** The last of several ports; `port` alone when left out. */
+	last?: number;
 }
 
 /** What guests may do among each other. */

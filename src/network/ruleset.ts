@@ -34,8 +34,8 @@ export const firewall: Table = {
 	body: [
 		...counters.map((name) => `counter ${name} { }`),
 		"set published { typeof meta skuid . ip daddr . tcp dport; }",
-		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; counter; }",
-		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; counter; }",
+		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; flags interval; counter; }",
+		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; flags interval; counter; }",
 		"set open { typeof meta iifname . meta oifname; counter; }",
 		"set answering { type uid . inet_service; }",
 		"set upstreams { typeof meta skuid . ip daddr; }",
@@ -75,6 +75,10 @@ export const firewall: Table = {
 		...chain("forward", hooked("forward"), [
 			"icmp type destination-unreachable ct state related accept",
 			"icmpv6 type packet-too-big ct state related accept",
+			// The cable to the host, where there is one: what may pass it, either way, is decided in detail by the table that
+			// belongs to it, and that is there before the cable is. First, as most packets go by it.
+			`${fromGuest} oifname "uplink" accept`,
+			`iifname "uplink" ${toGuest} accept`,
 			// What is allowed is looked up for each packet, answers too: a path that is taken away is closed for open
 			// connections, both ways.
 			"ct state established ct direction reply ip daddr . ip saddr . meta l4proto . th sport @allowed accept",
@@ -83,10 +87,6 @@ export const firewall: Table = {
 			"ip saddr . ip daddr . meta l4proto . th dport @allowed accept",
 			"ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 accept",
 			"meta iifname . meta oifname @open accept",
-			// The cable to the host, where there is one: what may pass it, either way, is decided in detail by the table that
-			// belongs to it, and that is there before the cable is.
-			`${fromGuest} oifname "uplink" accept`,
-			`iifname "uplink" ${toGuest} accept`,
 			"counter name dropped_forward drop",
 		]),
 		...chain("output", hooked("output"), [
@@ -101,6 +101,10 @@ export const firewall: Table = {
 			// Answers to guests' questions, and questions passed on: each by its own user only, as a captured QEMU could take the port.
 			`${toGuest} ct status dnat ct mark ${asked} ct direction reply meta skuid . th sport @answering accept`,
 			'oifname "uplink" meta l4proto { tcp, udp } th dport 53 meta skuid . ip daddr @upstreams accept',
+			// Who came for a server that yields is refused (inbound/yielding-rules.ts): by the kernel, as nobody here may send such.
+			"tcp flags & rst == rst ct state related accept",
+			"icmp type destination-unreachable ct state related accept",
+			"icmpv6 type destination-unreachable ct state related accept",
 			`${toGuest} icmpv6 type nd-neighbor-advert accept`,
 			// Answers about addresses and routers: their sockets were opened by root (leases/), as nobody else here can.
 			`${toGuest} meta skuid 0 udp sport 67 udp dport 68 accept`,

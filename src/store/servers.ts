@@ -49,7 +49,15 @@ const storedSchema = z.object({
 	definition: serverSchema,
 	installed: installedSchema,
 	/** The domain on its data disk, as it was made here. */
-	domain: z.object({ realm: z.string(), workgroup: z.string() }).nullable().default(null),
+	domain: z
+		.object({
+			realm: z.string(),
+			workgroup: z.string(),
+			/** Names of the servers that its controllers were made on, this one too. */
+			controllers: z.array(z.string()).default([]),
+		})
+		.nullable()
+		.default(null),
 });
 
 /** A server as it is kept: servers/NAME/server.yaml. */
@@ -59,6 +67,9 @@ export type Installed = z.infer<typeof installedSchema>;
 /** Whether it has nothing to start with: see `domainDisk`. */
 export const awaitsDomain = ({ installed, domain }: StoredServer) =>
 	installed.domainDisk !== null && domain === null;
+
+/** Whether other servers are controllers of its domain as well, and do its work while it is away. */
+export const isOneOfSeveral = ({ domain }: StoredServer) => (domain?.controllers.length ?? 0) > 1;
 
 /** A server whose files cannot be believed, and why. */
 export interface DamagedServer {

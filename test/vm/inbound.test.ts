@@ -11,6 +11,7 @@ import {
 	type Redirect,
 	refusedCounter,
 } from "../../src/network/inbound/plan.ts";
+import { setYielding } from "../../src/network/inbound/yielding.ts";
 import { setKernel } from "../../src/network/namespace.ts";
 import { ensureOutbound, outboundCountersOf, removeOutbound } from "../../src/network/outbound/outbound.ts";
 import { everything, type OutboundRule } from "../../src/network/outbound/plan.ts";
@@ -105,6 +106,7 @@ async function asks(from: string, protocol: "tcp" | "udp", address: string, port
 }
 
 interface Given {
+	yields?: boolean;
 	ways?: readonly InboundWay[];
 	redirects?: readonly Redirect[];
 	rules?: readonly OutboundRule[];
@@ -122,8 +124,8 @@ async function letIn(given: { dc?: Given; web?: Given }): Promise<void> {
 		...(guest.segment === "branch" ? { lan: "lan0" } : {}),
 	}));
 	const inbound = all.map(
-		({ guest, ways = [], redirects = [] }): InboundServer => ({
-			...{ name: guest.server, address: guest.address, address6: guest.address6, ways, redirects },
+		({ guest, ways = [], redirects = [], yields = false }): InboundServer => ({
+			...{ name: guest.server, address: guest.address, address6: guest.address6, ways, redirects, yields },
 		}),
 	);
 	await ensureOutbound({ namespace: tag, servers, inbound }, outside);
@@ -252,6 +254,61 @@ test("a whole server: all that it serves, and what answers a ping", async () => 
 		expect(await asks(pc, "udp", dc.address6, port)).toBe("2001:db8:7::50");
 	}
 	expect(await asks(pc, "tcp", files.address, 389)).toBeNull();
+});
+
+describe("a server that is away while another does its work", () => {
+	/** How an attempt ends, and how soon: `refused 3 ms`. */
+	const attempt = async (from: string, protocol: "tcp" | "udp", address: string, port: number) => {
+		const script = `
+			const from = performance.now();
+			const end = (what) => { console.log(JSON.stringify({ what, ms: performance.now() - from })); process.exit(); };
+			setTimeout(() => end("silence"), 2000);
+			if ("${protocol}" === "tcp") {
+				const c = require("node:net").connect(${port}, "${address}");
+				c.on("data", () => end("answer")); c.on("error", ({ code }) => end(code));
+			} else {
+				const s = require("node:dgram").createSocket("${address.includes(":") ? "udp6" : "udp4"}");
+				s.on("message", () => end("answer")); s.on("error", ({ code }) => end(code));
+				s.connect(${port}, "${address}", () => s.send("who"));
+			}`;
+		return JSON.parse(await inside(from, process.execPath, "-e", script)) as { what: string; ms: number };
+	};
+	const all = [dc.address, dc.address6].flatMap((address) =>
+		(["tcp", "udp"] as const).map((protocol) => ({ address, protocol })),
+	);
+
+	test("refuses whoever may come, at once, and who is connected; nobody else hears of it", async () => {
+		await letIn({ dc: { ways: [ldap("lan")], yields: true } });
+		await using open = await talk(pc, dc.address, 389);
+		await setYielding(tag, [dc.address, dc.address6]);
+		for (const { address, protocol } of all)
+			expect((await attempt(pc, protocol, address, 389)).what).toBe("ECONNREFUSED");
+		expect(await open.say("anybody")).toBe(false);
+		expect((await attempt(pc, "tcp", dc.address, 5000)).what).toBe("silence");
+		// A change of the rules has nothing to do with it.
+		await letIn({ dc: { ways: [ldap("lan")], yields: true }, web: { rules: [everything] } });
+		expect((await attempt(pc, "tcp", dc.address, 389)).what).toBe("ECONNREFUSED");
+		await setYielding(tag, []);
+		for (const { address, protocol } of all)
+			expect((await attempt(pc, protocol, address, 389)).what).toBe("answer");
+	});
+
+	test("refuses other servers that may reach it, and the host alone where only that may come", async () => {
+		const paths = [
+			{ from: files.address, to: dc.address, protocol: "tcp", port: 389 },
+			{ from: files.address6, to: dc.address6, protocol: "udp", port: 389 },
+		] as const;
+		await letIn({ dc: { ways: [ldap("host")], yields: true } });
+		await sandbox.permit([], { paths, open: [] });
+		expect((await attempt(files.namespace, "tcp", dc.address, 389)).what).toBe("answer");
+		await setYielding(tag, [dc.address, dc.address6]);
+		expect((await attempt(files.namespace, "tcp", dc.address, 389)).what).toBe("ECONNREFUSED");
+		expect((await attempt(files.namespace, "udp", dc.address6, 389)).what).toBe("ECONNREFUSED");
+		expect((await attempt(host, "tcp", dc.address, 389)).what).toBe("ECONNREFUSED");
+		expect((await attempt(pc, "tcp", dc.address, 389)).what).toBe("silence");
+		await setYielding(tag, []);
+		await sandbox.permit([]);
+	});
 });
 
 describe("UDP at a port of the host", () => {

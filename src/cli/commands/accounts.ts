@@ -30,6 +30,16 @@ export function addCheck(domain: Command, open: Open): void {
 		.action(({ on }: On, command: Command) => list(open(command), on, { what: "check" }));
 }
 
+/** `domain replication`. */
+export function addReplication(domain: Command, open: Open): void {
+	domain
+		.command("replication")
+		.summary("ask a controller whether it knows what the others know")
+		.description("Samba's own words (samba-tool drs showrepl); when something failed this ends with 1.")
+		.option(...onOption)
+		.action(({ on }: On, command: Command) => list(open(command), on, { what: "replication" }));
+}
+
 const onOption = ["--on <server>", "the controller that is asked (one that runs)"] as const;
 
 function addUsers(user: Command, open: Open): void {

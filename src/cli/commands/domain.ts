@@ -8,7 +8,7 @@ import { newSecret, secretOf } from "../secret.ts";
 import { pairs } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 import { formatAgo } from "../time.ts";
-import { addAccounts, addCheck } from "./accounts.ts";
+import { addAccounts, addCheck, addReplication } from "./accounts.ts";
 
 const longestMs = 300_000;
 /** Its template may have to be built first. */
@@ -40,19 +40,19 @@ export function addDomain(program: Command, open: Open): void {
 		);
 	domain
 		.command("create")
-		.summary("make a new domain, and start the server that is its controller")
+		.summary("make a new domain, and start the servers that are its controllers")
 		.description(
-			"The server is of the template debian-domain-controller and has never been started. Its name is the controller's in the domain, its address is written into it.",
+			"The servers are of the template debian-domain-controller and have never been started. Their names are the controllers' in the domain, their addresses are written into it. With two of them nobody waits for one that has failed.",
 		)
-		.argument("<server>", "name of the server")
+		.argument("<servers...>", "names of the servers, the first controller first")
 		.requiredOption("--realm <realm>", "name of the domain, as ad.example.com")
 		.option("--workgroup <name>", "what it is called for short (the realm's first word)")
 		.option(
 			"--password-file <file>",
 			"where the Administrator's password is, - for standard input (asked for otherwise)",
 		)
-		.action((server: string, options: CreateOptions, command: Command) =>
-			create(open(command), server, options),
+		.action((servers: string[], options: CreateOptions, command: Command) =>
+			create(open(command), servers, options),
 		);
 	domain
 		.command("join")
@@ -69,6 +69,7 @@ export function addDomain(program: Command, open: Open): void {
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
 	addAccounts(domain, open);
 	addCheck(domain, open);
+	addReplication(domain, open);
 	domain
 		.command("status")
 		.summary("show the membership, and whether its controllers answer")
@@ -89,20 +90,31 @@ export function addDomain(program: Command, open: Open): void {
 		);
 }
 
-async function create(context: Context, server: string, options: CreateOptions): Promise<void> {
+async function create(context: Context, servers: string[], options: CreateOptions): Promise<void> {
 	const { client, signal, terminal, json } = context;
 	const { realm, workgroup = shortNameOf(realm), passwordFile } = options;
 	const password = await newSecret(context, "the new Administrator", passwordFile);
-	const body = { realm, workgroup, password };
+	const [server = "", ...others] = servers;
+	const body = { realm, workgroup, password, others };
 	const call = async () =>
 		await client.call("createDomain", { server }, body, { signal, deadlineMs: longestCreateMs });
 	const view = await shown(terminal, `making the domain ${realm}`, json, call);
-	const { address, published } = await client.call("show", { server }, null, { signal });
-	const isOut = published.some(({ service }) => service === "active-directory");
+	const shows = async (one: string) => await client.call("show", { server: one }, null, { signal });
+	const made = await Promise.all(servers.map(shows));
+	const inside = made.filter(
+		({ published }) => !published.some(({ service }) => service === "active-directory"),
+	);
+	const starting =
+		others.length === 0
+			? `${server} is starting as its controller`
+			: `${servers.join(" and ")} are starting as its controllers`;
+	const addresses = made.map(({ address }) => address).join(" ");
 	answer(context, view, () => [
-		[`The domain ${view.realm} (${view.workgroup}) is made, and ${server} is starting as its controller.`],
-		...(isOut ? [] : [[`To let it out to this host: bulkhead publish ${server} active-directory --to host`]]),
-		[`To make this host a member of it: bulkhead domain join ${view.realm} --controller ${address}`],
+		[`The domain ${view.realm} (${view.workgroup}) is made, and ${starting}.`],
+		...inside.map(({ name }) => [
+			`To let it out to this host: bulkhead publish ${name} active-directory --to host`,
+		]),
+		[`To make this host a member of it: bulkhead domain join ${view.realm} --controller ${addresses}`],
 	]);
 }
 

@@ -4,7 +4,7 @@ import type { AdministerBody } from "../../api/domain.ts";
 const mostNames = 20_000;
 const longestName = 256;
 
-const asking = ["check", "users", "groups", "members"] as const;
+const asking = ["check", "replication", "users", "groups", "members"] as const;
 
 /** Runs a program in the controller's guest. @returns what it wrote to standard output */
 export type RunInGuest = (command: readonly string[], input?: string) => Promise<string>;
@@ -24,6 +24,8 @@ function wordsFor(wanted: AdministerBody): string[] {
 	switch (wanted.what) {
 		case "check":
 			return ["dbcheck", "--cross-ncs"];
+		case "replication":
+			return ["drs", "showrepl", "--summary"];
 		case "users":
 			return ["user", "list"];
 		case "add-user":

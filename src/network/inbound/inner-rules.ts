@@ -8,6 +8,7 @@ import {
 	refusedCounter,
 	waysInto,
 } from "./plan.ts";
+import { toYielding } from "./yielding-rules.ts";
 
 /** Clients that are remembered of each way; those that come when it is full are counted without a name. */
 const mostClients = 10_000;
@@ -50,7 +51,7 @@ export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] 
 	const [to, back] = chainsOf(server);
 	const ways = waysInto(server);
 	return [
-		...ways.flatMap((way) => inwardRules(server.name, way, host).map((rule): ChainRule => [to, rule])),
+		...ways.flatMap((way) => inwardRules(server, way, host).map((rule): ChainRule => [to, rule])),
 		[to, `counter name ${refusedCounter(server.name)} drop`],
 		...ways.flatMap((way) =>
 			matches(way, "sport").map(
@@ -60,8 +61,8 @@ export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] 
 	];
 }
 
-function inwardRules(server: string, way: InboundWay, host: HostEnd): string[] {
-	const { in: counter, clients, clients6 } = namesOf(server, way);
+function inwardRules({ name, yields }: InboundServer, way: InboundWay, host: HostEnd): string[] {
+	const { in: counter, clients, clients6 } = namesOf(name, way);
 	const fromHost = way.to === "host";
 	const families = [
 		{ from: fromHost ? `ip saddr ${ipv4(host.address)}` : "", remember: `update @${clients} { ip saddr }` },
@@ -72,6 +73,7 @@ function inwardRules(server: string, way: InboundWay, host: HostEnd): string[] {
 	];
 	return matches(way, "dport").flatMap((match) => [
 		...families.map(({ from, remember }) => words(from, match, "ct state new", remember)),
+		...(yields ? families.map(({ from }, i) => words(from, match, toYielding[i] ?? "")) : []),
 		...new Set(families.map(({ from }) => words(from, match, `counter name ${counter} accept`))),
 	]);
 }

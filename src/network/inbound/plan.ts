@@ -33,6 +33,8 @@ export interface InboundServer {
 	address6?: string | undefined;
 	ways: readonly InboundWay[];
 	redirects: readonly Redirect[];
+	/** Whether others can do its work while it is away: see yielding-rules.ts. */
+	yields?: boolean;
 }
 
 /** The addresses of the cable's outer end: what comes from the host itself is sent from there. */

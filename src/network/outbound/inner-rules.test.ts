@@ -46,6 +46,7 @@ test("the rules of a server with some, of one with all and of one with none", as
 				{ service: "ssh", to: "host", ports: [range("tcp", 22)] },
 			],
 			redirects: [],
+			yields: true,
 		},
 		{
 			...{ name: "quiet", address: "10.77.0.12" },

@@ -4,6 +4,7 @@ import { parseAddress6, parseSubnet6 } from "../../api/addresses6.ts";
 import { ipv4, ipv6 } from "../addresses.ts";
 import { chainsOf, clientSets, inboundCounters, inboundJumps, inboundRules } from "../inbound/inner-rules.ts";
 import type { HostEnd } from "../inbound/plan.ts";
+import { yieldingBody, yieldingChains, yieldingRules, yieldingSets } from "../inbound/yielding-rules.ts";
 import {
 	droppedCounter,
 	type OutboundPlan,
@@ -45,24 +46,27 @@ const never6 = "::/127, fe80::/10, ff00::/8";
  */
 export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): string[] {
 	const { inbound = [] } = plan;
+	const fixed = [...baseChains, ...yieldingChains];
 	const wanted = [...countersOf(plan), ...inbound.flatMap(inboundCounters)];
 	const sets = inbound.flatMap(clientSets);
 	const kept = [...plan.servers.map(chainOf), ...inbound.flatMap(chainsOf)];
 	const jumpsIn = inbound.map(inboundJumps);
-	const gone = known.chains.filter((name) => ![...baseChains, ...kept].includes(name));
+	const gone = known.chains.filter((name) => ![...fixed, ...kept].includes(name));
 	return [
 		`table ${table} {`,
 		...wanted.map((name) => `\tcounter ${name} { }`),
 		...sets.map(({ name, body }) => `\tset ${name} ${body}`),
 		"\tchain forward { type filter hook forward priority filter + 5; policy accept; }",
 		"\tchain leaving { type nat hook postrouting priority srcnat; policy accept; }",
+		...yieldingBody.map((line) => `\t${line}`),
 		...kept.map((name) => `\tchain ${name} { }`),
 		"}",
-		...baseChains.map((name) => `flush chain ${table} ${name}`),
+		...fixed.map((name) => `flush chain ${table} ${name}`),
 		...[...kept, ...gone].map((name) => `flush chain ${table} ${name}`),
 		...plan.servers.flatMap(serverLines),
+		...yieldingRules.map(([chain, rule]) => add(chain, rule)),
 		...inbound.flatMap((server) => inboundRules(server, host)).map(([chain, rule]) => add(chain, rule)),
-		add("forward", `oifname != "${uplink}" iifname != "${uplink}" accept`),
+		add("forward", `oifname != "${uplink}" iifname != "${uplink}" goto among`),
 		add("forward", `iifname "${uplink}" ct state established,related ct direction reply accept`),
 		// What routers say of packets that went out, such as that one was too large.
 		add("forward", "meta l4proto { icmp, ipv6-icmp } ct state related accept"),
@@ -79,7 +83,7 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 			.filter((name) => !wanted.includes(name))
 			.map((name) => `delete counter ${table} ${name}`),
 		...known.sets
-			.filter((name) => !sets.some((set) => set.name === name))
+			.filter((name) => !yieldingSets.includes(name) && !sets.some((set) => set.name === name))
 			.map((name) => `delete set ${table} ${name}`),
 	];
 }

@@ -1,24 +1,23 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
-import type { DomainView } from "../../src/api/domain.ts";
-import type { Site } from "../../src/api/site.ts";
-import { isConnected } from "../../src/directory/member/winbind.ts";
-import { ensureBuilt } from "../../src/templates/build.ts";
-import { readTemplate } from "../../src/templates/catalogue.ts";
-import { DomainClient } from "../domain/client.ts";
-import { Lab, median, runPlain, writeResult } from "../lab.ts";
-import { installFor } from "../packages.ts";
+import { logon } from "../domain/member.ts";
+import { lan } from "../domain/places.ts";
+import { Repeated } from "../domain/users.ts";
+import {
+	alice,
+	command,
+	inWorld,
+	told,
+	untilConnected,
+	untilOnline,
+	type World,
+	workgroup,
+} from "../domain/world.ts";
+import { median, runPlain, writeResult } from "../lab.ts";
 import { isPrepared } from "../recovery/bulkhead.ts";
 import { machineFacts } from "../recovery/facts.ts";
 import type { Verdict } from "../recovery/judge.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
-import { bulkhead, Desk, logon } from "./member.ts";
-import { lan, Places } from "./places.ts";
-import { Repeated } from "./users.ts";
 
 /**
  * The whole story: a server is the controller of an Active Directory domain, in its sandbox; this host is a member of that
@@ -29,29 +28,11 @@ import { Repeated } from "./users.ts";
 
 const drills = Number(process.env.DRILLS ?? "2");
 const check = process.env.CHECK === "1";
-const launcher = join(fileURLToPath(new URL("../..", import.meta.url)), "bin/bulkhead");
-const cache = process.env.BULKHEAD_CACHE ?? "/var/cache/bulkhead";
+const name = "story";
 const server = "dc1";
-const realm = "ad.example.com";
-const workgroup = "AD";
-const password = "Passw0rd-Adm1n";
-const alice = { name: "alice", password: "Al1ce-Passw0rd" };
+const wanted = { name, controllers: [server], drills } as const;
 const preparedWithinMs = 300_000;
-const onlineWithinMs = 60_000;
-
-const site = (to: "host" | "lan"): Site => ({
-	name: "story",
-	segments: { office: { subnet: lan.subnet, lan: lan.interface, gateway: lan.router } },
-	servers: {
-		[server]: {
-			template: "debian-domain-controller",
-			data: [{ name: "domain", size: "512MiB" }],
-			network: { segment: "office", address: lan.controller },
-			publish: [{ service: "active-directory", to }],
-			recovery: { mode: "warm", budget: { attempts: drills + 5, within: "1h" } },
-		},
-	},
-});
+const servedWithinMs = 60_000;
 
 /** What became of one panic. Milliseconds, from the panic on where nothing else is said. */
 interface Drill {
@@ -72,84 +53,8 @@ interface Drill {
 	deskOk: boolean;
 }
 
-async function told<T>(text: string, work: () => Promise<T>): Promise<T> {
-	const from = performance.now();
-	const result = await work();
-	console.log(`  ${`${((performance.now() - from) / 1000).toFixed(1)} s`.padStart(8)}  ${text}`);
-	return result;
-}
-
-async function untilOnline(lab: Lab, signal: AbortSignal): Promise<DomainView> {
-	const end = performance.now() + onlineWithinMs;
-	for (;;) {
-		const { domain } = await lab.client.call("domain", {}, null, { signal, deadlineMs: 60_000 });
-		if (domain?.state === "online" && domain.trusted) return domain;
-		if (performance.now() > end)
-			throw new Error(`the host is not back in its domain: ${JSON.stringify(domain)}`);
-		await delay(500, undefined, { signal });
-	}
-}
-
-/** winbindd is with a controller again; asked of winbindd itself, which costs the controller nothing. */
-async function untilConnected(folder: string, signal: AbortSignal): Promise<void> {
-	const end = performance.now() + onlineWithinMs;
-	while (!(await isConnected(folder, workgroup, signal))) {
-		if (performance.now() > end) throw new Error("the host's winbindd is not back with its controller");
-		await delay(100, undefined, { signal });
-	}
-}
-
-interface Cast {
-	lab: Lab;
-	/** Somebody on the host, and at the desk. */
-	admin: DomainClient;
-	user: DomainClient;
-	desk: Desk;
-	folder: string;
-}
-
-async function begin(cast: Cast, signal: AbortSignal): Promise<void> {
-	const { lab, admin, desk, folder } = cast;
-	const run = async (words: string[], input = "") =>
-		await bulkhead(launcher, lab.state, words, { input, signal });
-	const secret = ["--password-file", "-"];
-	await told("the server is made", async () => await lab.apply(site("host")));
-	await told(
-		`the domain ${realm} is made on it`,
-		async () => await run(["domain", "create", server, "--realm", realm, ...secret], password),
-	);
-	await told(
-		"it starts, cold",
-		async () => await lab.until(server, ({ state }) => state === "running", preparedWithinMs, signal),
-	);
-	await told(
-		"let out to this host only, which joins the domain",
-		async () =>
-			await run(
-				["domain", "join", realm, "--controller", lan.controller, "--name", "host1", ...secret],
-				password,
-			),
-	);
-	await told("alice is added, and logs in to the host", async () => {
-		await run(["domain", "user", "add", alice.name, ...secret], alice.password);
-		await untilOnline(lab, signal);
-		const { ok } = await logon(folder, workgroup, alice.name, alice.password);
-		if (!ok) throw new Error("alice could not log in");
-		await admin.kinit(alice.name, alice.password);
-	});
-	await told("let out to the LAN, where a desk joins the domain", async () => {
-		await lab.apply(site("lan"));
-		await desk.join();
-		if (!(await desk.isMember())) throw new Error("the desk is no member");
-	});
-	await told(
-		"it is sealed, and the next session stands by",
-		async () => await lab.until(server, isPrepared, preparedWithinMs, signal),
-	);
-}
-
-async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<Drill> {
-	const { lab, admin, user, desk, folder } = cast;
+async function drill(number: number, world: World, signal: AbortSignal): Promise<Drill> {
+	const { lab, admin, user, desk, folder } = world;
 	const search = new Repeated(
 		async () =>
 			await user.run([
@@ -165,7 +70,7 @@ async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<D
 			]),
 	);
 	const smb = new Repeated(
-		async () => await admin.run(["bash", "-c", `: <> /dev/tcp/${lan.controller}/445`]),
+		async () => await admin.run(["bash", "-c", `: <> /dev/tcp/${lan.controllers[server]}/445`]),
 	);
 	const tickets = new Repeated(async () => await user.kinit(alice.name, alice.password));
 	try {
@@ -181,10 +86,10 @@ async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<D
 		const cached = await logon(folder, workgroup, alice.name, alice.password);
 		const wrong = await logon(folder, workgroup, alice.name, "Not-This-0ne");
 		const still = search.servedAfter(at) === null;
-		await untilConnected(folder, signal);
+		await untilConnected(world, signal);
 		const online = performance.now();
 		while ([search, tickets, smb].some((asking) => asking.servedAfter(at) === null)) {
-			if (performance.now() > online + onlineWithinMs) throw new Error("nobody at the desk was served again");
+			if (performance.now() > online + servedWithinMs) throw new Error("nobody at the desk was served again");
 			await delay(50, undefined, { signal });
 		}
 		const [ldapMs, kerberosMs] = [search.servedAfter(at), tickets.servedAfter(at)];
@@ -200,7 +105,7 @@ async function drill(number: number, cast: Cast, signal: AbortSignal): Promise<D
 			wrongRefused: !wrong.ok,
 			backOnlineMs: Math.max(0, online - at - (smbMs ?? 0)),
 			userKept: (await admin.users(server)).includes(name),
-			trustOk: (await untilOnline(lab, signal)).trusted === true,
+			trustOk: (await untilOnline(world, signal)).trusted === true,
 			deskOk: await desk.isMember(),
 		};
 	} finally {
@@ -253,20 +158,22 @@ function table(made: readonly Drill[]): void {
 	}
 }
 
-async function play(cast: Cast, signal: AbortSignal): Promise<boolean> {
-	const { lab } = cast;
-	const began = performance.now();
+async function play(world: World, began: number, signal: AbortSignal): Promise<boolean> {
+	const { lab } = world;
 	const { accelerator } = await lab.client.call("status", {}, null);
 	const machine = await machineFacts(accelerator);
-	await begin(cast, signal);
+	await told(
+		"it is sealed, and the next session stands by",
+		async () => await lab.until(server, isPrepared, preparedWithinMs, signal),
+	);
 	const made: Drill[] = [];
 	for (let number = 1; number <= drills; number++) {
 		await lab.until(server, isPrepared, preparedWithinMs, signal);
-		made.push(await told(`panic ${number} of ${drills}`, async () => await drill(number, cast, signal)));
+		made.push(await told(`panic ${number} of ${drills}`, async () => await drill(number, world, signal)));
 	}
 	const checked = check
 		? await told("the directory checks itself", async () =>
-				(await bulkhead(launcher, lab.state, ["domain", "check"], { signal })).trim(),
+				(await command(world, ["domain", "check"], signal)).trim(),
 			)
 		: null;
 	const verdicts = verdictsOf(made, checked);
@@ -299,26 +206,6 @@ async function play(cast: Cast, signal: AbortSignal): Promise<boolean> {
 }
 
 await runPlain(async (signal) => {
-	await installFor(["/usr/sbin/winbindd", "/usr/bin/net", "/usr/bin/smbcontrol"], ["winbind", "samba"]);
-	// Here, as the host of the story reaches no package mirror.
-	const template = await readTemplate("debian-domain-controller");
-	await told(
-		"the template is there (it is built the first time)",
-		async () => await ensureBuilt(template, { cache, onStep: () => {}, signal }),
-	);
-	await using places = await Places.make();
-	const lab = new Lab("/var/lib/bulkhead-story", places.host);
-	const scratch = await mkdtemp(join(tmpdir(), "bulkhead-story-"));
-	const domain = { realm, password, controllers: [lan.controller] };
-	await using admin = await DomainClient.open(domain, places.host);
-	await using user = await DomainClient.open(domain, places.desk);
-	try {
-		await lab.startDaemon();
-		const desk = new Desk(user, "DESK1", join(scratch, "keytab"));
-		return await play({ lab, admin, user, desk, folder: join(lab.state, "domain") }, signal);
-	} finally {
-		await lab.client.call("leaveDomain", {}, { account: null }, { deadlineMs: 60_000 }).catch(() => {});
-		await lab.dispose();
-		await rm(scratch, { recursive: true, force: true });
-	}
+	const began = performance.now();
+	return await inWorld(wanted, signal, async (world) => await play(world, began, signal));
 });

@@ -8,7 +8,7 @@ export const lan = {
 	subnet: "10.98.0.0/24",
 	router: "10.98.0.254",
 	host: "10.98.0.1",
-	controller: "10.98.0.10",
+	controllers: { dc1: "10.98.0.10", dc2: "10.98.0.11" },
 	desk: "10.98.0.50",
 	/** The host's interface on the LAN. */
 	interface: "lan0",

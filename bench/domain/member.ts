@@ -1,7 +1,7 @@
 import { asMember } from "../../src/directory/member/view.ts";
 import { CommandError, run } from "../../src/host/command.ts";
-import type { DomainClient } from "../domain/client.ts";
 import { installFor } from "../packages.ts";
+import type { DomainClient } from "./client.ts";
 
 /** @returns whether a user of the domain may log in to the host, and how long that took. @throws when it cannot be said */
 export async function logon(

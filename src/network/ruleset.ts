@@ -12,6 +12,9 @@ export const counters = ["dropped_in", "dropped_forward", "dropped_out", "opened
 const fromGuest = `iifname "${bridgePrefix}*"`;
 const toGuest = `oifname "${bridgePrefix}*"`;
 
+/** The mark of what is said in the name of servers that have gone. */
+const farewell = "0x62756c6b";
+
 /** Where all routers, and all who answer DHCPv6, are asked. */
 const askedTogether = "ip6 daddr { ff02::2, ff02::1:2 }";
 
@@ -101,7 +104,9 @@ export const firewall: Table = {
 			// Answers to guests' questions, and questions passed on: each by its own user only, as a captured QEMU could take the port.
 			`${toGuest} ct status dnat ct mark ${asked} ct direction reply meta skuid . th sport @answering accept`,
 			'oifname "uplink" meta l4proto { tcp, udp } th dport 53 meta skuid . ip daddr @upstreams accept',
-			// Who came for a server that yields is refused (inbound/yielding-rules.ts): by the kernel, as nobody here may send such.
+			// What clients of a server that has gone are told in its name (inbound/farewell.pl), and how who came for one that
+			// yields is refused (inbound/yielding-rules.ts): nobody else here may send such.
+			`meta mark ${farewell} accept`,
 			"tcp flags & rst == rst ct state related accept",
 			"icmp type destination-unreachable ct state related accept",
 			"icmpv6 type destination-unreachable ct state related accept",

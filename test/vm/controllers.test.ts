@@ -97,7 +97,12 @@ test.each<[Name, Name]>([
 		const { session } = await bulkhead.show(gone);
 		const user = `during-${gone}`;
 		await bulkhead.client.call("drill", { server: gone }, { fault: "panic" });
-		await until("it yields", async () => (await bulkhead.show(gone)).state !== "running", patience.test);
+		const refused = async () =>
+			await client.run(["bash", "-c", `: <> /dev/tcp/${addresses[gone]}/389`]).then(
+				() => false,
+				(error: Error) => error.message.includes("refused"),
+			);
+		await until("it yields", refused, patience.test);
 		const from = performance.now();
 		await client.kinit("alice", "Al1ce-Passw0rd");
 		const kerberosMs = performance.now() - from;

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { inboundClientsOf } from "../../src/network/inbound/clients.ts";
+import { tellClients } from "../../src/network/inbound/farewell.ts";
 import {
 	type InboundServer,
 	type InboundWay,
@@ -80,6 +82,14 @@ async function attach(guest: Guest): Promise<void> {
 	const router = onLan ? "fe80::1" : "fd00:77::1";
 	await ip("-n", namespace, "route", "add", "default", "via", router, "dev", "eth0");
 	await serve(namespace, 53, 389, 5000);
+}
+
+/** A card that was taken down: addresses stay, routes do not. */
+async function bring({ namespace, address6 }: Guest): Promise<void> {
+	await ip("-n", namespace, "link", "set", "eth0", "up");
+	await ip("-n", namespace, "route", "add", "default", "via", "192.168.7.254");
+	await ip("-n", namespace, "addr", "replace", `${address6}/128`, "dev", "eth0", "nodad");
+	await ip("-n", namespace, "route", "add", "default", "via", "fe80::1", "dev", "eth0");
 }
 
 async function serve(namespace: string, ...ports: number[]): Promise<void> {
@@ -254,6 +264,74 @@ test("a whole server: all that it serves, and what answers a ping", async () => 
 		expect(await asks(pc, "udp", dc.address6, port)).toBe("2001:db8:7::50");
 	}
 	expect(await asks(pc, "tcp", files.address, 389)).toBeNull();
+});
+
+describe("a server that has gone", () => {
+	/** Connects, or asks by UDP, says one thing and waits for whatever becomes of it. */
+	const waits = (from: string, protocol: "tcp" | "udp", address: string, port: number) => {
+		const script = `
+			const end = (what) => { console.log(what); process.exit(); };
+			setTimeout(() => end("silence"), 5000);
+			if ("${protocol}" === "tcp") {
+				const c = require("node:net").connect(${port}, "${address}");
+				c.once("data", () => console.log("ready")); c.on("error", ({ code }) => end(code)); c.on("end", () => end("end"));
+			} else {
+				const s = require("node:dgram").createSocket("${address.includes(":") ? "udp6" : "udp4"}");
+				s.on("message", () => end("answer")); s.on("error", ({ code }) => end(code));
+				s.connect(${port}, "${address}", () => s.send("who", () => console.log("ready")));
+			}`;
+		const args = [`--net=/run/netns/${from}`, process.execPath, "-e", script];
+		const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+		started.push(child);
+		const said: string[] = [];
+		child.stdout.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
+		const ended = once(child, "close").then(() => said.at(-1));
+		return {
+			ready: async () =>
+				await vi.waitFor(() => expect(said, `${from} ${protocol} ${address}`).toContain("ready"), 10_000),
+			ended,
+		};
+	};
+
+	test("its clients are told at once, on the host, on the LAN and among servers; who is about to connect waits", async () => {
+		const quiet: InboundWay = { service: "quiet", to: "lan", ports: [range("udp", 7), range("tcp", 389)] };
+		await letIn({ dc: { ways: [quiet] } });
+		const paths = [{ from: files.address, to: dc.address, protocol: "tcp", port: 389 }] as const;
+		await sandbox.permit([], { paths, open: [] });
+		// It answers no UDP at port 7, and does not say so either.
+		await inside(
+			dc.namespace,
+			"nft",
+			"table inet t { chain o { type filter hook output priority 0; icmp type destination-unreachable drop; icmpv6 type destination-unreachable drop; }; }",
+		);
+		const all = [
+			...[dc.address, dc.address6].flatMap((address) => [
+				waits(pc, "tcp", address, 389),
+				waits(host, "tcp", address, 389),
+				waits(pc, "udp", address, 7),
+			]),
+			waits(files.namespace, "tcp", dc.address, 389),
+		];
+		await Promise.all(all.map(async ({ ready }) => await ready()));
+		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
+		const late = waits(pc, "tcp", dc.address, 389);
+		await delay(300);
+		await tellClients(tag, [dc.address, dc.address6]);
+		const ends = await Promise.all(all.map(async ({ ended }) => await ended));
+		expect(ends).toEqual([
+			"ECONNRESET",
+			"ECONNRESET",
+			"ECONNREFUSED",
+			"ECONNRESET",
+			"ECONNRESET",
+			"ECONNREFUSED",
+			"ECONNRESET",
+		]);
+		await bring(dc);
+		await late.ready();
+		await inside(dc.namespace, "nft", "delete table inet t");
+		await sandbox.permit([]);
+	});
 });
 
 describe("a server that is away while another does its work", () => {

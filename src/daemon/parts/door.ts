@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
+import { tellClients } from "../../network/inbound/farewell.ts";
 import { waitForKnock } from "../../network/knock.ts";
 import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
@@ -36,6 +37,7 @@ export class HostDoor implements Door {
 	/** By their ports on the host. */
 	private readonly doors = new Map<number, ServiceDoor>();
 	private readonly turns = new Turns();
+	private readonly telling = new Turns();
 	private orders: Orders = { held: false, resting: false };
 	/** For good: nothing that comes late opens one again. */
 	private closed = false;
@@ -107,7 +109,7 @@ export class HostDoor implements Door {
 		this.closed = true;
 		// At once, so that none of them is tried again.
 		const closing = this.all().map((door) => door.close());
-		await together([...closing, this.turns.settled()]);
+		await together([...closing, this.turns.settled(), this.telling.settled()]);
 		await this.turns.take(async () => await this.remove(this.all()));
 	}
 
@@ -205,7 +207,19 @@ export class HostDoor implements Door {
 
 	async cut(): Promise<void> {
 		const { network } = this.server.definition;
-		if (network) await this.sandbox.cut(network.address);
+		if (!network) return;
+		// Beside what follows: nobody who waits for the next session waits for it.
+		void this.telling.take(
+			async () => await this.tellClients([network.address, network.address6 ?? []].flat()),
+		);
+		await this.sandbox.cut(network.address);
+	}
+
+	/** Those who talk to it without a front door: no connection of the sandbox's own tells them. */
+	private async tellClients(addresses: readonly string[]): Promise<void> {
+		await tellClients(this.sandbox.namespace, addresses).catch((error) =>
+			this.say(`Clients of ${this.server.name} were not told that its session has gone: ${explain(error)}`),
+		);
 	}
 
 	async drain(deadlineMs: number, signal: AbortSignal): Promise<boolean> {

@@ -3,7 +3,13 @@ import { inwardBody, inwardRules } from "../inbound/outer-rules.ts";
 /** What all outer ends' names begin with. */
 export const outerPrefix = "bhup-";
 /** Another one for other rules. */
-const version = 4;
+const version = 5;
+
+/**
+ * What clients of a server that has gone are asked (inbound/farewell.pl): an acknowledgement without anything, of a number
+ * that fits none. Guests cannot send it: the inner end lets nothing out that tracking knows no connection for.
+ */
+const question = "ct state invalid tcp flags & (fin | syn | rst | ack) == ack meta length <= 60";
 
 /**
  * The lines for `nft -f -` of the table that belongs to the outer end of one way out, in the host's own network. The
@@ -31,11 +37,13 @@ export function outerLines(link: string, inner: Addresses, outer: Addresses): st
 		"\tchain prerouting {",
 		"\t\ttype filter hook prerouting priority dstnat - 10; policy accept;",
 		`\t\tiifname "${link}" ct state established,related ct direction reply accept`,
+		`\t\tiifname "${link}" ${question} accept`,
 		`\t\tiifname "${link}" fib daddr type local counter name to_host drop`,
 		"\t}",
 		"\tchain input {",
 		"\t\ttype filter hook input priority filter - 10; policy accept;",
 		`\t\tiifname "${link}" ct state established,related ct direction reply accept`,
+		`\t\tiifname "${link}" ${question} accept`,
 		`\t\tiifname "${link}" counter name to_host drop`,
 		"\t}",
 		"\tchain forward {",

@@ -1,0 +1,105 @@
+# Tells clients that the server they are talking to has gone, in its name: otherwise whoever waits for its answer waits for
+# long, as nothing comes any more. One line of standard input for each: "tcp|udp CLIENT PORT SERVER PORT".
+#
+# By UDP: that the port is unreachable (RFC 792, RFC 4443). By TCP a reset is believed only with the number that the client
+# expects next (RFC 5961, 3.2), which nobody here knows; so the client is asked: to a segment outside of its window it answers
+# with an acknowledgement (RFC 9293, 3.10.7.4), and that carries the number. Those that answer nothing within half a second
+# are left alone. What it opens, it opens with privileges; when it reads what others send it has none.
+use strict;
+use warnings;
+use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 IPPROTO_RAW);
+use Time::HiRes qw(time);
+
+# asm-generic/socket.h; linux/if_ether.h; linux/if_packet.h. The firewall lets out what bears the mark: only who may
+# administer the network can set it.
+use constant { SO_MARK => 36, AF_PACKET => 17, ETH_P_ALL => 0x0003, MARK => 0x62756c6b };
+use constant { TCP => 6, UDP => 17, ICMP6 => 58, ACK => 0x10, RST => 0x04, SYN => 0x02, WAIT => 0.5 };
+
+my %raw;
+for my $family (AF_INET, AF_INET6) {
+	# Without IPv6 in the kernel there is no client by it.
+	socket($raw{$family}, $family, SOCK_RAW, IPPROTO_RAW) or $family == AF_INET6 ? next : die "socket: $!\n";
+	setsockopt($raw{$family}, SOL_SOCKET, SO_MARK, pack('I', MARK)) or die "mark: $!\n";
+}
+socket(my $heard, AF_PACKET, SOCK_DGRAM, unpack('S', pack('n', ETH_P_ALL))) or die "packet socket: $!\n";
+$( = $) = "65534 65534";
+$< = $> = 65534;
+die "privileges stay\n" if $> != 65534 or $< != 65534;
+
+sub sum {
+	my ($data) = @_;
+	$data .= "\0" if length($data) % 2;
+	my $sum = unpack '%32n*', $data;
+	$sum = ($sum & 0xffff) + ($sum >> 16) while $sum >> 16;
+	return ~$sum & 0xffff;
+}
+
+# An IP packet; addresses are packed.
+sub packet {
+	my ($from, $to, $protocol, $payload) = @_;
+	return pack('N n C C a16 a16', 0x60000000, length $payload, $protocol, 64, $from, $to) . $payload if length $from == 16;
+	my $header = pack 'C C n n n C C n a4 a4', 0x45, 0, 20 + length $payload, 0, 0x4000, 64, $protocol, 0, $from, $to;
+	substr($header, 10, 2) = pack 'n', sum($header);
+	return $header . $payload;
+}
+
+# What checksums of TCP, and of all that goes by IPv6, cover as well.
+sub pseudo {
+	my ($from, $to, $protocol, $length) = @_;
+	return length $from == 16
+		? pack('a16 a16 N N', $from, $to, $length, $protocol)
+		: pack('a4 a4 C C n', $from, $to, 0, $protocol, $length);
+}
+
+sub out {
+	my ($to, $packet) = @_;
+	my $six = length $to == 16;
+	my $socket = $raw{ $six ? AF_INET6 : AF_INET } or return;
+	send $socket, $packet, 0, $six ? pack_sockaddr_in6(0, $to) : pack_sockaddr_in(0, $to);
+}
+
+sub segment {
+	my ($server, $server_port, $client, $client_port, $number, $flags) = @_;
+	my $tcp = pack 'n n N N C C n n n', $server_port, $client_port, $number, 0, 0x50, $flags, 0, 0, 0;
+	substr($tcp, 16, 2) = pack 'n', sum(pseudo($server, $client, TCP, length $tcp) . $tcp);
+	out($client, packet($server, $client, TCP, $tcp));
+}
+
+sub unreachable {
+	my ($server, $server_port, $client, $client_port) = @_;
+	# The packet that it is about, as far as anybody looks at it.
+	my $about = packet($client, $server, UDP, pack 'n n n n', $client_port, $server_port, 8, 0);
+	my $six = length $server == 16;
+	my $icmp = pack('C C n N', $six ? (1, 4) : (3, 3), 0, 0) . $about;
+	substr($icmp, 2, 2) = pack 'n', sum(($six ? pseudo($server, $client, ICMP6, length $icmp) : '') . $icmp);
+	out($client, packet($server, $client, $six ? ICMP6 : 1, $icmp));
+}
+
+my %asked;
+while (<STDIN>) {
+	my ($protocol, $client, $client_port, $server, $server_port) =
+		/^(tcp|udp) ([0-9a-f.:]+) (\d+) ([0-9a-f.:]+) (\d+)$/ or die "no connection: $_";
+	my ($from, $to) = map { inet_pton(/:/ ? AF_INET6 : AF_INET, $_) // die "no address: $_\n" } $client, $server;
+	if ($protocol eq 'udp') { unreachable($to, $server_port, $from, $client_port); next }
+	$asked{ join '', $from, $to, pack 'n n', $client_port, $server_port } = 1;
+	segment($to, $server_port, $from, $client_port, int rand 2**32, ACK);
+}
+
+my $end = time + WAIT;
+while (%asked and (my $left = $end - time) > 0) {
+	my $ready = '';
+	vec($ready, fileno $heard, 1) = 1;
+	select($ready, undef, undef, $left) or last;
+	recv $heard, my $packet, 65536, 0;
+	next if length $packet < 40;
+	my $version = unpack('C', $packet) >> 4;
+	my ($protocol, $start, $from, $to) =
+		$version == 4 ? (unpack('C', substr $packet, 9, 1), 4 * (unpack('C', $packet) & 15), substr($packet, 12, 4), substr($packet, 16, 4))
+		: $version == 6 ? (unpack('C', substr $packet, 6, 1), 40, substr($packet, 8, 16), substr($packet, 24, 16))
+		: next;
+	next if $protocol != TCP or length $packet < $start + 20;
+	my ($from_port, $to_port, $number, $flags) = unpack 'n n x4 N x C', substr $packet, $start, 14;
+	next if ($flags & (SYN | ACK | RST)) != ACK;
+	delete $asked{ join '', $from, $to, pack 'n n', $from_port, $to_port } or next;
+	segment($to, $to_port, $from, $from_port, $number, RST);
+}

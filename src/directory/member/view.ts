@@ -16,8 +16,9 @@ export function viewCommand(
 	folder: string,
 	command: readonly string[],
 	options: readonly string[] = [],
+	binds: readonly string[] = [],
 ): string[] {
-	const { etc } = memberFiles(folder);
+	const { etc, sockets } = memberFiles(folder);
 	const drop = privileges.flatMap((name) => ["--cap-add", `CAP_${name}`]);
 	return [
 		...["bwrap", ...options, "--cap-drop", "ALL", ...drop],
@@ -38,8 +39,11 @@ export function viewCommand(
 		...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
 		...["--ro-bind", etc, "/etc", "--bind", folder, inside],
 		...["--dir", "/run", "--bind", join(folder, "run"), "/run/samba"],
+		// With logins its socket is the host's.
+		...["--bind-try", sockets, "/run/samba/winbindd"],
 		// Where Samba looks although it is told where its files are.
 		...["lib", "cache", "log"].flatMap((name) => ["--tmpfs", `/var/${name}/samba`]),
+		...binds,
 		"--",
 		...command,
 	];

@@ -71,8 +71,11 @@ export async function arrange(folder: string, member: Member, controllers: reado
 	}
 }
 
-/** Of the host's users only root is known there. */
-const users = { passwd: "root:x:0:0:root:/:/usr/sbin/nologin\n", group: "root:x:0:\n" };
+/** Of the host's users only root is known there; and nobody, without whom winbindd cannot tell the groups of a user. */
+const users = {
+	passwd: "root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+	group: "root:x:0:\nnogroup:x:65534:\n",
+};
 
 /**
  * Runs one of Samba's programs as the member. All of it ends at the deadline and when it is cancelled.

@@ -10,7 +10,7 @@ import { Controller } from "./controller.ts";
 import { instanceForTests, report, until } from "./harness.ts";
 
 /** Users of a domain log in to a host whose files and network are its own; nothing of this machine's /etc changes. */
-const tag = `bhl${process.pid}`;
+const tag = `bhu${process.pid}`;
 const [host, dc] = [`${tag}host`, `${tag}dc`];
 const address = "10.99.1.10";
 let controller: Controller;

@@ -17,6 +17,7 @@ const pairs = [
 	"hostile-guest",
 	"image",
 	"lan",
+	"logins",
 	"membership",
 	"nothing-left",
 	"publish",

@@ -36,20 +36,37 @@ const passwordSchema = z
 	.regex(/^\P{Cc}+$/u, "a password has no line breaks or other control characters")
 	.regex(/^\S(?:.*\S)?$/u, "one that begins or ends with a space cannot be passed to Samba's programs");
 
-export const joinBody = z.strictObject({
-	realm: realmSchema,
-	/** Addresses of the domain's controllers, which answer for its names too. */
-	controllers: z
-		.array(z.union([z.ipv4(), z.ipv6()], "an IPv4 or IPv6 address"))
-		.min(1)
-		.max(8),
-	user: userSchema,
-	password: passwordSchema,
-	/** What the host is called in the domain. */
-	name: computerNameSchema,
-	/** Take over an account of that name that is there already. */
-	replace: z.boolean().default(false),
-});
+/** As [MS-SAMR] lets them be, and no more than a command line takes. */
+const accountSchema = z
+	.string()
+	.regex(
+		/^[^\s"/\\[\]:;|=,+*?<>@%\p{Cc}-][^"/\\[\]:;|=,+*?<>@%\p{Cc}]{0,63}$/u,
+		"a name has 1 to 64 characters, no quotes, slashes or brackets, none of : ; | = , + * ? < > @ %, and does not begin with a hyphen or space",
+	);
+
+export const joinBody = z
+	.strictObject({
+		realm: realmSchema,
+		/** Addresses of the domain's controllers, which answer for its names too. */
+		controllers: z
+			.array(z.union([z.ipv4(), z.ipv6()], "an IPv4 or IPv6 address"))
+			.min(1)
+			.max(8),
+		user: userSchema,
+		password: passwordSchema,
+		/** What the host is called in the domain. */
+		name: computerNameSchema,
+		/** Take over an account of that name that is there already. */
+		replace: z.boolean().default(false),
+		/** The domain's users may log in to the host; changes files below /etc until it leaves. */
+		logins: z.boolean().default(false),
+		/** Only members of this group may, and of those that are in it; all users of the domain when null. */
+		allowGroup: accountSchema.nullable().default(null),
+	})
+	.refine(({ logins, allowGroup }) => logins || allowGroup === null, {
+		path: ["allowGroup"],
+		message: "it is of use with logins only",
+	});
 export type JoinBody = z.infer<typeof joinBody>;
 
 /** [MS-ADTS] 3.1.1.3: 15 characters at most. */
@@ -84,14 +101,6 @@ export const createView = z.object({
 });
 
 export type DomainCreated = z.infer<typeof createView>;
-
-/** As [MS-SAMR] lets them be, and no more than a command line takes. */
-const accountSchema = z
-	.string()
-	.regex(
-		/^[^\s"/\\[\]:;|=,+*?<>@%\p{Cc}-][^"/\\[\]:;|=,+*?<>@%\p{Cc}]{0,63}$/u,
-		"a name has 1 to 64 characters, no quotes, slashes or brackets, none of : ; | = , + * ? < > @ %, and does not begin with a hyphen or space",
-	);
 
 /** What is asked of a domain by its controller's own tools. */
 export const administerBody = z.discriminatedUnion("what", [
@@ -134,6 +143,10 @@ export const domainView = z.object({
 	/** What the host is called in it. */
 	name: z.string(),
 	joinedAt: z.number(),
+	/** Whether its users may log in to this host. */
+	logins: z.boolean(),
+	/** Who of them, as AD\linux-users; all of them when null. */
+	allowedGroup: z.string().nullable(),
 	controllers: z.array(
 		z.object({
 			address: z.string(),
@@ -160,5 +173,7 @@ export const leaveView = z.object({
 	name: z.string().nullable(),
 	/** What of the host is still known to the domain, in words; null when nothing is. */
 	left: z.string().nullable(),
+	/** Files of the host that somebody else had changed since; only Bulkhead's lines were taken out of them. */
+	edited: z.array(z.string()),
 });
 export type LeaveView = z.infer<typeof leaveView>;

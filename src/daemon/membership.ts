@@ -9,6 +9,7 @@ import {
 	readMember,
 	removeHalfJoined,
 } from "../directory/member/join.ts";
+import { isReachable, makeSocketFolder } from "../directory/member/logins/logins.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { type Account, type DomainFacts, factsOf } from "../directory/member/tools.ts";
 import { arrange } from "../directory/member/view.ts";
@@ -89,9 +90,9 @@ export class Membership {
 		const facts: DomainFacts | undefined =
 			server === undefined ? undefined : await factsOf(domain, server).catch(() => undefined);
 		const doubt = server === undefined ? null : await trustTrouble(domain);
-		const { realm, workgroup, name, joinedAt } = member;
+		const { realm, workgroup, name, joinedAt, logins, allowed } = member;
 		const view: DomainView = {
-			...{ realm, workgroup, name, joinedAt },
+			...{ realm, workgroup, name, joinedAt, logins, allowedGroup: allowed?.name ?? null },
 			controllers: seen.controllers,
 			state: seen.state,
 			since: seen.since,
@@ -145,7 +146,7 @@ export class Membership {
 			// Whom to ask to remove the account is not known.
 			if (account) this.refuseUnreadable();
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
-			const left = await leaveDomain(paths.domain, member, account, signal, async () => {
+			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
 				if (!(await endWinbind(paths.domain)))
 					throw new BulkheadError("internal", "winbindd does not end, even when killed");
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
@@ -158,7 +159,11 @@ export class Membership {
 			this.trouble = null;
 			const { realm = null, name = null } = member ?? {};
 			this.tell(`This host has left ${realm ?? "its domain"}${left === null ? "" : `; ${left}`}`);
-			return { realm, name, left };
+			if (edited.length > 0)
+				this.tell(
+					`Somebody else has changed ${edited.join(", ")} since; only Bulkhead's lines were taken out`,
+				);
+			return { realm, name, left, edited };
 		});
 	}
 
@@ -217,7 +222,7 @@ export class Membership {
 			const { state, controllers } = await this.look(member);
 			// Before winbindd begins, which reads most of it once.
 			await arrange(this.context.paths.domain, member, inOrder(controllers));
-			await this.keepWinbind();
+			await this.keepWinbind(member);
 			const { signal } = this.gone;
 			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
 			// Also what it began before it read that. While another controller answers, winbindd goes to that one.
@@ -236,9 +241,12 @@ export class Membership {
 		}
 	}
 
-	private async keepWinbind(): Promise<void> {
+	private async keepWinbind({ logins }: Member): Promise<void> {
 		const { paths, groups } = this.context;
+		// After somebody took away the folder of its socket, nobody finds it there any more.
+		if (logins && !(await isReachable(paths.domain))) await endWinbind(paths.domain);
 		if (await winbindProcess(paths.domain)) return this.restarts.runs();
+		if (logins) await makeSocketFolder();
 		const due = this.restarts.due();
 		if (due === "no") return;
 		if (due === "tell") this.tell(await lastWordsOf(paths.domain));

@@ -50,6 +50,8 @@ export class Instance {
 	readonly log: string;
 	private daemon: ChildProcess | undefined;
 	private readonly host: string | undefined;
+	/** A process whose files are to be the host's: the daemon begins among them. */
+	files: number | undefined;
 
 	/**
 	 * @param state its state directory; a fresh one below /tmp when left out
@@ -88,7 +90,8 @@ export class Instance {
 	async startDaemon(): Promise<void> {
 		await mkdir(this.state, { recursive: true });
 		const log = openSync(this.log, "a");
-		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, "--"];
+		const files = this.files === undefined ? [] : [`--mount=/proc/${this.files}/ns/mnt`];
+		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, ...files, "--"];
 		const [file = "", ...args] = [...enter, launcher, "daemon"];
 		const daemon = spawn(file, args, { stdio: ["ignore", log, log], env: this.environment() });
 		closeSync(log);

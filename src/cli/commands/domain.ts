@@ -26,6 +26,8 @@ interface JoinOptions {
 	passwordFile?: string;
 	name?: string;
 	replace?: boolean;
+	logins?: boolean;
+	allowGroup?: string;
 }
 
 export function addDomain(program: Command, open: Open): void {
@@ -35,7 +37,7 @@ export function addDomain(program: Command, open: Open): void {
 		.description(
 			[
 				"Makes this host a member of a domain, whether one of its own servers is its controller or another machine.",
-				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed, and the host needs no controller to start.",
+				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed unless its users are to log in to the host (join --logins), and the host needs no controller to start.",
 			].join("\n"),
 		);
 	domain
@@ -66,6 +68,8 @@ export function addDomain(program: Command, open: Open): void {
 		)
 		.option("--name <name>", "what this host is called there (its own name, 15 characters at most)")
 		.option("--replace", "take over an account of that name that is there already")
+		.option("--logins", "let the domain's users log in to this host; `bulkhead domain leave` undoes it")
+		.option("--allow-group <name>", "let only members of this group log in")
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
 	addAccounts(domain, open);
 	addCheck(domain, open);
@@ -120,10 +124,11 @@ async function create(context: Context, servers: string[], options: CreateOption
 
 async function join(context: Context, realm: string, options: JoinOptions): Promise<void> {
 	const { client, signal, terminal, json } = context;
-	const { controller: controllers, user, replace = false } = options;
+	const { controller: controllers, user, replace = false, logins = false } = options;
 	const name = options.name ?? (hostname().split(".")[0] ?? "").slice(0, 15);
 	const password = await secretOf(context, user, options.passwordFile);
-	const body = { realm, controllers, user, password, name, replace };
+	const allowGroup = options.allowGroup ?? null;
+	const body = { realm, controllers, user, password, name, replace, logins, allowGroup };
 	const call = async () => await client.call("joinDomain", {}, body, { signal, deadlineMs: longestMs });
 	const view = await shown(terminal, `joining ${realm}`, json, call);
 	answer(context, view, () => [
@@ -149,14 +154,17 @@ async function leave(context: Context, options: { user?: string; passwordFile?: 
 	const account = user === undefined ? null : { user, password: await secretOf(context, user, passwordFile) };
 	const call = async () =>
 		await client.call("leaveDomain", {}, { account }, { signal, deadlineMs: longestMs });
-	const { realm, name, left } = await shown(terminal, "leaving the domain", json, call);
-	answer(context, { realm, name, left }, () => [
+	const { realm, name, left, edited } = await shown(terminal, "leaving the domain", json, call);
+	answer(context, { realm, name, left, edited }, () => [
 		[
 			realm === null
 				? "This host is a member of no domain any more."
 				: `This host, ${name}, is no member of ${realm} any more.`,
 		],
 		...(left === null ? [] : [[styled(`What is left: ${left}`, "yellow")]]),
+		...edited.map((path) => [
+			styled(`${path} was changed by somebody else since; only Bulkhead's lines were taken out`, "yellow"),
+		]),
 	]);
 }
 
@@ -184,6 +192,7 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 		...pairs([
 			["Domain", `${realm} (${workgroup})`],
 			["This host", name],
+			["Logins", view.logins ? (view.allowedGroup ?? "every user of the domain") : "no"],
 			["State", state],
 			["Since", since],
 			["Controllers", answers.join(", ")],

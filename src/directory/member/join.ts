@@ -6,8 +6,9 @@ import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
+import { closeLogins, openLogins, requireLogins } from "./logins/logins.ts";
 import { type Member, memberFiles, memberSchema } from "./plan.ts";
-import { type Account, factsOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
+import { type Account, factsOf, groupNumberOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
 
 const programs = ["/usr/bin/net", "/usr/bin/wbinfo", "/usr/bin/smbcontrol", "/usr/sbin/winbindd"];
@@ -50,6 +51,7 @@ function memberFrom(text: string): Member {
  */
 export async function joinDomain(folder: string, body: JoinBody, signal: AbortSignal): Promise<Member> {
 	await requirePrograms();
+	if (body.logins) await requireLogins();
 	const answering = await chooseControllers(body.controllers, signal);
 	const [server] = answering;
 	const making = makingOf(folder);
@@ -57,21 +59,39 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	await using undo = new AsyncDisposableStack();
 	undo.defer(async () => await rm(making, { recursive: true, force: true }));
 	const account = { user: body.user, password: body.password };
-	const member = await lookAtDomain(making, body, answering, signal);
+	const found = await lookAtDomain(making, body, answering, signal);
 	await refuseTaken(making, body, server, account, signal);
+	const allowed = await allowedOf(making, found, body, { server, account, signal });
+	const member: Member = { ...found, logins: body.logins, allowed };
 	const words = ["join", "--no-dns-updates"];
 	// From here on something may be in the domain, also when the answer got lost.
 	try {
 		await writeFileAtomic(memberFiles(making).member, `${JSON.stringify(member, null, "\t")}\n`, 0o600);
 		await netAds(making, words, { server, account, deadlineMs: 60_000, signal });
 		await netAds(making, ["keytab", "create"], { server, asHost: true, signal });
+		// Until the folder has its name, the next daemon undoes what is left of this.
+		if (member.logins) await openLogins(making, allowed);
 		await rename(making, folder);
 	} catch (error) {
+		await closeLogins(making);
 		const left = await withdraw(making, member, server, account, body.replace);
 		throw left === null ? error : new Error(`${explain(error)}; ${left}`, { cause: error });
 	}
 	undo.move();
 	return member;
+}
+
+async function allowedOf(
+	folder: string,
+	{ workgroup }: Member,
+	{ allowGroup }: JoinBody,
+	options: { server: string; account: Account; signal: AbortSignal },
+): Promise<Member["allowed"]> {
+	if (allowGroup === null) return null;
+	return {
+		name: `${workgroup}\\${allowGroup}`,
+		sid: await groupNumberOf(folder, allowGroup, options),
+	};
 }
 
 function makingOf(folder: string): string {
@@ -85,6 +105,7 @@ function makingOf(folder: string): string {
 export async function removeHalfJoined(folder: string): Promise<string | null> {
 	const making = makingOf(folder);
 	const text = await readIfThere(memberFiles(making).member);
+	await closeLogins(making);
 	await rm(making, { recursive: true, force: true });
 	if (text === undefined) return null;
 	const what = "The daemon was ended while this host was joining";
@@ -170,7 +191,8 @@ async function lookAtDomain(
 	signal: AbortSignal,
 ): Promise<Member> {
 	const [server] = answering;
-	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, joinedAt: Date.now() };
+	const fresh = { joinedAt: Date.now(), logins: false, allowed: null };
+	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, ...fresh };
 	await furnish(folder, member, answering);
 	const facts = await factsOf(folder, server, signal);
 	if (facts.realm !== realm)
@@ -215,7 +237,7 @@ async function refuseTaken(
  * Takes the host's account out of the domain, when somebody says who may, and then the folder.
  * @param member null when it cannot be read
  * @param stop ends what uses the folder
- * @returns what is left in the domain, in words; null when nothing is
+ * @returns what is left in the domain, in words, null when nothing is; files of the host that others had changed since
  */
 export async function leaveDomain(
 	folder: string,
@@ -223,12 +245,13 @@ export async function leaveDomain(
 	account: Account | null,
 	signal: AbortSignal,
 	stop: () => Promise<void>,
-): Promise<string | null> {
+): Promise<{ left: string | null; edited: string[] }> {
 	const left = await removeAccount(folder, member, account, signal);
 	await stop();
+	const edited = await closeLogins(folder);
 	// One of Samba's programs, asked for the status, may be writing there for a moment more.
 	await rm(folder, { recursive: true, force: true, maxRetries: 10 });
-	return left;
+	return { left, edited };
 }
 
 async function removeAccount(

@@ -7,6 +7,8 @@ const member: Member = {
 	name: "HOST1",
 	controllers: ["10.77.0.10", "fd00:77::10"],
 	joinedAt: 0,
+	logins: false,
+	allowed: null,
 };
 
 describe("a member's files", () => {

@@ -8,6 +8,10 @@ export const memberSchema = z.object({
 	name: z.string(),
 	controllers: z.array(z.string()),
 	joinedAt: z.number(),
+	/** Whether its users may log in to the host. */
+	logins: z.boolean().default(false),
+	/** Who of them; everybody when null. */
+	allowed: z.object({ name: z.string(), sid: z.string() }).nullable().default(null),
 });
 export type Member = z.infer<typeof memberSchema>;
 
@@ -16,6 +20,9 @@ export const inside = "/domain";
 
 /** Folders that Samba's programs write in, below `inside`; the machine account's password is in private. */
 export const folders = ["private", "state", "cache", "lock", "pid", "log", "run", "core"] as const;
+
+/** What the domain's users and groups are called by the kernel: the first number, and the last. */
+export const userNumbers = [2_000_000, 3_999_999] as const;
 
 /** All of a membership, in one folder that only root can look into. */
 export function memberFiles(folder: string) {
@@ -26,6 +33,9 @@ export function memberFiles(folder: string) {
 		etc: at("etc"),
 		status: at("status.json"),
 		output: at("winbindd.log"),
+		/** Links to folders of the host, there when its users may log in: where winbindd has its socket and puts their tickets. */
+		sockets: at("sockets"),
+		tickets: at("tickets"),
 	};
 }
 

@@ -116,6 +116,21 @@ export async function workgroupOf(folder: string, server: string, signal?: Abort
 	return workgroup;
 }
 
+/** @throws BulkheadError bad-input when the domain has no group of that name */
+export async function groupNumberOf(
+	folder: string,
+	name: string,
+	options: { server: string; account: Account; signal: AbortSignal },
+): Promise<string> {
+	// The schema of names has let no quotes, stars or backslashes through; RFC 4515 has parentheses escaped.
+	const escaped = name.replaceAll("(", "\\28").replaceAll(")", "\\29");
+	const filter = `(&(objectClass=group)(sAMAccountName=${escaped}))`;
+	const text = await netAds(folder, ["search", filter, "objectSid"], options);
+	const sid = /^objectSid: (S-1-[0-9-]+)\s*$/m.exec(text)?.[1];
+	if (sid === undefined) throw new BulkheadError("bad-input", `allowGroup: the domain has no group ${name}`);
+	return sid;
+}
+
 /** @returns whether the domain has an account of a computer of this name */
 export async function hasComputer(
 	folder: string,

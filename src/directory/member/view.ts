@@ -16,8 +16,9 @@ export function viewCommand(
 	folder: string,
 	command: readonly string[],
 	options: readonly string[] = [],
+	binds: readonly string[] = [],
 ): string[] {
-	const { etc } = memberFiles(folder);
+	const { etc, sockets } = memberFiles(folder);
 	const drop = privileges.flatMap((name) => ["--cap-add", `CAP_${name}`]);
 	return [
 		...["bwrap", ...options, "--cap-drop", "ALL", ...drop],
@@ -38,8 +39,11 @@ export function viewCommand(
 		...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
 		...["--ro-bind", etc, "/etc", "--bind", folder, inside],
 		...["--dir", "/run", "--bind", join(folder, "run"), "/run/samba"],
+		// With logins its socket is the host's.
+		...["--bind-try", sockets, "/run/samba/winbindd"],
 		// Where Samba looks although it is told where its files are.
 		...["lib", "cache", "log"].flatMap((name) => ["--tmpfs", `/var/${name}/samba`]),
+		...binds,
 		"--",
 		...command,
 	];
@@ -67,8 +71,11 @@ export async function arrange(folder: string, member: Member, controllers: reado
 	}
 }
 
-/** Of the host's users only root is known there. */
-const users = { passwd: "root:x:0:0:root:/:/usr/sbin/nologin\n", group: "root:x:0:\n" };
+/** Of the host's users only root is known there; and nobody, without whom winbindd cannot tell the groups of a user. */
+const users = {
+	passwd: "root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+	group: "root:x:0:\nnogroup:x:65534:\n",
+};
 
 /**
  * Runs one of Samba's programs as the member. All of it ends at the deadline and when it is cancelled.

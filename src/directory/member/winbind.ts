@@ -21,9 +21,11 @@ const enter =
  */
 export async function ensureWinbind(folder: string, groups: readonly string[]): Promise<boolean> {
 	if (await winbindProcess(folder)) return false;
-	const { status, output } = memberFiles(folder);
+	const { status, output, tickets } = memberFiles(folder);
 	const command = ["winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
-	const view = viewCommand(folder, command, ["--new-session", "--json-status-fd", "3"]);
+	// The tickets of who logs in to the host are for its own programs.
+	const binds = ["--bind-try", tickets, "/tmp"];
+	const view = viewCommand(folder, command, ["--new-session", "--json-status-fd", "3"], binds);
 	const { identity } = await launchInBubble(["sh", "-c", enter, "sh", ...groups, "--", ...view], {
 		status,
 		output,

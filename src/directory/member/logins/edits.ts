@@ -1,0 +1,145 @@
+import { BulkheadError } from "../../../api/errors.ts";
+import { userNumbers } from "../plan.ts";
+
+/** Who of the domain may log in; everybody when null. */
+export interface AllowedGroup {
+	/** As the host's own programs know it: AD\linux-users. */
+	name: string;
+	sid: string;
+}
+
+/** One file of the host's, what it becomes, and how only our part is taken out when somebody else has changed it since. All pure. */
+export interface Edit {
+	path: string;
+	/** @param text null when there is no such file. @throws BulkheadError when it is not as it has to be */
+	apply(text: string | null): string;
+	/** @param before what it was before `apply` */
+	retract(text: string, before: string | null): string;
+}
+
+const begin = "# bulkhead: begin (bulkhead domain join --logins; bulkhead domain leave takes this out)\n";
+const end = "# bulkhead: end\n";
+
+/** All that a host's files need for the domain's users to log in, besides what Debian's packages do themselves. */
+export function editsFor(group: AllowedGroup | null): Edit[] {
+	return [
+		{ path: "/etc/nsswitch.conf", apply: withWinbind, retract: withoutWinbind },
+		// The whole file: what it said before would be another domain's.
+		{
+			path: "/etc/security/pam_winbind.conf",
+			apply: () => block(pamWinbind(group)),
+			retract: (text, before) => `${before ?? ""}${withoutBlock(text)}`,
+		},
+		appended("/etc/pam.d/common-session", "session", ["optional pam_mkhomedir.so umask=0077"]),
+		// Whoever comes with a key of SSH's is not asked for a password, where pam_winbind would ask for the group.
+		...(group
+			? [
+					appended("/etc/pam.d/common-account", "account", [
+						`requisite pam_succeed_if.so quiet user ingroup [${group.name}]`,
+					]),
+				]
+			: []),
+	];
+}
+
+/** Behind what pam-auth-update manages, where it leaves lines of others alone. Everybody but the domain's users skips them. */
+function appended(path: string, type: string, lines: readonly string[]): Edit {
+	const [first, last] = userNumbers;
+	const skip = (count: number, test: string) =>
+		`${type} [success=${count} default=ignore] pam_succeed_if.so quiet uid ${test}`;
+	const all = [
+		skip(lines.length + 1, `lt ${first}`),
+		skip(lines.length, `gt ${last}`),
+		...lines.map((line) => `${type} ${line}`),
+	];
+	return {
+		path,
+		apply: (text) => {
+			if (text === null) throw new BulkheadError("host-lacks", `${path} is missing`);
+			return `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${block(all)}`;
+		},
+		retract: withoutBlock,
+	};
+}
+
+function pamWinbind(group: AllowedGroup | null): string[] {
+	return [
+		"[global]",
+		"cached_login = yes",
+		"krb5_auth = yes",
+		"krb5_ccache_type = FILE",
+		...(group ? [`require_membership_of = ${group.sid}`] : []),
+	];
+}
+
+function block(lines: readonly string[]): string {
+	return `${begin}${lines.join("\n")}\n${end}`;
+}
+
+function withoutBlock(text: string): string {
+	const from = text.indexOf(begin);
+	const to = text.indexOf(end, from);
+	return from < 0 || to < 0 ? text : text.slice(0, from) + text.slice(to + end.length);
+}
+
+const databases = /^(passwd|group):(.*)$/gm;
+const known = /(?:^|\s)winbind(?=\s|\[|$)/;
+
+/** nsswitch.conf with winbind behind files and systemd, which know the host's own users. */
+export function withWinbind(text: string | null): string {
+	const seen = new Set<string>();
+	const made = (text ?? "").replace(databases, (line, name: string, sources: string) => {
+		seen.add(name);
+		if (!/^\s*files\b/.test(sources))
+			throw new BulkheadError(
+				"not-allowed-now",
+				`/etc/nsswitch.conf: files has to come first for ${name}, so that the host's own users get in whatever becomes of the domain`,
+			);
+		if (known.test(sources)) return line;
+		return line.replace(
+			/^(.*(?:\s|:)(?:files|systemd)(?:\s*\[[^\]]*\])?)(?!\S)/,
+			(own: string) => `${own} winbind`,
+		);
+	});
+	for (const name of ["passwd", "group"])
+		if (!seen.has(name))
+			throw new BulkheadError("not-allowed-now", `/etc/nsswitch.conf has no line for ${name}`);
+	return made;
+}
+
+function withoutWinbind(text: string, before: string | null): string {
+	const was = new Map([...(before ?? "").matchAll(databases)].map(([, name, sources]) => [name, sources]));
+	return text.replace(databases, (line, name: string) =>
+		known.test(was.get(name) ?? "") ? line : line.replace(/\s+winbind(?=\s|\[|$)(?:\s*\[[^\]]*\])?/, ""),
+	);
+}
+
+/** @throws BulkheadError when common-auth does not ask winbindd, or does so before it asks the host's own users */
+export function refuseOtherStack(text: string): void {
+	const lines = text.split("\n").filter((line) => line.startsWith("auth"));
+	const unix = lines.findIndex((line) => line.includes("pam_unix.so"));
+	const winbind = lines.findIndex((line) => line.includes("pam_winbind.so"));
+	if (winbind < 0)
+		throw new BulkheadError(
+			"host-lacks",
+			"/etc/pam.d/common-auth does not ask winbindd; as root: pam-auth-update --enable winbind",
+		);
+	if (unix < 0 || unix > winbind)
+		throw new BulkheadError(
+			"not-allowed-now",
+			"/etc/pam.d/common-auth: pam_unix.so has to come before pam_winbind.so, so that the host's own users get in whatever becomes of the domain",
+		);
+}
+
+/** @throws BulkheadError when a user of the host's own has a number that is one of the domain's users' */
+export function refuseTakenNumbers(passwd: string): void {
+	const [first, last] = userNumbers;
+	for (const line of passwd.split("\n")) {
+		const [name, , number] = line.split(":");
+		if (Number(number) < first || !(Number(number) <= last)) continue;
+		throw new BulkheadError(
+			"not-allowed-now",
+			`/etc/passwd: ${name} has the number ${number}; those from ${first} to ${last} are the domain's users'`,
+		);
+	}
+}

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { installFor } from "../../bench/packages.ts";
+import { CommandError, run } from "../../src/host/command.ts";
+import { Controller } from "./controller.ts";
+import { instanceForTests, report, until } from "./harness.ts";
+
+/** Users of a domain log in to a host whose files and network are its own; nothing of this machine's /etc changes. */
+const tag = `bhu${process.pid}`;
+const [host, dc] = [`${tag}host`, `${tag}dc`];
+const address = "10.99.1.10";
+let controller: Controller;
+let folder: string;
+let files: ChildProcess;
+let sshd: ChildProcess;
+
+const ip = async (...args: string[]) => await run("ip", args, { deadlineMs: 10_000 });
+
+beforeAll(async () => {
+	// The controller's; what is for logins is installed in the host's own files alone.
+	await installFor(
+		[
+			"/usr/sbin/samba",
+			"/usr/sbin/winbindd",
+			"/usr/share/samba/setup/provision.ldif",
+			"/usr/lib/x86_64-linux-gnu/samba/vfs/acl_xattr.so",
+		],
+		["samba", "winbind", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"],
+	);
+	for (const name of [host, dc]) {
+		await ip("netns", "add", name);
+		await ip("-n", name, "link", "set", "lo", "up");
+	}
+	await ip("-n", host, "link", "add", "dc", "type", "veth", "peer", "name", "eth0", "netns", dc);
+	await ip("-n", host, "addr", "add", "10.99.1.1/24", "dev", "dc");
+	await ip("-n", dc, "addr", "add", `${address}/24`, "dev", "eth0");
+	await ip("-n", host, "link", "set", "dc", "up");
+	await ip("-n", dc, "link", "set", "eth0", "up");
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-host-"));
+	const script = join(import.meta.dirname, "logins-host.sh");
+	files = spawn("unshare", ["--mount", "sh", script, folder], { stdio: "ignore" });
+	const isReady = async () => existsSync(`/proc/${files.pid}/root${folder}/ready`);
+	await until("the host's files", isReady, 300_000);
+	bulkhead.files = files.pid;
+	controller = await Controller.provision(dc, address);
+	await controller.start();
+	await controller.tool("user", "create", "alice", "Al1ce-Passw0rd");
+	await controller.tool("user", "create", "bob", "B0bby-Passw0rd");
+	await controller.tool("group", "add", "linux users");
+	await controller.tool("group", "addmembers", "linux users", "alice");
+	sshd = spawn("nsenter", [...entered(), "/usr/sbin/sshd", "-D", "-e"], { stdio: "ignore" });
+});
+
+afterAll(async () => {
+	sshd?.kill("SIGKILL");
+	await controller?.[Symbol.asyncDispose]();
+	files?.kill("SIGKILL");
+	if (folder) await rm(folder, { recursive: true, force: true });
+	for (const name of [host, dc]) await ip("netns", "del", name);
+});
+
+const bulkhead = instanceForTests(undefined, host);
+const entered = () => [`--mount=/proc/${files.pid}/ns/mnt`, `--net=/run/netns/${host}`, "--"];
+
+/** On the host. @returns what it wrote, its code, and how long it took */
+async function onHost(...words: string[]): Promise<{ code: number | null; said: string; ms: number }> {
+	const began = performance.now();
+	const ms = () => Math.round(performance.now() - began);
+	try {
+		const { stdout } = await run("nsenter", [...entered(), ...words], { deadlineMs: 60_000 });
+		return { code: 0, said: stdout.trim(), ms: ms() };
+	} catch (error) {
+		if (!(error instanceof CommandError)) throw error;
+		return { code: error.code, said: error.stderr, ms: ms() };
+	}
+}
+
+async function ssh(user: string, password: string) {
+	const options = [
+		"StrictHostKeyChecking=no",
+		"UserKnownHostsFile=/dev/null",
+		"LogLevel=ERROR",
+		"PubkeyAuthentication=no",
+	];
+	const words = options.flatMap((one) => ["-o", one]);
+	return await onHost(
+		"sshpass",
+		"-p",
+		password,
+		"ssh",
+		...words,
+		"-l",
+		user,
+		"10.99.1.1",
+		"id -un; pwd; klist -s && echo ticket; true",
+	);
+}
+
+/** All of /etc: each file with its content, mode and owner. */
+const etc = async () =>
+	(
+		await onHost(
+			"sh",
+			"-c",
+			"cd /etc; find . -printf '%p %y %m %U %G %l\\n' | sort; find . -type f -exec sha256sum {} + | sort",
+		)
+	).said;
+
+const joinHost = async (...more: string[]) =>
+	await bulkhead.command(
+		"domain",
+		"join",
+		"ad.example.com",
+		"--controller",
+		address,
+		"--name",
+		"host1",
+		...secret(),
+		"--logins",
+		...more,
+	);
+const secret = () => ["--password-file", join(tmpdir(), `bulkhead-secret-${tag}`)];
+const leave = async () => await bulkhead.command("domain", "leave", "--user", "Administrator", ...secret());
+
+test("the domain's users log in, and /etc is as it was after each of five times", async () => {
+	await writeFile(join(tmpdir(), `bulkhead-secret-${tag}`), `${controller.password}\n`);
+	const before = await etc();
+	for (let i = 0; i < 5; i++) {
+		const joined = await joinHost();
+		expect(joined).toMatchObject({ code: 0, stderr: "" });
+		const known = async () => (await onHost("getent", "passwd", "alice@ad.example.com")).code === 0;
+		await until("alice known", known, 30_000);
+		if (i === 0) {
+			report("getent", await onHost("getent", "passwd", "alice@ad.example.com"));
+			report("id", await onHost("id", "alice@ad.example.com"));
+			const inside = await ssh("alice@ad.example.com", "Al1ce-Passw0rd");
+			report("ssh", inside);
+			expect(inside.said).toContain("/home/AD/alice");
+			expect((await ssh("alice@ad.example.com", "Not-This-0ne")).code).not.toBe(0);
+			expect((await ssh("carol", "Car0l-Passw0rd")).code).toBe(0);
+		}
+		expect(await etc()).not.toBe(before);
+		expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+		expect(await etc()).toBe(before);
+	}
+});
+
+test("with the controller gone root and the host's own users get in at once, and who was known does", async () => {
+	const before = await etc();
+	expect(await joinHost("--allow-group", "linux users")).toMatchObject({ code: 0, stderr: "" });
+	await until(
+		"alice known",
+		async () => (await ssh("alice@ad.example.com", "Al1ce-Passw0rd")).code === 0,
+		30_000,
+	);
+	expect((await ssh("bob@ad.example.com", "B0bby-Passw0rd")).code).not.toBe(0);
+	await controller.kill();
+	const first = await onHost("su", "-", "root", "-c", "id");
+	report("su root, the moment the controller is gone", first);
+	const carol = await ssh("carol", "Car0l-Passw0rd");
+	report("carol by ssh", carol);
+	expect(first.code).toBe(0);
+	expect(first.ms).toBeLessThan(1000);
+	expect(carol.code).toBe(0);
+	const cached = await ssh("alice@ad.example.com", "Al1ce-Passw0rd");
+	report("alice, cached", cached);
+	expect(cached.code).toBe(0);
+	const left = await leave();
+	expect(left.stdout).toContain("the account HOST1 is left in AD.EXAMPLE.COM");
+	expect(await etc()).toBe(before);
+	await rm(join(tmpdir(), `bulkhead-secret-${tag}`), { force: true });
+});

@@ -104,13 +104,14 @@ test.each<[Name, Name]>([
 			);
 		await until("it yields", refused, patience.test);
 		const from = performance.now();
-		await client.kinit("alice", "Al1ce-Passw0rd");
-		const kerberosMs = performance.now() - from;
 		// The failed one is asked first.
 		const hosts = [gone, other].map((name) => `ldap://${client.fullName(name)}`).join(" ");
 		await client.run(["ldapsearch", "-x", "-LLL", "-H", hosts, "-s", "base", "-b", ""]);
-		const ldapMs = performance.now() - from - kerberosMs;
+		const ldapMs = performance.now() - from;
 		expect((await bulkhead.show(gone)).state, "still away").not.toBe("running");
+		// While the first controller is away this takes 10 s at the other, and why is not known: no word here of how soon.
+		await client.kinit("alice", "Al1ce-Passw0rd");
+		const kerberosMs = performance.now() - from - ldapMs;
 		await client.addUser(other, user, "Al1ce-Passw0rd");
 		report(`without ${gone}`, { kerberosMs, ldapMs });
 		await bulkhead.untilNext(gone, session?.number ?? 0);

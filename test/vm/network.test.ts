@@ -674,8 +674,11 @@ describe("the front door", () => {
 		expect((await get).status).toBe(200);
 		expect((await post).status).toBe(502);
 		expect(await runs(waits[1])).toBe(1);
-		await until("all counted", async () => (await door?.felt(from, Date.now()))?.failed === 7);
-		await ensureDoor({ services: usual });
+		const counted = async () => expect(await door?.felt(from, Date.now())).toMatchObject({ failed: 7 });
+		// Whatever becomes of it, the tests that follow have the front door that they expect.
+		await vi
+			.waitFor(counted, { timeout: 20_000, interval: 20 })
+			.finally(() => ensureDoor({ services: usual }));
 	});
 
 	test("a GET that was asked again is not asked a third time", async () => {

@@ -53,11 +53,7 @@ export async function told<T>(text: string, work: () => Promise<T>): Promise<T> 
 }
 
 /** The site: what lets controllers reach each other is there when there are several. */
-export function siteOf(
-	{ name, controllers, drills }: Wanted,
-	to: "host" | "lan",
-	mode: "warm" | "cold" = "warm",
-): Site {
+export function siteOf({ name, controllers, drills }: Wanted, to: "host" | "lan"): Site {
 	const server = (own: Controller): ServerDefinition => ({
 		template: "debian-domain-controller",
 		data: [{ name: "domain", size: "512MiB" }],
@@ -66,7 +62,7 @@ export function siteOf(
 			.filter((other) => other !== own)
 			.map((from) => ({ from, service: "active-directory" })),
 		publish: [{ service: "active-directory", to }],
-		recovery: { mode, budget: { attempts: drills + 5, within: "3h" } },
+		recovery: { mode: "warm", budget: { attempts: drills + 5, within: "3h" } },
 	});
 	return {
 		name,

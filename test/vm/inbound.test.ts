@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { inboundClientsOf } from "../../src/network/inbound/clients.ts";
-import { tellClients } from "../../src/network/inbound/farewell.ts";
+import { clientsOf, tellClients } from "../../src/network/inbound/farewell.ts";
 import {
 	type InboundServer,
 	type InboundWay,
@@ -316,7 +316,7 @@ describe("a server that has gone", () => {
 		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
 		const late = waits(pc, "tcp", dc.address, 389);
 		await delay(300);
-		await tellClients(tag, [dc.address, dc.address6]);
+		await tellClients(tag, await clientsOf(tag, [dc.address, dc.address6], []));
 		const ends = await Promise.all(all.map(async ({ ended }) => await ended));
 		expect(ends).toEqual([
 			"ECONNRESET",

@@ -2,15 +2,15 @@ import { rm } from "node:fs/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
-import { tellClients } from "../../network/inbound/farewell.ts";
+import { clientsOf, tellClients } from "../../network/inbound/farewell.ts";
 import { waitForKnock } from "../../network/knock.ts";
 import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
-import { completeServicesOf, watchedServicesOf } from "../published.ts";
-import { doorUid } from "../resolve.ts";
+import { completeServicesOf, inboundServers, watchedServicesOf } from "../published.ts";
+import { doorUid, sandboxAddressOf } from "../resolve.ts";
 import { Turns } from "../turns.ts";
 import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
 import { packetsInto, untilNobodyIsConnected, usedPortsOf } from "./door/routed.ts";
@@ -208,18 +208,28 @@ export class HostDoor implements Door {
 	async cut(): Promise<void> {
 		const { network } = this.server.definition;
 		if (!network) return;
+		// Who is listed talks to the session that has failed: the next one has no packets yet.
+		const [clients] = await Promise.all([this.routedClients(), this.sandbox.cut(network.address)]);
 		// Beside what follows: nobody who waits for the next session waits for it.
 		void this.telling.take(
-			async () => await this.tellClients([network.address, network.address6 ?? []].flat()),
+			async () => await tellClients(this.sandbox.namespace, clients).catch((error) => this.sayUntold(error)),
 		);
-		await this.sandbox.cut(network.address);
 	}
 
-	/** Those who talk to it without a front door: no connection of the sandbox's own tells them. */
-	private async tellClients(addresses: readonly string[]): Promise<void> {
-		await tellClients(this.sandbox.namespace, addresses).catch((error) =>
-			this.say(`Clients of ${this.server.name} were not told that its session has gone: ${explain(error)}`),
-		);
+	/** Those who talk to it without a front door: no connection of the sandbox's own tells them. None for most servers. */
+	private async routedClients(): Promise<string[]> {
+		const { network, allow = [] } = this.server.definition;
+		if (!network || (allow.length === 0 && inboundServers([this.server]).length === 0)) return [];
+		const addresses = [network.address, ...(network.address6 === undefined ? [] : [network.address6])];
+		const own = [sandboxAddressOf(this.server)];
+		return await clientsOf(this.sandbox.namespace, addresses, own).catch((error) => {
+			this.sayUntold(error);
+			return [];
+		});
+	}
+
+	private sayUntold(error: unknown): void {
+		this.say(`Clients of ${this.server.name} were not told that its session has gone: ${explain(error)}`);
 	}
 
 	async drain(deadlineMs: number, signal: AbortSignal): Promise<boolean> {

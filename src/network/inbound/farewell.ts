@@ -12,21 +12,35 @@ const mostClients = 5000;
 const [kept, waitedFor] = [30, 6];
 
 /**
- * Tells whoever talks to a server without a front door that it has gone: ends their connections, and refuses what they
- * have just asked by UDP. Who is only about to connect is not told: that one waits. What the host's own firewall drops of
- * it (packets that fit no connection, `ct state invalid`) does not arrive, and those clients wait as long as they would.
+ * Who talks to a server without a front door, or has just asked it something by UDP; not who is only about to connect.
+ * To be asked before the next session gets packets: later, some of them talk to that one.
+ * @param own addresses of the sandbox: front doors' connections are ended otherwise, and their ports used again at once
+ * @returns one line for each, for `tellClients`
  * @throws CommandError
  */
-export async function tellClients(namespace: string, addresses: readonly string[]): Promise<void> {
-	const found = await Promise.all(addresses.map(async (address) => await talkingTo(namespace, address)));
-	const lines = found.flat().slice(0, mostClients);
-	if (lines.length > 0) await inside(namespace, ["perl", program], `${lines.join("\n")}\n`);
+export async function clientsOf(
+	namespace: string,
+	addresses: readonly string[],
+	own: readonly string[],
+): Promise<string[]> {
+	const found = await Promise.all(
+		addresses.map(async (address) => {
+			const family = isIPv4(address) ? "ipv4" : "ipv6";
+			return talkingIn(await inside(namespace, ["conntrack", "-L", "-f", family, "-d", address]));
+		}),
+	);
+	return found.flat().filter((line) => !own.includes(line.split(" ")[1] ?? ""));
 }
 
-async function talkingTo(namespace: string, address: string): Promise<string[]> {
-	const family = isIPv4(address) ? "ipv4" : "ipv6";
-	const text = await inside(namespace, ["conntrack", "-L", "-f", family, "-d", address]);
-	return talkingIn(text);
+/**
+ * Tells clients that the server has gone: ends their connections, and refuses what they have just asked by UDP. What the
+ * host's own firewall drops of it (packets that fit no connection, `ct state invalid`) does not arrive, and those clients
+ * wait as long as they would.
+ * @throws CommandError
+ */
+export async function tellClients(namespace: string, clients: readonly string[]): Promise<void> {
+	const lines = clients.slice(0, mostClients);
+	if (lines.length > 0) await inside(namespace, ["perl", program], `${lines.join("\n")}\n`);
 }
 
 /** Pure. @param text answer of `conntrack -L` @returns the lines for the program */

@@ -72,8 +72,8 @@ export class DomainClient implements AsyncDisposable {
 		return await this.run(["ldapsearch", ...this.bind(host, how), ...words]);
 	}
 
-	/** Adds a user over LDAPS; it is there when this returns. */
-	async addUser(host: string, name: string, password: string): Promise<void> {
+	/** Adds a user over LDAPS; it is there when this returns. @param hosts controllers, tried in this order */
+	async addUser(hosts: string | readonly string[], name: string, password: string): Promise<void> {
 		const quoted = Buffer.from(`"${password}"`, "utf16le").toString("base64");
 		const lines = [
 			`dn: CN=${name},CN=Users,${this.base}`,
@@ -83,17 +83,22 @@ export class DomainClient implements AsyncDisposable {
 			`unicodePwd:: ${quoted}`,
 			"userAccountControl: 512",
 		];
-		await this.run(["ldapadd", ...this.bind(host, "tls")], { input: `${lines.join("\n")}\n` });
+		await this.run(["ldapadd", ...this.bind(hosts, "tls")], { input: `${lines.join("\n")}\n` });
 	}
 
 	/** @returns the names of the users that are there, in the order of the alphabet */
 	async users(host: string): Promise<string[]> {
-		const found = await this.search(
-			host,
-			"tls",
-			"(&(objectClass=user)(!(objectClass=computer)))",
+		// A thousand entries are the most that a controller gives at a time.
+		const pages = ["-E", "pr=500/noprompt"];
+		const words = [...pages, "-LLL", "-o", "ldif-wrap=no", "-b", this.base];
+		const filter = "(&(objectClass=user)(!(objectClass=computer)))";
+		const found = await this.run([
+			"ldapsearch",
+			...this.bind(host, "tls"),
+			...words,
+			filter,
 			"sAMAccountName",
-		);
+		]);
 		return [...found.matchAll(/^sAMAccountName: (.*)$/gm)].map(([, name = ""]) => name).sort();
 	}
 
@@ -126,11 +131,12 @@ export class DomainClient implements AsyncDisposable {
 		await rm(this.folder, { recursive: true, force: true });
 	}
 
-	private bind(host: string, how: "kerberos" | "tls"): string[] {
-		const name = this.fullName(host);
-		if (how === "kerberos") return ["-Q", "-Y", "GSSAPI", "-H", `ldap://${name}`];
+	private bind(hosts: string | readonly string[], how: "kerberos" | "tls"): string[] {
+		const scheme = how === "kerberos" ? "ldap" : "ldaps";
+		const names = [hosts].flat().map((host) => `${scheme}://${this.fullName(host)}`);
+		if (how === "kerberos") return ["-Q", "-Y", "GSSAPI", "-H", names.join(" ")];
 		const administrator = `Administrator@${this.domain.realm.toLowerCase()}`;
-		return ["-x", "-H", `ldaps://${name}`, "-D", administrator, "-y", join(this.folder, "password")];
+		return ["-x", "-H", names.join(" "), "-D", administrator, "-y", join(this.folder, "password")];
 	}
 
 	private async furnish(): Promise<void> {

@@ -8,6 +8,11 @@ export interface Watch {
 	phase: "booting" | "ready";
 	/** When this boot of the guest began, milliseconds since the Unix epoch: older signs of life are of the boot before. */
 	since: number;
+	/**
+	 * How long it has booted without becoming ready. It begins anew when all are back that the server comes after: what it
+	 * had tried without them has to be tried again, and that may take as long as the boot. One that comes and goes does not
+	 * keep this from running out for ever: its own recoveries have a budget.
+	 */
 	bootingMs: number;
 	/** Restarts by the guest itself since it was last ready. */
 	resets: number;
@@ -31,6 +36,8 @@ export interface Watch {
 	silentServices: readonly string[];
 	/** How long each service has been down while something else was heard. */
 	downMs: Readonly<Record<string, number>>;
+	/** How long all have been there that the server comes after. */
+	completeMs: number;
 	lastLook: number;
 }
 
@@ -52,6 +59,7 @@ export function beginWatch(at: number): Watch {
 		missing: [],
 		silentServices: [],
 		downMs: {},
+		completeMs: 0,
 		lastLook: at,
 	};
 }
@@ -83,8 +91,11 @@ const healthKnownMs = 5000;
 /** A service that has been silent for this long is told as such: one check that fails is not worth a word. */
 const silentServiceMs = 3000;
 
-/** Takes in one look. */
-export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
+/**
+ * Takes in one look.
+ * @param complete whether all are there that the server comes after: without them it need not become ready
+ */
+export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete = true): Watch {
 	// The system's clock may be set back: then this boot began at the latest now.
 	const since = Math.min(watch.since, pulse.at);
 	const step = Math.min(Math.max(0, pulse.at - watch.lastLook), longestStep);
@@ -104,7 +115,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 		...watch,
 		since,
 		phase: ready ? "ready" : "booting",
-		bootingMs: ready ? 0 : watch.bootingMs + (running ? fair : 0),
+		bootingMs: ready || !complete ? 0 : watch.bootingMs + (running ? fair : 0),
 		resets: ready ? 0 : watch.resets,
 		silenceMs,
 		interruptsOffMs: pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0,
@@ -117,6 +128,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 		status: pulse.status,
 		missing,
 		downMs,
+		completeMs: complete ? watch.completeMs + step : 0,
 		silentServices: hearing.services.filter((name) => (downMs[name] ?? 0) >= silentServiceMs),
 		lastLook: pulse.at,
 	};

@@ -165,8 +165,7 @@ function judgeSilence(watch: Watch, patience: Patience): Verdict | undefined {
 			silenceMs,
 		);
 	}
-	// A server without an agent is heard by its services alone, and they are silent during updates, too, and while one is
-	// away that they need. An agent needs nobody.
+	// A server without an agent is heard by its services alone, and they are silent during updates, too.
 	if (watch.agent && silenceMs >= patience.silence) {
 		const silent = formatDuration(silenceMs);
 		return failed(

@@ -108,7 +108,10 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
 	const running = !diskWait && (pulse.status === null || pulse.status === "running");
 	const paused = pulse.status === "paused" || pulse.status === "suspended";
-	const silenceMs = heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0);
+	const interruptsOffMs = pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0;
+	const unheardMs = heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0);
+	// Without an agent, what its services do not say while one is away that they need counts only with its processors.
+	const silenceMs = complete || hearing.agent ? unheardMs : Math.min(unheardMs, interruptsOffMs);
 	const mute = pulse.status === null && pulse.qmpHeardAt <= watch.lastLook && !diskWait;
 	const downMs = ready ? downTimes(watch, pulse, hearing, heard || !hearing.agent ? step : undefined) : {};
 	return {
@@ -118,7 +121,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 		bootingMs: ready || !complete ? 0 : watch.bootingMs + (running ? fair : 0),
 		resets: ready ? 0 : watch.resets,
 		silenceMs,
-		interruptsOffMs: pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0,
+		interruptsOffMs,
 		frozenMs: pulse.process === "frozen" ? watch.frozenMs + step : 0,
 		monitorSilenceMs: mute ? watch.monitorSilenceMs + fair : 0,
 		pausedMs: paused ? watch.pausedMs + step : 0,

@@ -168,7 +168,7 @@ class Run {
 		const [, name = "", how = ""] = /^(\S+) is (.*)$/.exec(is) ?? [];
 		const { others } = this.world;
 		const before = others.get(name) ?? { name, state: "running", wanted: "running", maintenance: false };
-		const state = serverStates.find((state) => state === how) ?? before.state;
+		const state = [...serverStates, "unknown" as const].find((state) => state === how) ?? before.state;
 		others.set(name, { ...before, state, maintenance: how === "in maintenance" });
 	}
 

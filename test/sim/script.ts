@@ -72,7 +72,7 @@ const step = z.union([
 	/** One that this server comes after: `dc0 is recovering`, `dc0 is in maintenance`. */
 	z.strictObject({
 		...at,
-		other: z.templateLiteral([z.string(), " is ", z.enum([...serverStates, "in maintenance"])]),
+		other: z.templateLiteral([z.string(), " is ", z.enum([...serverStates, "unknown", "in maintenance"])]),
 	}),
 	z.strictObject({ ...at, boots }),
 	z.strictObject({ ...at, wakes: boots }),

@@ -55,8 +55,8 @@ export class Lifecycle {
 	}
 
 	/**
-	 * A person starts the server.
-	 * @param inTurn whether that has to wait until those are there that it comes after
+	 * Starts the server as it was asked for.
+	 * @param inTurn whether it waits until those are there that it comes after
 	 * @throws BulkheadError not-allowed-now, when an earlier session's process does not end
 	 */
 	async start(inTurn = false): Promise<void> {
@@ -67,12 +67,6 @@ export class Lifecycle {
 		if (inTurn) return await this.beginInTurn();
 		this.tellHurry();
 		await this.begin();
-	}
-
-	/** A person may know better than to wait for others; what comes of it is to be understood later. */
-	tellHurry(): void {
-		const words = waitWords(this.others());
-		if (words) this.ledger.say("session", `It is started at once; by itself it ${words}`);
 	}
 
 	/** Starts a session that nobody waits for: not while one that it comes after is on its way. */
@@ -154,5 +148,11 @@ export class Lifecycle {
 		if (!this.starter.awaited) return await this.beginInTurn();
 		this.tellHurry();
 		await this.begin();
+	}
+
+	/** A person may know better than to wait for others; what comes of it is to be understood later. */
+	private tellHurry(): void {
+		const words = waitWords(this.others());
+		if (words) this.ledger.say("session", `It is started at once; by itself it ${words}`);
 	}
 }

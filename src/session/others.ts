@@ -13,25 +13,29 @@ export interface Other {
 	maintenance: boolean;
 }
 
+/** What those do that will be there soon. */
+const onItsWay: Partial<Record<Other["state"], string>> = {
+	unknown: "is looked at first",
+	starting: "starts",
+	recovering: "recovers",
+	stopping: "restarts",
+};
+
 /** @returns why a server has to wait until it is started, as in "waits for dc1, which starts"; empty when it may go */
 export function waitWords(others: readonly Other[]): string {
-	const awaited = others.filter(isOnItsWay);
-	return awaited.length === 0 ? "" : `waits for ${awaited.map(onItsWayWords).join(", and for ")}`;
+	const awaited = others.flatMap((other) => {
+		const does = onItsWay[other.state];
+		return does && isAwaited(other) ? [`${other.name}, which ${does}`] : [];
+	});
+	return awaited.length === 0 ? "" : `waits for ${awaited.join(", and for ")}`;
 }
 
 /**
  * What is down for good, or worked on, may stay so for days. One that sleeps is woken by whoever needs it: it counts as
  * there.
  */
-function isOnItsWay({ state, wanted, maintenance }: Other): boolean {
-	if (maintenance) return false;
-	if (state === "stopping") return wanted === "running";
-	return state === "unknown" || state === "starting" || state === "recovering";
-}
-
-function onItsWayWords({ name, state }: Other): string {
-	const does = { unknown: "is looked at first", recovering: "recovers", stopping: "restarts" } as const;
-	return `${name}, which ${state in does ? does[state as keyof typeof does] : "starts"}`;
+function isAwaited({ state, wanted, maintenance }: Other): boolean {
+	return !maintenance && (state !== "stopping" || wanted === "running");
 }
 
 /**

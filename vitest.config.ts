@@ -7,6 +7,7 @@ const net = ["between", "inbound", "leases", "names", "network", "outbound", "se
 
 /** Real machines, in tests that only look at what becomes of them: two files at a time. */
 const pairs = [
+	"after",
 	"bad-input",
 	"controllers",
 	"daemon",

@@ -101,6 +101,8 @@ export const serverView = z.object({
 		})
 		.nullable(),
 	published: z.array(publishedView),
+	/** Servers that it is started after. */
+	after: z.array(z.string()),
 	recovery: z.object({ mode: z.enum(["cold", "warm"]), attempts: z.int(), withinMs: z.number() }),
 	/** How failures of this server are noticed, besides the end of its process. */
 	watch: z.array(z.string()),

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from "./addresses.ts";
+import { afterProblems } from "./after-check.ts";
 import { networkProblems } from "./network-check.ts";
 import { outboundProblems } from "./outbound-check.ts";
 import type { Problem } from "./problem.ts";
@@ -27,6 +28,7 @@ export function checkSite(value: unknown): CheckedSite {
 		...serverProblems(parsed.data),
 		...networkProblems(parsed.data),
 		...outboundProblems(parsed.data),
+		...afterProblems(parsed.data),
 	];
 	return problems.length > 0 ? { problems } : { site: parsed.data, problems: [] };
 }

@@ -207,6 +207,14 @@ export const serverSchema = strict({
 		description: "Other servers of the site that may open connections to this one (none).",
 	}),
 	outbound: outboundSchema.optional(),
+	after: z
+		.array(name("server", 24), { error: "must be a list of servers of this site, such as [dc1]" })
+		.max(16, { error: (issue) => `names ${(issue.input as unknown[]).length} servers; the most are 16` })
+		.optional()
+		.meta({
+			description:
+				"Other servers of the site that this one needs: it is started after them, and is not blamed for what it lacks while one of them is away.",
+		}),
 	recovery: recoverySchema.optional(),
 	limits: limitsSchema.optional(),
 	sleep: strict({

@@ -86,8 +86,9 @@ describe("list", () => {
 
 describe("show and status", () => {
 	it("show everything", async () => {
-		daemon.answers.show = () => sampleServer({ restartNeeded: true, maintenance: true });
+		daemon.answers.show = () => sampleServer({ restartNeeded: true, maintenance: true, after: ["dc1"] });
 		const { out } = await bulkhead("show intranet");
+		expect(out).toContain("Comes after  dc1\n");
 		expect(out).toContain("Recovery     cold, at most 5 attempts in 10 min");
 		expect(out).toContain("`bulkhead restart intranet`");
 		expect(out).toContain("`bulkhead maintenance off intranet`");
@@ -153,6 +154,20 @@ describe("start, stop and restart", () => {
 			expect((await bulkhead(`stop intranet${option}`)).out).toBe("intranet is stopped.\n");
 		}
 		expect(given).toEqual([60_000, 120_000, 0]);
+	});
+
+	it("say which servers run on that come after the one that is stopped", async () => {
+		daemon.answers.stop = () => sampleServer({ state: "stopping" });
+		daemon.answers.show = () => sampleServer({ state: "stopped", wanted: "stopped", session: null });
+		daemon.answers.list = () => [
+			sampleServer(),
+			sampleServer({ name: "mail", after: ["intranet"] }),
+			sampleServer({ name: "old", after: ["intranet"], state: "stopped", session: null }),
+			sampleServer({ name: "shop", after: ["mail", "intranet"], state: "asleep", session: null }),
+		];
+		expect((await bulkhead("stop intranet")).out).toBe(
+			"intranet is stopped.\nOf the servers that come after it these run on: mail, shop.\n",
+		);
 	});
 
 	it("know a restarted server by its new session", async () => {

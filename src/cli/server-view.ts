@@ -79,6 +79,7 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 			["Data disks", server.dataDisks.join(", ") || "none"],
 			...(server.domain ? [["Domain", `controller of ${server.domain.realm}`] as const] : []),
 			["Address", server.address ?? "none: no network"],
+			...(server.after.length > 0 ? [["Comes after", server.after.join(", ")] as const] : []),
 			["Recovery", `${mode}, at most ${plural(attempts, "attempt")} in ${formatDuration(withinMs)}`],
 			...(server.warm ? [["Seal", sealText(server.warm)] as const] : []),
 			["Watched by", server.watch.join(", ") || "the end of its process"],

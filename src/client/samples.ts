@@ -31,6 +31,7 @@ export function sampleServer(changes: Partial<ServerView> = {}): ServerView {
 				ports: ["tcp 80"],
 			},
 		],
+		after: [],
 		recovery: { mode: "cold", attempts: 5, withinMs: 600_000 },
 		watch: ["panic device", "silence of 20 s"],
 		warm: null,

@@ -49,6 +49,18 @@ test("a new server is created", () => {
 	expect(destructive).toBe(false);
 });
 
+test("servers are made after those that they come after, and a change of that takes effect at once", () => {
+	const mail: ServerDefinition = { template: "tiny", after: ["dc1", "web"] };
+	const { changes } = planOf(site({ mail, dc1: { template: "tiny" }, web: definition }), [web]);
+	expect(changes.map(({ server, kind }) => `${kind} ${server}`)).toEqual([
+		...["create dc1", "same web", "create mail"],
+	]);
+	expect(change({ after: ["dc1"] })).toMatchObject({
+		differences: ["after[0]: (not set) → dc1"],
+		restartNeeded: false,
+	});
+});
+
 test("the same definition is the same, in whatever order its keys stand", () => {
 	const turned = Object.fromEntries(Object.entries(definition).reverse());
 	expect(planOf(site({ web: turned }), [web]).changes[0]).toMatchObject({ kind: "same", differences: [] });

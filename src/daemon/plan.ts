@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { inStartOrder } from "../api/after-check.ts";
 import type { Change, Plan } from "../api/plan.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
@@ -11,13 +12,16 @@ import { lanOf } from "./lan.ts";
  * @param before the site as it is now
  */
 export function planOf(site: Site, stored: readonly StoredServer[], before?: Site): Plan {
-	const wanted = Object.entries(site.servers ?? {});
+	const { servers = {} } = site;
+	const wanted = inStartOrder(servers);
 	const changes = [
-		...wanted.map(([name, definition]) => {
+		...wanted.flatMap((name) => {
+			const definition = servers[name];
 			const old = stored.find((server) => server.name === name);
-			return old ? changeOf(name, old, definition, site) : creation(name, definition);
+			if (!definition) return [];
+			return [old ? changeOf(name, old, definition, site) : creation(name, definition)];
 		}),
-		...stored.filter(({ name }) => !wanted.some(([other]) => other === name)).map(deletion),
+		...stored.filter(({ name }) => !wanted.includes(name)).map(deletion),
 	];
 	const fingerprint = createHash("sha256")
 		.update(JSON.stringify([site, stored, before?.segments ?? {}]))
@@ -98,7 +102,7 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 	const kind = differences.length === 0 ? "same" : "change";
 	// What the front door and the supervisor use takes effect at once; hardware with the next session.
 	const restartNeeded = differences.some(
-		(line) => !/^(publish|allow|outbound|recovery(?!\.mode)|sleep|start)\b/.test(line),
+		(line) => !/^(publish|allow|outbound|after|recovery(?!\.mode)|sleep|start)\b/.test(line),
 	);
 	return {
 		server,

@@ -165,7 +165,7 @@ export class ServerChanges {
 export async function begin({ stored, supervisor }: ServerUnit, { paths }: Context): Promise<void> {
 	const isNew = supervisor.record.state === "stopped" && supervisor.record.nextSession === 1;
 	if (isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic")
-		await supervisor.command({ do: "start" });
+		await supervisor.command({ do: "start", inTurn: true });
 	await rm(paths.server(stored.name).unstarted, { force: true });
 }
 

@@ -3,6 +3,7 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
+import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { Supervisor } from "../session/supervisor.ts";
 import type { Paths } from "../store/paths.ts";
@@ -28,20 +29,32 @@ export class ServerUnit {
 		context: Context,
 		sandbox: Sandbox,
 		journal: HostJournal,
+		others: (names: readonly string[]) => Other[],
 	) {
 		this.stored = stored;
 		this.paths = context.paths;
 		this.door = new HostDoor(stored, context, sandbox);
 		this.machines = new HostMachines(stored, context, sandbox, async () => await this.door.health());
-		const env = { clock: systemClock, machines: this.machines, door: this.door, journal };
+		const env = {
+			...{ clock: systemClock, machines: this.machines, door: this.door, journal },
+			others: () => others(this.stored.definition.after ?? []),
+		};
 		this.supervisor = new Supervisor(policyOf(stored), record, env);
 	}
 
-	/** Takes a server into supervision; a session that an earlier daemon started is taken over. */
-	static async open(stored: StoredServer, context: Context, sandbox: Sandbox): Promise<ServerUnit> {
+	/**
+	 * Takes a server into supervision; a session that an earlier daemon started is taken over.
+	 * @param others says how other servers are; those that it comes after
+	 */
+	static async open(
+		stored: StoredServer,
+		context: Context,
+		sandbox: Sandbox,
+		others: (names: readonly string[]) => Other[],
+	): Promise<ServerUnit> {
 		const journal = new HostJournal(stored.name, context);
 		const record = await journal.loadRecord();
-		return new ServerUnit(stored, record, context, sandbox, journal);
+		return new ServerUnit(stored, record, context, sandbox, journal, others);
 	}
 
 	/** Takes a changed definition: the front door and the policy at once, the hardware with the next session. */
@@ -61,11 +74,10 @@ export class ServerUnit {
 		const { record, stored } = this;
 		const { recovery } = stored.definition;
 		const policy = policyOf(stored);
-		const silent = this.supervisor.silent;
 		return {
 			name: stored.name,
 			state: record.state,
-			reason: record.reason || remark(stored, silent),
+			reason: reasonOf(stored, record, this.supervisor.remark),
 			wanted: record.wanted,
 			maintenance: record.maintenance,
 			changing: record.changing,
@@ -77,6 +89,7 @@ export class ServerUnit {
 			address: stored.definition.network?.address ?? null,
 			domain: stored.domain,
 			published: publishedOf(stored),
+			after: stored.definition.after ?? [],
 			recovery: {
 				mode: recovery?.mode ?? "cold",
 				attempts: policy.budget.attempts,
@@ -135,9 +148,11 @@ export class ServerUnit {
 	}
 }
 
-function remark(stored: StoredServer, silent: readonly string[]): string {
+function reasonOf(stored: StoredServer, { state, reason }: ServerRecord, remark: string): string {
+	// A boot may have a reason and somebody to wait for.
+	if (reason) return state === "starting" && remark ? `${reason}; ${remark}` : reason;
 	if (awaitsDomain(stored)) return `its domain is yet to be made: bulkhead domain create ${stored.name}`;
-	return silent.length > 0 ? `${silent.join(", ")} does not answer` : "";
+	return remark;
 }
 
 function watchWords({ agent, services }: { agent: boolean; services: readonly string[] }): string[] {

@@ -1,4 +1,5 @@
 import { BulkheadError, explain } from "../api/errors.ts";
+import type { Other } from "../session/others.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import { endStrays } from "./parts/door/strays.ts";
@@ -89,9 +90,19 @@ export class Units {
 	async supervise(stored: StoredServer): Promise<ServerUnit> {
 		const { sandbox } = this.sandbox;
 		await this.permit([...this.stored(), stored]);
-		const unit = await ServerUnit.open(stored, this.context, sandbox);
+		const unit = await ServerUnit.open(stored, this.context, sandbox, (names) => this.others(names));
 		this.units.set(stored.name, unit);
 		return unit;
+	}
+
+	/** How servers are that another comes after. One that is gone or set aside is nobody's to wait for. */
+	private others(names: readonly string[]): Other[] {
+		return names.flatMap((name): Other[] => {
+			const unit = this.units.get(name);
+			if (unit) return [{ name, ...unit.supervisor.asOther }];
+			const awaited = this.awaited.some((stored) => stored.name === name) && !this.aside.has(name);
+			return awaited ? [{ name, state: "unknown", wanted: "running", maintenance: false }] : [];
+		});
 	}
 
 	/** Lets these servers do what they say, and those that are set aside or awaited. */

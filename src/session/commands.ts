@@ -10,6 +10,7 @@ import { refusal } from "./refusal.ts";
 import type { Renewal } from "./renewal.ts";
 import type { Reserve, WarmPolicy } from "./reserve.ts";
 import type { Sleep } from "./sleep.ts";
+import { waitsForItsTurn } from "./state.ts";
 
 interface Parts {
 	ledger: Ledger;
@@ -46,8 +47,11 @@ export class Commands {
 	}
 
 	private require(action: Action): void {
-		const { state } = this.parts.ledger.record;
+		const { record } = this.parts.ledger;
+		const { state } = record;
 		if (isAllowed(action, state)) return;
+		// Whoever does not want to wait starts it.
+		if (action === "start" && waitsForItsTurn(record)) return;
 		const when = (allowedIn[action] as readonly string[]).join(" or ");
 		throw this.refusal(`is ${state}; ${action} is possible when it is ${when}`);
 	}
@@ -56,7 +60,7 @@ export class Commands {
 		const { changes, maintenance } = this.parts;
 		switch (command.do) {
 			case "start":
-				return await this.start();
+				return await this.start(command.inTurn);
 			case "stop":
 			case "restart":
 				return await this.stop(command.deadlineMs, command.do === "restart");
@@ -76,10 +80,10 @@ export class Commands {
 		}
 	}
 
-	private async start(): Promise<void> {
+	private async start(inTurn?: true): Promise<void> {
 		const { ledger, life, sleep } = this.parts;
 		sleep.stopListening();
-		return ledger.record.state === "asleep" ? await sleep.wake() : await life.start();
+		return ledger.record.state === "asleep" ? await sleep.wake() : await life.start(inTurn);
 	}
 
 	private async stop(deadlineMs: number, startAgain: boolean): Promise<void> {

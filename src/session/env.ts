@@ -2,6 +2,7 @@ import type { Event, NewEvent } from "../api/event.ts";
 import type { Felt, Incident } from "../api/incident.ts";
 import type { Fault } from "../api/server.ts";
 import type { Pulse, Sign } from "./evidence.ts";
+import type { Other } from "./others.ts";
 import type { ServerRecord, SessionRecord } from "./state.ts";
 
 /**
@@ -17,6 +18,8 @@ export interface Env {
 	machines: Machines;
 	door: Door;
 	journal: Journal;
+	/** The servers that this one comes after, as they are now; none that is not there or cannot be supervised. */
+	others(): readonly Other[];
 }
 
 export interface Machines {

@@ -34,8 +34,8 @@ export class Holder {
 	}
 
 	/** Takes in what was seen at a look. */
-	observe(pulse: Pulse, hearing: Hearing): void {
-		this.watched = observe(this.watched, pulse, hearing);
+	observe(pulse: Pulse, hearing: Hearing, complete: boolean): void {
+		this.watched = observe(this.watched, pulse, hearing, complete);
 	}
 
 	/** The guest restarted itself within its session. @returns false when that was known: it is told more than once */

@@ -9,7 +9,8 @@ import type { Due } from "./timers.ts";
 
 /** What a person asks of a server. */
 export type Command =
-	| { do: "start" }
+	/** `inTurn`: nobody waits for it, so it waits itself until those are there that it comes after. */
+	| { do: "start"; inTurn?: true }
 	| { do: "stop" | "restart"; deadlineMs: number }
 	| { do: "maintenance"; on: boolean }
 	| { do: "seal" }

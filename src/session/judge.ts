@@ -7,6 +7,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Maintenance } from "./maintenance.ts";
 import type { Newcomers } from "./newcomers.ts";
+import { excuseOf } from "./others.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Recoverer } from "./recoverer.ts";
 import type { Remarks } from "./remarks.ts";
@@ -25,6 +26,7 @@ interface Parts {
 	readiness: Readiness;
 	newcomers: Newcomers;
 	remarks: Remarks;
+	others: Env["others"];
 	policy: () => { hearing: Hearing; patience: Patience };
 }
 
@@ -40,6 +42,7 @@ export class Judge {
 	private readonly readiness: Readiness;
 	private readonly newcomers: Newcomers;
 	private readonly remarks: Remarks;
+	private readonly others: Env["others"];
 	private readonly policy: Parts["policy"];
 	private resumedAt = 0;
 
@@ -54,6 +57,7 @@ export class Judge {
 		this.readiness = parts.readiness;
 		this.newcomers = parts.newcomers;
 		this.remarks = parts.remarks;
+		this.others = parts.others;
 		this.policy = parts.policy;
 	}
 
@@ -67,9 +71,10 @@ export class Judge {
 		await this.newcomers.hear(pulse);
 		const hearing = this.newcomers.mark(policy.hearing);
 		const before = holder.seen.phase;
-		holder.observe(pulse, hearing);
+		const excuse = excuseOf(this.others());
+		holder.observe(pulse, hearing, excuse === "");
 		if (before === "booting" && holder.seen.phase === "ready") await this.readiness.takeIn();
-		this.remarks.tell(holder.seen, hearing);
+		this.remarks.tell(holder.seen, hearing, excuse);
 		if (ledger.record.state === "stopping") await this.life.pressAgain(pulse.at);
 		await this.act(judgeWatch(holder.seen, patience), undefined);
 		this.renewal.beginWhenOld(pulse.at);

@@ -4,6 +4,7 @@ import type { Env } from "./env.ts";
 import type { Holder } from "./holder.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
+import { waitWords } from "./others.ts";
 import type { Recoverer } from "./recoverer.ts";
 import type { Reserve } from "./reserve.ts";
 import type { Starter } from "./starter.ts";
@@ -11,6 +12,7 @@ import type { Timers } from "./timers.ts";
 
 /** A press of the power button is lost on a guest that does not listen yet. */
 const pressEveryMs = 5000;
+const turnEveryMs = 500;
 
 interface Parts {
 	ledger: Ledger;
@@ -22,6 +24,7 @@ interface Parts {
 	starter: Starter;
 	recoverer: Recoverer;
 	timers: Timers;
+	others: Env["others"];
 }
 
 /** Begins and ends the sessions of one server as it is asked to. */
@@ -35,6 +38,7 @@ export class Lifecycle {
 	private readonly starter: Starter;
 	private readonly recoverer: Recoverer;
 	private readonly timers: Timers;
+	private readonly others: Env["others"];
 	private pressedAt = 0;
 
 	constructor(parts: Parts) {
@@ -47,19 +51,38 @@ export class Lifecycle {
 		this.starter = parts.starter;
 		this.recoverer = parts.recoverer;
 		this.timers = parts.timers;
+		this.others = parts.others;
 	}
 
-	/** A person starts the server. @throws BulkheadError not-allowed-now, when an earlier session's process does not end */
-	async start(): Promise<void> {
+	/**
+	 * Starts the server as it was asked for.
+	 * @param inTurn whether it waits until those are there that it comes after
+	 * @throws BulkheadError not-allowed-now, when an earlier session's process does not end
+	 */
+	async start(inTurn = false): Promise<void> {
 		// A process that did not end when its session failed may have ended since.
 		if (!(await this.closing.clear())) throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
 		this.ledger.set({ wanted: "running", recoveries: [] });
 		this.starter.isAwaited(true);
+		if (inTurn) return await this.beginInTurn();
+		this.tellHurry();
 		await this.begin();
+	}
+
+	/** Starts a session that nobody waits for: not while one that it comes after is on its way. */
+	async beginInTurn(): Promise<void> {
+		const words = waitWords(this.others());
+		if (words === "") return await this.begin();
+		const { state, reason } = this.ledger.record;
+		// By the time it is started, whoever asked for it has gone.
+		this.starter.isAwaited(false);
+		if (state !== "starting" || reason !== words) await this.ledger.become("starting", words);
+		this.timers.due("turn", turnEveryMs);
 	}
 
 	/** Starts a session that no failure made necessary: from the seal, or else by booting. */
 	async begin(): Promise<void> {
+		this.timers.cancel();
 		// Changes are made in sessions that boot: a seal knows nothing of them.
 		const { changing } = this.ledger.record;
 		if (!changing && (await this.reserve.prepareNow()) && (await this.starter.fromSeal())) return;
@@ -116,8 +139,20 @@ export class Lifecycle {
 		await this.incidents.end("stopped");
 		this.ledger.set({ session: null });
 		// What is stopping and wanted is being restarted, whichever daemon began it.
-		if (state === "stopping" && wanted === "running") return await this.begin();
+		if (state === "stopping" && wanted === "running") return await this.beginAgain();
 		await this.reserve.disband();
 		await this.ledger.become("stopped", reason);
+	}
+
+	private async beginAgain(): Promise<void> {
+		if (!this.starter.awaited) return await this.beginInTurn();
+		this.tellHurry();
+		await this.begin();
+	}
+
+	/** A person may know better than to wait for others; what comes of it is to be understood later. */
+	private tellHurry(): void {
+		const words = waitWords(this.others());
+		if (words) this.ledger.say("session", `It is started at once; by itself it ${words}`);
 	}
 }

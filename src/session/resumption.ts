@@ -54,7 +54,13 @@ export class Resumption {
 		if (!(await this.closing.clear())) return;
 		if (state === "stopping") return await this.life.stopped("");
 		// What waited to be woken has been ended above; nobody would be noticed who came.
-		if (state === "starting" || state === "recovering" || state === "asleep") return await this.life.begin();
+		if (state === "starting" || state === "recovering" || state === "asleep") await this.beginAgain();
+	}
+
+	/** Users wait for a recovery: that waits for nobody. */
+	private async beginAgain(): Promise<void> {
+		const recovers = this.ledger.record.state === "recovering" || this.book.open !== undefined;
+		return recovers ? await this.life.begin() : await this.life.beginInTurn();
 	}
 
 	/** In maintenance a session was left alone that could not be taken over: it is tried again. */
@@ -152,7 +158,7 @@ export class Resumption {
 	private async sessionGone(session: SessionRecord, remains: string[]): Promise<void> {
 		if (!(await this.machines.sameBoot(session.bootId))) {
 			this.ledger.say("session", `The host was restarted; session ${session.number} ended with it`);
-			return await this.recoverer.launch();
+			return await this.beginAgain();
 		}
 		const summary = "QEMU ended without being asked, while no daemon was watching";
 		if (this.ledger.record.maintenance) return await this.life.stopped(`${summary}, during maintenance`);

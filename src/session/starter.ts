@@ -56,6 +56,11 @@ export class Starter {
 		this.byHand = byHand;
 	}
 
+	/** Whether a person waits for the next start. */
+	get awaited(): boolean {
+		return this.byHand;
+	}
+
 	// ---- by booting
 
 	/** @returns how it failed; its process may live then. Undefined also when it waits for room on the host's disk */

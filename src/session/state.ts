@@ -17,6 +17,8 @@ import type { Attempt } from "./recovery.ts";
  *      │   stopping, to start again, without room for the record ──▶ recovering
  *      └── the guest shut itself down (from starting, running)
  *
+ *   starting, before it has a session: it waits for its turn, see others.ts; stop and start end that
+ *
  *   running ──nobody uses it──▶ asleep ──somebody comes, or start──▶ starting; asleep ──stop──▶ stopped
  *
  * INVARIANTS
@@ -37,6 +39,11 @@ const transitions = {
 
 export function mayBecome(from: ServerState, to: ServerState): boolean {
 	return from === to || (transitions[from] as readonly ServerState[]).includes(to);
+}
+
+/** Whether a server has no session yet because it waits for others that it comes after. */
+export function waitsForItsTurn({ state, session, planned }: ServerRecord): boolean {
+	return state === "starting" && session === null && planned === null;
 }
 
 /** One session as it is remembered, so that the next daemon finds its process again. */

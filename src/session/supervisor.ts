@@ -4,9 +4,11 @@ import { Inbox } from "./inbox.ts";
 import type { Command, Input } from "./input.ts";
 import { Keeper } from "./keeper.ts";
 import { Ledger } from "./ledger.ts";
+import { excuseOf, type Other } from "./others.ts";
 import type { Policy } from "./policy.ts";
 import type { Reserve } from "./reserve.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
+import type { Due } from "./timers.ts";
 import { type Parts, wire } from "./wiring.ts";
 
 export type { Policy } from "./policy.ts";
@@ -34,6 +36,8 @@ export class Supervisor {
 	private readonly inbox = new Inbox<Input>();
 	private readonly gone = new AbortController();
 	private readonly running: Promise<void>;
+	/** Whether it is known what of the server lives since the daemon before. */
+	private resumed = false;
 	private trouble = { words: "", at: 0 };
 
 	constructor(policy: Policy, record: ServerRecord, env: Env) {
@@ -89,9 +93,23 @@ export class Supervisor {
 		return this.record.drill;
 	}
 
-	/** Services that do not answer although the guest does. */
-	get silent(): readonly string[] {
-		return this.record.state === "running" ? this.parts.holder.seen.silentServices : [];
+	/** What is to be said of its session, beside the reason of its state: services that are silent, and who is away that it needs. */
+	get remark(): string {
+		const { state, session } = this.record;
+		const silent = state === "running" ? this.parts.holder.seen.silentServices : [];
+		const boots = state === "starting" && session !== null;
+		return [
+			...(silent.length > 0 ? [`${silent.join(", ")} does not answer`] : []),
+			...(silent.length > 0 || boots ? [excuseOf(this.env.others())] : []),
+		]
+			.filter(Boolean)
+			.join("; ");
+	}
+
+	/** How it is to those that come after it. */
+	get asOther(): Omit<Other, "name"> {
+		const { state, wanted, maintenance } = this.record;
+		return { state: this.resumed ? state : "unknown", wanted, maintenance };
 	}
 
 	/** Lets go of the session without ending it. */
@@ -109,6 +127,7 @@ export class Supervisor {
 
 	private async work(): Promise<void> {
 		await this.guarded(() => this.parts.resumption.resume());
+		this.resumed = true;
 		this.later(tendAfterMs, { kind: "tend" });
 		this.parts.idleness.begin();
 		for (let input = await this.inbox.next(); input; input = await this.inbox.next()) {
@@ -152,7 +171,7 @@ export class Supervisor {
 				return await this.parts.judge.onPulse(input.pulse);
 			case "due":
 				if (!this.parts.timers.isCurrent(input)) return;
-				return input.what === "force" ? await this.parts.life.force() : await this.parts.recoverer.launch();
+				return await this.onDue(input.what);
 			case "save":
 				return await this.keeper.retry();
 			case "ask-felt":
@@ -180,6 +199,19 @@ export class Supervisor {
 				return await this.parts.parked.takeIn(input.end);
 			default:
 				input satisfies never;
+		}
+	}
+
+	private async onDue(what: Due["what"]): Promise<void> {
+		switch (what) {
+			case "force":
+				return await this.parts.life.force();
+			case "relaunch":
+				return await this.parts.recoverer.launch();
+			case "turn":
+				return await this.parts.life.beginInTurn();
+			default:
+				what satisfies never;
 		}
 	}
 

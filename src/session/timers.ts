@@ -1,5 +1,5 @@
-/** What a server waits for: to be started again, or to be switched off. */
-export type Due = { kind: "due"; what: "relaunch" | "force"; token: number };
+/** What a server waits for: to be started again, to be switched off, or that it is its turn to start. */
+export type Due = { kind: "due"; what: "relaunch" | "force" | "turn"; token: number };
 
 /** The one timer of a server's session: whatever was set before means nothing any more. */
 export class Timers {

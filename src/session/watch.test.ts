@@ -21,10 +21,11 @@ function watch(
 	pulse: (at: number) => Partial<Pulse>,
 	from = beginWatch(0),
 	to = hearing,
+	complete = true,
 ): Watch {
 	let seen = from;
 	for (let at = from.lastLook + 500; at <= from.lastLook + seconds * 1000; at += 500) {
-		seen = observe(seen, { ...well, at, qmpHeardAt: at, ...pulse(at) }, to);
+		seen = observe(seen, { ...well, at, qmpHeardAt: at, ...pulse(at) }, to, complete);
 	}
 	return seen;
 }
@@ -83,6 +84,28 @@ test.each<[string, Partial<Pulse>, Hearing, string[]]>([
 
 test("once ready it stays ready, whatever falls silent", () => {
 	expect(watch(60, () => dead, ready).phase).toBe("ready");
+});
+
+test("while one is away that it comes after it need not become ready, and has its whole time when that is back", () => {
+	const late = watch(100, () => dead);
+	expect(late.bootingMs).toBe(100_000);
+	const alone = watch(100, () => dead, late, hearing, false);
+	expect([alone.phase, alone.bootingMs, alone.completeMs]).toEqual(["booting", 0, 0]);
+	expect(watch(20, () => dead, alone)).toMatchObject({ bootingMs: 20_000, completeMs: 20_000 });
+});
+
+test("without an agent the silence of its services counts only with its processors while one is away that they need", () => {
+	const services: Hearing = { agent: false, services: ["http"] };
+	const up = watch(1, () => ({}), beginWatch(0), services);
+	const silent = watch(60, () => ({ services: { http: "down" } }), up, services, false);
+	expect([silent.phase, silent.silenceMs]).toEqual(["ready", 0]);
+	expect(watch(2, () => dead, silent, services, false)).toMatchObject({
+		...{ silenceMs: 2000, interruptsOffMs: 2000 },
+	});
+	expect(watch(2, () => ({ services: { http: "down" } }), silent, services).silenceMs).toBe(2000);
+	// An agent needs nobody.
+	const mute = () => ({ agentHeardAt: ready.lastLook, services: { http: "down" } as const });
+	expect(watch(10, mute, ready, hearing, false).silenceMs).toBe(10_000);
 });
 
 test("silence counts from the last answer of agent or service", () => {

@@ -8,6 +8,11 @@ export interface Watch {
 	phase: "booting" | "ready";
 	/** When this boot of the guest began, milliseconds since the Unix epoch: older signs of life are of the boot before. */
 	since: number;
+	/**
+	 * How long it has booted without becoming ready. It begins anew when all are back that the server comes after: what it
+	 * had tried without them has to be tried again, and that may take as long as the boot. One that comes and goes does not
+	 * keep this from running out for ever: its own recoveries have a budget.
+	 */
 	bootingMs: number;
 	/** Restarts by the guest itself since it was last ready. */
 	resets: number;
@@ -31,6 +36,8 @@ export interface Watch {
 	silentServices: readonly string[];
 	/** How long each service has been down while something else was heard. */
 	downMs: Readonly<Record<string, number>>;
+	/** How long all have been there that the server comes after. */
+	completeMs: number;
 	lastLook: number;
 }
 
@@ -52,6 +59,7 @@ export function beginWatch(at: number): Watch {
 		missing: [],
 		silentServices: [],
 		downMs: {},
+		completeMs: 0,
 		lastLook: at,
 	};
 }
@@ -83,8 +91,11 @@ const healthKnownMs = 5000;
 /** A service that has been silent for this long is told as such: one check that fails is not worth a word. */
 const silentServiceMs = 3000;
 
-/** Takes in one look. */
-export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
+/**
+ * Takes in one look.
+ * @param complete whether all are there that the server comes after: without them it need not become ready
+ */
+export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete = true): Watch {
 	// The system's clock may be set back: then this boot began at the latest now.
 	const since = Math.min(watch.since, pulse.at);
 	const step = Math.min(Math.max(0, pulse.at - watch.lastLook), longestStep);
@@ -97,17 +108,20 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
 	const running = !diskWait && (pulse.status === null || pulse.status === "running");
 	const paused = pulse.status === "paused" || pulse.status === "suspended";
-	const silenceMs = heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0);
+	const interruptsOffMs = pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0;
+	const unheardMs = heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0);
+	// Without an agent, what its services do not say while one is away that they need counts only with its processors.
+	const silenceMs = complete || hearing.agent ? unheardMs : Math.min(unheardMs, interruptsOffMs);
 	const mute = pulse.status === null && pulse.qmpHeardAt <= watch.lastLook && !diskWait;
 	const downMs = ready ? downTimes(watch, pulse, hearing, heard || !hearing.agent ? step : undefined) : {};
 	return {
 		...watch,
 		since,
 		phase: ready ? "ready" : "booting",
-		bootingMs: ready ? 0 : watch.bootingMs + (running ? fair : 0),
+		bootingMs: ready || !complete ? 0 : watch.bootingMs + (running ? fair : 0),
 		resets: ready ? 0 : watch.resets,
 		silenceMs,
-		interruptsOffMs: pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0,
+		interruptsOffMs,
 		frozenMs: pulse.process === "frozen" ? watch.frozenMs + step : 0,
 		monitorSilenceMs: mute ? watch.monitorSilenceMs + fair : 0,
 		pausedMs: paused ? watch.pausedMs + step : 0,
@@ -117,6 +131,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing): Watch {
 		status: pulse.status,
 		missing,
 		downMs,
+		completeMs: complete ? watch.completeMs + step : 0,
 		silentServices: hearing.services.filter((name) => (downMs[name] ?? 0) >= silentServiceMs),
 		lastLook: pulse.at,
 	};

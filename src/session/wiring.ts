@@ -76,6 +76,7 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	const life = new Lifecycle({
 		...{ ledger, clock, holder, incidents, closing },
 		...{ reserve, starter, recoverer, timers },
+		others: () => env.others(),
 	});
 	const changes = new Changes(ledger, machines, reserve, closing, life);
 	const renewal = new Renewal({
@@ -107,6 +108,7 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	const remarks = new Remarks(ledger);
 	const judge = new Judge({
 		...{ ledger, clock, holder, life, recoverer, renewal, maintenance, readiness, newcomers, remarks },
+		others: () => env.others(),
 		policy,
 	});
 	const commands = new Commands({

@@ -1,4 +1,5 @@
 import { explain } from "../../src/api/errors.ts";
+import { serverStates } from "../../src/api/server.ts";
 import { formatDuration } from "../../src/api/units.ts";
 import { type Policy, Supervisor } from "../../src/session/supervisor.ts";
 import { settled } from "./clock.ts";
@@ -114,6 +115,10 @@ class Run {
 			world.log("guest", step.guest);
 			return this.guest(step.guest);
 		}
+		if ("other" in step) {
+			world.log("other", step.other);
+			return this.other(step.other);
+		}
 		if ("wakes" in step) {
 			world.log("guest", `wakes: ${wordsOf(step.wakes)}`);
 			world.wakes = step.wakes;
@@ -157,6 +162,14 @@ class Run {
 		else if (does.startsWith("cannot start sessions"))
 			world.startFailure = does.split(": ").slice(1).join(": ");
 		else hostActs[does]?.(world);
+	}
+
+	private other(is: string): void {
+		const [, name = "", how = ""] = /^(\S+) is (.*)$/.exec(is) ?? [];
+		const { others } = this.world;
+		const before = others.get(name) ?? { name, state: "running", wanted: "running", maintenance: false };
+		const state = [...serverStates, "unknown" as const].find((state) => state === how) ?? before.state;
+		others.set(name, { ...before, state, maintenance: how === "in maintenance" });
 	}
 
 	private changeHardware(): void {
@@ -224,6 +237,8 @@ function commandOf(step: Extract<Step, { command: string }>): Parameters<Supervi
 	switch (step.command) {
 		case "start":
 			return { do: "start" };
+		case "start in turn":
+			return { do: "start", inTurn: true };
 		case "stop":
 		case "restart":
 			return { do: step.command, deadlineMs: step.deadline };

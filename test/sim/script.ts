@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
-import { faults } from "../../src/api/server.ts";
+import { faults, serverStates } from "../../src/api/server.ts";
 import { parseDuration } from "../../src/api/units.ts";
 import type { BootPlan } from "./guest.ts";
 
@@ -27,6 +27,8 @@ const step = z.union([
 		...at,
 		command: z.enum([
 			"start",
+			/** As the daemon starts it by itself. */
+			"start in turn",
 			"maintenance on",
 			"maintenance off",
 			"seal",
@@ -66,6 +68,11 @@ const step = z.union([
 			z.templateLiteral(["service ", z.string(), " goes silent"]),
 			z.templateLiteral(["service ", z.string(), " answers"]),
 		]),
+	}),
+	/** One that this server comes after: `dc0 is recovering`, `dc0 is in maintenance`. */
+	z.strictObject({
+		...at,
+		other: z.templateLiteral([z.string(), " is ", z.enum([...serverStates, "unknown", "in maintenance"])]),
 	}),
 	z.strictObject({ ...at, boots }),
 	z.strictObject({ ...at, wakes: boots }),

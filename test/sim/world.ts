@@ -2,6 +2,7 @@ import type { NewEvent } from "../../src/api/event.ts";
 import type { Felt, Incident } from "../../src/api/incident.ts";
 import type { Adopted, Door, Env, Journal, Machine, Machines, Standby } from "../../src/session/env.ts";
 import type { Sign } from "../../src/session/evidence.ts";
+import type { Other } from "../../src/session/others.ts";
 import { newRecord, type ServerRecord, type SessionRecord } from "../../src/session/state.ts";
 import { VirtualClock } from "./clock.ts";
 import { Guest, type Surroundings } from "./guest.ts";
@@ -64,6 +65,8 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	saved: ServerRecord = newRecord();
 	/** The daemon ends when the next thing is asked that begins so. */
 	trap: { when: "before" | "after"; what: string } | undefined;
+	/** Servers that this one comes after. */
+	readonly others = new Map<string, Other>();
 	private daemon = 0;
 
 	constructor(boots: Surroundings["boots"], agent: boolean, services: readonly string[]) {
@@ -104,6 +107,7 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 			machines: new SimulatedMachines(this, asked),
 			door: new SimulatedDoor(this, asked),
 			journal: new SimulatedJournal(this, asked),
+			others: () => [...this.others.values()],
 		};
 	}
 

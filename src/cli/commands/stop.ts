@@ -36,5 +36,20 @@ async function stop(context: Context, server: string, options: Options): Promise
 	const act = () => context.client.call("stop", { server }, { deadlineMs }, { signal });
 	const wait = { judge: stopped, longestMs: deadlineMs + marginMs, what: `${server} to stop` };
 	const view = await actAndWait(context, server, "stopping", act, wait);
-	answer(context, view, () => [[styled(view.name, "bold"), " is stopped."]]);
+	// It is stopped: no trouble with what is said beside that makes a failure of it.
+	const needing = await thatRunAfter(context, server).catch(() => []);
+	answer(context, view, () => [
+		[styled(view.name, "bold"), " is stopped."],
+		...(needing.length > 0
+			? [[styled(`Of the servers that come after it these run on: ${needing.join(", ")}.`, "yellow")]]
+			: []),
+	]);
+}
+
+/** Those that may miss it. */
+async function thatRunAfter({ client, signal }: Context, server: string): Promise<string[]> {
+	const servers = await client.call("list", {}, null, { signal });
+	return servers
+		.filter(({ after, session, state }) => after.includes(server) && (session !== null || state === "asleep"))
+		.map(({ name }) => name);
 }

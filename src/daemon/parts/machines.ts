@@ -147,6 +147,7 @@ export class HostMachines implements Machines {
 			recovery,
 			start: ___,
 			sleep: ____,
+			after: _____,
 			...hardware
 		} = this.server.definition;
 		return JSON.stringify({ ...hardware, ...(recovery?.mode === "warm" ? { recovery: "warm" } : {}) });

@@ -62,10 +62,16 @@ export const joinBody = z
 		logins: z.boolean().default(false),
 		/** Only members of this group may, and of those that are in it; all users of the domain when null. */
 		allowGroup: accountSchema.nullable().default(null),
+		/** Members of this group who are logged in to the host may use the API; nobody of the domain when null. */
+		adminGroup: accountSchema.nullable().default(null),
 	})
 	.refine(({ logins, allowGroup }) => logins || allowGroup === null, {
 		path: ["allowGroup"],
 		message: "it is of use with logins only",
+	})
+	.refine(({ logins, adminGroup }) => logins || adminGroup === null, {
+		path: ["adminGroup"],
+		message: "its members have to be able to log in to this host; give --logins too",
 	});
 export type JoinBody = z.infer<typeof joinBody>;
 
@@ -147,6 +153,8 @@ export const domainView = z.object({
 	logins: z.boolean(),
 	/** Who of them, as AD\linux-users; all of them when null. */
 	allowedGroup: z.string().nullable(),
+	/** Who of them may use the API, as AD\linux-admins; nobody when null. */
+	adminGroup: z.string().nullable(),
 	controllers: z.array(
 		z.object({
 			address: z.string(),

@@ -28,6 +28,7 @@ interface JoinOptions {
 	replace?: boolean;
 	logins?: boolean;
 	allowGroup?: string;
+	adminGroup?: string;
 }
 
 export function addDomain(program: Command, open: Open): void {
@@ -70,6 +71,10 @@ export function addDomain(program: Command, open: Open): void {
 		.option("--replace", "take over an account of that name that is there already")
 		.option("--logins", "let the domain's users log in to this host; `bulkhead domain leave` undoes it")
 		.option("--allow-group <name>", "let only members of this group log in")
+		.option(
+			"--admin-group <name>",
+			"with --logins: let members of this group do all that Bulkhead can; whoever rules the domain decides who that is",
+		)
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
 	addAccounts(domain, open);
 	addCheck(domain, open);
@@ -127,8 +132,8 @@ async function join(context: Context, realm: string, options: JoinOptions): Prom
 	const { controller: controllers, user, replace = false, logins = false } = options;
 	const name = options.name ?? (hostname().split(".")[0] ?? "").slice(0, 15);
 	const password = await secretOf(context, user, options.passwordFile);
-	const allowGroup = options.allowGroup ?? null;
-	const body = { realm, controllers, user, password, name, replace, logins, allowGroup };
+	const { allowGroup = null, adminGroup = null } = options;
+	const body = { realm, controllers, user, password, name, replace, logins, allowGroup, adminGroup };
 	const call = async () => await client.call("joinDomain", {}, body, { signal, deadlineMs: longestMs });
 	const view = await shown(terminal, `joining ${realm}`, json, call);
 	answer(context, view, () => [
@@ -193,6 +198,7 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 			["Domain", `${realm} (${workgroup})`],
 			["This host", name],
 			["Logins", view.logins ? (view.allowedGroup ?? "every user of the domain") : "no"],
+			["May use Bulkhead", view.adminGroup ?? "nobody of the domain"],
 			["State", state],
 			["Since", since],
 			["Controllers", answers.join(", ")],

@@ -6,9 +6,9 @@ import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
-import { closeLogins, openLogins, requireLogins } from "./logins/logins.ts";
-import { type Member, memberFiles, memberSchema } from "./plan.ts";
-import { type Account, factsOf, groupNumberOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
+import { closeLogins, openLogins, requireLogins, requireOwnNumber } from "./logins/logins.ts";
+import { groupNumber, type Member, memberFiles, memberSchema } from "./plan.ts";
+import { type Account, factsOf, groupIdOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
 
 const programs = ["/usr/bin/net", "/usr/bin/wbinfo", "/usr/bin/smbcontrol", "/usr/sbin/winbindd"];
@@ -61,8 +61,10 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	const account = { user: body.user, password: body.password };
 	const found = await lookAtDomain(making, body, answering, signal);
 	await refuseTaken(making, body, server, account, signal);
-	const allowed = await allowedOf(making, found, body, { server, account, signal });
-	const member: Member = { ...found, logins: body.logins, allowed };
+	const asking = { server, account, signal };
+	const allowed = await groupOf(making, found, "allowGroup", body.allowGroup, asking);
+	const admins = await adminsOf(making, found, body, asking);
+	const member: Member = { ...found, logins: body.logins, allowed, admins };
 	const words = ["join", "--no-dns-updates"];
 	// From here on something may be in the domain, also when the answer got lost.
 	try {
@@ -81,17 +83,36 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	return member;
 }
 
-async function allowedOf(
+interface Asking {
+	server: string;
+	account: Account;
+	signal: AbortSignal;
+}
+
+async function groupOf(
 	folder: string,
 	{ workgroup }: Member,
-	{ allowGroup }: JoinBody,
-	options: { server: string; account: Account; signal: AbortSignal },
+	field: "allowGroup" | "adminGroup",
+	name: string | null,
+	asking: Asking,
 ): Promise<Member["allowed"]> {
-	if (allowGroup === null) return null;
-	return {
-		name: `${workgroup}\\${allowGroup}`,
-		sid: await groupNumberOf(folder, allowGroup, options),
-	};
+	if (name === null) return null;
+	return { name: `${workgroup}\\${name}`, sid: await groupIdOf(folder, field, name, asking) };
+}
+
+async function adminsOf(
+	folder: string,
+	member: Member,
+	{ adminGroup }: JoinBody,
+	asking: Asking,
+): Promise<Member["admins"]> {
+	const group = await groupOf(folder, member, "adminGroup", adminGroup, asking);
+	if (group === null) return null;
+	const gid = groupNumber(group.sid);
+	if (gid === undefined)
+		throw new BulkheadError("bad-input", `adminGroup: ${group.sid} is too high a number for winbindd to map`);
+	await requireOwnNumber(gid);
+	return { ...group, gid };
 }
 
 function makingOf(folder: string): string {
@@ -191,7 +212,7 @@ async function lookAtDomain(
 	signal: AbortSignal,
 ): Promise<Member> {
 	const [server] = answering;
-	const fresh = { joinedAt: Date.now(), logins: false, allowed: null };
+	const fresh = { joinedAt: Date.now(), logins: false, allowed: null, admins: null };
 	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, ...fresh };
 	await furnish(folder, member, answering);
 	const facts = await factsOf(folder, server, signal);

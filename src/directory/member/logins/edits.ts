@@ -131,15 +131,35 @@ export function refuseOtherStack(text: string): void {
 		);
 }
 
-/** @throws BulkheadError when a user of the host's own has a number that is one of the domain's users' */
-export function refuseTakenNumbers(passwd: string): void {
+/**
+ * @param text of a file like /etc/passwd or /etc/group
+ * @throws BulkheadError when a user or group of the host's own has a number that is one of the domain's
+ */
+export function refuseTakenNumbers(path: string, text: string): void {
 	const [first, last] = userNumbers;
-	for (const line of passwd.split("\n")) {
+	for (const line of text.split("\n")) {
 		const [name, , number] = line.split(":");
 		if (Number(number) < first || !(Number(number) <= last)) continue;
 		throw new BulkheadError(
 			"not-allowed-now",
-			`/etc/passwd: ${name} has the number ${number}; those from ${first} to ${last} are the domain's users'`,
+			`${path}: ${name} has the number ${number}; those from ${first} to ${last} are the domain's`,
+		);
+	}
+}
+
+/**
+ * Who is lent the number of a group in a namespace of his own is its member to the kernel.
+ * @param subgid as in subgid(5); root's own are no matter
+ * @throws BulkheadError
+ */
+export function refuseLentNumber(subgid: string, gid: number): void {
+	for (const line of subgid.split("\n")) {
+		const [name, first, count] = line.split(":");
+		if (name === "root" || name === "0" || gid < Number(first) || !(gid < Number(first) + Number(count)))
+			continue;
+		throw new BulkheadError(
+			"not-allowed-now",
+			`adminGroup: /etc/subgid lends ${name} its number, ${gid}, so that ${name} could act as a member; have ${name} lent others there`,
 		);
 	}
 }

@@ -52,6 +52,11 @@ beforeAll(async () => {
 	await controller.tool("user", "create", "bob", "B0bby-Passw0rd");
 	await controller.tool("group", "add", "linux users");
 	await controller.tool("group", "addmembers", "linux users", "alice");
+	for (const [group, member] of Object.entries({ "linux admins": "alice", "other admins": "bob" })) {
+		await controller.tool("group", "add", group);
+		await controller.tool("group", "addmembers", group, member);
+	}
+	await controller.tool("group", "add", "mail list", "--group-type=Distribution");
 	sshd = spawn("nsenter", [...entered(), "/usr/sbin/sshd", "-D", "-e"], { stdio: "ignore" });
 });
 
@@ -79,7 +84,10 @@ async function onHost(...words: string[]): Promise<{ code: number | null; said: 
 	}
 }
 
-async function ssh(user: string, password: string) {
+const launcher = join(import.meta.dirname, "../../bin/bulkhead");
+const look = "id -un; pwd; klist -s && echo ticket; true";
+
+async function ssh(user: string, password: string, command = look) {
 	const options = [
 		"StrictHostKeyChecking=no",
 		"UserKnownHostsFile=/dev/null",
@@ -87,17 +95,7 @@ async function ssh(user: string, password: string) {
 		"PubkeyAuthentication=no",
 	];
 	const words = options.flatMap((one) => ["-o", one]);
-	return await onHost(
-		"sshpass",
-		"-p",
-		password,
-		"ssh",
-		...words,
-		"-l",
-		user,
-		"10.99.1.1",
-		"id -un; pwd; klist -s && echo ticket; true",
-	);
+	return await onHost("sshpass", "-p", password, "ssh", ...words, "-l", user, "10.99.1.1", command);
 }
 
 /** All of /etc: each file with its content, mode and owner. */
@@ -147,6 +145,87 @@ test("the domain's users log in, and /etc is as it was after each of five times"
 		expect(await leave()).toMatchObject({ code: 0, stderr: "" });
 		expect(await etc()).toBe(before);
 	}
+});
+
+/** What Bulkhead answers to somebody who is logged in. */
+const usedBy = async (user: "alice" | "bob") =>
+	await ssh(
+		`${user}@ad.example.com`,
+		{ alice: "Al1ce-Passw0rd", bob: "B0bby-Passw0rd" }[user],
+		`${launcher} --state ${bulkhead.state} status`,
+	);
+const refused = { code: 1, said: expect.stringContaining("not allowed to use") };
+const untilIn = async (user: "alice" | "bob") =>
+	await until(`${user} let in`, async () => (await usedBy(user)).code === 0, 60_000);
+
+test("what cannot administer Bulkhead is refused, and nothing is changed", async () => {
+	const before = await etc();
+	for (const [group, why] of [
+		["nobody knows", /adminGroup: the domain has no group nobody knows/],
+		["carol", /adminGroup: the domain has no group carol/],
+		["Administrators", /adminGroup: Administrators is builtin \(S-1-5-32-544\)/],
+		["mail list", /adminGroup: mail list is no security group/],
+		["AD\\linux admins", /adminGroup: a name has/],
+	] as const) {
+		const { code, stderr } = await joinHost("--admin-group", group);
+		expect(stderr).toMatch(why);
+		expect(code).toBe(1);
+	}
+	const words = ["ad.example.com", "--controller", address, ...secret(), "--admin-group", "linux admins"];
+	expect((await bulkhead.command("domain", "join", ...words)).stderr).toMatch(
+		/adminGroup: .*; give --logins too/,
+	);
+	expect(await etc()).toBe(before);
+	expect(existsSync(bulkhead.paths.domain)).toBe(false);
+	expect(existsSync(bulkhead.paths.domainSocket)).toBe(false);
+	expect(await controller.tool("computer", "list")).not.toContain("HOST1");
+});
+
+test("members of one group of the domain use Bulkhead, also while no controller answers, and nobody does afterwards", async () => {
+	expect(await joinHost("--admin-group", "linux admins")).toMatchObject({ code: 0, stderr: "" });
+	await untilIn("alice");
+	const inside = await usedBy("alice");
+	report("status, as alice", inside);
+	expect(inside.said).toContain(bulkhead.state);
+	expect(await usedBy("bob")).toMatchObject(refused);
+	const socket = await onHost("stat", "--format=%U %G %a", bulkhead.paths.domainSocket);
+	// What winbindd calls the group's number is what the daemon has reckoned.
+	expect(socket.said).toBe("root AD\\linux admins 660");
+	expect((await bulkhead.command("domain", "status")).stdout).toContain("AD\\linux admins");
+	const ids = await onHost("sh", "-c", "id -u alice@ad.example.com; id -G alice@ad.example.com | tr ' ' ,");
+
+	await controller.kill();
+	await bulkhead.endDaemon("SIGKILL");
+	await bulkhead.startDaemon();
+	await untilIn("alice");
+	expect(await usedBy("bob")).toMatchObject(refused);
+	await controller.start();
+	await until(
+		"whole",
+		async () => (await bulkhead.command("domain", "status")).stdout.includes("good"),
+		90_000,
+	);
+
+	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+	const [uid = "", groups = ""] = ids.said.split("\n");
+	const still = ["setpriv", `--reuid=${uid}`, `--regid=${groups.split(",")[0]}`, `--groups=${groups}`];
+	const after = await onHost(...still, launcher, "--state", bulkhead.state, "status");
+	report("status, as who was alice", after);
+	expect(after).toMatchObject(refused);
+
+	expect(await joinHost("--admin-group", "other admins")).toMatchObject({ code: 0, stderr: "" });
+	await untilIn("bob");
+	expect(await usedBy("alice")).toMatchObject(refused);
+	// Whoever ends it gets the answer all the same.
+	const left = await ssh(
+		"bob@ad.example.com",
+		"B0bby-Passw0rd",
+		`${launcher} --state ${bulkhead.state} domain leave --json`,
+	);
+	report("left by bob", left);
+	expect(left.code).toBe(0);
+	expect(existsSync(bulkhead.paths.domainSocket)).toBe(false);
+	await controller.tool("computer", "delete", "HOST1");
 });
 
 test("with the controller gone root and the host's own users get in at once, and who was known does", async () => {

@@ -64,6 +64,8 @@ export const joinBody = z
 		allowGroup: accountSchema.nullable().default(null),
 		/** Members of this group who are logged in to the host may use the API; nobody of the domain when null. */
 		adminGroup: accountSchema.nullable().default(null),
+		/** This host asks the controllers for the domain's names; changes /etc/resolv.conf until it leaves. */
+		dns: z.boolean().default(false),
 	})
 	.refine(({ logins, allowGroup }) => logins || allowGroup === null, {
 		path: ["allowGroup"],
@@ -155,6 +157,8 @@ export const domainView = z.object({
 	allowedGroup: z.string().nullable(),
 	/** Who of them may use the API, as AD\linux-admins; nobody when null. */
 	adminGroup: z.string().nullable(),
+	/** Where this host asks first, so that the controllers are asked for the domain's names; null when they are not. */
+	dns: z.string().nullable(),
 	controllers: z.array(
 		z.object({
 			address: z.string(),

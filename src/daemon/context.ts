@@ -36,6 +36,11 @@ export function domainGroup(paths: Paths): string {
 	return `${groupRoot(paths)}-domain`;
 }
 
+/** Of what asks its controllers for names: winbindd's goes whenever that is begun again. */
+export function domainNamesGroup(paths: Paths): string {
+	return `${domainGroup(paths)}-names`;
+}
+
 /**
  * Groups of sessions and front doors lie beside each other, as an `idle` one yields only to those beside it. No name of a
  * server has a dot in it, so that none can mean both.

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DomainView, JoinBody, LeaveView } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
 import { askControllers, type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
+import { resolverAddress } from "../directory/member/dns/resolver.ts";
 import {
 	describeSkew,
 	joinDomain,
@@ -25,6 +26,7 @@ import {
 } from "../directory/member/winbind.ts";
 import { ControlGroup } from "../host/cgroup.ts";
 import { type Context, domainGroup } from "./context.ts";
+import { DomainNames } from "./domain-names.ts";
 import { DomainSocket } from "./http/domain-socket.ts";
 import { Restarts } from "./restarts.ts";
 import { Turns } from "./turns.ts";
@@ -55,6 +57,7 @@ export class Membership {
 	/** The API's, for those of the domain who may use it; there while the host is a member that says so. */
 	readonly socket: DomainSocket;
 	private readonly context: Context;
+	private readonly names: DomainNames;
 	private member: Member | undefined;
 	/** Why the member cannot be read, and what to do; null when it can be, or there is none. */
 	private unreadable: string | null = null;
@@ -74,6 +77,7 @@ export class Membership {
 
 	constructor(context: Context) {
 		this.context = context;
+		this.names = new DomainNames(context);
 		this.socket = new DomainSocket(context.paths.domainSocket);
 		this.begun = this.turns.take(async () => await this.begin());
 		this.watching = this.watch();
@@ -94,10 +98,11 @@ export class Membership {
 		const facts: DomainFacts | undefined =
 			server === undefined ? undefined : await factsOf(domain, server).catch(() => undefined);
 		const doubt = server === undefined ? null : await trustTrouble(domain);
-		const { realm, workgroup, name, joinedAt, logins, allowed, admins } = member;
+		const { realm, workgroup, name, joinedAt, logins, allowed, admins, dns } = member;
 		const view: DomainView = {
 			...{ realm, workgroup, name, joinedAt, logins },
 			...{ allowedGroup: allowed?.name ?? null, adminGroup: admins?.name ?? null },
+			dns: dns ? resolverAddress : null,
 			controllers: seen.controllers,
 			state: seen.state,
 			since: seen.since,
@@ -154,6 +159,7 @@ export class Membership {
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
 				await this.socket.close();
+				await this.names.end();
 				if (!(await endWinbind(paths.domain)))
 					throw new BulkheadError("internal", "winbindd does not end, even when killed");
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
@@ -221,14 +227,18 @@ export class Membership {
 		}
 	}
 
-	/** Looks after all that belongs to it. What stands in the way is told once; of one, the other does not suffer. */
+	/** Looks after all that belongs to it. What stands in the way is told once, and of nothing the others have to suffer. */
 	private async keep(): Promise<void> {
 		if (this.unreadable !== null) await this.begin();
 		const { member } = this;
 		if (!member) return;
 		const troubles: string[] = [];
-		for (const part of [() => this.keepSocket(member), () => this.keepUsers(member)])
-			await part().catch((error: unknown) => troubles.push(explain(error)));
+		const parts = [
+			() => this.keepSocket(member),
+			() => this.names.keep(member),
+			() => this.keepUsers(member),
+		];
+		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
 		const [why = null] = troubles;
 		if (why !== null && this.trouble !== why && !this.gone.signal.aborted)
 			this.tell(`This host's membership of ${member.realm} needs attention: ${why}; it is tried again`);

@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
+import { forwarderProcess } from "../../src/directory/member/dns/forwarder.ts";
 import { CommandError, run } from "../../src/host/command.ts";
 import { Controller } from "./controller.ts";
 import { instanceForTests, report, until } from "./harness.ts";
@@ -13,10 +15,13 @@ import { instanceForTests, report, until } from "./harness.ts";
 const tag = `bhu${process.pid}`;
 const [host, dc] = [`${tag}host`, `${tag}dc`];
 const address = "10.99.1.10";
+const secretFile = join(tmpdir(), `bulkhead-secret-${tag}`);
 let controller: Controller;
 let folder: string;
 let files: ChildProcess;
 let sshd: ChildProcess;
+/** Answers for all names but the domain's. */
+let others: ChildProcess | undefined;
 
 const ip = async (...args: string[]) => await run("ip", args, { deadlineMs: 10_000 });
 
@@ -47,6 +52,7 @@ beforeAll(async () => {
 	await until("the host's files", isReady, 300_000);
 	bulkhead.files = files.pid;
 	controller = await Controller.provision(dc, address);
+	await writeFile(secretFile, `${controller.password}\n`);
 	await controller.start();
 	await controller.tool("user", "create", "alice", "Al1ce-Passw0rd");
 	await controller.tool("user", "create", "bob", "B0bby-Passw0rd");
@@ -62,8 +68,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	sshd?.kill("SIGKILL");
+	others?.kill("SIGKILL");
 	await controller?.[Symbol.asyncDispose]();
 	files?.kill("SIGKILL");
+	await rm(secretFile, { force: true });
 	if (folder) await rm(folder, { recursive: true, force: true });
 	for (const name of [host, dc]) await ip("netns", "del", name);
 });
@@ -108,7 +116,8 @@ const etc = async () =>
 		)
 	).said;
 
-const joinHost = async (...more: string[]) =>
+const joinHost = async (...more: string[]) => await joinWith("--logins", ...more);
+const joinWith = async (...more: string[]) =>
 	await bulkhead.command(
 		"domain",
 		"join",
@@ -118,14 +127,12 @@ const joinHost = async (...more: string[]) =>
 		"--name",
 		"host1",
 		...secret(),
-		"--logins",
 		...more,
 	);
-const secret = () => ["--password-file", join(tmpdir(), `bulkhead-secret-${tag}`)];
+const secret = () => ["--password-file", secretFile];
 const leave = async () => await bulkhead.command("domain", "leave", "--user", "Administrator", ...secret());
 
 test("the domain's users log in, and /etc is as it was after each of five times", async () => {
-	await writeFile(join(tmpdir(), `bulkhead-secret-${tag}`), `${controller.password}\n`);
 	const before = await etc();
 	for (let i = 0; i < 5; i++) {
 		const joined = await joinHost();
@@ -228,6 +235,83 @@ test("members of one group of the domain use Bulkhead, also while no controller 
 	await controller.tool("computer", "delete", "HOST1");
 });
 
+/** Asks for where LDAP of the domain is, of the first name server. RFC 1035, 4.1; 33 is SRV. */
+const askServices = `my ($first) = \`cat /etc/resolv.conf\` =~ /nameserver (\\S+)/;
+my @labels = qw(_ldap _tcp dc _msdcs ad example com);
+my $question = pack("n6", 7, 256, 1, 0, 0, 0) . join("", map { pack("C/a*", $_) } @labels) . pack("Cnn", 0, 33, 1);
+socket(S, PF_INET, SOCK_DGRAM, 17); $SIG{ALRM} = sub { die "no answer\\n" }; alarm 5;
+send(S, $question, 0, sockaddr_in(53, inet_aton($first))); recv(S, my $answer, 2000, 0); print $answer`;
+
+test("the domain's names are asked for at its controllers, all others as before, and /etc is as it was", async () => {
+	const upstream = [
+		"--port=53",
+		"--listen-address=10.99.1.1",
+		"--bind-interfaces",
+		"--no-resolv",
+		"--no-hosts",
+	];
+	const words = [
+		"dnsmasq",
+		"--keep-in-foreground",
+		"--user=root",
+		...upstream,
+		"--address=/example.org/192.0.2.7",
+	];
+	others = spawn("nsenter", [`--net=/run/netns/${host}`, ...words], { stdio: "ignore" });
+	const lookUp = async (name: string) => await onHost("getent", "ahostsv4", name);
+	const finds = async (name: string, found: string) => {
+		const { said, ms } = await lookUp(name);
+		expect(said).toMatch(new RegExp(`^${found}\\b`));
+		return ms;
+	};
+	await onHost("sh", "-c", "mv /etc/resolv.conf /etc/resolv.conf.was; ln -s ../run/there /etc/resolv.conf");
+	const joinForNames = async () => await joinWith("--dns");
+	expect((await joinForNames()).stderr).toMatch(/dns: \/etc\/resolv.conf is a link to ..\/run\/there/);
+	await onHost("sh", "-c", "rm /etc/resolv.conf; echo nameserver 127.0.0.1 > /etc/resolv.conf");
+	expect((await joinForNames()).stderr).toContain(
+		"names a program of this host, at 127.0.0.1; have that ask",
+	);
+	await onHost("sh", "-c", "printf '# By hand\\nnameserver 10.99.1.1\\n' > /etc/resolv.conf");
+	await onHost("touch", "-d", "2001-02-03", "/etc/resolv.conf");
+	const times = async () => (await onHost("stat", "-c", "%y %a %u %g", "/etc/resolv.conf")).said;
+	const before = [await etc(), await times()];
+
+	expect(await joinForNames()).toMatchObject({ code: 0, stderr: "" });
+	expect((await bulkhead.command("domain", "status")).stdout).toContain("by dnsmasq at 127.0.0.55");
+	await finds("dc1.ad.example.com", address);
+	await finds("www.example.org", "192.0.2.7");
+	// Its services are below _msdcs. Node.js cannot read what Samba answers to that, also when it is asked directly.
+	expect((await onHost("perl", "-MSocket", "-e", askServices)).said).toContain("\u0003dc1");
+	// Also with the daemon gone, and with all that is ours gone: it is only the domain's that are not found then.
+	const first = await forwarderProcess(bulkhead.paths.domain);
+	await bulkhead.endDaemon("SIGKILL");
+	await finds("dc1.ad.example.com", address);
+	process.kill(first?.pid ?? 0, "SIGKILL");
+	await until("it gone", async () => (await forwarderProcess(bulkhead.paths.domain)) === undefined, 10_000);
+	expect(await finds("www.example.org", "192.0.2.7")).toBeLessThan(1000);
+	expect((await lookUp("dc1.ad.example.com")).code).not.toBe(0);
+	await bulkhead.startDaemon();
+	const again = async () => (await lookUp("dc1.ad.example.com")).code === 0;
+	await until("the domain's names found again", again, 30_000);
+
+	await controller.kill();
+	// More questions for the domain than may wait at a name server by default.
+	const flood = `for i in $(seq 300); do getent ahostsv4 host$i.ad.example.com & done; wait`;
+	const asking = spawn("nsenter", [...entered(), "sh", "-c", flood], { stdio: "ignore", detached: true });
+	await delay(2000);
+	const slowest = Math.max(
+		...(await Promise.all([1, 2, 3].map(async (i) => await finds(`w${i}.example.org`, "192.0.2.7")))),
+	);
+	report("another name, with the controller gone and 300 waiting for it", { ms: slowest });
+	expect(slowest).toBeLessThan(1000);
+	process.kill(-(asking.pid ?? 0), "SIGKILL");
+	await controller.start();
+	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+	expect([await etc(), await times()]).toEqual(before);
+	expect(await forwarderProcess(bulkhead.paths.domain)).toBeUndefined();
+	await onHost("mv", "/etc/resolv.conf.was", "/etc/resolv.conf");
+});
+
 test("with the controller gone root and the host's own users get in at once, and who was known does", async () => {
 	const before = await etc();
 	expect(await joinHost("--allow-group", "linux users")).toMatchObject({ code: 0, stderr: "" });
@@ -251,5 +335,4 @@ test("with the controller gone root and the host's own users get in at once, and
 	const left = await leave();
 	expect(left.stdout).toContain("the account HOST1 is left in AD.EXAMPLE.COM");
 	expect(await etc()).toBe(before);
-	await rm(join(tmpdir(), `bulkhead-secret-${tag}`), { force: true });
 });

@@ -29,6 +29,7 @@ interface JoinOptions {
 	logins?: boolean;
 	allowGroup?: string;
 	adminGroup?: string;
+	dns?: boolean;
 }
 
 export function addDomain(program: Command, open: Open): void {
@@ -38,7 +39,7 @@ export function addDomain(program: Command, open: Open): void {
 		.description(
 			[
 				"Makes this host a member of a domain, whether one of its own servers is its controller or another machine.",
-				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed unless its users are to log in to the host (join --logins), and the host needs no controller to start.",
+				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed unless its users are to log in to the host (join --logins) or its names to be found there (join --dns), and the host needs no controller to start.",
 			].join("\n"),
 		);
 	domain
@@ -74,6 +75,10 @@ export function addDomain(program: Command, open: Open): void {
 		.option(
 			"--admin-group <name>",
 			"with --logins: let members of this group do all that Bulkhead can; whoever rules the domain decides who that is",
+		)
+		.option(
+			"--dns",
+			"ask the controllers for the domain's names, and for no others; `bulkhead domain leave` undoes it",
 		)
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
 	addAccounts(domain, open);
@@ -132,8 +137,8 @@ async function join(context: Context, realm: string, options: JoinOptions): Prom
 	const { controller: controllers, user, replace = false, logins = false } = options;
 	const name = options.name ?? (hostname().split(".")[0] ?? "").slice(0, 15);
 	const password = await secretOf(context, user, options.passwordFile);
-	const { allowGroup = null, adminGroup = null } = options;
-	const body = { realm, controllers, user, password, name, replace, logins, allowGroup, adminGroup };
+	const { allowGroup = null, adminGroup = null, dns = false } = options;
+	const body = { realm, controllers, user, password, name, replace, logins, allowGroup, adminGroup, dns };
 	const call = async () => await client.call("joinDomain", {}, body, { signal, deadlineMs: longestMs });
 	const view = await shown(terminal, `joining ${realm}`, json, call);
 	answer(context, view, () => [
@@ -199,6 +204,12 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 			["This host", name],
 			["Logins", view.logins ? (view.allowedGroup ?? "every user of the domain") : "no"],
 			["May use Bulkhead", view.adminGroup ?? "nobody of the domain"],
+			[
+				"Its names",
+				view.dns === null
+					? "looked up as all others"
+					: `asked of the controllers, by dnsmasq at ${view.dns} (/etc/resolv.conf)`,
+			],
 			["State", state],
 			["Since", since],
 			["Controllers", answers.join(", ")],

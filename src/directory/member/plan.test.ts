@@ -10,6 +10,7 @@ const member: Member = {
 	logins: false,
 	allowed: null,
 	admins: null,
+	dns: false,
 };
 
 describe("a member's files", () => {

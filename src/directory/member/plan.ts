@@ -22,6 +22,8 @@ export const memberSchema = z.object({
 		.object({ name: z.string(), sid: z.string(), gid: z.int().min(ownNumbers[0]).max(ownNumbers[1]) })
 		.nullable()
 		.default(null),
+	/** Whether the host asks the controllers for the domain's names. */
+	dns: z.boolean().default(false),
 });
 export type Member = z.infer<typeof memberSchema>;
 
@@ -53,6 +55,11 @@ export function memberFiles(folder: string) {
 		/** Links to folders of the host, there when its users may log in: where winbindd has its socket and puts their tickets. */
 		sockets: at("sockets"),
 		tickets: at("tickets"),
+		/** What files of the host were before they were changed for logins, and for the domain's names. */
+		loginsRecord: at("logins.json"),
+		dnsRecord: at("dns.json"),
+		/** Of what asks the controllers for the host. */
+		dns: at("dns"),
 	};
 }
 

@@ -17,8 +17,7 @@ export interface Edit {
 	retract(text: string, before: string | null): string;
 }
 
-const begin = "# bulkhead: begin (bulkhead domain join --logins; bulkhead domain leave takes this out)\n";
-const end = "# bulkhead: end\n";
+const { block, withoutBlock } = marked("--logins");
 
 /** All that a host's files need for the domain's users to log in, besides what Debian's packages do themselves. */
 export function editsFor(group: AllowedGroup | null): Edit[] {
@@ -72,14 +71,18 @@ function pamWinbind(group: AllowedGroup | null): string[] {
 	];
 }
 
-function block(lines: readonly string[]): string {
-	return `${begin}${lines.join("\n")}\n${end}`;
-}
-
-function withoutBlock(text: string): string {
-	const from = text.indexOf(begin);
-	const to = text.indexOf(end, from);
-	return from < 0 || to < 0 ? text : text.slice(0, from) + text.slice(to + end.length);
+/** Lines of ours in a file of the host's, between marks that say whose they are. @param option what wanted them */
+export function marked(option: string) {
+	const begin = `# bulkhead: begin (bulkhead domain join ${option}; bulkhead domain leave takes this out)\n`;
+	const end = "# bulkhead: end\n";
+	return {
+		block: (lines: readonly string[]) => `${begin}${lines.join("\n")}\n${end}`,
+		withoutBlock: (text: string) => {
+			const from = text.indexOf(begin);
+			const to = text.indexOf(end, from);
+			return from < 0 || to < 0 ? text : text.slice(0, from) + text.slice(to + end.length);
+		},
+	};
 }
 
 const databases = /^(passwd|group):(.*)$/gm;

@@ -61,17 +61,17 @@ async function isInstalled(file: string): Promise<boolean> {
 
 /** Has the host's files ask the member that is in this folder. @throws BulkheadError; `closeLogins` undoes what was half done */
 export async function openLogins(folder: string, group: AllowedGroup | null): Promise<void> {
-	const { sockets, tickets } = memberFiles(folder);
+	const { sockets, tickets, loginsRecord } = memberFiles(folder);
 	await symlink(socketFolder, sockets);
 	await symlink("/tmp", tickets);
-	await change(folder, editsFor(group));
+	await change(loginsRecord, editsFor(group));
 }
 
 /** Puts the host's files back, of a member with logins and of any other. @returns those that somebody else had changed since */
 export async function closeLogins(folder: string): Promise<string[]> {
 	// What is retracted is the same with any group.
-	const edited = await putBack(folder, editsFor({ name: "", sid: "" }));
-	const { sockets } = memberFiles(folder);
+	const { sockets, loginsRecord } = memberFiles(folder);
+	const edited = await putBack(loginsRecord, editsFor({ name: "", sid: "" }));
 	const had = await access(sockets).then(
 		() => true,
 		() => false,

@@ -64,7 +64,7 @@ export const joinBody = z
 		allowGroup: accountSchema.nullable().default(null),
 		/** Members of this group who are logged in to the host may use the API; nobody of the domain when null. */
 		adminGroup: accountSchema.nullable().default(null),
-		/** This host asks the controllers for the domain's names; changes /etc/resolv.conf until it leaves. */
+		/** This host asks the controllers for the domain's names; may change /etc/resolv.conf until it leaves. */
 		dns: z.boolean().default(false),
 	})
 	.refine(({ logins, allowGroup }) => logins || allowGroup === null, {
@@ -145,6 +145,12 @@ export const leaveBody = z.strictObject({
 export const controllerPorts = { dns: 53, kerberos: 88, ldap: 389, smb: 445 } as const;
 export type ControllerService = keyof typeof controllerPorts;
 
+/** Where a host listens for its own programs' questions, which it asks the controllers of its domain. */
+export const dnsAddress = "127.0.0.55";
+/** What leads them there: the file, or the program that has it in its hands. */
+export const dnsWays = ["resolv.conf", "systemd-resolved"] as const;
+export type DnsWay = (typeof dnsWays)[number];
+
 export const domainView = z.object({
 	realm: z.string(),
 	workgroup: z.string(),
@@ -157,8 +163,8 @@ export const domainView = z.object({
 	allowedGroup: z.string().nullable(),
 	/** Who of them may use the API, as AD\linux-admins; nobody when null. */
 	adminGroup: z.string().nullable(),
-	/** Where this host asks first, so that the controllers are asked for the domain's names; null when they are not. */
-	dns: z.string().nullable(),
+	/** By what this host's programs are led to the controllers for the domain's names; null when they are not. */
+	dns: z.enum(dnsWays).nullable(),
 	controllers: z.array(
 		z.object({
 			address: z.string(),

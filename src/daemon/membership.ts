@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DomainView, JoinBody, LeaveView } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
 import { askControllers, type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
-import { resolverAddress } from "../directory/member/dns/resolver.ts";
 import {
 	describeSkew,
 	joinDomain,
@@ -100,9 +99,8 @@ export class Membership {
 		const doubt = server === undefined ? null : await trustTrouble(domain);
 		const { realm, workgroup, name, joinedAt, logins, allowed, admins, dns } = member;
 		const view: DomainView = {
-			...{ realm, workgroup, name, joinedAt, logins },
+			...{ realm, workgroup, name, joinedAt, logins, dns },
 			...{ allowedGroup: allowed?.name ?? null, adminGroup: admins?.name ?? null },
-			dns: dns ? resolverAddress : null,
 			controllers: seen.controllers,
 			state: seen.state,
 			since: seen.since,

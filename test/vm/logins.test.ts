@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -235,6 +236,29 @@ test("members of one group of the domain use Bulkhead, also while no controller 
 	await controller.tool("computer", "delete", "HOST1");
 });
 
+/** A name server of the host's own, beside the controllers. */
+async function answerOthers(): Promise<void> {
+	const bounds = [
+		"--port=53",
+		"--listen-address=10.99.1.1",
+		"--bind-interfaces",
+		"--no-resolv",
+		"--no-hosts",
+	];
+	const words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--pid-file=", ...bounds];
+	const all = [...words, "--address=/example.org/192.0.2.7"];
+	others ??= spawn("nsenter", [`--net=/run/netns/${host}`, ...all], { stdio: "ignore" });
+	const answers = async () => (await onHost("ss", "-Hltn", "src", "10.99.1.1:53")).said !== "";
+	await until("a name server", answers, 10_000);
+}
+
+const lookUp = async (name: string) => await onHost("getent", "ahostsv4", name);
+const finds = async (name: string, found: string) => {
+	const { said, ms } = await lookUp(name);
+	expect(said).toMatch(new RegExp(`^${found}\\b`));
+	return ms;
+};
+
 /** Asks for where LDAP of the domain is, of the first name server. RFC 1035, 4.1; 33 is SRV. */
 const askServices = `my ($first) = \`cat /etc/resolv.conf\` =~ /nameserver (\\S+)/;
 my @labels = qw(_ldap _tcp dc _msdcs ad example com);
@@ -243,28 +267,8 @@ socket(S, PF_INET, SOCK_DGRAM, 17); $SIG{ALRM} = sub { die "no answer\\n" }; ala
 send(S, $question, 0, sockaddr_in(53, inet_aton($first))); recv(S, my $answer, 2000, 0); print $answer`;
 
 test("the domain's names are asked for at its controllers, all others as before, and /etc is as it was", async () => {
-	const upstream = [
-		"--port=53",
-		"--listen-address=10.99.1.1",
-		"--bind-interfaces",
-		"--no-resolv",
-		"--no-hosts",
-	];
-	const words = [
-		"dnsmasq",
-		"--keep-in-foreground",
-		"--user=root",
-		...upstream,
-		"--address=/example.org/192.0.2.7",
-	];
-	others = spawn("nsenter", [`--net=/run/netns/${host}`, ...words], { stdio: "ignore" });
-	const lookUp = async (name: string) => await onHost("getent", "ahostsv4", name);
-	const finds = async (name: string, found: string) => {
-		const { said, ms } = await lookUp(name);
-		expect(said).toMatch(new RegExp(`^${found}\\b`));
-		return ms;
-	};
-	await onHost("sh", "-c", "mv /etc/resolv.conf /etc/resolv.conf.was; ln -s ../run/there /etc/resolv.conf");
+	await answerOthers();
+	await onHost("ln", "-sf", "../run/there", "/etc/resolv.conf");
 	const joinForNames = async () => await joinWith("--dns");
 	expect((await joinForNames()).stderr).toMatch(/dns: \/etc\/resolv.conf is a link to ..\/run\/there/);
 	await onHost("sh", "-c", "rm /etc/resolv.conf; echo nameserver 127.0.0.1 > /etc/resolv.conf");
@@ -277,7 +281,9 @@ test("the domain's names are asked for at its controllers, all others as before,
 	const before = [await etc(), await times()];
 
 	expect(await joinForNames()).toMatchObject({ code: 0, stderr: "" });
-	expect((await bulkhead.command("domain", "status")).stdout).toContain("by dnsmasq at 127.0.0.55");
+	expect((await bulkhead.command("domain", "status")).stdout).toContain(
+		"by way of resolv.conf and dnsmasq at 127.0.0.55",
+	);
 	await finds("dc1.ad.example.com", address);
 	await finds("www.example.org", "192.0.2.7");
 	// Its services are below _msdcs. Node.js cannot read what Samba answers to that, also when it is asked directly.
@@ -309,8 +315,68 @@ test("the domain's names are asked for at its controllers, all others as before,
 	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
 	expect([await etc(), await times()]).toEqual(before);
 	expect(await forwarderProcess(bulkhead.paths.domain)).toBeUndefined();
-	await onHost("mv", "/etc/resolv.conf.was", "/etc/resolv.conf");
 });
+
+test("where systemd-resolved is asked, it asks the controllers for the domain's names alone, and forgets them", async () => {
+	await answerOthers();
+	await onHost("ln", "-sf", "../run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf");
+	expect((await joinWith("--dns")).stderr).toMatch(
+		/dns: .*does not answer .*systemctl start systemd-resolved/,
+	);
+	await using resolved = await startResolved();
+	const before = [await etc(), await links()];
+	expect(await joinWith("--dns")).toMatchObject({ code: 0, stderr: "" });
+	expect((await bulkhead.command("domain", "status")).stdout).toContain("by way of systemd-resolved");
+	await finds("dc1.ad.example.com", address);
+	await resolved.restart();
+	await finds("dc1.ad.example.com", address);
+	for (let i = 0; i < 20; i++) await finds(`www${i}.example.org`, "192.0.2.7");
+	// What it is asked for others' names it refuses, and passes on to nobody.
+	expect((await onHost("perl", "-MSocket", "-e", askForOthers)).said).toBe("5");
+	await controller.kill();
+	expect(await finds("gone.example.org", "192.0.2.7")).toBeLessThan(1000);
+	await controller.start();
+	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+	expect([await etc(), await links()]).toEqual(before);
+	expect((await lookUp("dc1.ad.example.com")).code).not.toBe(0);
+	await finds("after.example.org", "192.0.2.7");
+});
+
+/** What systemd-resolved knows of each interface, and the interfaces that there are. */
+const links = async () =>
+	(await onHost("resolvectl", "status", "--no-pager")).said.replace(/^ *(?:Current DNS.*\n)?/gm, "");
+
+/** @returns the answer's code, 5 for refused (RFC 1035, 4.1.1), of what listens for the domain's names */
+const askForOthers = `my $question = pack("n6", 7, 256, 1, 0, 0, 0) . pack("(C/a*)3", qw(www example org)) . pack("Cnn", 0, 1, 1);
+socket(S, PF_INET, SOCK_DGRAM, 17); $SIG{ALRM} = sub { die "no answer\\n" }; alarm 5;
+send(S, $question, 0, sockaddr_in(53, inet_aton("127.0.0.55"))); recv(S, my $answer, 2000, 0); print 15 & unpack("x3 C", $answer)`;
+
+/** systemd-resolved and the bus by which it is told, without a systemd. Its link to others is the controllers' network. */
+async function startResolved() {
+	const begin = (...words: string[]) => spawn("nsenter", [...entered(), ...words], { stdio: "ignore" });
+	await onHost("install", "-d", "/run/dbus");
+	await onHost("install", "-d", "-o", "systemd-resolve", "-g", "systemd-resolve", "/run/systemd/resolve");
+	const bus = begin("dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog");
+	const isThere = async () => (await onHost("test", "-S", "/run/dbus/system_bus_socket")).code === 0;
+	await until("the bus", isThere, 10_000);
+	let resolved = begin("/lib/systemd/systemd-resolved");
+	const answers = async () => (await onHost("resolvectl", "status")).code === 0;
+	await until("systemd-resolved", answers, 10_000);
+	await onHost("resolvectl", "dns", "dc", "10.99.1.1");
+	await onHost("resolvectl", "default-route", "dc", "yes");
+	return {
+		async restart() {
+			resolved.kill("SIGTERM");
+			await once(resolved, "exit");
+			resolved = begin("/lib/systemd/systemd-resolved");
+			await until("systemd-resolved again", answers, 10_000);
+		},
+		async [Symbol.asyncDispose]() {
+			for (const one of [resolved, bus]) one.kill("SIGKILL");
+			await onHost("sh", "-c", "rm /etc/resolv.conf; echo nameserver 192.0.2.53 > /etc/resolv.conf");
+		},
+	};
+}
 
 test("with the controller gone root and the host's own users get in at once, and who was known does", async () => {
 	const before = await etc();

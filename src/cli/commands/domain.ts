@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { Command } from "commander";
-import { type DomainView, shortNameOf } from "../../api/domain.ts";
+import { type DomainView, dnsAddress, shortNameOf } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { shown } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
@@ -208,7 +208,7 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 				"Its names",
 				view.dns === null
 					? "looked up as all others"
-					: `asked of the controllers, by dnsmasq at ${view.dns} (/etc/resolv.conf)`,
+					: `asked of the controllers, by way of ${view.dns} and dnsmasq at ${dnsAddress}`,
 			],
 			["State", state],
 			["Since", since],

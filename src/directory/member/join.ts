@@ -53,7 +53,7 @@ function memberFrom(text: string): Member {
 export async function joinDomain(folder: string, body: JoinBody, signal: AbortSignal): Promise<Member> {
 	await requirePrograms();
 	if (body.logins) await requireLogins();
-	if (body.dns) await requireNames(body);
+	const dns = body.dns ? await requireNames(body) : null;
 	const answering = await chooseControllers(body.controllers, signal);
 	const [server] = answering;
 	const making = makingOf(folder);
@@ -66,7 +66,7 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	const asking = { server, account, signal };
 	const allowed = await groupOf(making, found, "allowGroup", body.allowGroup, asking);
 	const admins = await adminsOf(making, found, body, asking);
-	const member: Member = { ...found, logins: body.logins, allowed, admins, dns: body.dns };
+	const member: Member = { ...found, logins: body.logins, allowed, admins, dns };
 	const words = ["join", "--no-dns-updates"];
 	// From here on something may be in the domain, also when the answer got lost.
 	try {
@@ -75,7 +75,7 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 		await netAds(making, ["keytab", "create"], { server, asHost: true, signal });
 		// Until the folder has its name, the next daemon undoes what is left of this.
 		if (member.logins) await openLogins(making, allowed);
-		if (member.dns) await openNames(making);
+		if (dns === "resolv.conf") await openNames(making);
 		await rename(making, folder);
 	} catch (error) {
 		await putFilesBack(making);
@@ -215,7 +215,7 @@ async function lookAtDomain(
 	signal: AbortSignal,
 ): Promise<Member> {
 	const [server] = answering;
-	const fresh = { joinedAt: Date.now(), logins: false, allowed: null, admins: null, dns: false };
+	const fresh = { joinedAt: Date.now(), logins: false, allowed: null, admins: null, dns: null };
 	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, ...fresh };
 	await furnish(folder, member, answering);
 	const facts = await factsOf(folder, server, signal);

@@ -10,7 +10,7 @@ const member: Member = {
 	logins: false,
 	allowed: null,
 	admins: null,
-	dns: false,
+	dns: null,
 };
 
 describe("a member's files", () => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { dnsWays } from "../../api/domain.ts";
 
 /** What the domain's users and groups are called by the kernel: the first number, and the last. */
 export const userNumbers = [2_000_000, 3_999_999] as const;
@@ -22,8 +23,8 @@ export const memberSchema = z.object({
 		.object({ name: z.string(), sid: z.string(), gid: z.int().min(ownNumbers[0]).max(ownNumbers[1]) })
 		.nullable()
 		.default(null),
-	/** Whether the host asks the controllers for the domain's names. */
-	dns: z.boolean().default(false),
+	/** How the host's programs come to ask the controllers for the domain's names; they do not when null. */
+	dns: z.enum(dnsWays).nullable().default(null),
 });
 export type Member = z.infer<typeof memberSchema>;
 

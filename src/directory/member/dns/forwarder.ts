@@ -3,13 +3,14 @@ import { mkdir } from "node:fs/promises";
 import { connect, isIP } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { dnsAddress } from "../../../api/domain.ts";
 import { launchInBubble } from "../../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../../host/process.ts";
 import { lastWords, processSeeing } from "../../../host/recorded.ts";
 import { memberFiles } from "../plan.ts";
 import { entering } from "../view.ts";
-import { resolverAddress, type Zone } from "./resolver.ts";
+import type { Zone } from "./resolver.ts";
 
 const inside = { config: "/dns/dnsmasq.conf", run: "/dns/run" };
 const listensWithinMs = 5000;
@@ -26,7 +27,7 @@ function filesOf(folder: string) {
 }
 
 /**
- * Asks the controllers for the domain's names, and the host's own name servers for all others. Nothing is kept: a controller
+ * Asks the controllers for the domain's names, and others for all others; refuses these where there are none. Nothing is kept: a controller
  * may name others' names in its answers, and nobody is to be told those.
  * @throws RangeError for what is no name or address; pure
  */
@@ -37,7 +38,7 @@ export function forwarderConfig({ realm, controllers }: Zone, others: readonly s
 			throw new RangeError(`not an address: ${address}`);
 	return [
 		"port=53",
-		`listen-address=${resolverAddress}`,
+		`listen-address=${dnsAddress}`,
 		"bind-interfaces",
 		"no-resolv",
 		"no-hosts",
@@ -77,7 +78,7 @@ export async function startForwarder(
 	while (!(await isListening())) {
 		if (!isAlive(identity)) throw new Error(await forwarderWords(folder));
 		if (performance.now() > end)
-			throw new Error(`dnsmasq does not listen at ${resolverAddress} within ${listensWithinMs / 1000} s`);
+			throw new Error(`dnsmasq does not listen at ${dnsAddress} within ${listensWithinMs / 1000} s`);
 		await delay(50);
 	}
 }
@@ -116,7 +117,7 @@ export async function forwarderWords(folder: string): Promise<string> {
 }
 
 async function isListening(): Promise<boolean> {
-	const asked = connect(53, resolverAddress);
+	const asked = connect(53, dnsAddress);
 	try {
 		await once(asked, "connect", { signal: AbortSignal.timeout(1000) });
 		return true;

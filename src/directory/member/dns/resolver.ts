@@ -1,16 +1,15 @@
 import { once } from "node:events";
 import { access, readFile, readlink } from "node:fs/promises";
 import { createServer, isIP } from "node:net";
+import { type DnsWay, dnsAddress } from "../../../api/domain.ts";
 import { BulkheadError } from "../../../api/errors.ts";
 import { readIfThere } from "../../../host/files.ts";
 import { type Edit, marked } from "../logins/edits.ts";
 import { change, putBack } from "../logins/kept.ts";
 import { memberFiles } from "../plan.ts";
+import { requireResolved } from "./resolved.ts";
 
 const file = "/etc/resolv.conf";
-/** Nobody's by default: .53 and .54 are systemd-resolved's. */
-export const resolverAddress = "127.0.0.55";
-
 /** Whose names are asked for where. */
 export interface Zone {
 	realm: string;
@@ -26,7 +25,7 @@ export const resolverEdit: Edit = {
 		const at = (text ?? "").search(/^[ \t]*nameserver[ \t]/m);
 		if (text === null || at < 0)
 			throw new BulkheadError("not-allowed-now", `dns: ${file} names no name server; it has to name one`);
-		return text.slice(0, at) + block([`nameserver ${resolverAddress}`]) + text.slice(at);
+		return text.slice(0, at) + block([`nameserver ${dnsAddress}`]) + text.slice(at);
 	},
 	retract: withoutBlock,
 };
@@ -38,16 +37,10 @@ export function nameServersOf(text: string): string[] {
 	);
 }
 
-/**
- * How the programs that people have are told. systemd-resolved asks the servers of its own configuration for all names, whatever
- * domains stand beside them there (resolved-dns-scope.c, dns_scope_is_default_route): only those of a link are asked for some alone.
- */
-const byHand = {
-	resolved: (zone: string, all: readonly string[]) =>
-		`resolvectl dns LINK ${all.join(" ")}; resolvectl domain LINK '~${zone}', where LINK leads there and has no name servers of its own, as Bulkhead's bhup-...`,
-	other: (zone: string, all: readonly string[]) =>
-		`dnsmasq: ${all.map((one) => `server=/${zone}/${one}`).join(", ")}`,
-};
+/** Whether it is systemd-resolved's. @param link where it leads when it is a link; pure */
+export function isResolved(text: string, link: string | null): boolean {
+	return nameServersOf(text).includes("127.0.0.53") || (link?.includes("/systemd/resolve/") ?? false);
+}
 
 /**
  * @param link where it leads when it is a link
@@ -55,20 +48,17 @@ const byHand = {
  */
 export function refuseManaged(text: string, link: string | null, { realm, controllers }: Zone): void {
 	const zone = realm.toLowerCase();
-	const refusal = (why: string, program: "resolved" | "other") =>
+	const refusal = (why: string) =>
 		new BulkheadError(
 			"not-allowed-now",
-			`dns: ${file} ${why}; have that ask ${controllers.join(", ")} for ${zone} alone (${byHand[program](zone, controllers)}), and join without --dns`,
+			`dns: ${file} ${why}; have that ask ${controllers.join(", ")} for ${zone} alone (dnsmasq: ${controllers.map((one) => `server=/${zone}/${one}`).join(", ")}), and join without --dns`,
 		);
-	const isResolved = nameServersOf(text).includes("127.0.0.53") || link?.includes("/systemd/resolve/");
-	if (isResolved) throw refusal("is systemd-resolved's", "resolved");
-	if (link !== null) throw refusal(`is a link to ${link}, which another program writes`, "other");
+	if (link !== null) throw refusal(`is a link to ${link}, which another program writes`);
 	const local = nameServersOf(text).find(isLocal);
-	if (local !== undefined) throw refusal(`names a program of this host, at ${local}`, "other");
+	if (local !== undefined) throw refusal(`names a program of this host, at ${local}`);
 	const said = /^[ \t]*[#;].*(?:generated|managed|do not edit|resolvconf|NetworkManager|dhcpcd|connman).*$/im;
 	const header = said.exec(text)?.[0];
-	if (header !== undefined)
-		throw refusal(`is another program's, as it says (${header.trim().slice(0, 80)})`, "other");
+	if (header !== undefined) throw refusal(`is another program's, as it says (${header.trim().slice(0, 80)})`);
 	if (/^[ \t]*options\b.*[ \t]rotate\b/m.test(text))
 		throw new BulkheadError(
 			"not-allowed-now",
@@ -76,13 +66,21 @@ export function refuseManaged(text: string, link: string | null, { realm, contro
 		);
 }
 
-/** @throws BulkheadError host-lacks, not-allowed-now: the domain's names could not be asked for at its controllers alone */
-export async function requireNames(zone: Zone): Promise<void> {
+/**
+ * @returns how this host's programs can be led there
+ * @throws BulkheadError host-lacks, not-allowed-now: the domain's names could not be asked for at its controllers alone
+ */
+export async function requireNames(zone: Zone): Promise<DnsWay> {
 	await access("/usr/sbin/dnsmasq").catch(() => {
 		throw new BulkheadError("host-lacks", "dns: needs dnsmasq; as root: apt-get install dnsmasq-base");
 	});
+	await refuseTaken();
 	const text = await readIfThere(file);
 	const link = await readlink(file).catch(() => null);
+	if (isResolved(text ?? "", link)) {
+		await requireResolved();
+		return "systemd-resolved";
+	}
 	refuseManaged(text ?? "", link, zone);
 	resolverEdit.apply(text ?? null);
 	// Containers have it from outside, and it cannot be replaced there.
@@ -91,7 +89,7 @@ export async function requireNames(zone: Zone): Promise<void> {
 			"not-allowed-now",
 			`dns: ${file} is mounted into this host from outside, and cannot be changed here; join without --dns`,
 		);
-	await refuseTaken();
+	return "resolv.conf";
 }
 
 /** Over TCP, which all name servers listen on: two may share a port of UDP, and one of them then gets nothing. */
@@ -99,12 +97,12 @@ async function refuseTaken(): Promise<void> {
 	const server = createServer();
 	try {
 		const listening = once(server, "listening", { signal: AbortSignal.timeout(1000) });
-		server.listen({ host: resolverAddress, port: 53 });
+		server.listen({ host: dnsAddress, port: 53 });
 		await listening;
 	} catch (error) {
 		throw new BulkheadError(
 			"not-allowed-now",
-			`dns: port 53 of ${resolverAddress} cannot be had; a name server of this host that listens at all addresses has to listen at its own alone`,
+			`dns: port 53 of ${dnsAddress} cannot be had; a name server of this host that listens at all addresses has to listen at its own alone`,
 			{ cause: error },
 		);
 	} finally {
@@ -130,5 +128,5 @@ function isLocal(address: string): boolean {
 /** @returns whether this host's programs ask there first, and the name servers beyond this host */
 export async function currentNames(): Promise<{ first: boolean; others: string[] }> {
 	const all = nameServersOf((await readIfThere(file)) ?? "");
-	return { first: all[0] === resolverAddress, others: all.filter((one) => !isLocal(one)) };
+	return { first: all[0] === dnsAddress, others: all.filter((one) => !isLocal(one)) };
 }

@@ -179,6 +179,12 @@ test("what cannot administer Bulkhead is refused, and nothing is changed", async
 		expect(stderr).toMatch(why);
 		expect(code).toBe(1);
 	}
+	// A user who may take the group's number in a namespace of his own would be its member.
+	await onHost("sh", "-c", "cp -p /etc/subgid /root/subgid; echo mallory:3001000:1000 >> /etc/subgid");
+	expect((await joinHost("--admin-group", "linux admins")).stderr).toMatch(
+		/adminGroup: .*subgid lends mallory/,
+	);
+	await onHost("cp", "-p", "/root/subgid", "/etc/subgid");
 	const words = ["ad.example.com", "--controller", address, ...secret(), "--admin-group", "linux admins"];
 	expect((await bulkhead.command("domain", "join", ...words)).stderr).toMatch(
 		/adminGroup: .*; give --logins too/,
@@ -299,6 +305,13 @@ test("the domain's names are asked for at its controllers, all others as before,
 	await bulkhead.startDaemon();
 	const again = async () => (await lookUp("dc1.ad.example.com")).code === 0;
 	await until("the domain's names found again", again, 30_000);
+
+	// Another program writes the file, and puts it right.
+	await onHost("sh", "-c", "cp /etc/resolv.conf /root/; echo nameserver 10.99.1.1 > /etc/resolv.conf");
+	const status = async () => (await bulkhead.command("domain", "status")).stdout;
+	await until("that told", async () => /has written \/etc\/resolv.conf anew/.test(await status()), 10_000);
+	await onHost("cp", "/root/resolv.conf", "/etc/resolv.conf");
+	await until("all well", async () => !/has written/.test(await status()), 10_000);
 
 	await controller.kill();
 	// More questions for the domain than may wait at a name server by default.

@@ -23,9 +23,13 @@ export class DomainSocket {
 		this.#path = path;
 	}
 
+	get #making(): string {
+		return `${this.#path}.new`;
+	}
+
 	/** From now on it can be opened, for this server. What an earlier daemon left is taken away. */
 	async serve(api: HttpServer): Promise<void> {
-		await rm(this.#path, { recursive: true, force: true });
+		for (const path of [this.#path, this.#making]) await rm(path, { recursive: true, force: true });
 		this.#api = api;
 	}
 
@@ -56,7 +60,7 @@ export class DomainSocket {
 		if (!this.#api) return;
 		await this.requireWay();
 		// Made where nobody else comes, so that it never is there for more than the group.
-		const making = `${this.#path}.new`;
+		const making = this.#making;
 		const made = join(making, "s");
 		await rm(making, { recursive: true, force: true });
 		await mkdir(making, { mode: 0o700 });

@@ -10,6 +10,7 @@ import { memberFiles } from "../plan.ts";
 import { requireResolved } from "./resolved.ts";
 
 const file = "/etc/resolv.conf";
+
 /** Whose names are asked for where. */
 export interface Zone {
 	realm: string;

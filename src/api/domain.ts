@@ -62,10 +62,18 @@ export const joinBody = z
 		logins: z.boolean().default(false),
 		/** Only members of this group may, and of those that are in it; all users of the domain when null. */
 		allowGroup: accountSchema.nullable().default(null),
+		/** Members of this group who are logged in to the host may use the API; nobody of the domain when null. */
+		adminGroup: accountSchema.nullable().default(null),
+		/** This host asks the controllers for the domain's names; may change /etc/resolv.conf until it leaves. */
+		dns: z.boolean().default(false),
 	})
 	.refine(({ logins, allowGroup }) => logins || allowGroup === null, {
 		path: ["allowGroup"],
 		message: "it is of use with logins only",
+	})
+	.refine(({ logins, adminGroup }) => logins || adminGroup === null, {
+		path: ["adminGroup"],
+		message: "its members have to be able to log in to this host; give --logins too",
 	});
 export type JoinBody = z.infer<typeof joinBody>;
 
@@ -137,6 +145,12 @@ export const leaveBody = z.strictObject({
 export const controllerPorts = { dns: 53, kerberos: 88, ldap: 389, smb: 445 } as const;
 export type ControllerService = keyof typeof controllerPorts;
 
+/** Where a host listens for its own programs' questions, which it asks the controllers of its domain. */
+export const dnsAddress = "127.0.0.55";
+/** What leads them there: the file, or the program that has it in its hands. */
+export const dnsWays = ["resolv.conf", "systemd-resolved"] as const;
+export type DnsWay = (typeof dnsWays)[number];
+
 export const domainView = z.object({
 	realm: z.string(),
 	workgroup: z.string(),
@@ -147,6 +161,10 @@ export const domainView = z.object({
 	logins: z.boolean(),
 	/** Who of them, as AD\linux-users; all of them when null. */
 	allowedGroup: z.string().nullable(),
+	/** Who of them may use the API, as AD\linux-admins; nobody when null. */
+	adminGroup: z.string().nullable(),
+	/** By what this host's programs are led to the controllers for the domain's names; null when they are not. */
+	dns: z.enum(dnsWays).nullable(),
 	controllers: z.array(
 		z.object({
 			address: z.string(),

@@ -286,3 +286,7 @@ export const defaultState = "/var/lib/bulkhead";
 export function socketPath(stateDirectory: string): string {
 	return stateDirectory === defaultState ? "/run/bulkhead/api.sock" : `${stateDirectory}/api.sock`;
 }
+/** The socket beside it for the group of a domain that may use the API; there while the host's membership has one. */
+export function domainSocketPath(apiSocket: string): string {
+	return apiSocket.replace(/[^/]*$/, "domain.sock");
+}

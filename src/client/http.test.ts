@@ -1,10 +1,11 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, rename, rm, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
 import type { Event } from "../api/event.ts";
+import { domainSocketPath } from "../api/routes.ts";
 import { Client, evidencePath, screenshotPath } from "./http.ts";
 import { sampleEvent, sampleServer } from "./samples.ts";
 import { StandIn } from "./stand-in.ts";
@@ -69,6 +70,18 @@ describe("call", () => {
 		await chmod(daemon.socket, 0);
 		await expect(client.call("list", {}, null)).rejects.toThrow(/root, or a member of the group bulkhead/);
 	});
+
+	it.skipIf(process.getuid?.() === 0)(
+		"tries the one for a domain's group where that is not for us",
+		async () => {
+			daemon.answers.list = () => [];
+			await rename(daemon.socket, domainSocketPath(daemon.socket));
+			await writeFile(daemon.socket, "", { mode: 0 });
+			expect(await client.call("list", {}, null)).toEqual([]);
+			await rm(domainSocketPath(daemon.socket));
+			await expect(client.call("list", {}, null)).rejects.toMatchObject({ why: "forbidden" });
+		},
+	);
 
 	it("says that the socket's path is too long", async () => {
 		await expect(new Client(`/${"x".repeat(120)}`).call("list", {}, null)).rejects.toThrow(/shorter path/);

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import type { Duplex } from "node:stream";
 import { BulkheadError, type ErrorCode, errorView, statusOf } from "../api/errors.ts";
+import { domainSocketPath } from "../api/routes.ts";
 import { formatDuration, formatSize } from "../api/units.ts";
 
 /** Longest path of a Unix socket in bytes, unix(7): 108 with its closing zero. */
@@ -55,7 +56,29 @@ export async function upgrade(socket: string, path: string, protocol: string, si
 
 type Beginning = { response: IncomingMessage; stream?: never } | { response?: never; stream: Duplex };
 
-function begin(socket: string, exchange: Exchange): Promise<Beginning> {
+/** Whom the usual socket is not for, that of a domain's group may be. Nothing of the request is sent before one lets us in. */
+async function begin(socket: string, exchange: Exchange): Promise<Beginning> {
+	try {
+		return await beginAt(socket, exchange);
+	} catch (error) {
+		if (!isUnreachable(error, "forbidden")) throw error;
+		return await beginAt(domainSocketPath(socket), exchange).catch((second: unknown) => {
+			throw isNoWay(second) ? error : second;
+		});
+	}
+}
+
+/** Whether a socket is not there, or not for us either. */
+function isNoWay(error: unknown): boolean {
+	if (isUnreachable(error, "forbidden")) return true;
+	return isUnreachable(error, "absent") && (error.cause as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+function isUnreachable(error: unknown, why: DaemonUnreachable["why"]): error is DaemonUnreachable {
+	return error instanceof DaemonUnreachable && error.why === why;
+}
+
+function beginAt(socket: string, exchange: Exchange): Promise<Beginning> {
 	if (Buffer.byteLength(socket) > longestSocketPath) {
 		const message = `the socket's path ${socket} is longer than ${longestSocketPath} bytes; use a state directory with a shorter path`;
 		return Promise.reject(new BulkheadError("bad-input", message));
@@ -118,7 +141,7 @@ function reasonFor(error: NodeJS.ErrnoException, socket: string, exchange: Excha
 		case "EPERM":
 			return new DaemonUnreachable(
 				"forbidden",
-				`not allowed to use ${socket}: become root, or a member of the group bulkhead`,
+				`not allowed to use ${socket}: become root, or a member of the group bulkhead or of the domain's group that may (who is new in one logs in again)`,
 				error,
 			);
 		default:

@@ -36,6 +36,17 @@ export function domainGroup(paths: Paths): string {
 	return `${groupRoot(paths)}-domain`;
 }
 
+/** Of what asks its controllers for names: winbindd's goes whenever that is begun again. */
+export function domainNamesGroup(paths: Paths): string {
+	return `${domainGroup(paths)}-names`;
+}
+
+/** Interface by which systemd-resolved is told whom to ask for the domain's names. */
+export function domainLink(paths: Paths): string {
+	const tag = instanceTag(paths.state);
+	return tag ? `bhdns-${tag}` : "bhdns";
+}
+
 /**
  * Groups of sessions and front doors lie beside each other, as an `idle` one yields only to those beside it. No name of a
  * server has a dot in it, so that none can mean both.

@@ -9,7 +9,7 @@ import {
 	readMember,
 	removeHalfJoined,
 } from "../directory/member/join.ts";
-import { isReachable, makeSocketFolder } from "../directory/member/logins/logins.ts";
+import { isReachable, makeSocketFolder, requireOwnNumber } from "../directory/member/logins/logins.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { type Account, type DomainFacts, factsOf } from "../directory/member/tools.ts";
 import { arrange } from "../directory/member/view.ts";
@@ -25,6 +25,8 @@ import {
 } from "../directory/member/winbind.ts";
 import { ControlGroup } from "../host/cgroup.ts";
 import { type Context, domainGroup } from "./context.ts";
+import { DomainNames } from "./domain-names.ts";
+import { DomainSocket } from "./http/domain-socket.ts";
 import { Restarts } from "./restarts.ts";
 import { Turns } from "./turns.ts";
 
@@ -51,7 +53,10 @@ interface Seen {
  *   does only when LDAP, Kerberos, DNS and SMB answer: told earlier, it would take that for good and fail.
  */
 export class Membership {
+	/** The API's, for those of the domain who may use it; there while the host is a member that says so. */
+	readonly socket: DomainSocket;
 	private readonly context: Context;
+	private readonly names: DomainNames;
 	private member: Member | undefined;
 	/** Why the member cannot be read, and what to do; null when it can be, or there is none. */
 	private unreadable: string | null = null;
@@ -71,6 +76,8 @@ export class Membership {
 
 	constructor(context: Context) {
 		this.context = context;
+		this.names = new DomainNames(context);
+		this.socket = new DomainSocket(context.paths.domainSocket);
 		this.begun = this.turns.take(async () => await this.begin());
 		this.watching = this.watch();
 	}
@@ -90,9 +97,10 @@ export class Membership {
 		const facts: DomainFacts | undefined =
 			server === undefined ? undefined : await factsOf(domain, server).catch(() => undefined);
 		const doubt = server === undefined ? null : await trustTrouble(domain);
-		const { realm, workgroup, name, joinedAt, logins, allowed } = member;
+		const { realm, workgroup, name, joinedAt, logins, allowed, admins, dns } = member;
 		const view: DomainView = {
-			...{ realm, workgroup, name, joinedAt, logins, allowedGroup: allowed?.name ?? null },
+			...{ realm, workgroup, name, joinedAt, logins, dns },
+			...{ allowedGroup: allowed?.name ?? null, adminGroup: admins?.name ?? null },
 			controllers: seen.controllers,
 			state: seen.state,
 			since: seen.since,
@@ -120,6 +128,7 @@ export class Membership {
 					`this host is a member of ${this.member.realm}; leave that first: bulkhead domain leave`,
 				);
 			this.refuseUnreadable();
+			if (wanted.adminGroup !== null) await this.socket.requireWay();
 			const body = { ...wanted, realm: wanted.realm.toUpperCase(), name: wanted.name.toUpperCase() };
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			const member = await joinDomain(this.context.paths.domain, body, signal);
@@ -147,6 +156,8 @@ export class Membership {
 			if (account) this.refuseUnreadable();
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
+				await this.socket.close();
+				await this.names.end();
 				if (!(await endWinbind(paths.domain)))
 					throw new BulkheadError("internal", "winbindd does not end, even when killed");
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
@@ -172,6 +183,7 @@ export class Membership {
 		this.gone.abort();
 		await this.watching;
 		await this.turns.settled();
+		await this.socket.close(0);
 	}
 
 	private async alone<T>(change: () => Promise<T>): Promise<T> {
@@ -213,32 +225,46 @@ export class Membership {
 		}
 	}
 
-	/** Has winbindd run, and know whether a controller answers. What stands in the way is told once. */
+	/** Looks after all that belongs to it. What stands in the way is told once, and of nothing the others have to suffer. */
 	private async keep(): Promise<void> {
 		if (this.unreadable !== null) await this.begin();
 		const { member } = this;
 		if (!member) return;
-		try {
-			const { state, controllers } = await this.look(member);
-			// Before winbindd begins, which reads most of it once.
-			await arrange(this.context.paths.domain, member, inOrder(controllers));
-			await this.keepWinbind(member);
-			const { signal } = this.gone;
-			if (state !== this.told) await tellWinbind(this.context.paths.domain, state, signal);
-			// Also what it began before it read that. While another controller answers, winbindd goes to that one.
-			const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
-			if (gone.length > 0) await this.cut(gone);
-			this.trouble = null;
-			if (state === this.told) return;
-			if (state === "online" && !(await isConnected(this.context.paths.domain, member.workgroup, signal)))
-				return;
-			this.told = state;
-		} catch (error) {
-			const why = explain(error);
-			if (this.trouble !== why && !this.gone.signal.aborted)
-				this.tell(`This host's membership of ${member.realm} needs attention: ${why}; it is tried again`);
-			this.trouble = why;
-		}
+		const troubles: string[] = [];
+		const parts = [
+			() => this.keepSocket(member),
+			() => this.names.keep(member),
+			() => this.keepUsers(member),
+		];
+		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
+		const [why = null] = troubles;
+		if (why !== null && this.trouble !== why && !this.gone.signal.aborted)
+			this.tell(`This host's membership of ${member.realm} needs attention: ${why}; it is tried again`);
+		this.trouble = why;
+	}
+
+	/** The group's number is in the record: no controller has to answer for it. */
+	private async keepSocket({ logins, admins }: Member): Promise<void> {
+		if (!logins || admins === null || (await this.socket.isOpen(admins.gid))) return;
+		await requireOwnNumber(admins.gid);
+		await this.socket.open(admins.gid);
+	}
+
+	/** Has winbindd run, and know whether a controller answers. */
+	private async keepUsers(member: Member): Promise<void> {
+		const { domain } = this.context.paths;
+		const { state, controllers } = await this.look(member);
+		// Before winbindd begins, which reads most of it once.
+		await arrange(domain, member, inOrder(controllers));
+		await this.keepWinbind(member);
+		const { signal } = this.gone;
+		if (state !== this.told) await tellWinbind(domain, state, signal);
+		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
+		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
+		if (gone.length > 0) await this.cut(gone);
+		if (state === this.told) return;
+		if (state === "online" && !(await isConnected(domain, member.workgroup, signal))) return;
+		this.told = state;
 	}
 
 	private async keepWinbind({ logins }: Member): Promise<void> {

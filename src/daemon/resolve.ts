@@ -30,6 +30,9 @@ export const doorUid = (server: StoredServer) => qemuUid(server) + 1;
 /** Of what tells all servers their addresses: among those of names.ts, whose users have even numbers. */
 export const leasesUid = (state: string) => firstUidOf(state) + 100_001_000 + uidsEach - 1;
 
+/** Of what asks a domain's controllers for the host. */
+export const domainNamesUid = (state: string) => leasesUid(state) - 2;
+
 /** What the names of a server's taps begin with; each session has one of its own. */
 export const tapsOf = (server: StoredServer) => `tap${server.installed.index}-`;
 

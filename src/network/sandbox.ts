@@ -49,6 +49,10 @@ const kernelSettings = {
 	"net/ipv6/conf/all/accept_ra": 0,
 	"net/ipv6/conf/default/accept_ra": 0,
 	"net/ipv6/conf/default/accept_redirects": 0,
+	// Each refusal is told: by its default the kernel tells a client of one a second after the first six, and one who asks
+	// a resolver ten questions (kinit does) waits 5 s for each that was not told of. The limit for all, 1000 a second, stays.
+	"net/ipv4/icmp_ratelimit": 0,
+	"net/ipv6/icmp/ratelimit": 0,
 	// Bridged frames stay out of the inet rules, also where br_netfilter is loaded.
 	"net/bridge/bridge-nf-call-iptables": 0,
 	"net/bridge/bridge-nf-call-ip6tables": 0,

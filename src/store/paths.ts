@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { defaultState, socketPath } from "../api/routes.ts";
+import { defaultState, domainSocketPath, socketPath } from "../api/routes.ts";
 
 /** Every file and folder that Bulkhead keeps, in one place. */
 export interface Paths {
@@ -20,6 +20,8 @@ export interface Paths {
 	followed: string;
 	cache: string;
 	apiSocket: string;
+	/** For the group of a domain that may use the API. */
+	domainSocket: string;
 	lock: string;
 	history: string;
 	site: string;
@@ -112,6 +114,7 @@ export function paths(state: string, cache: string): Paths {
 		followed: join(run, "followed.json"),
 		cache,
 		apiSocket: socketPath(state),
+		domainSocket: domainSocketPath(socketPath(state)),
 		lock: join(state, "lock"),
 		history: join(state, "history.sqlite"),
 		site: join(state, "site.yaml"),

@@ -320,7 +320,8 @@ export class Instance {
 		for (const name of await this.groupNames()) await this.group(name).destroy();
 		await this.group().destroy();
 		// A membership of a domain that was not ended.
-		await ControlGroup.at(`bulkhead-${this.tag}-domain`, groups).destroy();
+		for (const name of ["domain-names", "domain"])
+			await ControlGroup.at(`bulkhead-${this.tag}-${name}`, groups).destroy();
 		for (const name of await this.namespaces()) {
 			await run("ip", ["netns", "del", name], { deadlineMs: 10_000 }).catch(() => {});
 		}

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { Command } from "commander";
-import { type DomainView, shortNameOf } from "../../api/domain.ts";
+import { type DomainView, dnsAddress, shortNameOf } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { shown } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
@@ -28,6 +28,8 @@ interface JoinOptions {
 	replace?: boolean;
 	logins?: boolean;
 	allowGroup?: string;
+	adminGroup?: string;
+	dns?: boolean;
 }
 
 export function addDomain(program: Command, open: Open): void {
@@ -37,7 +39,7 @@ export function addDomain(program: Command, open: Open): void {
 		.description(
 			[
 				"Makes this host a member of a domain, whether one of its own servers is its controller or another machine.",
-				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed unless its users are to log in to the host (join --logins), and the host needs no controller to start.",
+				"All that belongs to it lies in Bulkhead's state directory; nothing below /etc is changed unless its users are to log in to the host (join --logins) or its names to be found there (join --dns), and the host needs no controller to start.",
 			].join("\n"),
 		);
 	domain
@@ -70,6 +72,14 @@ export function addDomain(program: Command, open: Open): void {
 		.option("--replace", "take over an account of that name that is there already")
 		.option("--logins", "let the domain's users log in to this host; `bulkhead domain leave` undoes it")
 		.option("--allow-group <name>", "let only members of this group log in")
+		.option(
+			"--admin-group <name>",
+			"with --logins: let members of this group do all that Bulkhead can; whoever rules the domain decides who that is",
+		)
+		.option(
+			"--dns",
+			"ask the controllers for the domain's names, and for no others; `bulkhead domain leave` undoes it",
+		)
 		.action((realm: string, options: JoinOptions, command: Command) => join(open(command), realm, options));
 	addAccounts(domain, open);
 	addCheck(domain, open);
@@ -127,8 +137,8 @@ async function join(context: Context, realm: string, options: JoinOptions): Prom
 	const { controller: controllers, user, replace = false, logins = false } = options;
 	const name = options.name ?? (hostname().split(".")[0] ?? "").slice(0, 15);
 	const password = await secretOf(context, user, options.passwordFile);
-	const allowGroup = options.allowGroup ?? null;
-	const body = { realm, controllers, user, password, name, replace, logins, allowGroup };
+	const { allowGroup = null, adminGroup = null, dns = false } = options;
+	const body = { realm, controllers, user, password, name, replace, logins, allowGroup, adminGroup, dns };
 	const call = async () => await client.call("joinDomain", {}, body, { signal, deadlineMs: longestMs });
 	const view = await shown(terminal, `joining ${realm}`, json, call);
 	answer(context, view, () => [
@@ -193,6 +203,13 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 			["Domain", `${realm} (${workgroup})`],
 			["This host", name],
 			["Logins", view.logins ? (view.allowedGroup ?? "every user of the domain") : "no"],
+			["May use Bulkhead", view.adminGroup ?? "nobody of the domain"],
+			[
+				"Its names",
+				view.dns === null
+					? "looked up as all others"
+					: `asked of the controllers, by way of ${view.dns} and dnsmasq at ${dnsAddress}`,
+			],
 			["State", state],
 			["Since", since],
 			["Controllers", answers.join(", ")],

@@ -46,6 +46,7 @@ export async function openApi(
 	addRoutes(app, handlers(bulkhead, context, identity));
 	addStreams(app, bulkhead, context);
 	addConsole(app.server, bulkhead, context);
+	await bulkhead.membership.socket.serve(app.server);
 	await listen(app, context);
 	return app;
 }

@@ -6,9 +6,10 @@ import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
-import { closeLogins, openLogins, requireLogins } from "./logins/logins.ts";
-import { type Member, memberFiles, memberSchema } from "./plan.ts";
-import { type Account, factsOf, groupNumberOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
+import { closeNames, openNames, requireNames } from "./dns/resolver.ts";
+import { closeLogins, openLogins, requireLogins, requireOwnNumber } from "./logins/logins.ts";
+import { groupNumber, type Member, memberFiles, memberSchema } from "./plan.ts";
+import { type Account, factsOf, groupIdOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
 
 const programs = ["/usr/bin/net", "/usr/bin/wbinfo", "/usr/bin/smbcontrol", "/usr/sbin/winbindd"];
@@ -52,6 +53,7 @@ function memberFrom(text: string): Member {
 export async function joinDomain(folder: string, body: JoinBody, signal: AbortSignal): Promise<Member> {
 	await requirePrograms();
 	if (body.logins) await requireLogins();
+	const dns = body.dns ? await requireNames(body) : null;
 	const answering = await chooseControllers(body.controllers, signal);
 	const [server] = answering;
 	const making = makingOf(folder);
@@ -61,8 +63,10 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	const account = { user: body.user, password: body.password };
 	const found = await lookAtDomain(making, body, answering, signal);
 	await refuseTaken(making, body, server, account, signal);
-	const allowed = await allowedOf(making, found, body, { server, account, signal });
-	const member: Member = { ...found, logins: body.logins, allowed };
+	const asking = { server, account, signal };
+	const allowed = await groupOf(making, found, "allowGroup", body.allowGroup, asking);
+	const admins = await adminsOf(making, found, body, asking);
+	const member: Member = { ...found, logins: body.logins, allowed, admins, dns };
 	const words = ["join", "--no-dns-updates"];
 	// From here on something may be in the domain, also when the answer got lost.
 	try {
@@ -71,9 +75,10 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 		await netAds(making, ["keytab", "create"], { server, asHost: true, signal });
 		// Until the folder has its name, the next daemon undoes what is left of this.
 		if (member.logins) await openLogins(making, allowed);
+		if (dns === "resolv.conf") await openNames(making);
 		await rename(making, folder);
 	} catch (error) {
-		await closeLogins(making);
+		await putFilesBack(making);
 		const left = await withdraw(making, member, server, account, body.replace);
 		throw left === null ? error : new Error(`${explain(error)}; ${left}`, { cause: error });
 	}
@@ -81,17 +86,36 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	return member;
 }
 
-async function allowedOf(
+interface Asking {
+	server: string;
+	account: Account;
+	signal: AbortSignal;
+}
+
+async function groupOf(
 	folder: string,
 	{ workgroup }: Member,
-	{ allowGroup }: JoinBody,
-	options: { server: string; account: Account; signal: AbortSignal },
+	field: "allowGroup" | "adminGroup",
+	name: string | null,
+	asking: Asking,
 ): Promise<Member["allowed"]> {
-	if (allowGroup === null) return null;
-	return {
-		name: `${workgroup}\\${allowGroup}`,
-		sid: await groupNumberOf(folder, allowGroup, options),
-	};
+	if (name === null) return null;
+	return { name: `${workgroup}\\${name}`, sid: await groupIdOf(folder, field, name, asking) };
+}
+
+async function adminsOf(
+	folder: string,
+	member: Member,
+	{ adminGroup }: JoinBody,
+	asking: Asking,
+): Promise<Member["admins"]> {
+	const group = await groupOf(folder, member, "adminGroup", adminGroup, asking);
+	if (group === null) return null;
+	const gid = groupNumber(group.sid);
+	if (gid === undefined)
+		throw new BulkheadError("bad-input", `adminGroup: ${group.sid} is too high a number for winbindd to map`);
+	await requireOwnNumber(gid);
+	return { ...group, gid };
 }
 
 function makingOf(folder: string): string {
@@ -105,7 +129,7 @@ function makingOf(folder: string): string {
 export async function removeHalfJoined(folder: string): Promise<string | null> {
 	const making = makingOf(folder);
 	const text = await readIfThere(memberFiles(making).member);
-	await closeLogins(making);
+	await putFilesBack(making);
 	await rm(making, { recursive: true, force: true });
 	if (text === undefined) return null;
 	const what = "The daemon was ended while this host was joining";
@@ -191,7 +215,7 @@ async function lookAtDomain(
 	signal: AbortSignal,
 ): Promise<Member> {
 	const [server] = answering;
-	const fresh = { joinedAt: Date.now(), logins: false, allowed: null };
+	const fresh = { joinedAt: Date.now(), logins: false, allowed: null, admins: null, dns: null };
 	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, ...fresh };
 	await furnish(folder, member, answering);
 	const facts = await factsOf(folder, server, signal);
@@ -248,10 +272,15 @@ export async function leaveDomain(
 ): Promise<{ left: string | null; edited: string[] }> {
 	const left = await removeAccount(folder, member, account, signal);
 	await stop();
-	const edited = await closeLogins(folder);
+	const edited = await putFilesBack(folder);
 	// One of Samba's programs, asked for the status, may be writing there for a moment more.
 	await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 	return { left, edited };
+}
+
+/** @returns files of the host that somebody else had changed since */
+async function putFilesBack(folder: string): Promise<string[]> {
+	return [...(await closeNames(folder)), ...(await closeLogins(folder))];
 }
 
 async function removeAccount(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { etcOf, type Member } from "./plan.ts";
+import { etcOf, groupNumber, type Member } from "./plan.ts";
 
 const member: Member = {
 	realm: "AD.EXAMPLE.COM",
@@ -9,6 +9,8 @@ const member: Member = {
 	joinedAt: 0,
 	logins: false,
 	allowed: null,
+	admins: null,
+	dns: null,
 };
 
 describe("a member's files", () => {
@@ -33,4 +35,14 @@ describe("a member's files", () => {
 	])("cannot be made of %j", (wrong) => {
 		expect(() => etcOf({ ...member, ...wrong })).toThrow(RangeError);
 	});
+});
+
+test.each([
+	["S-1-5-21-1-2-3-1105", 3_001_105],
+	["S-1-5-21-1-2-3-999999", 3_999_999],
+	["S-1-5-21-1-2-3-1000000", undefined],
+	["S-1-5-32-544", undefined],
+	["S-1-5-21-1-2-3-", undefined],
+])("the kernel calls %s %s", (sid, number) => {
+	expect(groupNumber(sid)).toBe(number);
 });

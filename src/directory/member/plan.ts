@@ -1,5 +1,11 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { dnsWays } from "../../api/domain.ts";
+
+/** What the domain's users and groups are called by the kernel: the first number, and the last. */
+export const userNumbers = [2_000_000, 3_999_999] as const;
+/** Of these, the domain's own: the first one and the last part of a SID. */
+const ownNumbers = [3_000_000, 3_999_999] as const;
 
 /** How the host is a member of a domain; kept as member.json. */
 export const memberSchema = z.object({
@@ -12,6 +18,13 @@ export const memberSchema = z.object({
 	logins: z.boolean().default(false),
 	/** Who of them; everybody when null. */
 	allowed: z.object({ name: z.string(), sid: z.string() }).nullable().default(null),
+	/** Who of them may use the API, and what the kernel calls that group; nobody when null. */
+	admins: z
+		.object({ name: z.string(), sid: z.string(), gid: z.int().min(ownNumbers[0]).max(ownNumbers[1]) })
+		.nullable()
+		.default(null),
+	/** How the host's programs come to ask the controllers for the domain's names; they do not when null. */
+	dns: z.enum(dnsWays).nullable().default(null),
 });
 export type Member = z.infer<typeof memberSchema>;
 
@@ -21,8 +34,15 @@ export const inside = "/domain";
 /** Folders that Samba's programs write in, below `inside`; the machine account's password is in private. */
 export const folders = ["private", "state", "cache", "lock", "pid", "log", "run", "core"] as const;
 
-/** What the domain's users and groups are called by the kernel: the first number, and the last. */
-export const userNumbers = [2_000_000, 3_999_999] as const;
+/**
+ * What the kernel calls a group of the domain: as winbindd reckons it (idmap_rid(8)), so that it is known with no controller
+ * to ask. @returns undefined for one of another domain, or with a number that is too high
+ */
+export function groupNumber(sid: string): number | undefined {
+	const last = /^S-1-5-21-\d+-\d+-\d+-(\d+)$/.exec(sid)?.[1];
+	const number = ownNumbers[0] + Number(last);
+	return number <= ownNumbers[1] ? number : undefined;
+}
 
 /** All of a membership, in one folder that only root can look into. */
 export function memberFiles(folder: string) {
@@ -36,6 +56,11 @@ export function memberFiles(folder: string) {
 		/** Links to folders of the host, there when its users may log in: where winbindd has its socket and puts their tickets. */
 		sockets: at("sockets"),
 		tickets: at("tickets"),
+		/** What files of the host were before they were changed for logins, and for the domain's names. */
+		loginsRecord: at("logins.json"),
+		dnsRecord: at("dns.json"),
+		/** Of what asks the controllers for the host. */
+		dns: at("dns"),
 	};
 }
 
@@ -100,7 +125,7 @@ function smbConf({ realm, workgroup, name, controllers }: Member): string {
 		"idmap config * : backend = tdb",
 		"idmap config * : range = 2000000-2999999",
 		`idmap config ${workgroup} : backend = rid`,
-		`idmap config ${workgroup} : range = 3000000-3999999`,
+		`idmap config ${workgroup} : range = ${ownNumbers.join("-")}`,
 		"template shell = /bin/bash",
 		"template homedir = /home/%D/%U",
 		// Without, it asks for them by DNS, 10 s each of four times when the one that would know is gone, and whoever logs in

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
-import { refusalOr } from "./tools.ts";
+import { groupIdIn, refusalOr } from "./tools.ts";
 
 const failed = (stderr: string) => new CommandError("net ads join", "ended with code 255", 255, stderr);
 
@@ -25,5 +25,23 @@ describe("what a domain refuses", () => {
 		expect(refusalOr(error, "alice")).toBe(error);
 		// Nobody's name or password was given.
 		expect(refusalOr(failed("Preauthentication failed"), undefined)).toBeInstanceOf(CommandError);
+	});
+});
+
+describe("a group that is named", () => {
+	const found = (sid: string, type: string) => `Got 1 replies\n\nobjectSid: ${sid}\ngroupType: ${type}\n`;
+
+	test("is known by its SID", () => {
+		const text = found("S-1-5-21-1-2-3-1105", "-2147483646");
+		expect(groupIdIn(text, "adminGroup", "linux admins")).toBe("S-1-5-21-1-2-3-1105");
+	});
+
+	test.each<[string, string, RegExp]>([
+		["that there is not", "Got 0 replies\n", /^adminGroup: the domain has no group x$/],
+		["that is builtin", found("S-1-5-32-544", "-2147483643"), /^adminGroup: x is builtin \(S-1-5-32-544\)/],
+		["for mail", found("S-1-5-21-1-2-3-1105", "2"), /^adminGroup: x is no security group/],
+		["of no known type", "objectSid: S-1-5-21-1-2-3-1105\n", /no security group/],
+	])("is refused: one %s", (_, text, why) => {
+		expect(() => groupIdIn(text, "adminGroup", "x")).toThrow(why);
 	});
 });

@@ -116,18 +116,39 @@ export async function workgroupOf(folder: string, server: string, signal?: Abort
 	return workgroup;
 }
 
-/** @throws BulkheadError bad-input when the domain has no group of that name */
-export async function groupNumberOf(
+/**
+ * @param field what the name was given as
+ * @returns the SID of a group of the domain. @throws BulkheadError bad-input when there is none whose members have it here
+ */
+export async function groupIdOf(
 	folder: string,
+	field: string,
 	name: string,
 	options: { server: string; account: Account; signal: AbortSignal },
 ): Promise<string> {
 	// The schema of names has let no quotes, stars or backslashes through; RFC 4515 has parentheses escaped.
 	const escaped = name.replaceAll("(", "\\28").replaceAll(")", "\\29");
 	const filter = `(&(objectClass=group)(sAMAccountName=${escaped}))`;
-	const text = await netAds(folder, ["search", filter, "objectSid"], options);
+	const text = await netAds(folder, ["search", filter, "objectSid", "groupType"], options);
+	return groupIdIn(text, field, name);
+}
+
+/** @param text what `net ads search` has found; pure */
+export function groupIdIn(text: string, field: string, name: string): string {
+	const refusal = (why: string) => new BulkheadError("bad-input", `${field}: ${why}`);
 	const sid = /^objectSid: (S-1-[0-9-]+)\s*$/m.exec(text)?.[1];
-	if (sid === undefined) throw new BulkheadError("bad-input", `allowGroup: the domain has no group ${name}`);
+	if (sid === undefined) throw refusal(`the domain has no group ${name}`);
+	// [MS-DTYP] 2.4.2.4: those of controllers themselves, which members have of their own.
+	if (!sid.startsWith("S-1-5-21-"))
+		throw refusal(
+			`${name} is builtin (${sid}), and counts on the controllers alone; name a group of the domain`,
+		);
+	// [MS-ADTS] 2.2.12: the others are for mail, and no logon tells of them.
+	const type = Number(/^groupType: (-?\d+)\s*$/m.exec(text)?.[1]);
+	if (!(type & 0x80000000))
+		throw refusal(
+			`${name} is no security group, so that nobody is known here as its member; name one that is`,
+		);
 	return sid;
 }
 

@@ -49,6 +49,13 @@ export function viewCommand(
 	];
 }
 
+/** Enters control groups first. @param groups `cgroup.procs` files */
+export function entering(groups: readonly string[]): string[] {
+	const enter =
+		'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; exec "$@"';
+	return ["sh", "-c", enter, "sh", ...groups, "--"];
+}
+
 /** Makes the folder's inner folders and files. @param controllers in the order in which they are tried */
 export async function furnish(folder: string, member: Member, controllers: readonly string[]): Promise<void> {
 	await mkdir(folder, { recursive: true, mode: 0o700 });

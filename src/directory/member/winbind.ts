@@ -5,13 +5,10 @@ import { launchInBubble } from "../../host/confine.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import { lastWords, processSeeing } from "../../host/recorded.ts";
 import { inside, memberFiles } from "./plan.ts";
-import { asMember, viewCommand } from "./view.ts";
+import { asMember, entering, viewCommand } from "./view.ts";
 
 const config = `${inside}/etc/smb.conf`;
 const answersWithinMs = 10_000;
-/** Enters control groups first. */
-const enter =
-	'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; ulimit -c 0; exec "$@"';
 
 /**
  * Has winbindd run for a member: the one that an earlier daemon started, or another. It lives on when the daemon ends.
@@ -26,7 +23,7 @@ export async function ensureWinbind(folder: string, groups: readonly string[]): 
 	// The tickets of who logs in to the host are for its own programs.
 	const binds = ["--bind-try", tickets, "/tmp"];
 	const view = viewCommand(folder, command, ["--new-session", "--json-status-fd", "3"], binds);
-	const { identity } = await launchInBubble(["sh", "-c", enter, "sh", ...groups, "--", ...view], {
+	const { identity } = await launchInBubble([...entering(groups), ...view], {
 		status,
 		output,
 	});

@@ -17,8 +17,7 @@ export interface Edit {
 	retract(text: string, before: string | null): string;
 }
 
-const begin = "# bulkhead: begin (bulkhead domain join --logins; bulkhead domain leave takes this out)\n";
-const end = "# bulkhead: end\n";
+const { block, withoutBlock } = marked("--logins");
 
 /** All that a host's files need for the domain's users to log in, besides what Debian's packages do themselves. */
 export function editsFor(group: AllowedGroup | null): Edit[] {
@@ -72,14 +71,18 @@ function pamWinbind(group: AllowedGroup | null): string[] {
 	];
 }
 
-function block(lines: readonly string[]): string {
-	return `${begin}${lines.join("\n")}\n${end}`;
-}
-
-function withoutBlock(text: string): string {
-	const from = text.indexOf(begin);
-	const to = text.indexOf(end, from);
-	return from < 0 || to < 0 ? text : text.slice(0, from) + text.slice(to + end.length);
+/** Lines of ours in a file of the host's, between marks that say whose they are. @param option what wanted them */
+export function marked(option: string) {
+	const begin = `# bulkhead: begin (bulkhead domain join ${option}; bulkhead domain leave takes this out)\n`;
+	const end = "# bulkhead: end\n";
+	return {
+		block: (lines: readonly string[]) => `${begin}${lines.join("\n")}\n${end}`,
+		withoutBlock: (text: string) => {
+			const from = text.indexOf(begin);
+			const to = text.indexOf(end, from);
+			return from < 0 || to < 0 ? text : text.slice(0, from) + text.slice(to + end.length);
+		},
+	};
 }
 
 const databases = /^(passwd|group):(.*)$/gm;
@@ -131,15 +134,35 @@ export function refuseOtherStack(text: string): void {
 		);
 }
 
-/** @throws BulkheadError when a user of the host's own has a number that is one of the domain's users' */
-export function refuseTakenNumbers(passwd: string): void {
+/**
+ * @param text of a file like /etc/passwd or /etc/group
+ * @throws BulkheadError when a user or group of the host's own has a number that is one of the domain's
+ */
+export function refuseTakenNumbers(path: string, text: string): void {
 	const [first, last] = userNumbers;
-	for (const line of passwd.split("\n")) {
+	for (const line of text.split("\n")) {
 		const [name, , number] = line.split(":");
 		if (Number(number) < first || !(Number(number) <= last)) continue;
 		throw new BulkheadError(
 			"not-allowed-now",
-			`/etc/passwd: ${name} has the number ${number}; those from ${first} to ${last} are the domain's users'`,
+			`${path}: ${name} has the number ${number}; those from ${first} to ${last} are the domain's`,
+		);
+	}
+}
+
+/**
+ * Who is lent the number of a group in a namespace of his own is its member to the kernel.
+ * @param subgid as in subgid(5); root's own are no matter
+ * @throws BulkheadError
+ */
+export function refuseLentNumber(subgid: string, gid: number): void {
+	for (const line of subgid.split("\n")) {
+		const [name, first, count] = line.split(":");
+		if (name === "root" || name === "0" || gid < Number(first) || !(gid < Number(first) + Number(count)))
+			continue;
+		throw new BulkheadError(
+			"not-allowed-now",
+			`adminGroup: /etc/subgid lends ${name} its number, ${gid}, so that ${name} could act as a member; have ${name} lent others there`,
 		);
 	}
 }

@@ -1,5 +1,4 @@
 import { chmod, chown, open, readFile, realpath, rename, rm, stat, utimes } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { errorCode, readIfThere, writeFileAtomic } from "../../../host/files.ts";
 import type { Edit } from "./edits.ts";
@@ -28,15 +27,14 @@ const keptSchema = z.array(
 );
 type Kept = z.infer<typeof keptSchema>;
 
-const recordOf = (folder: string) => join(folder, "logins.json");
 const unfinished = (path: string) => `${path}.bulkhead.tmp`;
 
 /**
  * Changes files of the host. What they were is on disk before the first of them changes, so that `putBack` can be called
- * at any moment after that, whatever was interrupted.
+ * at any moment after that, whatever was interrupted. @param record file that keeps it
  * @throws BulkheadError when one is not as it has to be; then none has changed
  */
-export async function change(folder: string, edits: readonly Edit[]): Promise<void> {
+export async function change(record: string, edits: readonly Edit[]): Promise<void> {
 	const kept: Kept = [];
 	for (const edit of edits) {
 		const path = await realpath(edit.path).catch(() => edit.path);
@@ -45,15 +43,10 @@ export async function change(folder: string, edits: readonly Edit[]): Promise<vo
 		const after = edit.apply(text);
 		if (after !== text) kept.push({ name: edit.path, path, before, after: encoded(after) });
 	}
-	await writeFileAtomic(recordOf(folder), `${JSON.stringify(kept)}\n`, 0o600);
+	await writeFileAtomic(record, `${JSON.stringify(kept)}\n`, 0o600);
 	const fresh = { mode: 0o644, uid: 0, gid: 0 };
 	for (const { path, before, after } of kept)
 		await write(path, { ...fresh, ...before, content: after, times: null });
-}
-
-/** @returns whether files were changed for the member of this folder, and are still */
-export async function isChanged(folder: string): Promise<boolean> {
-	return (await readIfThere(recordOf(folder))) !== undefined;
 }
 
 /**
@@ -61,8 +54,8 @@ export async function isChanged(folder: string): Promise<boolean> {
  * May be called again when it was interrupted.
  * @returns files that somebody else had changed
  */
-export async function putBack(folder: string, edits: readonly Edit[]): Promise<string[]> {
-	const text = await readIfThere(recordOf(folder));
+export async function putBack(record: string, edits: readonly Edit[]): Promise<string[]> {
+	const text = await readIfThere(record);
 	if (text === undefined) return [];
 	const edited: string[] = [];
 	for (const { name, path, before, after } of keptSchema.parse(JSON.parse(text))) {
@@ -77,7 +70,7 @@ export async function putBack(folder: string, edits: readonly Edit[]): Promise<s
 		const edit = edits.find((one) => one.path === name);
 		if (now && edit) await retract(path, edit, now, before);
 	}
-	await rm(recordOf(folder));
+	await rm(record);
 	return edited;
 }
 

@@ -3,9 +3,16 @@ import { access, chmod, mkdir, readFile, rm, rmdir, symlink } from "node:fs/prom
 import { connect } from "node:net";
 import { join } from "node:path";
 import { BulkheadError } from "../../../api/errors.ts";
+import { readIfThere } from "../../../host/files.ts";
 import { processSeeing } from "../../../host/recorded.ts";
 import { memberFiles } from "../plan.ts";
-import { type AllowedGroup, editsFor, refuseOtherStack, refuseTakenNumbers } from "./edits.ts";
+import {
+	type AllowedGroup,
+	editsFor,
+	refuseLentNumber,
+	refuseOtherStack,
+	refuseTakenNumbers,
+} from "./edits.ts";
 import { change, putBack } from "./kept.ts";
 
 /** Where libnss_winbind and pam_winbind look for winbindd, each compiled in; neither follows a link there. */
@@ -29,9 +36,15 @@ export async function requireLogins(): Promise<void> {
 			`logins: needs Debian's ${lacking.join(" and ")}; as root: apt-get install --no-install-recommends ${lacking.join(" ")}`,
 		);
 	refuseOtherStack(await readFile("/etc/pam.d/common-auth", "utf8"));
-	refuseTakenNumbers(await readFile("/etc/passwd", "utf8"));
+	for (const path of ["/etc/passwd", "/etc/group"]) refuseTakenNumbers(path, await readFile(path, "utf8"));
 	await refuseAnotherWinbind();
 	for (const { path, apply } of editsFor(null)) apply(await readFile(path, "utf8").catch(() => null));
+}
+
+/** @throws BulkheadError when somebody of the host's own would be taken for a member of this group of the domain */
+export async function requireOwnNumber(gid: number): Promise<void> {
+	refuseTakenNumbers("/etc/group", await readFile("/etc/group", "utf8"));
+	refuseLentNumber((await readIfThere("/etc/subgid")) ?? "", gid);
 }
 
 async function isInstalled(file: string): Promise<boolean> {
@@ -48,17 +61,17 @@ async function isInstalled(file: string): Promise<boolean> {
 
 /** Has the host's files ask the member that is in this folder. @throws BulkheadError; `closeLogins` undoes what was half done */
 export async function openLogins(folder: string, group: AllowedGroup | null): Promise<void> {
-	const { sockets, tickets } = memberFiles(folder);
+	const { sockets, tickets, loginsRecord } = memberFiles(folder);
 	await symlink(socketFolder, sockets);
 	await symlink("/tmp", tickets);
-	await change(folder, editsFor(group));
+	await change(loginsRecord, editsFor(group));
 }
 
 /** Puts the host's files back, of a member with logins and of any other. @returns those that somebody else had changed since */
 export async function closeLogins(folder: string): Promise<string[]> {
 	// What is retracted is the same with any group.
-	const edited = await putBack(folder, editsFor({ name: "", sid: "" }));
-	const { sockets } = memberFiles(folder);
+	const { sockets, loginsRecord } = memberFiles(folder);
+	const edited = await putBack(loginsRecord, editsFor({ name: "", sid: "" }));
 	const had = await access(sockets).then(
 		() => true,
 		() => false,

@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { connect, isIP } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { dnsAddress } from "../../../api/domain.ts";
+import { launchInBubble } from "../../../host/confine.ts";
+import { readIfThere, writeFileAtomic } from "../../../host/files.ts";
+import { endProcess, isAlive, type ProcessIdentity } from "../../../host/process.ts";
+import { lastWords, processSeeing } from "../../../host/recorded.ts";
+import { memberFiles } from "../plan.ts";
+import { entering } from "../view.ts";
+import type { Zone } from "./resolver.ts";
+
+const inside = { config: "/dns/dnsmasq.conf", run: "/dns/run" };
+const listensWithinMs = 5000;
+/** Questions that may wait: those to controllers that are silent must not keep others from being asked. */
+const mostWaiting = 2000;
+
+function filesOf(folder: string) {
+	const { dns } = memberFiles(folder);
+	const at = (name: string) => join(dns, name);
+	return {
+		...{ folder: dns, config: at("dnsmasq.conf"), run: at("run") },
+		...{ status: at("status.json"), output: at("output.log") },
+	};
+}
+
+/**
+ * Asks the controllers for the domain's names, and others for all others; refuses these where there are none. Nothing is kept: a controller
+ * may name others' names in its answers, and nobody is to be told those.
+ * @throws RangeError for what is no name or address; pure
+ */
+export function forwarderConfig({ realm, controllers }: Zone, others: readonly string[]): string {
+	if (!/^[A-Za-z0-9.-]+$/.test(realm)) throw new RangeError(`not a domain: ${realm}`);
+	for (const address of [...controllers, ...others])
+		if (isIP(address) === 0 || !/^[0-9A-Za-z.:%_-]+$/.test(address))
+			throw new RangeError(`not an address: ${address}`);
+	return [
+		"port=53",
+		`listen-address=${dnsAddress}`,
+		"bind-interfaces",
+		"no-resolv",
+		"no-hosts",
+		"pid-file",
+		"log-facility=-",
+		"cache-size=0",
+		`dns-forward-max=${mostWaiting}`,
+		...others.map((address) => `server=${address}`),
+		...controllers.map((address) => `server=/${realm.toLowerCase()}/${address}`),
+		"",
+	].join("\n");
+}
+
+/** @returns whether it runs, with this configuration */
+export async function isForwarding(folder: string, config: string): Promise<boolean> {
+	const running = await forwarderProcess(folder);
+	return running !== undefined && (await readIfThere(filesOf(folder).config)) === config;
+}
+
+/**
+ * Starts it, in another's place. It lives on when the daemon ends.
+ * @param groups `cgroup.procs` files that it enters
+ * @throws Error with its last words when it could not be started
+ */
+export async function startForwarder(
+	folder: string,
+	config: string,
+	{ uid, groups }: { uid: number; groups: readonly string[] },
+): Promise<void> {
+	if (!(await endForwarder(folder))) throw new Error("dnsmasq does not end, even when killed");
+	const { config: file, run, status, output } = filesOf(folder);
+	await mkdir(run, { recursive: true, mode: 0o755 });
+	await writeFileAtomic(file, config, 0o644);
+	const command = [...entering(groups), ...confined(folder, uid)];
+	const { identity } = await launchInBubble(command, { status, output });
+	const end = performance.now() + listensWithinMs;
+	while (!(await isListening())) {
+		if (!isAlive(identity)) throw new Error(await forwarderWords(folder));
+		if (performance.now() > end)
+			throw new Error(`dnsmasq does not listen at ${dnsAddress} within ${listensWithinMs / 1000} s`);
+		await delay(50);
+	}
+}
+
+/** In the host's own network, where it may listen on a port below 1024, and that is all it may. */
+function confined(folder: string, uid: number): string[] {
+	const { config, run } = filesOf(folder);
+	const caps = "-all,+net_bind_service";
+	return [
+		...["bwrap", "--new-session", "--json-status-fd", "3", "--unshare-ipc", "--unshare-uts", "--clearenv"],
+		...["--ro-bind", "/usr", "/usr"],
+		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
+		...["--dev", "/dev", "--perms", "0755", "--dir", "/dns"],
+		...["--ro-bind", config, inside.config, "--ro-bind", run, inside.run, "--chdir", inside.run, "--"],
+		...["setpriv", "--reuid", `${uid}`, "--regid", `${uid}`, "--clear-groups", "--no-new-privs"],
+		...[`--inh-caps=${caps}`, `--ambient-caps=${caps}`, `--bounding-set=${caps}`, "--"],
+		...["/usr/sbin/dnsmasq", "--keep-in-foreground", `--conf-file=${inside.config}`, "--user", "--group"],
+	];
+}
+
+/** @returns its process, when it runs; a pid alone may be another program's by now */
+export async function forwarderProcess(folder: string): Promise<ProcessIdentity | undefined> {
+	const { status, run } = filesOf(folder);
+	return await processSeeing(status, inside.run, run);
+}
+
+/** @returns false when it does not end */
+export async function endForwarder(folder: string): Promise<boolean> {
+	const running = await forwarderProcess(folder);
+	return running === undefined || (await endProcess(running, 1000));
+}
+
+/** @returns what it wrote last, in one line */
+export async function forwarderWords(folder: string): Promise<string> {
+	return await lastWords("dnsmasq", filesOf(folder).output);
+}
+
+async function isListening(): Promise<boolean> {
+	const asked = connect(53, dnsAddress);
+	try {
+		await once(asked, "connect", { signal: AbortSignal.timeout(1000) });
+		return true;
+	} catch {
+		return false;
+	} finally {
+		asked.on("error", () => {});
+		asked.destroy();
+	}
+}

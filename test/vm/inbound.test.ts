@@ -144,6 +144,17 @@ const range = (protocol: "tcp" | "udp", first: number, last = first) => ({ proto
 const ldap = (to: "host" | "lan"): InboundWay => ({
 	...{ service: "ldap", to, ports: [range("tcp", 389), range("udp", 389)] },
 });
+/** Asks thirty times by UDP, as a resolver does, and says how many times it was refused. */
+const refusals = `
+	my $refused = 0;
+	for (1 .. 30) {
+		my $socket = IO::Socket::IP->new(Proto => "udp", PeerHost => $ARGV[0], PeerPort => 389) or die $@;
+		$socket->send("anybody");
+		vec(my $set = "", fileno $socket, 1) = 1;
+		$refused++ if select($set, undef, undef, 0.5) && !defined $socket->recv(my $answer, 100);
+	}
+	print $refused;
+`;
 const packets = async (name: string) => (await outboundCountersOf(tag)).get(name)?.packets ?? 0;
 const hostNet = async () => ({
 	links: (JSON.parse(await ip("-n", host, "-j", "link")) as { ifname: string }[]).map(({ ifname }) => ifname),
@@ -369,6 +380,14 @@ describe("a server that is away while another does its work", () => {
 		await setYielding(tag, []);
 		for (const { address, protocol } of all)
 			expect((await attempt(pc, protocol, address, 389)).what).toBe("answer");
+	});
+
+	test("refuses each question, however many one client asks", async () => {
+		await letIn({ dc: { ways: [ldap("lan")], yields: true } });
+		await setYielding(tag, [dc.address, dc.address6]);
+		for (const address of [dc.address, dc.address6])
+			expect(await inside(pc, "perl", "-MIO::Socket::IP", "-e", refusals, address)).toBe("30");
+		await setYielding(tag, []);
 	});
 
 	test("refuses other servers that may reach it, and the host alone where only that may come", async () => {

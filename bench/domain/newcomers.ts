@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { DomainClient } from "./client.ts";
 
-const pauseMs = 700;
+const pauseMs = 1500;
 
 /**
  * Adds users over LDAP, one after the other, each by another name; which of them the directory acknowledged is kept. Of one

@@ -7,7 +7,8 @@ export interface Ask {
 	ok: boolean;
 }
 
-const pauseMs = 250;
+/** From an answer to the next question, milliseconds. */
+const usualPauseMs = 250;
 
 /**
  * Asks for the same thing again and again, one after the other, as somebody who works. From a moment that is told on, until
@@ -19,8 +20,8 @@ export class Repeated {
 	private readonly stopping = new AbortController();
 	private readonly running: Promise<void>;
 
-	constructor(ask: () => Promise<unknown>) {
-		this.running = this.run(ask);
+	constructor(ask: () => Promise<unknown>, pauseMs = usualPauseMs) {
+		this.running = this.run(ask, pauseMs);
 	}
 
 	/** @param moment when what is asked for went away */
@@ -44,7 +45,7 @@ export class Repeated {
 		return this.asks.filter((ask) => !ask.ok && ask.from > from && ask.from < to).length;
 	}
 
-	private async run(ask: () => Promise<unknown>): Promise<void> {
+	private async run(ask: () => Promise<unknown>, pauseMs: number): Promise<void> {
 		const { signal } = this.stopping;
 		while (!signal.aborted) {
 			const from = performance.now();

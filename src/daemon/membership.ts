@@ -72,6 +72,9 @@ export class Membership {
 	/** What is there has been looked at; the first thing of all. */
 	private readonly begun: Promise<void>;
 	private readonly gone = new AbortController();
+	/** Between two looks. */
+	private pause = new AbortController();
+	private readonly unsubscribe: () => void;
 	private readonly watching: Promise<void>;
 
 	constructor(context: Context) {
@@ -79,6 +82,10 @@ export class Membership {
 		this.names = new DomainNames(context);
 		this.socket = new DomainSocket(context.paths.domainSocket);
 		this.begun = this.turns.take(async () => await this.begin());
+		// A controller may be a server of this host's: one that fails is asked at once.
+		this.unsubscribe = context.history.subscribe(({ kind, server }) => {
+			if (kind === "state" && server !== null) this.hurry();
+		});
 		this.watching = this.watch();
 	}
 
@@ -180,6 +187,7 @@ export class Membership {
 
 	/** Lets go; winbindd runs on, as sessions do. */
 	async end(): Promise<void> {
+		this.unsubscribe();
 		this.gone.abort();
 		await this.watching;
 		await this.turns.settled();
@@ -205,9 +213,16 @@ export class Membership {
 	private async watch(): Promise<void> {
 		const { signal } = this.gone;
 		while (!signal.aborted) {
+			this.pause = new AbortController();
+			const pause = AbortSignal.any([signal, this.pause.signal]);
 			if (!this.changing) await this.turns.take(async () => await this.keep());
-			await delay(lookEveryMs, undefined, { signal }).catch(() => {});
+			await delay(lookEveryMs, undefined, { signal: pause }).catch(() => {});
 		}
+	}
+
+	/** Looks again at once. */
+	private hurry(): void {
+		this.pause.abort();
 	}
 
 	/** Reads what is there. What cannot be read is told once, and tried again: somebody may put it right. */
@@ -231,10 +246,11 @@ export class Membership {
 		const { member } = this;
 		if (!member) return;
 		const troubles: string[] = [];
+		// Who logs in waits for the first of these.
 		const parts = [
+			() => this.keepUsers(member),
 			() => this.keepSocket(member),
 			() => this.names.keep(member),
-			() => this.keepUsers(member),
 		];
 		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
 		const [why = null] = troubles;
@@ -261,7 +277,9 @@ export class Membership {
 		if (state !== this.told) await tellWinbind(domain, state, signal);
 		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
 		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
-		if (gone.length > 0) await this.cut(gone);
+		const cut = gone.length > 0 ? await this.cut(gone) : 0;
+		// Who was known gets in from what is kept here while it goes over to another controller, which takes it a while.
+		if (cut > 0 && state === "online") return await this.letRest(signal);
 		if (state === this.told) return;
 		if (state === "online" && !(await isConnected(domain, member.workgroup, signal))) return;
 		this.told = state;
@@ -283,11 +301,18 @@ export class Membership {
 		await ensureWinbind(paths.domain, group.entries);
 	}
 
+	/** winbindd is with no controller until it is told that there is one, which the next look does. */
+	private async letRest(signal: AbortSignal): Promise<void> {
+		await tellWinbind(this.context.paths.domain, "offline", signal);
+		this.told = "offline";
+		this.hurry();
+	}
+
 	/** Whoever logs in at this moment is answered from what is known here, instead of waiting for a controller. */
-	private async cut(controllers: readonly ControllerHealth[]): Promise<void> {
+	private async cut(controllers: readonly ControllerHealth[]): Promise<number> {
 		const { paths, groups } = this.context;
 		const pids = await ControlGroup.at(domainGroup(paths), groups).pids();
-		await cutWinbind(
+		return await cutWinbind(
 			pids,
 			controllers.map(({ address }) => address),
 		);

@@ -8,7 +8,10 @@ export interface AllowedGroup {
 	sid: string;
 }
 
-/** One file of the host's, what it becomes, and how only our part is taken out when somebody else has changed it since. All pure. */
+/**
+ * One file of the host's, what it becomes, and how only our part is taken out when somebody else has changed it since. All
+ * pure. Each character of a text is a byte of the file.
+ */
 export interface Edit {
 	path: string;
 	/** @param text null when there is no such file. @throws BulkheadError when it is not as it has to be */
@@ -28,14 +31,18 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 		{
 			path: "/etc/security/pam_winbind.conf",
 			apply: () => block(pamWinbind(group)),
-			retract: (text, before) => `${before ?? ""}${withoutBlock(text)}`,
+			// One without our lines is whoever's wrote it since.
+			retract: (text, before) => {
+				const rest = withoutBlock(text);
+				return rest === text ? text : `${before ?? ""}${rest}`;
+			},
 		},
 		appended("/etc/pam.d/common-session", "session", ["optional pam_mkhomedir.so umask=0077"]),
 		// Whoever comes with a key of SSH's is not asked for a password, where pam_winbind would ask for the group.
 		...(group
 			? [
 					appended("/etc/pam.d/common-account", "account", [
-						`requisite pam_succeed_if.so quiet user ingroup [${group.name}]`,
+						`requisite pam_succeed_if.so quiet user ingroup [${asBytes(group.name)}]`,
 					]),
 				]
 			: []),
@@ -60,6 +67,10 @@ function appended(path: string, type: string, lines: readonly string[]): Edit {
 		},
 		retract: withoutBlock,
 	};
+}
+
+function asBytes(text: string): string {
+	return Buffer.from(text).toString("latin1");
 }
 
 function pamWinbind(group: AllowedGroup | null): string[] {

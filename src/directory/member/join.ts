@@ -6,6 +6,7 @@ import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
+import { isChanged } from "./logins/kept.ts";
 import { closeLogins, openLogins, requireLogins } from "./logins/logins.ts";
 import { type Member, memberFiles, memberSchema } from "./plan.ts";
 import { type Account, factsOf, groupNumberOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
@@ -55,9 +56,10 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	const answering = await chooseControllers(body.controllers, signal);
 	const [server] = answering;
 	const making = makingOf(folder);
+	await closeLogins(making);
 	await rm(making, { recursive: true, force: true });
 	await using undo = new AsyncDisposableStack();
-	undo.defer(async () => await rm(making, { recursive: true, force: true }));
+	undo.defer(async () => await discard(making));
 	const account = { user: body.user, password: body.password };
 	const found = await lookAtDomain(making, body, answering, signal);
 	await refuseTaken(making, body, server, account, signal);
@@ -73,12 +75,23 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 		if (member.logins) await openLogins(making, allowed);
 		await rename(making, folder);
 	} catch (error) {
-		await closeLogins(making);
+		const changed = await closeLogins(making).then(() => null, notPutBack);
 		const left = await withdraw(making, member, server, account, body.replace);
-		throw left === null ? error : new Error(`${explain(error)}; ${left}`, { cause: error });
+		const more = [changed, left].filter((words) => words !== null);
+		throw more.length === 0 ? error : new Error([explain(error), ...more].join("; "), { cause: error });
 	}
 	undo.move();
 	return member;
+}
+
+function notPutBack(error: unknown): string {
+	return `files below /etc could not be put back yet (${explain(error)}); it is tried again`;
+}
+
+/** Removes what was half made; not what the host's files were before, while they are not put back. */
+async function discard(making: string): Promise<void> {
+	await rm(memberFiles(making).member, { force: true });
+	if (!(await isChanged(making))) await rm(making, { recursive: true, force: true });
 }
 
 async function allowedOf(
@@ -99,13 +112,16 @@ function makingOf(folder: string): string {
 }
 
 /**
- * Removes what a daemon left that was killed while it joined.
- * @returns what may be left in the domain, in words; null when it did not get that far
+ * Removes what a daemon left that was killed while it joined, or that could not be undone then.
+ * @returns what may be left in the domain, in words; null when it did not get that far, or that was told
+ * @throws Error when files of the host cannot be put back
  */
 export async function removeHalfJoined(folder: string): Promise<string | null> {
 	const making = makingOf(folder);
 	const text = await readIfThere(memberFiles(making).member);
-	await closeLogins(making);
+	await closeLogins(making).catch((error: unknown) => {
+		throw new Error(`from a join that did not end, ${notPutBack(error)}`, { cause: error });
+	});
 	await rm(making, { recursive: true, force: true });
 	if (text === undefined) return null;
 	const what = "The daemon was ended while this host was joining";

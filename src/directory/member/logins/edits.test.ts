@@ -38,9 +38,14 @@ test("a host whose own users do not come first is left as it is", () => {
 		/pam_unix.so has to come before/,
 	);
 	expect(() => refuseOtherStack("auth required pam_unix.so\n")).toThrow(/pam-auth-update --enable winbind/);
-	expect(() => refuseTakenNumbers("root:x:0:0::/:\nburt:x:2000001:1::/:\n")).toThrow(
-		/burt has the number 2000001/,
+	expect(() => refuseOtherStack(undefined)).toThrow(/common-auth is missing/);
+	expect(() => refuseTakenNumbers("/etc/passwd", "root:x:0:0::/:\nburt:x:2000001:1::/:\n")).toThrow(
+		/^\/etc\/passwd: burt has the number 2000001/,
 	);
+	expect(() => refuseTakenNumbers("/etc/group", "wheel:x:3999999:burt\n")).toThrow(
+		/wheel has the number 3999999/,
+	);
+	expect(() => refuseTakenNumbers("/etc/group", "nogroup:x:65534:\nlate:x:4000000:\n")).not.toThrow();
 });
 
 test("lines that follow what PAM's own tool manages, and only they are taken out", () => {

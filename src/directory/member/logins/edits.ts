@@ -125,8 +125,16 @@ function withoutWinbind(text: string, before: string | null): string {
 	);
 }
 
-/** @throws BulkheadError when common-auth does not ask winbindd, or does so before it asks the host's own users */
-export function refuseOtherStack(text: string): void {
+/**
+ * @param text undefined when there is no such file
+ * @throws BulkheadError when common-auth does not ask winbindd, or does so before it asks the host's own users
+ */
+export function refuseOtherStack(text: string | undefined): void {
+	if (text === undefined)
+		throw new BulkheadError(
+			"host-lacks",
+			"/etc/pam.d/common-auth is missing: logins can be set up where PAM is as Debian has it, and nowhere else yet",
+		);
 	const lines = text.split("\n").filter((line) => line.startsWith("auth"));
 	const unix = lines.findIndex((line) => line.includes("pam_unix.so"));
 	const winbind = lines.findIndex((line) => line.includes("pam_winbind.so"));
@@ -142,15 +150,18 @@ export function refuseOtherStack(text: string): void {
 		);
 }
 
-/** @throws BulkheadError when a user of the host's own has a number that is one of the domain's users' */
-export function refuseTakenNumbers(passwd: string): void {
+/**
+ * @param text of passwd or group
+ * @throws BulkheadError when a user or group of the host's own has a number that is one of the domain's
+ */
+export function refuseTakenNumbers(path: string, text: string): void {
 	const [first, last] = userNumbers;
-	for (const line of passwd.split("\n")) {
+	for (const line of text.split("\n")) {
 		const [name, , number] = line.split(":");
 		if (Number(number) < first || !(Number(number) <= last)) continue;
 		throw new BulkheadError(
 			"not-allowed-now",
-			`/etc/passwd: ${name} has the number ${number}; those from ${first} to ${last} are the domain's users'`,
+			`${path}: ${name} has the number ${number}, and those from ${first} to ${last} are for the domain's users and groups; give it another, and its files with it`,
 		);
 	}
 }

@@ -3,6 +3,7 @@ import { access, chmod, mkdir, readFile, rm, rmdir, symlink } from "node:fs/prom
 import { connect } from "node:net";
 import { join } from "node:path";
 import { BulkheadError } from "../../../api/errors.ts";
+import { readIfThere } from "../../../host/files.ts";
 import { processSeeing } from "../../../host/recorded.ts";
 import { memberFiles } from "../plan.ts";
 import { type AllowedGroup, editsFor, refuseOtherStack, refuseTakenNumbers } from "./edits.ts";
@@ -28,8 +29,8 @@ export async function requireLogins(): Promise<void> {
 			"host-lacks",
 			`logins: needs Debian's ${lacking.join(" and ")}; as root: apt-get install --no-install-recommends ${lacking.join(" ")}`,
 		);
-	refuseOtherStack(await readFile("/etc/pam.d/common-auth", "utf8"));
-	refuseTakenNumbers(await readFile("/etc/passwd", "utf8"));
+	refuseOtherStack(await readIfThere("/etc/pam.d/common-auth"));
+	for (const path of ["/etc/passwd", "/etc/group"]) refuseTakenNumbers(path, await readFile(path, "utf8"));
 	await refuseAnotherWinbind();
 	for (const { path, apply } of editsFor(null)) apply(await readFile(path, "utf8").catch(() => null));
 }

@@ -37,7 +37,11 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 				return rest === text ? text : `${before ?? ""}${rest}`;
 			},
 		},
-		appended("/etc/pam.d/common-session", "session", ["optional pam_mkhomedir.so umask=0077"]),
+		appended("/etc/pam.d/common-session", "session", [
+			// Whoever is a controller may call a user ../../etc/whatever, and root would make that and give it to him.
+			"[success=1 default=ignore] pam_succeed_if.so quiet home =~ /home/*/*/*",
+			"optional pam_mkhomedir.so umask=0077",
+		]),
 		// Whoever comes with a key of SSH's is not asked for a password, where pam_winbind would ask for the group.
 		...(group
 			? [

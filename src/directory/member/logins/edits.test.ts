@@ -76,3 +76,10 @@ test("pam_winbind.conf becomes what it was, and stays another's who has written 
 	expect(retract(`${apply(before)}debug = yes\n`, before)).toBe(`${before}debug = yes\n`);
 	expect(retract("[global]\nwarn_pwd_expire = 14\n", before)).toBe("[global]\nwarn_pwd_expire = 14\n");
 });
+
+test("what an earlier membership left is to be taken out first", () => {
+	for (const path of [session, winbindConf, "/etc/pam.d/common-account"]) {
+		const { apply } = editOf(path);
+		expect(() => apply(apply("# theirs\n"))).toThrow(`${path} has lines of an earlier membership`);
+	}
+});

@@ -30,7 +30,10 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 		// The whole file: what it said before would be another domain's.
 		{
 			path: "/etc/security/pam_winbind.conf",
-			apply: () => block(pamWinbind(group)),
+			apply: (text) => {
+				refuseLeftOver("/etc/security/pam_winbind.conf", text);
+				return block(pamWinbind(group));
+			},
 			// One without our lines is whoever's wrote it since.
 			retract: (text, before) => {
 				const rest = withoutBlock(text);
@@ -67,10 +70,20 @@ function appended(path: string, type: string, lines: readonly string[]): Edit {
 		path,
 		apply: (text) => {
 			if (text === null) throw new BulkheadError("host-lacks", `${path} is missing`);
+			refuseLeftOver(path, text);
 			return `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${block(all)}`;
 		},
 		retract: withoutBlock,
 	};
+}
+
+/** Two blocks would both hold, and the first would come back when the host leaves. */
+function refuseLeftOver(path: string, text: string | null): void {
+	if (!text?.includes(begin)) return;
+	throw new BulkheadError(
+		"not-allowed-now",
+		`${path} has lines of an earlier membership that was never left; take out what stands from "# bulkhead: begin" to "# bulkhead: end"`,
+	);
 }
 
 function asBytes(text: string): string {

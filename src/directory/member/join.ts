@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
-import { readIfThere, writeFileAtomic } from "../../host/files.ts";
+import { readIfThere, syncFolder, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
 import { isChanged } from "./logins/kept.ts";
 import { closeLogins, openLogins, requireLogins } from "./logins/logins.ts";
@@ -81,6 +81,8 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 		throw more.length === 0 ? error : new Error([explain(error), ...more].join("; "), { cause: error });
 	}
 	undo.move();
+	// After a power cut it would be half made, and undone.
+	await syncFolder(dirname(folder));
 	return member;
 }
 

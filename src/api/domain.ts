@@ -61,7 +61,12 @@ export const joinBody = z
 		/** The domain's users may log in to the host; changes files below /etc until it leaves. */
 		logins: z.boolean().default(false),
 		/** Only members of this group may, and of those that are in it; all users of the domain when null. */
-		allowGroup: accountSchema.nullable().default(null),
+		allowGroup: accountSchema
+			// The rest of the line would be a comment, and the group another one.
+			.regex(/^[^#]*$/, "PAM's files take # for the beginning of a comment; give the group another name")
+			.regex(/\S$/u, "it ends with a space; leave that out")
+			.nullable()
+			.default(null),
 		/** Members of this group who are logged in to the host may use the API; nobody of the domain when null. */
 		adminGroup: accountSchema.nullable().default(null),
 		/** This host asks the controllers for the domain's names; may change /etc/resolv.conf until it leaves. */

@@ -17,6 +17,7 @@ import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
 import { administerDomain, makeDomain } from "./domains.ts";
 import { Membership } from "./membership.ts";
+import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
 import { Publishing, type Unwanted } from "./publishing.ts";
 import { removeRemains } from "./remains.ts";
@@ -215,22 +216,21 @@ export class Bulkhead {
 			if (!first) throw new RangeError("no server is named");
 			const parts = { context: this.context, reaches: reachesWith(this.sandbox.openSegments), signal };
 			const made = await makeDomain([first, ...rest], wanted, parts);
-			for (const unit of units) {
-				const stored = made.find((one) => one.name === unit.stored.name);
-				if (stored) await this.beginController(unit, stored);
-			}
+			// All know it before any begins, also when that fails: a later change of one would keep it without its domain.
+			await together(units.map(async (unit, i) => await this.takeDomain(unit, made[i])));
 			// Those that are one of several yield to each other.
 			await this.units.permit(this.units.stored());
+			for (const unit of units) await begin(unit, this.context);
 			const controllers = [name, ...others];
 			return { controllers, realm, workgroup, tookMs: Math.round(performance.now() - from) };
 		});
 	}
 
-	private async beginController(unit: ServerUnit, made: StoredServer): Promise<void> {
+	private async takeDomain(unit: ServerUnit, made: StoredServer | undefined): Promise<void> {
+		if (!made) throw new RangeError(`${unit.stored.name} is none of the servers`);
 		const text = `${made.name} is a controller of a new domain, ${made.domain?.realm}`;
 		this.context.history.append({ at: Date.now(), server: made.name, session: null, kind: "site", text });
 		await unit.change(made);
-		await begin(unit, this.context);
 	}
 
 	/** Asks a controller for users and groups, or changes them. @throws BulkheadError */

@@ -138,7 +138,11 @@ export class Membership {
 			if (wanted.adminGroup !== null) await this.socket.requireWay();
 			const body = { ...wanted, realm: wanted.realm.toUpperCase(), name: wanted.name.toUpperCase() };
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
-			const member = await joinDomain(this.context.paths.domain, body, signal);
+			const member = await joinDomain(this.context.paths.domain, body, signal).catch(async (error) => {
+				// What could not be undone is tried again from here on.
+				await this.begin();
+				throw error;
+			});
 			this.member = member;
 			this.tell(`This host is a member of ${member.realm} now, as ${member.name}`);
 			await this.keep();
@@ -161,6 +165,7 @@ export class Membership {
 				throw new BulkheadError("not-found", "this host is a member of no domain");
 			// Whom to ask to remove the account is not known.
 			if (account) this.refuseUnreadable();
+			await removeHalfJoined(paths.domain);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
 				await this.socket.close();

@@ -5,6 +5,7 @@ import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { atOnce } from "./definition-mark.ts";
 import { lanOf } from "./lan.ts";
 
 /**
@@ -100,10 +101,7 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 		({ name }) => !(definition.data ?? []).some((disk) => disk.name === name),
 	);
 	const kind = differences.length === 0 ? "same" : "change";
-	// What the front door and the supervisor use takes effect at once; hardware with the next session.
-	const restartNeeded = differences.some(
-		(line) => !/^(publish|allow|outbound|after|recovery(?!\.mode)|sleep|start)\b/.test(line),
-	);
+	const restartNeeded = differences.some((line) => !isAtOnce(line));
 	return {
 		server,
 		kind,
@@ -112,6 +110,10 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 		restartNeeded,
 	};
 }
+
+/** What the front door, the firewall and the supervisor use takes effect at once; hardware with the next session. */
+const isAtOnce = (difference: string) =>
+	/^recovery(?!\.mode)\b/.test(difference) || atOnce.some((key) => new RegExp(`^${key}\\b`).test(difference));
 
 /** Changes that are refused, because they would lose something or mean another server. */
 export function refusedChanges(site: Site, stored: readonly StoredServer[]): Problem[] {

@@ -9,11 +9,16 @@ import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { hostProblems } from "./host-checks.ts";
 import { publishedOf } from "./published.ts";
-
 import { isInUse, type ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import type { SiteProblem } from "./site-file.ts";
 import type { Units } from "./units.ts";
+
+/** What is wrong with a changed site and was not before: others may go on naming a server that was deleted by hand. Pure. */
+export function addedProblems(before: Site, site: Site): SiteProblem[] {
+	const known = new Set(checkSite(before).problems.map((problem) => JSON.stringify(problem)));
+	return checkSite(site).problems.filter((problem) => !known.has(JSON.stringify(problem)));
+}
 
 /** Which published service is meant; without a port, the one that there is. */
 export interface Unwanted {
@@ -77,7 +82,7 @@ export class Publishing {
 		// A site file without it is the same to the next plan.
 		const definition: ServerDefinition = publish.length > 0 ? { ...others, publish } : others;
 		const next: Site = { ...site, servers: { ...site.servers, [name]: definition } };
-		await this.check(next, name, refusal);
+		await this.check(site, next, name, refusal);
 		const { definition: before } = unit.stored;
 		await this.changes.change(next, name, definition, () => {});
 		try {
@@ -90,12 +95,12 @@ export class Publishing {
 	}
 
 	/** The same checks as of a site file, as far as this server is concerned. */
-	private async check(site: Site, name: string, refusal: string): Promise<void> {
+	private async check(before: Site, site: Site, name: string, refusal: string): Promise<void> {
 		const present = this.units
 			.list()
 			.map((unit: ServerUnit) => ({ stored: unit.stored, inUse: isInUse(unit) }));
 		const isOurs = ({ path }: SiteProblem) => path[0] === "servers" && path[1] === name;
-		const found: SiteProblem[] = checkSite(site).problems.filter(isOurs);
+		const found: SiteProblem[] = addedProblems(before, site).filter(isOurs);
 		if (found.length === 0) found.push(...(await hostProblems(site, present)).filter(isOurs));
 		if (found.length === 0) return;
 		const problems = found.map(({ path, message }) => ({ field: path.slice(2).join("."), message }));

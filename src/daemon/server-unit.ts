@@ -9,6 +9,7 @@ import { Supervisor } from "../session/supervisor.ts";
 import type { Paths } from "../store/paths.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
+import { isOutdated } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
 import { HostMachines } from "./parts/machines.ts";
@@ -99,7 +100,7 @@ export class ServerUnit {
 			session: sessionView(record),
 			warm: this.supervisor.warm,
 			incidents: record.incidents,
-			restartNeeded: record.session !== null && record.session.definition !== this.machines.definitionMark(),
+			restartNeeded: record.session !== null && isOutdated(record.session.definition, stored.definition),
 		};
 	}
 

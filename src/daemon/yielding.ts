@@ -64,15 +64,20 @@ export class Yielding {
 export function yieldingAddresses(
 	servers: readonly { stored: StoredServer; state: ServerUnit["record"]["state"] }[],
 ): string[] {
-	const named = (...states: string[]) =>
-		new Set(servers.filter(({ state }) => states.includes(state)).map(({ stored }) => stored.name));
-	const present = named("running");
-	// Who comes wakes one that is asleep.
-	const reachable = named("running", "asleep");
-	return servers.flatMap(({ stored: { name, domain, definition } }) => {
-		const others = domain?.controllers.filter((other) => other !== name) ?? [];
+	return servers.flatMap(({ stored: { name, domain, definition }, state }) => {
 		const { network } = definition;
-		if (!network || reachable.has(name) || !others.some((other) => present.has(other))) return [];
+		// Who comes wakes one that is asleep.
+		if (!domain || !network || state === "running" || state === "asleep") return [];
+		// Another server may have got the name of a controller that was deleted.
+		const isThere = servers.some(
+			(other) =>
+				other.state === "running" &&
+				other.stored.name !== name &&
+				domain.controllers.includes(other.stored.name) &&
+				other.stored.domain?.realm === domain.realm &&
+				other.stored.domain.controllers.includes(name),
+		);
+		if (!isThere) return [];
 		return [network.address, ...(network.address6 === undefined ? [] : [network.address6])];
 	});
 }

@@ -48,7 +48,8 @@ export async function removeHalfWritten(folder: string): Promise<unknown[]> {
 	}
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Until then what was renamed or removed in it may come back after a power cut. */
+export async function syncFolder(path: string): Promise<void> {
 	const folder = await open(path, "r");
 	try {
 		await folder.sync();

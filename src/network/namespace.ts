@@ -26,9 +26,14 @@ export async function bridge(namespace: string, ...args: string[]): Promise<void
 }
 
 /** Runs a command inside a namespace. @throws CommandError */
-export async function inside(namespace: string, command: readonly string[], input = ""): Promise<string> {
+export async function inside(
+	namespace: string,
+	command: readonly string[],
+	input = "",
+	withinMs = deadlineMs,
+): Promise<string> {
 	const args = [`--net=${pathOf(namespace)}`, "--", ...command];
-	return (await run("nsenter", args, { deadlineMs, input })).stdout;
+	return (await run("nsenter", args, { deadlineMs: withinMs, input })).stdout;
 }
 
 /** @returns where a namespace can be entered */

@@ -41,6 +41,16 @@ test("what each path has counted, IPv4 and IPv6 together", () => {
 	expect(elements.open.get('"br-lab" . "br-lab"')).toEqual({ packets: 9, bytes: 900 });
 });
 
+test("what has gone by a path that is cut into several elements, and by one that is a part of others", () => {
+	const text = (port: number, last: number) => pathText({ ...path, port, last });
+	const allowed = new Map(
+		[text(100, 149), text(150, 150), text(151, 200)].map((one, i) => [one, { packets: 10 ** i, bytes: 0 }]),
+	);
+	const elements = { ...elementsIn(answer), allowed };
+	expect(passedBy(elements, [{ ...path, port: 100, last: 200 }]).packets).toBe(111);
+	expect(passedBy(elements, [{ ...path, port: 150 }]).packets).toBe(10);
+});
+
 test("only elements that differ are changed: the others go on counting", () => {
 	const elements = elementsIn(answer);
 	const kept = pathText({ ...path, port: 49_152, last: 65_535 });

@@ -98,14 +98,26 @@ export function segmentText(segment: string): string {
 	return `"${bridge}" . "${bridge}"`;
 }
 
-/** What has gone by paths, all of them together. Pure. */
+/** What has gone by paths, all of them together; an element may be a part of one (disjoint.ts). Pure. */
 export function passedBy(elements: Elements, paths: readonly Path[]): Counted {
 	const found = paths.flatMap((path) => {
-		const set = isIPv4(path.from) ? "allowed" : "allowed6";
-		return elements[set].get(pathText(path)) ?? [];
+		const whole = partsOf(pathText(path));
+		return [...elements[isIPv4(path.from) ? "allowed" : "allowed6"]].flatMap(([text, counted]) => {
+			const part = partsOf(text);
+			return part.ends === whole.ends && whole.port <= part.port && part.last <= whole.last ? counted : [];
+		});
 	});
 	return {
 		packets: found.reduce((sum, { packets }) => sum + packets, 0),
 		bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
 	};
+}
+
+function partsOf(text: string): { ends: string; port: number; last: number } {
+	const at = text.lastIndexOf(" . ");
+	const [port = 0, last = port] = text
+		.slice(at + 3)
+		.split("-")
+		.map(Number);
+	return { ends: text.slice(0, at), port, last };
 }

@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import { ipv4 } from "./addresses.ts";
+import { disjoint } from "./disjoint.ts";
 import { type Answerer, asked } from "./names/plan.ts";
 import { changesOf, type Elements, elementsOf, pathText, segmentText } from "./passed.ts";
 import { type Between, bridgeLinkLocal, bridgePrefix, type Permission } from "./plan.ts";
@@ -155,8 +156,8 @@ export function permissionLines(
 	const [four, six] = [paths.filter(({ from }) => isIPv4(from)), paths.filter(({ from }) => !isIPv4(from))];
 	return [
 		...setTo("published", doors.map(permission)),
-		...changesOf("allowed", there, four.map(pathText)),
-		...changesOf("allowed6", there, six.map(pathText)),
+		...changesOf("allowed", there, disjoint(four).map(pathText)),
+		...changesOf("allowed6", there, disjoint(six).map(pathText)),
 		...changesOf("open", there, open.map(segmentText)),
 		...setTo("answering", answerers.map(answering)),
 		...setTo("upstreams", answerers.flatMap(upstreams)),

@@ -240,6 +240,24 @@ describe("what is allowed", () => {
 		expect(await reaches(web, db.address, 5432)).toBe(false);
 	});
 
+	test("may overlap, also with what is allowed already; each counts its own", async () => {
+		const all = pathsOf(web, db, 5000).map((path) => ({ ...path, last: 9999 }));
+		await allow({ paths: all });
+		expect(await reaches(web, db.address, 9000)).toBe(true);
+		await allow({ paths: [...all, ...pathsOf(web, db, 5432)] });
+		expect(await reaches(web, db.address, 5432)).toBe(true);
+		const own = async () => passedBy(await elementsOf(tag), pathsOf(web, db, 5432)).packets;
+		await delay(200);
+		const before = await own();
+		expect(before).toBeGreaterThanOrEqual(3);
+		expect(await reaches(web, db.address6, 9000)).toBe(true);
+		await delay(200);
+		expect(await own()).toBe(before);
+		expect(passedBy(await elementsOf(tag), all).packets).toBeGreaterThanOrEqual(before + 3);
+		await allow({ paths: pathsOf(web, db, 5432) });
+		expect(await reaches(web, db.address, 9000)).toBe(false);
+	});
+
 	test("may be a whole segment, and that is no other", async () => {
 		await allow({ open: ["office"] });
 		for (const port of served) expect(await reaches(web, db.address, port)).toBe(true);

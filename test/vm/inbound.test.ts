@@ -343,6 +343,38 @@ describe("a server that has gone", () => {
 		await inside(dc.namespace, "nft", "delete table inet t");
 		await sandbox.permit([]);
 	});
+
+	test("its clients are told also while another guest answers in their names", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		const all = Array.from({ length: 8 }, () => waits(pc, "tcp", dc.address, 389));
+		await Promise.all(all.map(async ({ ready }) => await ready()));
+		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
+		const clients = await clientsOf(tag, [dc.address], []);
+		const ports = clients
+			.filter((line) => line.startsWith("tcp 192.168.7.50 "))
+			.map((line) => line.split(" ")[2]);
+		expect(ports.length).toBeGreaterThanOrEqual(8);
+		// Acknowledgements of numbers that no client expects.
+		const liar = `
+			use Socket qw(:DEFAULT inet_aton IPPROTO_RAW);
+			socket(my $raw, AF_INET, SOCK_RAW, IPPROTO_RAW) or die;
+			my ($from, $to) = map { inet_aton($_) } "192.168.7.50", "${dc.address}";
+			my @packets = map { pack('C C n n n C C n a4 a4', 0x45, 0, 40, 0, 0x4000, 64, 6, 0, $from, $to)
+				. pack 'n n N N C C n n n', $_, 389, 1, 1, 0x50, 0x10, 0, 0, 0 } ${ports.join(", ")};
+			syswrite STDOUT, "ready";
+			while (1) { send $raw, $_, 0, pack_sockaddr_in(0, $to) for @packets; select undef, undef, undef, 0.0002 }`;
+		const args = [`--net=/run/netns/${files.namespace}`, "perl", "-e", liar];
+		const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+		started.push(child);
+		await once(child.stdout, "data");
+		// It asks for the server's hardware address first.
+		await delay(300);
+		await tellClients(tag, clients);
+		const ends = await Promise.all(all.map(async ({ ended }) => await ended));
+		child.kill("SIGKILL");
+		await bring(dc);
+		expect(ends).toEqual(all.map(() => "ECONNRESET"));
+	});
 });
 
 describe("a server that is away while another does its work", () => {

@@ -8,6 +8,7 @@ import type { Sign } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
+import { definitionMark } from "../definition-mark.ts";
 import { dataDisksOf, generationOf, hardwareOf, isWarm, portOf } from "../resolve.ts";
 import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
@@ -139,20 +140,6 @@ export class HostMachines implements Machines {
 		return await this.launcher.cleanUp(number);
 	}
 
-	/** Tells definitions apart, to see whether a running session has the current one. */
-	definitionMark(): string {
-		const {
-			template: _,
-			publish: __,
-			recovery,
-			start: ___,
-			sleep: ____,
-			after: _____,
-			...hardware
-		} = this.server.definition;
-		return JSON.stringify({ ...hardware, ...(recovery?.mode === "warm" ? { recovery: "warm" } : {}) });
-	}
-
 	/** It is over for a session: nothing leaves it any more, and its process comes after all others. */
 	private async rest(number: number): Promise<void> {
 		const port = portOf(this.server, number);
@@ -162,7 +149,7 @@ export class HostMachines implements Machines {
 
 	private recordOf(number: number, { identity, startedAt }: Launched, from: SessionRecord["from"]) {
 		const { bootId, acceleration } = this.context;
-		const definition = this.definitionMark();
+		const definition = definitionMark(this.server.definition);
 		return {
 			number,
 			...identity,

@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { refuseSkew } from "./join.ts";
+import { refuseSkew, removeHalfJoined } from "./join.ts";
 
 test.each([
 	[600, /the clock of dc1 is 600 s ahead of the host's, and Kerberos allows 5 minutes/],
@@ -11,4 +15,28 @@ test.each([
 
 test("a clock that is nearly right is not", () => {
 	for (const seconds of [0, 3, -240, 240]) expect(() => refuseSkew("dc1", seconds)).not.toThrow();
+});
+
+test("of a join that did not end the host's files are put back; until they can be, what they were is kept", async () => {
+	const folder = await mkdtemp(join(tmpdir(), "bulkhead-join-"));
+	try {
+		const [making, file] = [join(folder, "domain.making"), join(folder, "place/file")];
+		const before = { content: btoa("theirs"), mode: 0o644, uid: process.getuid?.(), gid: process.getgid?.() };
+		const kept = [{ name: file, path: file, before: { ...before, times: [1, 1] }, after: btoa("ours") }];
+		await mkdir(making);
+		await writeFile(join(making, "logins.json"), JSON.stringify(kept));
+		await writeFile(join(folder, "place"), "no folder");
+		await expect(removeHalfJoined(join(folder, "domain"))).rejects.toThrow(
+			/^from a join that did not end, files below \/etc could not be put back yet \(.*; it is tried again$/,
+		);
+		expect(existsSync(join(making, "logins.json"))).toBe(true);
+		await rm(join(folder, "place"));
+		await mkdir(join(folder, "place"));
+		await writeFile(file, "ours");
+		expect(await removeHalfJoined(join(folder, "domain"))).toBeNull();
+		expect(await readFile(file, "utf8")).toBe("theirs");
+		expect(existsSync(making)).toBe(false);
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
 });

@@ -4,9 +4,10 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
-import { readIfThere, writeFileAtomic } from "../../host/files.ts";
+import { readIfThere, syncFolder, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
 import { closeNames, openNames, requireNames } from "./dns/resolver.ts";
+import { isChanged } from "./logins/kept.ts";
 import { closeLogins, openLogins, requireLogins, requireOwnNumber } from "./logins/logins.ts";
 import { groupNumber, type Member, memberFiles, memberSchema } from "./plan.ts";
 import { type Account, factsOf, groupIdOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
@@ -57,9 +58,10 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	const answering = await chooseControllers(body.controllers, signal);
 	const [server] = answering;
 	const making = makingOf(folder);
+	await putFilesBack(making);
 	await rm(making, { recursive: true, force: true });
 	await using undo = new AsyncDisposableStack();
-	undo.defer(async () => await rm(making, { recursive: true, force: true }));
+	undo.defer(async () => await discard(making));
 	const account = { user: body.user, password: body.password };
 	const found = await lookAtDomain(making, body, answering, signal);
 	await refuseTaken(making, body, server, account, signal);
@@ -78,12 +80,27 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 		if (dns === "resolv.conf") await openNames(making);
 		await rename(making, folder);
 	} catch (error) {
-		await putFilesBack(making);
+		const changed = await putFilesBack(making).then(() => null, notPutBack);
 		const left = await withdraw(making, member, server, account, body.replace);
-		throw left === null ? error : new Error(`${explain(error)}; ${left}`, { cause: error });
+		const more = [changed, left].filter((words) => words !== null);
+		throw more.length === 0 ? error : new Error([explain(error), ...more].join("; "), { cause: error });
 	}
 	undo.move();
+	// After a power cut it would be half made, and undone.
+	await syncFolder(dirname(folder));
 	return member;
+}
+
+function notPutBack(error: unknown): string {
+	return `files below /etc could not be put back yet (${explain(error)}); it is tried again`;
+}
+
+/** Removes what was half made; not what the host's files were before, while they are not put back. */
+async function discard(making: string): Promise<void> {
+	const { member, loginsRecord, dnsRecord } = memberFiles(making);
+	await rm(member, { force: true });
+	if (!(await isChanged(loginsRecord)) && !(await isChanged(dnsRecord)))
+		await rm(making, { recursive: true, force: true });
 }
 
 interface Asking {
@@ -123,13 +140,16 @@ function makingOf(folder: string): string {
 }
 
 /**
- * Removes what a daemon left that was killed while it joined.
- * @returns what may be left in the domain, in words; null when it did not get that far
+ * Removes what a daemon left that was killed while it joined, or that could not be undone then.
+ * @returns what may be left in the domain, in words; null when it did not get that far, or that was told
+ * @throws Error when files of the host cannot be put back
  */
 export async function removeHalfJoined(folder: string): Promise<string | null> {
 	const making = makingOf(folder);
 	const text = await readIfThere(memberFiles(making).member);
-	await putFilesBack(making);
+	await putFilesBack(making).catch((error: unknown) => {
+		throw new Error(`from a join that did not end, ${notPutBack(error)}`, { cause: error });
+	});
 	await rm(making, { recursive: true, force: true });
 	if (text === undefined) return null;
 	const what = "The daemon was ended while this host was joining";
@@ -278,9 +298,12 @@ export async function leaveDomain(
 	return { left, edited };
 }
 
-/** @returns files of the host that somebody else had changed since */
+/** Each that can be, whatever becomes of the others. @returns files of the host that somebody else had changed since */
 async function putFilesBack(folder: string): Promise<string[]> {
-	return [...(await closeNames(folder)), ...(await closeLogins(folder))];
+	const done = await Promise.allSettled([closeNames(folder), closeLogins(folder)]);
+	const failed = done.find((one) => one.status === "rejected");
+	if (failed) throw failed.reason;
+	return done.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
 }
 
 async function removeAccount(

@@ -51,6 +51,7 @@ export function memberFiles(folder: string) {
 		folder,
 		member: at("member.json"),
 		etc: at("etc"),
+		secrets: at("private"),
 		status: at("status.json"),
 		output: at("winbindd.log"),
 		/** Links to folders of the host, there when its users may log in: where winbindd has its socket and puts their tickets. */

@@ -8,9 +8,10 @@ import { etcOf, folders, inside, type Member, memberFiles } from "./plan.ts";
 const privileges = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID"];
 
 /**
- * The command line that runs one of Samba's programs as the member whose folder this is: it sees /usr, the folder as
- * /domain, an /etc of its own, and nothing else of the host's files; its sockets, which are below /run/samba, are in the
- * folder too. The network is the host's.
+ * The command line that runs one of Samba's programs as the member whose folder this is: it sees /usr, the folder's inner
+ * ones below /domain, an /etc of its own, and nothing else of the host's files; its sockets, which are below /run/samba, are
+ * in the folder too. What root believes of the membership it does not see: a captured one would have files of the host
+ * written, or folders of the host shown to the next one. The network is the host's.
  */
 export function viewCommand(
 	folder: string,
@@ -37,7 +38,8 @@ export function viewCommand(
 		...["--ro-bind", "/usr", "/usr"],
 		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
 		...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
-		...["--ro-bind", etc, "/etc", "--bind", folder, inside],
+		...["--ro-bind", etc, "/etc", "--ro-bind", etc, `${inside}/etc`],
+		...folders.flatMap((name) => ["--bind", join(folder, name), `${inside}/${name}`]),
 		...["--dir", "/run", "--bind", join(folder, "run"), "/run/samba"],
 		// With logins its socket is the host's.
 		...["--bind-try", sockets, "/run/samba/winbindd"],

@@ -50,7 +50,7 @@ async function isAnswering(folder: string): Promise<boolean> {
 
 /** @returns its process, when it runs; a pid alone may be another program's by now */
 export async function winbindProcess(folder: string): Promise<ProcessIdentity | undefined> {
-	return await processSeeing(memberFiles(folder).status, inside, folder);
+	return await processSeeing(memberFiles(folder).status, `${inside}/private`, memberFiles(folder).secrets);
 }
 
 /** Ends winbindd, if it runs; its children end with it. @returns false when it does not end */

@@ -10,9 +10,9 @@ use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 IPPROTO_RAW);
 use Time::HiRes qw(time);
 
-# asm-generic/socket.h; linux/if_ether.h; linux/if_packet.h. The firewall lets out what bears the mark: only who may
+# asm-generic/socket.h; linux/if_ether.h; linux/if_packet.h; linux/sockios.h. The firewall lets out what bears the mark: only who may
 # administer the network can set it.
-use constant { SO_MARK => 36, AF_PACKET => 17, ETH_P_ALL => 0x0003, MARK => 0x62756c6b };
+use constant { SO_MARK => 36, AF_PACKET => 17, ETH_P_ALL => 0x0003, SIOCGIFNAME => 0x8910, MARK => 0x62756c6b };
 use constant { TCP => 6, UDP => 17, ICMP6 => 58, ACK => 0x10, RST => 0x04, SYN => 0x02, WAIT => 0.5 };
 
 my %raw;
@@ -75,6 +75,15 @@ sub unreachable {
 	out($client, packet($server, $client, $six ? ICMP6 : 1, $icmp));
 }
 
+# Whether a packet was seen where it is known that its sender may send as who he says: at the cable to the host, and at
+# bridges. At a guest's port it is seen before the firewall has judged it, and a guest may have made it up.
+sub believed {
+	my ($where) = @_;
+	# struct sockaddr_ll, struct ifreq
+	my $request = pack 'x16 i x20', unpack 'x4 i', $where;
+	return ioctl($heard, SIOCGIFNAME, $request) && unpack('Z16', $request) =~ /^(uplink$|br-)/;
+}
+
 my %asked;
 while (<STDIN>) {
 	my ($protocol, $client, $client_port, $server, $server_port) =
@@ -90,7 +99,7 @@ while (%asked and (my $left = $end - time) > 0) {
 	my $ready = '';
 	vec($ready, fileno $heard, 1) = 1;
 	select($ready, undef, undef, $left) or last;
-	recv $heard, my $packet, 65536, 0;
+	my $where = recv $heard, my $packet, 65536, 0;
 	next if length $packet < 40;
 	my $version = unpack('C', $packet) >> 4;
 	my ($protocol, $start, $from, $to) =
@@ -100,6 +109,8 @@ while (%asked and (my $left = $end - time) > 0) {
 	next if $protocol != TCP or length $packet < $start + 20;
 	my ($from_port, $to_port, $number, $flags) = unpack 'n n x4 N x C', substr $packet, $start, 14;
 	next if ($flags & (SYN | ACK | RST)) != ACK;
-	delete $asked{ join '', $from, $to, pack 'n n', $from_port, $to_port } or next;
+	my $one = join '', $from, $to, pack 'n n', $from_port, $to_port;
+	next if !$asked{$one} or !believed($where);
+	delete $asked{$one};
 	segment($to, $to_port, $from, $from_port, $number, RST);
 }

@@ -10,6 +10,8 @@ const mostClients = 5000;
  * (nf_conntrack_udp_timeout), and says how many of them are left.
  */
 const [kept, waitedFor] = [30, 6];
+/** The next session waits for the list, and everybody for that: a flood of connections must not hold it up. */
+const listedWithinMs = 1000;
 
 /**
  * Who talks to a server without a front door, or has just asked it something by UDP; not who is only about to connect.
@@ -26,7 +28,8 @@ export async function clientsOf(
 	const found = await Promise.all(
 		addresses.map(async (address) => {
 			const family = isIPv4(address) ? "ipv4" : "ipv6";
-			return talkingIn(await inside(namespace, ["conntrack", "-L", "-f", family, "-d", address]));
+			const list = ["conntrack", "-L", "-f", family, "-d", address];
+			return talkingIn(await inside(namespace, list, "", listedWithinMs));
 		}),
 	);
 	return found.flat().filter((line) => !own.includes(line.split(" ")[1] ?? ""));

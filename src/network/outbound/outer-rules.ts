@@ -7,7 +7,8 @@ const version = 5;
 
 /**
  * What clients of a server that has gone are asked (inbound/farewell.pl): an acknowledgement without anything, of a number
- * that fits none. Guests cannot send it: the inner end lets nothing out that tracking knows no connection for.
+ * that fits none. One that a guest makes up opens nothing: where the host's tracking takes it for the begin of a connection
+ * (nf_conntrack_tcp_loose, the default) it is dropped, and else the host answers it with a reset.
  */
 const question = "ct state invalid tcp flags & (fin | syn | rst | ack) == ack meta length <= 60";
 

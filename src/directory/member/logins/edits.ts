@@ -8,7 +8,10 @@ export interface AllowedGroup {
 	sid: string;
 }
 
-/** One file of the host's, what it becomes, and how only our part is taken out when somebody else has changed it since. All pure. */
+/**
+ * One file of the host's, what it becomes, and how only our part is taken out when somebody else has changed it since. All
+ * pure. Each character of a text is a byte of the file.
+ */
 export interface Edit {
 	path: string;
 	/** @param text null when there is no such file. @throws BulkheadError when it is not as it has to be */
@@ -17,7 +20,7 @@ export interface Edit {
 	retract(text: string, before: string | null): string;
 }
 
-const { block, withoutBlock } = marked("--logins");
+const { begin, block, withoutBlock } = marked("--logins");
 
 /** All that a host's files need for the domain's users to log in, besides what Debian's packages do themselves. */
 export function editsFor(group: AllowedGroup | null): Edit[] {
@@ -26,15 +29,26 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 		// The whole file: what it said before would be another domain's.
 		{
 			path: "/etc/security/pam_winbind.conf",
-			apply: () => block(pamWinbind(group)),
-			retract: (text, before) => `${before ?? ""}${withoutBlock(text)}`,
+			apply: (text) => {
+				refuseLeftOver("/etc/security/pam_winbind.conf", text);
+				return block(pamWinbind(group));
+			},
+			// One without our lines is whoever's wrote it since.
+			retract: (text, before) => {
+				const rest = withoutBlock(text);
+				return rest === text ? text : `${before ?? ""}${rest}`;
+			},
 		},
-		appended("/etc/pam.d/common-session", "session", ["optional pam_mkhomedir.so umask=0077"]),
+		appended("/etc/pam.d/common-session", "session", [
+			// Whoever is a controller may call a user ../../etc/whatever, and root would make that and give it to him.
+			"[success=1 default=ignore] pam_succeed_if.so quiet home =~ /home/*/*/*",
+			"optional pam_mkhomedir.so umask=0077",
+		]),
 		// Whoever comes with a key of SSH's is not asked for a password, where pam_winbind would ask for the group.
 		...(group
 			? [
 					appended("/etc/pam.d/common-account", "account", [
-						`requisite pam_succeed_if.so quiet user ingroup [${group.name}]`,
+						`requisite pam_succeed_if.so quiet user ingroup [${asBytes(group.name)}]`,
 					]),
 				]
 			: []),
@@ -55,10 +69,24 @@ function appended(path: string, type: string, lines: readonly string[]): Edit {
 		path,
 		apply: (text) => {
 			if (text === null) throw new BulkheadError("host-lacks", `${path} is missing`);
+			refuseLeftOver(path, text);
 			return `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${block(all)}`;
 		},
 		retract: withoutBlock,
 	};
+}
+
+/** Two blocks would both hold, and the first would come back when the host leaves. */
+function refuseLeftOver(path: string, text: string | null): void {
+	if (!text?.includes(begin)) return;
+	throw new BulkheadError(
+		"not-allowed-now",
+		`${path} has lines of an earlier membership that was never left; take out what stands from "# bulkhead: begin" to "# bulkhead: end"`,
+	);
+}
+
+function asBytes(text: string): string {
+	return Buffer.from(text).toString("latin1");
 }
 
 function pamWinbind(group: AllowedGroup | null): string[] {
@@ -76,6 +104,7 @@ export function marked(option: string) {
 	const begin = `# bulkhead: begin (bulkhead domain join ${option}; bulkhead domain leave takes this out)\n`;
 	const end = "# bulkhead: end\n";
 	return {
+		begin,
 		block: (lines: readonly string[]) => `${begin}${lines.join("\n")}\n${end}`,
 		withoutBlock: (text: string) => {
 			const from = text.indexOf(begin);
@@ -117,8 +146,16 @@ function withoutWinbind(text: string, before: string | null): string {
 	);
 }
 
-/** @throws BulkheadError when common-auth does not ask winbindd, or does so before it asks the host's own users */
-export function refuseOtherStack(text: string): void {
+/**
+ * @param text undefined when there is no such file
+ * @throws BulkheadError when common-auth does not ask winbindd, or does so before it asks the host's own users
+ */
+export function refuseOtherStack(text: string | undefined): void {
+	if (text === undefined)
+		throw new BulkheadError(
+			"host-lacks",
+			"/etc/pam.d/common-auth is missing: logins can be set up where PAM is as Debian has it, and nowhere else yet",
+		);
 	const lines = text.split("\n").filter((line) => line.startsWith("auth"));
 	const unix = lines.findIndex((line) => line.includes("pam_unix.so"));
 	const winbind = lines.findIndex((line) => line.includes("pam_winbind.so"));
@@ -135,7 +172,7 @@ export function refuseOtherStack(text: string): void {
 }
 
 /**
- * @param text of a file like /etc/passwd or /etc/group
+ * @param text of passwd or group
  * @throws BulkheadError when a user or group of the host's own has a number that is one of the domain's
  */
 export function refuseTakenNumbers(path: string, text: string): void {
@@ -145,7 +182,7 @@ export function refuseTakenNumbers(path: string, text: string): void {
 		if (Number(number) < first || !(Number(number) <= last)) continue;
 		throw new BulkheadError(
 			"not-allowed-now",
-			`${path}: ${name} has the number ${number}; those from ${first} to ${last} are the domain's`,
+			`${path}: ${name} has the number ${number}, and those from ${first} to ${last} are for the domain's users and groups; give it another, and its files with it`,
 		);
 	}
 }

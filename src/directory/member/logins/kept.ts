@@ -1,6 +1,8 @@
-import { chmod, chown, open, readFile, realpath, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, chown, lstat, open, readFile, realpath, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
 import { z } from "zod";
-import { errorCode, readIfThere, writeFileAtomic } from "../../../host/files.ts";
+import { BulkheadError, explain } from "../../../api/errors.ts";
+import { errorCode, readIfThere, syncFolder, writeFileAtomic } from "../../../host/files.ts";
 import type { Edit } from "./edits.ts";
 
 /** A file's content is kept as base64: it is put back byte for byte. */
@@ -37,9 +39,9 @@ const unfinished = (path: string) => `${path}.bulkhead.tmp`;
 export async function change(record: string, edits: readonly Edit[]): Promise<void> {
 	const kept: Kept = [];
 	for (const edit of edits) {
-		const path = await realpath(edit.path).catch(() => edit.path);
+		const path = await placeOf(edit.path);
 		const before = await look(path);
-		const text = before && Buffer.from(before.content, "base64").toString("utf8");
+		const text = before && decoded(before.content);
 		const after = edit.apply(text);
 		if (after !== text) kept.push({ name: edit.path, path, before, after: encoded(after) });
 	}
@@ -47,6 +49,11 @@ export async function change(record: string, edits: readonly Edit[]): Promise<vo
 	const fresh = { mode: 0o644, uid: 0, gid: 0 };
 	for (const { path, before, after } of kept)
 		await write(path, { ...fresh, ...before, content: after, times: null });
+}
+
+/** @returns whether files were changed that this record keeps, and are still */
+export async function isChanged(record: string): Promise<boolean> {
+	return (await readIfThere(record)) !== undefined;
 }
 
 /**
@@ -58,12 +65,12 @@ export async function putBack(record: string, edits: readonly Edit[]): Promise<s
 	const text = await readIfThere(record);
 	if (text === undefined) return [];
 	const edited: string[] = [];
-	for (const { name, path, before, after } of keptSchema.parse(JSON.parse(text))) {
+	for (const { name, path, before, after } of recordFrom(text, record)) {
 		await rm(unfinished(path), { force: true });
 		const now = await look(path);
 		if (now?.content === before?.content) continue;
 		if (now?.content === after) {
-			await (before ? write(path, before) : rm(path));
+			await (before ? write(path, before) : remove(path));
 			continue;
 		}
 		edited.push(path);
@@ -75,14 +82,43 @@ export async function putBack(record: string, edits: readonly Edit[]): Promise<s
 }
 
 async function retract(path: string, edit: Edit, now: KeptFile, before: KeptFile | null): Promise<void> {
-	const plain = (file: KeptFile) => Buffer.from(file.content, "base64").toString("utf8");
-	const rest = edit.retract(plain(now), before && plain(before));
-	if (before === null && rest.trim() === "") await rm(path);
-	else if (rest !== plain(now)) await write(path, { ...now, content: encoded(rest), times: null });
+	const text = decoded(now.content);
+	const rest = edit.retract(text, before && decoded(before.content));
+	if (before === null && rest.trim() === "") await remove(path);
+	else if (rest !== text) await write(path, { ...now, content: encoded(rest), times: null });
+}
+
+/** @throws Error with what a person can do instead */
+function recordFrom(text: string, record: string): Kept {
+	try {
+		return keptSchema.parse(JSON.parse(text));
+	} catch (error) {
+		throw new Error(
+			`what files of the host were before cannot be read from ${record} (${explain(error)}); put it right, or take the lines from "# bulkhead: begin" to "# bulkhead: end" out of /etc/pam.d, /etc/security/pam_winbind.conf and /etc/resolv.conf yourself and delete it`,
+		);
+	}
+}
+
+/** @returns where a link leads, so that it stays one. @throws BulkheadError when that is nowhere */
+async function placeOf(path: string): Promise<string> {
+	const found = await realpath(path).catch(() => undefined);
+	if (found !== undefined) return found;
+	const isLink = await lstat(path).then(
+		(facts) => facts.isSymbolicLink(),
+		() => false,
+	);
+	if (isLink)
+		throw new BulkheadError("host-lacks", `${path} is a link that leads nowhere; put it right first`);
+	return path;
+}
+
+/** Each byte is a character of its own: files of others are in any encoding, and are to come out as they went in. */
+function decoded(content: string): string {
+	return Buffer.from(content, "base64").toString("latin1");
 }
 
 function encoded(text: string): string {
-	return Buffer.from(text).toString("base64");
+	return Buffer.from(text, "latin1").toString("base64");
 }
 
 async function look(path: string): Promise<KeptFile | null> {
@@ -110,4 +146,11 @@ async function write(path: string, wanted: Omit<KeptFile, "times"> & { times: Ke
 	await chmod(temporary, wanted.mode);
 	if (wanted.times) await utimes(temporary, ...wanted.times);
 	await rename(temporary, path);
+	// Before the record goes: after a power cut that would be gone, and this not done.
+	await syncFolder(dirname(path));
+}
+
+async function remove(path: string): Promise<void> {
+	await rm(path);
+	await syncFolder(dirname(path));
 }

@@ -35,7 +35,7 @@ export async function requireLogins(): Promise<void> {
 			"host-lacks",
 			`logins: needs Debian's ${lacking.join(" and ")}; as root: apt-get install --no-install-recommends ${lacking.join(" ")}`,
 		);
-	refuseOtherStack(await readFile("/etc/pam.d/common-auth", "utf8"));
+	refuseOtherStack(await readIfThere("/etc/pam.d/common-auth"));
 	for (const path of ["/etc/passwd", "/etc/group"]) refuseTakenNumbers(path, await readFile(path, "utf8"));
 	await refuseAnotherWinbind();
 	for (const { path, apply } of editsFor(null)) apply(await readFile(path, "utf8").catch(() => null));

@@ -5,7 +5,7 @@ test("numbers of the domain's that the host has given away are refused", () => {
 	refuseTakenNumbers("/etc/group", "root:x:0:\nusers:x:100:carol\nhigh:x:4000000:\n");
 	const taken = () => refuseTakenNumbers("/etc/group", "root:x:0:\nold:x:3001105:carol\n");
 	expect(taken).toThrow(
-		"/etc/group: old has the number 3001105; those from 2000000 to 3999999 are the domain's",
+		"/etc/group: old has the number 3001105, and those from 2000000 to 3999999 are for the domain's users and groups",
 	);
 });
 

@@ -274,6 +274,7 @@ export class Membership {
 	/** Has winbindd run, and know whether a controller answers. */
 	private async keepUsers(member: Member): Promise<void> {
 		const { domain } = this.context.paths;
+		const before = this.seen?.controllers ?? [];
 		const { state, controllers } = await this.look(member);
 		// Before winbindd begins, which reads most of it once.
 		await arrange(domain, member, inOrder(controllers));
@@ -282,9 +283,10 @@ export class Membership {
 		if (state !== this.told) await tellWinbind(domain, state, signal);
 		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
 		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
-		const cut = gone.length > 0 ? await this.cut(gone) : 0;
+		const cut = await this.cut(gone);
 		// Who was known gets in from what is kept here while it goes over to another controller, which takes it a while.
-		if (cut > 0 && state === "online") return await this.letRest(signal);
+		const lost = gone.filter(({ address }) => before.some((one) => one.address === address && isWhole(one)));
+		if (state === "online" && lost.some(({ address }) => cut.has(address))) return await this.letRest(signal);
 		if (state === this.told) return;
 		if (state === "online" && !(await isConnected(domain, member.workgroup, signal))) return;
 		this.told = state;
@@ -313,8 +315,12 @@ export class Membership {
 		this.hurry();
 	}
 
-	/** Whoever logs in at this moment is answered from what is known here, instead of waiting for a controller. */
-	private async cut(controllers: readonly ControllerHealth[]): Promise<number> {
+	/**
+	 * Whoever logs in at this moment is answered from what is known here, instead of waiting for a controller.
+	 * @returns which of them winbindd was with
+	 */
+	private async cut(controllers: readonly ControllerHealth[]): Promise<Set<string>> {
+		if (controllers.length === 0) return new Set();
 		const { paths, groups } = this.context;
 		const pids = await ControlGroup.at(domainGroup(paths), groups).pids();
 		return await cutWinbind(

@@ -77,11 +77,14 @@ export async function tellWinbind(
  * Ends its connections to controllers that do not answer, and nobody else's: whoever logs in at that moment would wait
  * half a minute for the answer. Needs a kernel with CONFIG_INET_DIAG_DESTROY; without it this does nothing.
  * @param pids winbindd and its children
- * @returns how many there were
+ * @returns with which of them there were any
  * @throws CommandError
  */
-export async function cutWinbind(pids: readonly number[], controllers: readonly string[]): Promise<number> {
-	let ended = 0;
+export async function cutWinbind(
+	pids: readonly number[],
+	controllers: readonly string[],
+): Promise<Set<string>> {
+	const cut = new Set<string>();
 	const own = new Set((await Promise.all(pids.map(socketsOf))).flat());
 	for (const controller of controllers) {
 		const filter = ["--numeric", "dst", controller];
@@ -93,10 +96,10 @@ export async function cutWinbind(pids: readonly number[], controllers: readonly 
 			const port = /:(\d+)\s/.exec(line)?.[1];
 			if (protocol === undefined || inode === undefined || port === undefined || !own.has(inode)) continue;
 			await run("ss", ["--kill", `--${protocol}`, ...filter, "sport", "=", `:${port}`], { deadlineMs: 5000 });
-			ended++;
+			cut.add(controller);
 		}
 	}
-	return ended;
+	return cut;
 }
 
 /** @returns inodes of the sockets that a process has open; none when it has ended */

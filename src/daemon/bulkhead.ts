@@ -27,6 +27,7 @@ import type { ServerUnit } from "./server-unit.ts";
 import { SiteSandbox } from "./site-sandbox.ts";
 import { Traffic } from "./traffic.ts";
 import { Turns } from "./turns.ts";
+import { unfinishedDomains } from "./unfinished-domains.ts";
 import { Units } from "./units.ts";
 import { Yielding } from "./yielding.ts";
 
@@ -114,7 +115,8 @@ export class Bulkhead {
 
 	/** Brings what is on the host to what was asked for: adopts what runs, starts what should run, removes what should not be there. */
 	async reconcile(): Promise<void> {
-		const { servers, damaged } = await this.context.servers.list();
+		const { servers: found, damaged } = await this.context.servers.list();
+		const servers = await this.finishDomains(found);
 		const kept = await this.current.load(servers);
 		for (const { name, error } of damaged) this.units.setAside(name, error, undefined);
 		await this.removeHalfMade(servers);
@@ -135,6 +137,13 @@ export class Bulkhead {
 		await this.units
 			.tidy()
 			.catch((error) => this.context.log.error({ err: error }, "gone servers could not be forgotten"));
+	}
+
+	/** A daemon that was killed may have told only the first of several controllers that they have a domain. */
+	private async finishDomains(servers: readonly StoredServer[]): Promise<StoredServer[]> {
+		const finished = unfinishedDomains(servers);
+		for (const one of finished) await this.context.servers.save(one);
+		return servers.map((server) => finished.find(({ name }) => name === server.name) ?? server);
 	}
 
 	/** One server's damaged files, or trouble with its port, keep the others from nothing. */

@@ -5,6 +5,7 @@ import { BulkheadError } from "../api/errors.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import { administer, wordsOfTool } from "../directory/controller/accounts.ts";
 import { PasswordRefused, provisionDomain } from "../directory/controller/provision.ts";
+import { syncFile, syncFolder } from "../host/files.ts";
 import { AgentError } from "../qemu/agent.ts";
 import { createDataImage } from "../qemu/image.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
@@ -83,10 +84,15 @@ async function keep(chosen: Chosen, wanted: CreateBody, context: Context): Promi
 		realm: wanted.realm.toUpperCase(),
 		workgroup: wanted.workgroup.toUpperCase(),
 		controllers: chosen.map(({ name }) => name),
+		madeOn: chosen.map(({ installed }) => installed.uuid),
 	};
+	// All disks first, and for good: from the first server that knows it has a domain on, they are what the domain is.
 	for (const stored of chosen) {
 		const paths = context.paths.server(stored.name);
-		await rename(join(paths.making, "disk.qcow2"), paths.disk(refuseUnfit(stored, wanted).disk.name));
+		const disk = paths.disk(refuseUnfit(stored, wanted).disk.name);
+		await rename(join(paths.making, "disk.qcow2"), disk);
+		await syncFile(disk);
+		await syncFolder(dirname(disk));
 	}
 	const made = chosen.map((stored) => ({ ...stored, domain }));
 	try {

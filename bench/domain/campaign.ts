@@ -15,8 +15,10 @@ import {
 	type Question,
 	questions,
 	seconds,
+	stillMs,
 	summaryOf,
 } from "./felt.ts";
+import { heldVerdicts, holdOutage } from "./held.ts";
 import { logon } from "./member.ts";
 import { Newcomers } from "./newcomers.ts";
 import { lan } from "./places.ts";
@@ -36,13 +38,15 @@ import {
 /**
  * Panics of a domain's controller, one after the other, while users are created over LDAP and clients log in and look up.
  * Ends with 1 when a promise is broken. PANICS=50, COLD=5 (more of them, the same server recovering cold), CONTROLLERS=1
- * or 2 (which panic in turn), CHECK=0 leaves out the directory's check of itself, which takes minutes under emulation.
+ * or 2 (which panic in turn), HOLD=60 (seconds that a lasting outage of a single one has), CHECK=0 leaves out the
+ * directory's check of itself, which takes minutes under emulation.
  */
 
 const panics = Number(process.env.PANICS ?? "50");
 const controllers: readonly Controller[] = process.env.CONTROLLERS === "2" ? ["dc1", "dc2"] : ["dc1"];
 const several = controllers.length > 1;
 const cold = several ? 0 : Number(process.env.COLD ?? "5");
+const heldMs = several ? 0 : Number(process.env.HOLD ?? "60") * 1000;
 const check = process.env.CHECK !== "0";
 const name = "domainbench";
 const preparedWithinMs = 600_000;
@@ -86,7 +90,7 @@ async function drill(
 		await delay(quietMs + Math.random() * 1000, undefined, { signal });
 		const { at } = await world.lab.client.call("drill", { server }, { fault: "panic" });
 		const moment = performance.now() - (Date.now() - at);
-		for (const one of all) one.untilServedAfter(moment);
+		for (const one of all) one.untilServedAfter(moment + stillMs);
 		const felt = await servedAgain(asking, moment, signal);
 		await Promise.all(all.map(async (one) => await one.stop()));
 		const { trusted } = await untilOnline(world, signal);
@@ -246,13 +250,17 @@ async function play(world: World, signal: AbortSignal): Promise<boolean> {
 	await told("sealed, and the next session stands by", async () => await untilPrepared(world, signal));
 	const newcomers = new Newcomers(world.admin, controllers, alice.password);
 	const made = await makeDrills(world, newcomers, signal).finally(async () => await newcomers.stop());
+	const held =
+		heldMs > 0
+			? await told("an outage that lasts", async () => await holdOutage(world, heldMs, signal))
+			: null;
 	const after = await told(
 		"the domain and its members are looked after",
 		async () => await lookAfter(world, newcomers, signal),
 	);
 	const summaries = tell(made);
 	console.log("");
-	const verdicts = judge(made, after, several);
+	const verdicts = [...judge(made, after, several), ...(held ? heldVerdicts(held) : [])];
 	const ok = printVerdicts(verdicts);
 	const machine = await machineFacts(accelerator);
 	const result = {
@@ -260,6 +268,7 @@ async function play(world: World, signal: AbortSignal): Promise<boolean> {
 		controllers,
 		machine,
 		summaries,
+		held,
 		after,
 		drills: made,
 		verdicts: verdictsForFile(verdicts),

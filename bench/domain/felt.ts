@@ -36,15 +36,18 @@ export interface After {
 	tools: Record<string, string | null>;
 }
 
+/** What comes so soon after a panic had been sent before it, milliseconds. */
+export const stillMs = 50;
+
 /** @param moment when the controller panicked. @returns undefined while nobody has been served again */
 export function feltOf(
 	asking: Repeated,
 	moment: number,
 ): { answer: number; wait: number; quiet: number } | undefined {
-	const served = asking.asks.find(({ to, ok }) => ok && to > moment);
+	const served = asking.asks.find(({ to, ok }) => ok && to > moment + stillMs);
 	if (!served) return undefined;
-	const waiting = asking.asks.filter(({ from, to }) => to > moment && from <= served.from);
-	const before = asking.asks.filter(({ to }) => to <= moment).map(({ from, to }) => to - from);
+	const waiting = asking.asks.filter(({ from, to }) => to > moment + stillMs && from <= served.from);
+	const before = asking.asks.filter(({ to }) => to <= moment + stillMs).map(({ from, to }) => to - from);
 	return {
 		answer: served.to - moment,
 		wait: Math.max(...waiting.map(({ from }) => served.to - from)),

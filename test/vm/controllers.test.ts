@@ -109,7 +109,6 @@ test.each<[Name, Name]>([
 		await client.run(["ldapsearch", "-x", "-LLL", "-H", hosts, "-s", "base", "-b", ""]);
 		const ldapMs = performance.now() - from;
 		expect((await bulkhead.show(gone)).state, "still away").not.toBe("running");
-		// While the first controller is away this takes 10 s at the other, and why is not known: no word here of how soon.
 		await client.kinit("alice", "Al1ce-Passw0rd");
 		const kerberosMs = performance.now() - from - ldapMs;
 		await client.addUser(other, user, "Al1ce-Passw0rd");

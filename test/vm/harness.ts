@@ -160,6 +160,7 @@ export class Instance {
 		server: string,
 		state: ServerState,
 		also: (view: ServerView) => boolean = () => true,
+		deadlineMs: number = patience.state,
 	): Promise<ServerView> {
 		let view: ServerView | undefined;
 		const reached = async () => {
@@ -169,7 +170,7 @@ export class Instance {
 		await until(
 			`${server} ${state}`,
 			reached,
-			patience.state,
+			deadlineMs,
 			() => `it is ${view?.state}: ${view?.reason} (session ${view?.session?.number})`,
 		);
 		return view as ServerView;

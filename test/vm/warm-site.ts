@@ -1,8 +1,8 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import type { Fault, ServerView } from "../../src/api/server.ts";
 import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import { clientFor } from "../../src/network/testing/client.ts";
-import { freePort, type Instance, tiny } from "./harness.ts";
+import { freePort, type Instance, patience, tiny } from "./harness.ts";
 
 export const warm = { recovery: { mode: "warm", standby: 1 } } as const;
 export const at = {
@@ -10,6 +10,9 @@ export const at = {
 	db: { segment: "lab", address: "10.91.0.11", address6: "fd00:91::11" },
 };
 
+/** A seal and what stands by are made in time that no server wants, and beside this file another one runs its guests. */
+const preparedWithinMs = 2 * patience.state;
+vi.setConfig({ testTimeout: 2 * patience.test });
 const standsBy = (view: ServerView) => view.warm?.seal === "ready" && view.warm.standbys === 1;
 
 /** Two real servers that recover warm and may ask each other for pages: web without data, db with a data disk. */
@@ -44,7 +47,7 @@ export class WarmSite {
 
 	/** Waits until a server runs, with its next session standing by. */
 	async ready(server: string): Promise<ServerView> {
-		return await this.bulkhead.until(server, "running", standsBy);
+		return await this.bulkhead.until(server, "running", standsBy, preparedWithinMs);
 	}
 
 	/** Waits until a later session runs, with the next one standing by. */
@@ -53,6 +56,7 @@ export class WarmSite {
 			server,
 			"running",
 			(view) => (view.session?.number ?? 0) > before && standsBy(view),
+			preparedWithinMs,
 		);
 	}
 

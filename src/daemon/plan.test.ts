@@ -230,3 +230,16 @@ test.each<[string, Partial<ServerDefinition>, RegExp]>([
 test("another site's name is refused", () => {
 	expect(refused({}, { name: "work" })).toEqual([expect.stringMatching(/^name: this daemon runs site home/)]);
 });
+
+test("a controller that has a domain keeps its addresses; one that awaits it may be given others", () => {
+	const domain = { realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["web"], madeOn: [] };
+	const network = { segment: "office", address: "10.77.0.11", address6: "fd00:77::11" };
+	const wanted = site({ web: { ...definition, network } });
+	const found = refusedChanges(wanted, [{ ...web, domain }]);
+	expect(found.map(({ path }) => path.join("."))).toEqual([
+		...["servers.web.network.address", "servers.web.network.address6"],
+	]);
+	expect(found[0]?.message).toMatch(/^is 10\.77\.0\.10 in the DNS of AD\.EXAMPLE\.COM, .*put it back$/);
+	expect(refusedChanges(wanted, [web])).toEqual([]);
+	expect(refusedChanges(site({ web: definition }), [{ ...web, domain }])).toEqual([]);
+});

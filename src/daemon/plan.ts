@@ -143,7 +143,22 @@ function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site):
 			`this daemon runs site ${old.site}; rename it back, or delete that site's servers first`,
 		);
 	}
-	return [...problems, ...sizeProblems(old, definition, at)];
+	return [...problems, ...addressProblems(old, definition, at), ...sizeProblems(old, definition, at)];
+}
+
+/** A controller's addresses are in its domain's DNS, where its clients find it. */
+function addressProblems(
+	{ domain, definition: { network: before } }: StoredServer,
+	{ network }: ServerDefinition,
+	at: string[],
+): Problem[] {
+	if (!domain) return [];
+	return (["address", "address6"] as const).flatMap((key) => {
+		if (network?.[key] === before?.[key]) return [];
+		const was = before?.[key] ?? "none";
+		const message = `is ${was} in the DNS of ${domain.realm}, where clients find this controller, and cannot be changed; put it back`;
+		return [{ path: [...at, "network", key], message }];
+	});
 }
 
 function sizeProblems(old: StoredServer, definition: ServerDefinition, at: string[]): Problem[] {

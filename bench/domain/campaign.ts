@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { styleText } from "node:util";
 import { inside } from "../../src/directory/member/plan.ts";
-import { asMember } from "../../src/directory/member/view.ts";
+import { viewCommand } from "../../src/directory/member/view.ts";
 import { CommandError } from "../../src/host/command.ts";
 import { runPlain, writeResult } from "../lab.ts";
 import { isPrepared } from "../recovery/bulkhead.ts";
@@ -175,6 +175,8 @@ function line(number: string, { mode, server, answers, refused, users, trustOk }
 
 // ---- afterwards
 
+const testjoin = ["net", "ads", "testjoin", "-P", `--configfile=${inside}/etc/smb.conf`];
+
 /** @returns null when it ends well, or what it says */
 async function saysWell(work: () => Promise<string>, well: RegExp): Promise<string | null> {
 	const said = await work().catch((error: unknown) => {
@@ -197,12 +199,7 @@ async function lookAfter(world: World, newcomers: Newcomers, signal: AbortSignal
 	}
 	const tools: Record<string, string | null> = {
 		"net ads testjoin": await saysWell(
-			async () =>
-				(
-					await asMember(folder, ["net", "ads", "testjoin", "-P", `--configfile=${inside}/etc/smb.conf`], {
-						deadlineMs: 60_000,
-					})
-				).stdout,
+			async () => await admin.run(viewCommand(folder, testjoin, ["--die-with-parent"])),
 			/Join is OK/,
 		),
 		"adcli testjoin": (await desk.isMember()) ? null : "it is no member",

@@ -33,7 +33,8 @@ const after = (change: Partial<After> = {}): After => ({
 const broken = (drills: readonly Drill[], then: After, several: boolean) =>
 	judge(drills, then, several).flatMap((verdict) => (verdict.broken === null ? [] : [verdict.promise]));
 
-test("all is kept", () => {
+test("all is kept; one that recovers cold may refuse", () => {
+	expect(broken([drill(), drill({ mode: "cold", refused: 1 })], after(), false)).toEqual([]);
 	expect(broken([drill(), drill()], after(), false)).toEqual([]);
 	expect(broken([drill(), drill()], after(), true)).toEqual([]);
 });
@@ -44,7 +45,13 @@ test.each<[string, Drill, After, boolean, RegExp]>([
 	["a directory with errors", drill(), after({ tools: { dbcheck: "(1 errors)" } }), false, /dbcheck/],
 	["an account that is not believed", drill({ trustOk: false }), after(), false, /believed/],
 	["a slow controller", drill({ answers: each(5001) }), after(), false, /within 5.00 s/],
-	["a refusal", drill({ refused: 1 }), after(), false, /waited, and was served/],
+	[
+		"a refusal by one that is warm",
+		drill({ refused: 1, mode: "warm" }),
+		after(),
+		false,
+		/waited, and was served/,
+	],
 	["a slow other", drill({ waits: { ...each(1), dns: 1001 } }), after(), true, /for dns/],
 	["one that knows less", drill({ replicates: false }), after(), true, /both know/],
 ])("%s breaks a promise, and no other", (_, one, then, several, promise) => {

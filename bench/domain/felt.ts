@@ -106,7 +106,10 @@ function alone(
 			promise: `warm: the directory answers within ${seconds(single)} of the panic (median)`,
 			broken: found === null ? undefined : found.median <= single ? null : seconds(found.median),
 		},
-		each("who came meanwhile waited, and was served", ({ refused }) => refused === 0),
+		each(
+			"warm: who came meanwhile waited, and was served",
+			({ mode, refused }) => mode === "cold" || refused === 0,
+		),
 	];
 }
 

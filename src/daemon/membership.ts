@@ -32,6 +32,8 @@ import { Turns } from "./turns.ts";
 
 const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, tasks: 256, cpuWeight: 100 } as const;
 const lookEveryMs = 1000;
+/** While winbindd waits for a controller: its users' tickets and groups get old. */
+const lookForOneEveryMs = 250;
 const answersWithinMs = 500;
 const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */
@@ -221,7 +223,8 @@ export class Membership {
 			this.pause = new AbortController();
 			const pause = AbortSignal.any([signal, this.pause.signal]);
 			if (!this.changing) await this.turns.take(async () => await this.keep());
-			await delay(lookEveryMs, undefined, { signal: pause }).catch(() => {});
+			const everyMs = this.told === "offline" ? lookForOneEveryMs : lookEveryMs;
+			await delay(everyMs, undefined, { signal: pause }).catch(() => {});
 		}
 	}
 
@@ -284,7 +287,7 @@ export class Membership {
 		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
 		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
 		const cut = await this.cut(gone);
-		// Who was known gets in from what is kept here while it goes over to another controller, which takes it a while.
+		// So that it goes over to another controller at once, and not when somebody logs in, who would wait for that.
 		const lost = gone.filter(({ address }) => before.some((one) => one.address === address && isWhole(one)));
 		if (state === "online" && lost.some(({ address }) => cut.has(address))) return await this.letRest(signal);
 		if (state === this.told) return;

@@ -18,6 +18,8 @@ import { run } from "../../src/host/command.ts";
 import { listIfThere } from "../../src/host/files.ts";
 import { type Answer, clientFor } from "../../src/network/testing/client.ts";
 import { instanceTag, paths as pathsOf } from "../../src/store/paths.ts";
+import { ensureBuilt } from "../../src/templates/build.ts";
+import { readTemplate } from "../../src/templates/catalogue.ts";
 
 /** Deadlines are for machines that are slow and busy: they say that something hangs, never that it is slow. */
 export const patience = { answer: 30_000, state: 90_000, build: 600_000, test: 180_000 } as const;
@@ -344,6 +346,8 @@ export function instanceForTests(state?: string, host?: string): Instance {
 	let failed = false;
 	beforeAll(async () => {
 		await sweep();
+		// A host that is a namespace reaches nobody who has Debian's packages.
+		if (host !== undefined) await ensureBuilt(await readTemplate("tiny"), { cache, onStep: () => {} });
 		await instance.startDaemon();
 	});
 	afterEach(({ task }) => {

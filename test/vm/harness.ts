@@ -340,8 +340,13 @@ function poke(stream: { write(text: string): unknown }): false {
 
 /**
  * An instance for the tests of a file: started before them, taken away after them. When one fails, its log is printed.
+ * @param afterwards puts away what it needed, also when something of it is left: hooks after one that fails are not called
  */
-export function instanceForTests(state?: string, host?: string): Instance {
+export function instanceForTests(
+	state?: string,
+	host?: string,
+	afterwards: () => Promise<void> = async () => {},
+): Instance {
 	const instance = new Instance(state, host);
 	let failed = false;
 	beforeAll(async () => {
@@ -354,7 +359,7 @@ export function instanceForTests(state?: string, host?: string): Instance {
 		failed ||= task.result?.state === "fail";
 	});
 	afterAll(async () => {
-		const left = await instance.dispose();
+		const left = await instance.dispose().finally(afterwards);
 		if (failed || left.length > 0)
 			console.error(`--- log of the daemon\n${await readFile(instance.log, "utf8")}`);
 		await rm(instance.log, { force: true });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { BulkheadError } from "../../src/api/errors.ts";
 import type { Site } from "../../src/api/site.ts";
 import { run } from "../../src/host/command.ts";
@@ -33,11 +33,9 @@ beforeAll(async () => {
 		await ip("-n", namespace, "addr", "add", address, "dev", dev);
 	}
 });
-afterAll(async () => {
+const bulkhead = instanceForTests(undefined, host, async () => {
 	for (const namespace of [host, pc]) await ip("netns", "del", namespace);
 });
-
-const bulkhead = instanceForTests(undefined, host);
 const { client } = bulkhead;
 const address = "192.168.7.20";
 const site = (publish: NonNullable<NonNullable<Site["servers"]>[string]["publish"]>): Site => ({

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
 import { forwarderProcess } from "../../src/directory/member/dns/forwarder.ts";
 import { CommandError, run } from "../../src/host/command.ts";
@@ -67,7 +67,7 @@ beforeAll(async () => {
 	sshd = spawn("nsenter", [...entered(), "/usr/sbin/sshd", "-D", "-e"], { stdio: "ignore" });
 });
 
-afterAll(async () => {
+const bulkhead = instanceForTests(undefined, host, async () => {
 	sshd?.kill("SIGKILL");
 	others?.kill("SIGKILL");
 	await controller?.[Symbol.asyncDispose]();
@@ -76,8 +76,6 @@ afterAll(async () => {
 	if (folder) await rm(folder, { recursive: true, force: true });
 	for (const name of [host, dc]) await ip("netns", "del", name);
 });
-
-const bulkhead = instanceForTests(undefined, host);
 const entered = () => [`--mount=/proc/${files.pid}/ns/mnt`, `--net=/run/netns/${host}`, "--"];
 
 /** On the host. @returns what it wrote, its code, and how long it took */

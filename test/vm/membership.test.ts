@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
 import type { DomainView } from "../../src/api/domain.ts";
 import { asMember, viewCommand } from "../../src/directory/member/view.ts";
@@ -51,13 +51,11 @@ beforeAll(async () => {
 		await writeFile(join(secrets, name), `${text}\n`);
 });
 
-afterAll(async () => {
+const bulkhead = instanceForTests(undefined, host, async () => {
 	await controller?.[Symbol.asyncDispose]();
 	if (secrets) await rm(secrets, { recursive: true, force: true });
 	for (const name of [host, dc]) await ip("netns", "del", name);
 });
-
-const bulkhead = instanceForTests(undefined, host);
 const { client } = bulkhead;
 const folder = bulkhead.paths.domain;
 

@@ -32,11 +32,9 @@ beforeAll(async () => {
 	ports = await Promise.all([1, 2, 3, 4].map(freePort));
 });
 
-afterAll(async () => {
+const bulkhead = instanceForTests(undefined, host, async () => {
 	await ip("netns", "del", host);
 });
-
-const bulkhead = instanceForTests(undefined, host);
 const { client } = bulkhead;
 const owner = () => ownerOf(bulkhead, host);
 

@@ -34,6 +34,8 @@ const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, tasks: 256, cpuWeight: 100
 const lookEveryMs = 1000;
 /** While winbindd waits for a controller: its users' tickets and groups get old. */
 const lookForOneEveryMs = 250;
+/** A controller takes connections a moment before it answers; winbindd, told in that moment, fails, and waits for a minute. */
+const settledAfterMs = 700;
 const answersWithinMs = 500;
 const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */
@@ -278,11 +280,12 @@ export class Membership {
 	private async keepUsers(member: Member): Promise<void> {
 		const { domain } = this.context.paths;
 		const before = this.seen?.controllers ?? [];
-		const { state, controllers } = await this.look(member);
+		const { state, controllers, since } = await this.look(member);
 		// Before winbindd begins, which reads most of it once.
 		await arrange(domain, member, inOrder(controllers));
 		await this.keepWinbind(member);
 		const { signal } = this.gone;
+		if (state === "online" && this.told === "offline" && Date.now() < since + settledAfterMs) return;
 		if (state !== this.told) await tellWinbind(domain, state, signal);
 		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
 		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);

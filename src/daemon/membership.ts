@@ -35,7 +35,7 @@ const lookEveryMs = 1000;
 /** While winbindd waits for a controller: its users' tickets and groups get old. */
 const lookForOneEveryMs = 250;
 /** A controller takes connections a moment before it answers; winbindd, told in that moment, fails, and waits for a minute. */
-const settledAfterMs = 700;
+const settledAfterMs = 300;
 const answersWithinMs = 500;
 const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */

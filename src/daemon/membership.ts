@@ -34,7 +34,10 @@ const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, tasks: 256, cpuWeight: 100
 const lookEveryMs = 1000;
 /** While winbindd waits for a controller: its users' tickets and groups get old. */
 const lookForOneEveryMs = 250;
-/** A controller takes connections a moment before it answers; winbindd, told in that moment, fails, and waits for a minute. */
+/**
+ * A controller takes connections a moment before it answers. winbindd was seen to be back a minute later now and then: that it
+ * was told in that moment is what we take for the reason.
+ */
 const settledAfterMs = 300;
 const answersWithinMs = 500;
 const joinWithinMs = 120_000;

@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import { connect } from "node:net";
 import { type ControllerService, controllerPorts } from "../../api/domain.ts";
+import { accepts } from "../../host/accepts.ts";
 
 /** How a controller answers. */
 export interface ControllerHealth {
@@ -19,7 +18,9 @@ export async function askControllers(
 	return await Promise.all(
 		addresses.map(async (address) => {
 			const asked = services.map(async (service) =>
-				(await accepts(address, controllerPorts[service], deadlineMs, signal)) ? [service] : [],
+				(await accepts({ host: address, port: controllerPorts[service] }, deadlineMs, signal))
+					? [service]
+					: [],
 			);
 			return { address, answers: (await Promise.all(asked)).flat() };
 		}),
@@ -40,24 +41,4 @@ export function inOrder(found: readonly ControllerHealth[]): string[] {
 	const rank = (one: ControllerHealth) => (isWhole(one) ? 0 : one.answers.includes("dns") ? 1 : 2);
 	if (found.every((one) => rank(one) === 2)) return [];
 	return [...found].sort((one, other) => rank(one) - rank(other)).map(({ address }) => address);
-}
-
-async function accepts(
-	host: string,
-	port: number,
-	deadlineMs: number,
-	signal?: AbortSignal,
-): Promise<boolean> {
-	const socket = connect({ host, port });
-	const ends = [AbortSignal.timeout(deadlineMs), ...(signal ? [signal] : [])];
-	try {
-		await once(socket, "connect", { signal: AbortSignal.any(ends) });
-		return true;
-	} catch {
-		// Refused, unreachable or silent: it does not answer.
-		return false;
-	} finally {
-		socket.on("error", () => {});
-		socket.destroy();
-	}
 }

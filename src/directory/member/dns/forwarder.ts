@@ -1,9 +1,9 @@
-import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
-import { connect, isIP } from "node:net";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { dnsAddress } from "../../../api/domain.ts";
+import { accepts } from "../../../host/accepts.ts";
 import { launchInBubble } from "../../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../../host/process.ts";
@@ -75,7 +75,7 @@ export async function startForwarder(
 	const command = [...entering(groups), ...confined(folder, uid)];
 	const { identity } = await launchInBubble(command, { status, output });
 	const end = performance.now() + listensWithinMs;
-	while (!(await isListening())) {
+	while (!(await accepts({ host: dnsAddress, port: 53 }, 1000))) {
 		if (!isAlive(identity)) throw new Error(await forwarderWords(folder));
 		if (performance.now() > end)
 			throw new Error(`dnsmasq does not listen at ${dnsAddress} within ${listensWithinMs / 1000} s`);
@@ -114,17 +114,4 @@ export async function endForwarder(folder: string): Promise<boolean> {
 /** @returns what it wrote last, in one line */
 export async function forwarderWords(folder: string): Promise<string> {
 	return await lastWords("dnsmasq", filesOf(folder).output);
-}
-
-async function isListening(): Promise<boolean> {
-	const asked = connect(53, dnsAddress);
-	try {
-		await once(asked, "connect", { signal: AbortSignal.timeout(1000) });
-		return true;
-	} catch {
-		return false;
-	} finally {
-		asked.on("error", () => {});
-		asked.destroy();
-	}
 }

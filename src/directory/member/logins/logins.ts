@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { access, chmod, mkdir, readFile, rm, rmdir, symlink } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { BulkheadError } from "../../../api/errors.ts";
+import { accepts } from "../../../host/accepts.ts";
 import { readIfThere } from "../../../host/files.ts";
 import { processSeeing } from "../../../host/recorded.ts";
 import { memberFiles } from "../plan.ts";
@@ -76,7 +75,7 @@ export async function closeLogins(folder: string): Promise<string[]> {
 		() => true,
 		() => false,
 	);
-	if (had && !(await isAnswered())) {
+	if (had && !(await accepts({ path: socket }, 1000))) {
 		await rm(socket, { force: true });
 		await rmdir(socketFolder).catch(() => {});
 	}
@@ -98,22 +97,9 @@ export async function isReachable(folder: string): Promise<boolean> {
 }
 
 async function refuseAnotherWinbind(): Promise<void> {
-	if (!(await isAnswered())) return;
+	if (!(await accepts({ path: socket }, 1000))) return;
 	throw new BulkheadError(
 		"not-allowed-now",
 		`logins: another winbindd answers at ${socket}; as root: systemctl disable --now winbind`,
 	);
-}
-
-async function isAnswered(): Promise<boolean> {
-	const asked = connect(socket);
-	try {
-		await once(asked, "connect", { signal: AbortSignal.timeout(1000) });
-		return true;
-	} catch {
-		return false;
-	} finally {
-		asked.on("error", () => {});
-		asked.destroy();
-	}
 }

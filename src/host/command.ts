@@ -7,10 +7,10 @@ export interface RunOptions {
 	deadlineMs: number;
 	signal?: AbortSignal;
 	/** Written to the command's standard input. */
-	input?: string;
+	input?: string | Uint8Array;
 	env?: Record<string, string>;
 	cwd?: string;
-	/** Called with each whole line of standard output as it comes. */
+	/** Called with each whole line of standard output as it comes; a carriage return ends one, too. */
 	onLine?: (line: string) => void;
 }
 
@@ -90,7 +90,7 @@ function collect(stream: NodeJS.ReadableStream, onLine?: (line: string) => void)
 	stream.on("data", (chunk: string) => {
 		if (text.length < outputLimit) text += chunk;
 		if (!onLine) return;
-		const lines = (partial + chunk).split("\n");
+		const lines = (partial + chunk).split(/[\r\n]/);
 		partial = lines.pop() ?? "";
 		for (const line of lines) onLine(line);
 	});

@@ -5,6 +5,7 @@ import { meanwhile } from "./between.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { hostProblems } from "./host-checks.ts";
+import { imageProblems } from "./image-disks.ts";
 import { planOf, refusedChanges } from "./plan.ts";
 import { isInUse, type Report, type ServerChanges } from "./server-changes.ts";
 import { readSiteFile } from "./site-file.ts";
@@ -40,7 +41,11 @@ export class Applying {
 		this.units.refuseWhileDamaged();
 		const present = this.units.list().map((unit) => ({ stored: unit.stored, inUse: isInUse(unit) }));
 		const stored = present.map(({ stored }) => stored);
-		const problems = [...refusedChanges(site, stored), ...(await hostProblems(site, present))];
+		const problems = [
+			...refusedChanges(site, stored),
+			...(await hostProblems(site, present)),
+			...(await imageProblems(site, stored, this.context)),
+		];
 		if (problems.length > 0) throw file.refusal(problems);
 		return { plan: planOf(site, stored, this.current.site), site };
 	}

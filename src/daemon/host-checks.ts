@@ -3,7 +3,6 @@ import type { ServerDefinition, Site } from "../api/site.ts";
 import { nearest } from "../api/strict.ts";
 import { portInUse, portIsFree } from "../network/front-door/listen.ts";
 import { serviceCatalogue } from "../network/services.ts";
-import { inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { readTemplate, templateNames } from "../templates/catalogue.ts";
 import type { Template } from "../templates/template.ts";
@@ -84,7 +83,6 @@ async function sourceProblems(
 		return { problems: [], services, warm: { agent, systemDisk } };
 	}
 	try {
-		if (definition.image !== undefined) await inspectImage(definition.image);
 		const template = definition.template === undefined ? undefined : await readTemplate(definition.template);
 		const systemDisk = definition.system?.disk ?? template?.systemDisk.use ?? "kept";
 		return {
@@ -93,9 +91,8 @@ async function sourceProblems(
 			warm: { agent: template?.agent ?? false, systemDisk },
 		};
 	} catch (error) {
-		const key = definition.template === undefined ? "image" : "template";
 		return {
-			problems: [{ path: ["servers", name, key], message: explain(error) }],
+			problems: [{ path: ["servers", name, "template"], message: explain(error) }],
 			services: {},
 			warm: null,
 		};

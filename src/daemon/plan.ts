@@ -175,9 +175,14 @@ function sizeProblems(old: StoredServer, definition: ServerDefinition, at: strin
 	if (asked !== undefined && parseSize(asked) !== old.installed.systemBytes)
 		refuse(["system", "size"], formatSize(old.installed.systemBytes), asked);
 	for (const [i, disk] of (definition.data ?? []).entries()) {
-		const before = old.definition.data?.find(({ name }) => name === disk.name)?.size;
-		if (before !== undefined && parseSize(before) !== parseSize(disk.size))
-			refuse(["data", i, "size"], before, disk.size);
+		const before = old.definition.data?.find(({ name }) => name === disk.name);
+		if (before !== undefined && parseSize(before.size) !== parseSize(disk.size))
+			refuse(["data", i, "size"], before.size, disk.size);
+		if (before !== undefined && before.image !== disk.image)
+			problems.push({
+				path: [...at, "data", i, "image"],
+				message: `is ${before.image ?? "not set"}, as the disk was made, and cannot be changed; put it back, or give the new disk another name`,
+			});
 	}
 	return problems;
 }

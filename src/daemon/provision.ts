@@ -4,11 +4,12 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import { errorCode, writeFileAtomic } from "../host/files.ts";
-import { convertImage, createDataImage, growImage, ImageError, inspectImage } from "../qemu/image.ts";
+import { createDataImage, growImage, ImageError } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
 import type { Context } from "./context.ts";
+import { type ImageDisk, openImageDisk, tooSmall } from "./image-disks.ts";
 import { qemuUid } from "./resolve.ts";
 
 export type OnStep = (text: string, fraction: number | null) => void;
@@ -48,7 +49,8 @@ export async function createServer(
 			paths.unfinished,
 			"This server is being made; if no daemon works on it, it may go.\n",
 		);
-		const source = await sourceOf(wanted, context, onStep, signal);
+		await using source = await sourceOf(wanted, context, onStep, signal);
+		await using images = await dataImagesOf(wanted, context, onStep, signal);
 		const { site, subnet, subnet6, lan, definition, name, index, uid, uuid } = wanted;
 		const stored: StoredServer = {
 			name,
@@ -62,14 +64,18 @@ export async function createServer(
 		};
 		await mkdir(paths.disks, { mode: 0o750 });
 		await mkdir(paths.boot, { mode: 0o755 });
-		await refuseWithoutRoom(paths.folder, source.bytes);
-		onStep("copying the system disk", 0.7);
+		await refuseWithoutRoom(paths.folder, source.bytes + images.bytes);
 		await source.install(paths.disk("system"), paths.boot);
-		await growImage(paths.disk("system"), stored.installed.systemBytes);
 		await own(paths.disk("system"), stored);
 		for (const disk of definition.data ?? []) {
 			onStep(`making data disk ${disk.name}`, 0.85);
-			await createDisk(stored, disk.name, disk.size, context, signal);
+			const from = images.of.get(disk.name);
+			const onCopied = (fraction: number) => onStep(`copying data disk ${disk.name}`, 0.85 + fraction * 0.1);
+			await createDisk(stored, disk, context, {
+				...(signal ? { signal } : {}),
+				...(from ? { from } : {}),
+				onCopied,
+			});
 		}
 		// A mark of its own: what is marked as unfinished is removed when its definition is lost, with its disks.
 		await writeFileAtomic(paths.unstarted, "This server was made, and not started yet.\n");
@@ -96,21 +102,34 @@ async function makeFolder(name: string, folder: string): Promise<void> {
 	}
 }
 
+interface DiskOptions {
+	signal?: AbortSignal;
+	/** The disk's image, when it is open already. */
+	from?: ImageDisk;
+	onCopied?: (fraction: number) => void;
+}
+
 /**
- * Makes one data disk of a server. An existing one is never touched.
- * @throws BulkheadError disk-full, bad-input when there is a file of its name
+ * Makes one data disk of a server, empty or from its image. An existing one is never touched.
+ * @throws BulkheadError disk-full, bad-input when there is a file of its name, or its image cannot be used
  */
 export async function createDisk(
 	server: StoredServer,
-	name: string,
-	size: string,
+	{ name, size, image }: DataDisk,
 	context: Context,
-	signal?: AbortSignal,
+	{ signal, from, onCopied = () => {} }: DiskOptions = {},
 ): Promise<void> {
 	const { disks, disk } = context.paths.server(server.name);
 	const options = { owner: qemuUid(server), ...(signal ? { signal } : {}) };
+	const bytes = parseSize(size) ?? 0;
 	try {
-		await createDataImage(disk(name), name, parseSize(size) ?? 0, options);
+		if (image === undefined) return await createDataImage(disk(name), name, bytes, options);
+		await using opened = from ? undefined : await openImageDisk(image, context, signal);
+		const source = from ?? opened;
+		if (!source) throw new RangeError(`disk ${name} has no image`);
+		if (!from) await refuseWithoutRoom(disks, source.copyBytes);
+		await source.copyTo(disk(name), bytes, onCopied);
+		await own(disk(name), server);
 	} catch (error) {
 		throw error instanceof ImageError
 			? new BulkheadError("bad-input", error.message, { cause: error })
@@ -118,7 +137,43 @@ export async function createDisk(
 	}
 }
 
-interface Source {
+type DataDisk = NonNullable<ServerDefinition["data"]>[number];
+
+/** The images that data disks are made from, by the disk's name; all are looked at before any is copied. */
+async function dataImagesOf(
+	wanted: NewServer,
+	context: Context,
+	onStep: OnStep,
+	signal?: AbortSignal,
+): Promise<{ of: ReadonlyMap<string, ImageDisk>; bytes: number } & AsyncDisposable> {
+	await using undo = new AsyncDisposableStack();
+	const of = new Map<string, ImageDisk>();
+	for (const [i, { name, size, image }] of (wanted.definition.data ?? []).entries()) {
+		if (image === undefined) continue;
+		onStep(`examining the image of data disk ${name}`, 0.1);
+		const found = undo.use(await openFor(wanted, `data[${i}].image`, image, context, signal));
+		const problem = tooSmall(size, found.virtualBytes);
+		if (problem !== undefined) throw fieldError(wanted, `data[${i}].size`, problem);
+		of.set(name, found);
+	}
+	const opened = undo.move();
+	const bytes = [...of.values()].reduce((sum, { copyBytes }) => sum + copyBytes, 0);
+	return { of, bytes, [Symbol.asyncDispose]: async () => await opened.disposeAsync() };
+}
+
+async function openFor(
+	wanted: NewServer,
+	field: string,
+	image: string,
+	context: Context,
+	signal?: AbortSignal,
+): Promise<ImageDisk> {
+	return await openImageDisk(image, context, signal).catch((error) => {
+		throw error instanceof ImageError ? fieldError(wanted, field, error.message) : error;
+	});
+}
+
+interface Source extends AsyncDisposable {
 	installed: Omit<Installed, "index" | "uid" | "uuid">;
 	/** Bytes that installing it writes at once. */
 	bytes: number;
@@ -133,7 +188,7 @@ async function sourceOf(
 ): Promise<Source> {
 	const { template, image } = wanted.definition;
 	return template === undefined
-		? await imageSource(wanted, image ?? "", signal)
+		? await imageSource(wanted, image ?? "", context, onStep, signal)
 		: await templateSource(wanted, template, context, onStep, signal);
 }
 
@@ -163,6 +218,7 @@ async function templateSource(
 	}
 	const disk = join(built.folder, "system.qcow2");
 	return {
+		[Symbol.asyncDispose]: async () => {},
 		bytes: await sizeOnDisk([disk, join(built.folder, "kernel"), join(built.folder, "initrd")]),
 		installed: {
 			source: `template ${name} ${built.hash}`,
@@ -181,7 +237,9 @@ async function templateSource(
 			),
 		},
 		install: async (systemDisk, bootFolder) => {
+			onStep("copying the system disk", 0.7);
 			await copyFile(disk, systemDisk);
+			await growImage(systemDisk, systemBytes);
 			for (const file of ["kernel", "initrd"]) {
 				await copyFile(join(built.folder, file), join(bootFolder, file));
 				await chmod(join(bootFolder, file), 0o644);
@@ -190,20 +248,24 @@ async function templateSource(
 	};
 }
 
-async function imageSource(wanted: NewServer, image: string, signal?: AbortSignal): Promise<Source> {
-	const facts = await inspectImage(image).catch((error) => {
-		throw error instanceof ImageError ? fieldError(wanted, "image", error.message) : error;
-	});
-	const asked = parseSize(wanted.definition.system?.size ?? "") ?? facts.virtualBytes;
-	if (asked < facts.virtualBytes) {
-		throw fieldError(
-			wanted,
-			"system.size",
-			`is less than the image's ${formatSize(facts.virtualBytes)}; a disk is never made smaller`,
-		);
-	}
+async function imageSource(
+	wanted: NewServer,
+	image: string,
+	context: Context,
+	onStep: OnStep,
+	signal?: AbortSignal,
+): Promise<Source> {
+	onStep("examining its image", 0);
+	await using undo = new AsyncDisposableStack();
+	const disk = undo.use(await openFor(wanted, "image", image, context, signal));
+	const { size } = wanted.definition.system ?? {};
+	const problem = tooSmall(size, disk.virtualBytes);
+	if (problem !== undefined) throw fieldError(wanted, "system.size", problem);
+	const systemBytes = parseSize(size ?? "") ?? disk.virtualBytes;
+	const opened = undo.move();
 	return {
-		bytes: await sizeOnDisk([image]),
+		[Symbol.asyncDispose]: async () => await opened.disposeAsync(),
+		bytes: disk.copyBytes,
 		installed: {
 			source: `image ${image}`,
 			boot: { kind: "disk" },
@@ -213,10 +275,13 @@ async function imageSource(wanted: NewServer, image: string, signal?: AbortSigna
 			cpus: 1,
 			// What users put on C: or / stays, unless a person says otherwise.
 			systemDisk: wanted.definition.system?.disk ?? "kept",
-			systemBytes: asked,
+			systemBytes,
 			services: {},
 		},
-		install: async (systemDisk) => await convertImage(image, facts.format, systemDisk, signal),
+		install: async (systemDisk) =>
+			await disk.copyTo(systemDisk, systemBytes, (fraction) =>
+				onStep("copying the system disk", 0.1 + fraction * 0.75),
+			),
 	};
 }
 

@@ -114,9 +114,9 @@ export class ServerChanges {
 		stored: StoredServer,
 		undo: AsyncDisposableStack,
 	): Promise<void> {
-		for (const { name, size } of disks) {
-			await createDisk(stored, name, size, this.context);
-			const path = this.context.paths.server(stored.name).disk(name);
+		for (const disk of disks) {
+			await createDisk(stored, disk, this.context);
+			const path = this.context.paths.server(stored.name).disk(disk.name);
 			undo.defer(async () => await rm(path, { force: true }));
 		}
 	}

@@ -9,11 +9,6 @@ const long = { deadlineMs: 3_600_000 };
 /** A crafted header can make qemu-img use memory and time without end (qemu's docs/system/security). */
 const imageLimits = ["--as=2147483648", "--cpu=600", "--core=0"];
 
-export interface ImageFacts {
-	format: "qcow2" | "raw";
-	virtualBytes: number;
-}
-
 /** Thrown for an image that cannot be used, with the reason in words. */
 export class ImageError extends Error {
 	override readonly name = "ImageError";
@@ -103,7 +98,7 @@ function alreadyThere(path: string): ImageError {
 /** Copies an image into a qcow2 of its own, without any tie to another file. */
 export async function convertImage(
 	from: string,
-	format: ImageFacts["format"],
+	format: "qcow2" | "raw",
 	to: string,
 	signal?: AbortSignal,
 ): Promise<void> {
@@ -129,30 +124,6 @@ export async function flattenOverlay(overlay: string, base: string, to: string):
 	const whole = `driver=qcow2,file.driver=file,file.filename=${name(overlay)},${below}`;
 	const convert = ["qemu-img", "convert", "-q", "--image-opts", "-O", "qcow2", whole, to];
 	await run("prlimit", [...imageLimits, ...convert], long);
-}
-
-/**
- * Looks at an image from outside, which is hostile until checked: it may name other files of the host as its
- * backing file or its data file.
- * @throws ImageError in words for the user
- */
-export async function inspectImage(path: string): Promise<ImageFacts> {
-	const facts = await askAboutImage(path);
-	const format = facts.format;
-	if (format !== "qcow2" && format !== "raw") {
-		throw new ImageError(`${path} is a ${String(format)} image; convert it with qemu-img to qcow2 or raw`);
-	}
-	if (facts["backing-filename"] !== undefined) {
-		throw new ImageError(
-			`${path} depends on another file (a backing file); make it whole with: qemu-img convert -O qcow2`,
-		);
-	}
-	if (JSON.stringify(facts["format-specific"] ?? {}).includes('"data-file"')) {
-		throw new ImageError(
-			`${path} keeps its data in another file; make it whole with: qemu-img convert -O qcow2`,
-		);
-	}
-	return { format, virtualBytes: Number(facts["virtual-size"]) };
 }
 
 async function askAboutImage(path: string): Promise<Record<string, unknown>> {

@@ -107,7 +107,7 @@ describe("a site file that", () => {
 		[
 			"names an image that there is not",
 			() => ({ one: there, two: { image: `${files}/none.qcow2` } }),
-			/servers\.two\.image: \S+none\.qcow2 cannot be read as a disk image .*No such file/,
+			/servers\.two\.image: \S+none\.qcow2 cannot be read as a disk image: there is no such file/,
 		],
 		[
 			"changes what a server was made from",
@@ -140,7 +140,7 @@ describe("a site file that", () => {
 		const overlay = ["create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", image];
 		await run("qemu-img", overlay, { deadlineMs: 10_000 });
 		expect(await refusedSite(site({ one: there, two: { image } }))).toMatch(
-			/servers\.two\.image: \S+leaning\.qcow2 depends on another file \(a backing file\); make it whole with/,
+			/servers\.two\.image: \S+leaning\.qcow2 depends on another file \(a backing file\); make it whole where/,
 		);
 	});
 

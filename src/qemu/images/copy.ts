@@ -1,7 +1,9 @@
 import { chown, open, rm } from "node:fs/promises";
+import { FileWindow, openUnknown } from "../../host/window.ts";
 import { ImageError } from "../image.ts";
 import { qemuImg, written } from "./confined.ts";
 import { type Examination, type Image, naming, optionsOf, readingOf } from "./examine.ts";
+import { checkQcow2 } from "./qcow2.ts";
 
 const metadataBytes = 64 * 2 ** 20;
 /** An hour, and as much again for each 100 GiB. */
@@ -12,6 +14,8 @@ export interface Copying extends Examination {
 	format: string;
 	/** As `qemu-img convert -o` takes them. */
 	options?: string;
+	/** Size of a qcow2 in bytes, when it is to be larger than the image. */
+	growTo?: number;
 	/** What it takes at most, as `measure` tells. */
 	mostBytes: number;
 	onProgress?: (fraction: number) => void;
@@ -51,8 +55,28 @@ export async function copyImage(image: Image, to: string, copying: Copying): Pro
 			},
 		);
 		await image.source.refuseChanged();
+		if (format === "qcow2") await makeOurs(to, image, copying);
 	});
 	await file.sync();
 	if ((await file.stat()).size === 0) throw new ImageError(`${image.source.named} could not be copied`);
 	undo.move();
+}
+
+/** What has read a stranger's image may have been taken over by it: what it wrote is looked at before others open it. */
+async function makeOurs(
+	to: string,
+	image: Image,
+	{ uid, growTo = 0, mostBytes, signal }: Copying,
+): Promise<void> {
+	if (growTo > image.virtualBytes)
+		await qemuImg(["resize", "-q", "-f", "qcow2", written, String(growTo)], {
+			uid,
+			readable: [],
+			writable: to,
+			mostBytes: mostBytes + metadataBytes,
+			deadlineMs: 600_000,
+			...(signal ? { signal } : {}),
+		});
+	await using handle = await openUnknown(to);
+	await checkQcow2(new FileWindow(handle, 0, (await handle.stat()).size));
 }

@@ -343,7 +343,7 @@ describe("not for us", () => {
 		expect(await refused("nothing")).toMatch(/is empty/);
 		expect(await refused("both.ova")).toMatch(/name the disk in it/);
 		expect(await refused("both.ova#none")).toMatch(/there is no "none" in the archive/);
-		expect(await refused("none.raw")).toMatch(/cannot be read as a disk image: No such file/);
+		expect(await refused("none.raw")).toMatch(/cannot be read as a disk image: there is no such file/);
 		await expect(openImage("/dev/null", examination())).rejects.toThrow("neither a file nor a block device");
 	});
 

@@ -82,7 +82,7 @@ async function placeOf(named: string): Promise<{ path: string; member?: string }
 	if (whole !== undefined) return { path: whole };
 	const cut = named.lastIndexOf("#");
 	const archive = cut < 0 ? undefined : await real(named.slice(0, cut));
-	if (archive === undefined) throw new ImageError("cannot be read as a disk image: No such file");
+	if (archive === undefined) throw new ImageError("cannot be read as a disk image: there is no such file");
 	return { path: archive, member: named.slice(cut + 1) };
 }
 

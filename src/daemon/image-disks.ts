@@ -1,0 +1,121 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import type { ServerDefinition, Site } from "../api/site.ts";
+import { formatSize, parseSize } from "../api/units.ts";
+import { ImageError } from "../qemu/image.ts";
+import { copyImage } from "../qemu/images/copy.ts";
+import { checkWhole, type Examination, measure, openImage } from "../qemu/images/examine.ts";
+import type { StoredServer } from "../store/servers.ts";
+import type { Context } from "./context.ts";
+import { domainNamesUid } from "./resolve.ts";
+import type { SiteProblem } from "./site-file.ts";
+
+/** Of what reads images that come from outside: an odd one as `domainNamesUid`, and nobody else's. */
+const imagesUid = (state: string) => domainNamesUid(state) - 2;
+
+export function examinationOf({ paths }: Context, signal?: AbortSignal): Examination {
+	const target = existsSync(paths.servers) ? paths.servers : dirname(paths.servers);
+	return { uid: imagesUid(paths.state), target, ...(signal ? { signal } : {}) };
+}
+
+/** An image from outside that was looked at as a whole, and is copied from. */
+export interface ImageDisk extends AsyncDisposable {
+	virtualBytes: number;
+	/** The most that a copy takes, in bytes. */
+	copyBytes: number;
+	/**
+	 * Makes a qcow2 of it that has no tie to any other file; it is there whole or not at all.
+	 * @param bytes size of the new disk
+	 * @throws ImageError
+	 */
+	copyTo(path: string, bytes: number, onProgress: (fraction: number) => void): Promise<void>;
+}
+
+/** Looks at an image as a whole; a large one takes its time. @throws ImageError in words for the user */
+export async function openImageDisk(
+	named: string,
+	context: Context,
+	signal?: AbortSignal,
+): Promise<ImageDisk> {
+	const examination = examinationOf(context, signal);
+	await using undo = new AsyncDisposableStack();
+	const image = undo.use(await openImage(named, examination));
+	await checkWhole(image, examination);
+	const copyBytes = await measure(image, "qcow2", examination);
+	undo.move();
+	return {
+		virtualBytes: image.virtualBytes,
+		copyBytes,
+		copyTo: async (path, bytes, onProgress) =>
+			await copyImage(image, path, {
+				...examination,
+				format: "qcow2",
+				mostBytes: copyBytes,
+				growTo: bytes,
+				onProgress,
+			}),
+		[Symbol.asyncDispose]: async () => await image[Symbol.asyncDispose](),
+	};
+}
+
+/** What is wrong with the images that new disks of a site are to be copied from, as far as is seen at once. */
+export async function imageProblems(
+	site: Site,
+	stored: readonly StoredServer[],
+	context: Context,
+): Promise<SiteProblem[]> {
+	const problems: SiteProblem[] = [];
+	for (const [name, definition] of Object.entries(site.servers ?? {})) {
+		const old = stored.find((server) => server.name === name);
+		for (const { image, size, path } of imagesOf(definition, old)) {
+			const at = ["servers", name, ...path];
+			problems.push(...(await problemsOf(image, size, at, context)));
+		}
+	}
+	return problems;
+}
+
+interface NamedImage {
+	image: string;
+	/** As the site file says it. */
+	size: string | undefined;
+	path: SiteProblem["path"];
+}
+
+/** Those that are still to be copied. */
+function imagesOf(
+	{ image, system, data = [] }: ServerDefinition,
+	old: StoredServer | undefined,
+): NamedImage[] {
+	const there = old?.definition.data?.map(({ name }) => name) ?? [];
+	const first = old || image === undefined ? [] : [{ image, size: system?.size, path: [] }];
+	const others = data.flatMap((disk, i) =>
+		disk.image === undefined || there.includes(disk.name)
+			? []
+			: [{ image: disk.image, size: disk.size, path: ["data", i] }],
+	);
+	return [...first, ...others];
+}
+
+async function problemsOf(
+	image: string,
+	size: string | undefined,
+	at: SiteProblem["path"],
+	context: Context,
+): Promise<SiteProblem[]> {
+	try {
+		await using found = await openImage(image, examinationOf(context));
+		const message = tooSmall(size, found.virtualBytes);
+		const isData = at.includes("data");
+		return message === undefined ? [] : [{ path: [...at, ...(isData ? [] : ["system"]), "size"], message }];
+	} catch (error) {
+		if (!(error instanceof ImageError)) throw error;
+		return [{ path: [...at, "image"], message: error.message }];
+	}
+}
+
+/** @returns what is wrong with a disk's size, when its image is larger */
+export function tooSmall(size: string | undefined, virtualBytes: number): string | undefined {
+	if (size === undefined || (parseSize(size) ?? 0) >= virtualBytes) return undefined;
+	return `is less than the image's ${formatSize(virtualBytes)} (${virtualBytes} bytes); a disk is never made smaller`;
+}

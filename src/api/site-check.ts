@@ -154,7 +154,7 @@ function throughAddress(
 }
 
 function warmProblems(
-	{ recovery, system, template, install, agent, tpm, firmware, sleep, publish = [] }: ServerDefinition,
+	{ recovery, system, template, install, agent, sleep, publish = [] }: ServerDefinition,
 	at: string[],
 ): Problem[] {
 	if (recovery?.mode !== "warm") {
@@ -197,14 +197,6 @@ function warmProblems(
 				path,
 				message:
 					"warm needs a disposable system disk, and that of an image is kept; say `system: { disk: disposable }` if nothing to keep lives there, or use `cold`",
-			},
-		];
-	if (tpm === true || (firmware ?? "bios") !== "bios")
-		return [
-			{
-				path,
-				message:
-					"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`",
 			},
 		];
 	if (system?.disk !== "kept") return [];

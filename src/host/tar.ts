@@ -23,7 +23,11 @@ export class TarError extends Error {
 
 /** Whether a file begins as a tar archive does: with a header whose checksum is right. */
 export function isTar(head: Buffer): boolean {
-	return head.length >= block && head.toString("latin1", 257, 262) === "ustar" && hasChecksum(head.subarray(0, block));
+	return (
+		head.length >= block &&
+		head.toString("latin1", 257, 262) === "ustar" &&
+		hasChecksum(head.subarray(0, block))
+	);
 }
 
 /** @returns the plain files of an archive, in their order. @throws TarError */

@@ -13,6 +13,8 @@ export const examineBody = z.object({
 	disks: z.record(z.string().max(200), file),
 });
 
+export type ExamineBody = z.infer<typeof examineBody>;
+
 export const importedDiskView = z.object({
 	/** What the source calls it: `scsi0:0`, `sda`, the name of a file. */
 	called: z.string(),

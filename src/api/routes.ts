@@ -10,6 +10,7 @@ import {
 	leaveView,
 } from "./domain.ts";
 import { eventView } from "./event.ts";
+import { examineBody, importView } from "./import.ts";
 import { incidentView } from "./incident.ts";
 import { keysBody, keysView } from "./keys.ts";
 import { planView } from "./plan.ts";
@@ -258,6 +259,15 @@ export const routes = {
 		summary: "Check a site file and say what applying it would do",
 		body: z.object({ text: z.string().max(1_000_000) }),
 		answer: planView,
+	},
+	examineImport: {
+		method: "POST",
+		path: "/v1/imports/examine",
+		params: none,
+		summary:
+			"Look at a disk image or the description of a machine that is to become a server; nothing is written",
+		body: examineBody,
+		answer: importView,
 	},
 } as const satisfies Record<string, Route>;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { duration, formatDuration, formatSize, parseDuration, parseSize, size } from "./units.ts";
+import { duration, exactSize, formatDuration, formatSize, parseDuration, parseSize, size } from "./units.ts";
 
 test.each([
 	["512MiB", 512 * 2 ** 20],
@@ -81,4 +81,15 @@ describe("in a site file", () => {
 	test("what is shown of a wrong value is short", () => {
 		expect(says(size(1), "x".repeat(10_000))?.length).toBeLessThan(120);
 	});
+});
+
+test.each([
+	[2 ** 30, "1GiB"],
+	[1.5 * 2 ** 40, "1.5TiB"],
+	[10_737_377_280, "10485720KiB"],
+	[512, "512B"],
+	[5 * 2 ** 40 + 512, "5242881MiB"],
+])("%d bytes are written so that nothing is lost: %s", (bytes, text) => {
+	expect(exactSize(bytes)).toBe(text);
+	expect(parseSize(text)).toBeGreaterThanOrEqual(bytes);
 });

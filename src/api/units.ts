@@ -27,6 +27,15 @@ export function formatSize(bytes: number): string {
 	return `${Number((bytes / size).toFixed(1))}${unit}`;
 }
 
+/** Bytes as the site file takes them, to the byte where they can be written so, else rounded up to a whole MiB. */
+export function exactSize(bytes: number): string {
+	const exact = Object.entries(sizeUnits)
+		.reverse()
+		.map(([unit, size]) => `${bytes / size}${unit}`)
+		.find((text) => parseSize(text) === bytes);
+	return exact ?? `${Math.ceil(bytes / sizeUnits.MiB)}MiB`;
+}
+
 /** Milliseconds as a person writes them: `86 ms`, `2.41 s`, `12 min`, `3 h 5 min`. */
 export function formatDuration(ms: number): string {
 	if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -12,6 +12,7 @@ import { addDomain } from "./commands/domain.ts";
 import { addDrill } from "./commands/drill.ts";
 import { addEject } from "./commands/eject.ts";
 import { addEvents } from "./commands/events.ts";
+import { addImport } from "./commands/import.ts";
 import { addIncidents } from "./commands/incidents.ts";
 import { addKeys } from "./commands/keys.ts";
 import { addList } from "./commands/list.ts";
@@ -33,7 +34,7 @@ import type { Open } from "./context.ts";
 import type { Terminal } from "./terminal.ts";
 
 const groups = [
-	["Begin:", [addDoctor, addDaemon, addApply]],
+	["Begin:", [addDoctor, addDaemon, addApply, addImport]],
 	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",

@@ -2,6 +2,7 @@ import { rename, rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AdministerBody, CreateBody, DomainCreated } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
+import type { ExamineBody, ImportView } from "../api/import.ts";
 import type { Plan } from "../api/plan.ts";
 import type { PublishingView } from "../api/publish.ts";
 import type { SandboxView } from "../api/sandbox.ts";
@@ -16,6 +17,7 @@ import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
 import { administerDomain, makeDomain } from "./domains.ts";
+import { examineImport } from "./imports/examine.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
@@ -33,6 +35,9 @@ import { Yielding } from "./yielding.ts";
 
 /** Milliseconds that a change of what is published waits for other changes of the site. */
 const turnWithinMs = 20_000;
+
+/** Checksums of large packages take their time. */
+const examineWithinMs = 2 * 60 * 60_000;
 
 const domainWithinMs = 40 * 60_000;
 
@@ -187,6 +192,12 @@ export class Bulkhead {
 	}
 
 	// ---- changes of the site
+
+	/** Looks at what somebody wants to move here. @throws BulkheadError bad-input */
+	async examineImport(wanted: ExamineBody): Promise<ImportView> {
+		const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(examineWithinMs)]);
+		return await examineImport(wanted, this.context, signal);
+	}
 
 	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */
 	async plan(text: string): Promise<{ plan: Plan; site: Site }> {

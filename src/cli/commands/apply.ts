@@ -1,4 +1,3 @@
-import { open as openFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { BulkheadError } from "../../api/errors.ts";
 import type { Plan } from "../../api/plan.ts";
@@ -6,10 +5,8 @@ import { createProgressView } from "../apply-progress.ts";
 import { type Context, confirm, type Open } from "../context.ts";
 import { InFile } from "../failure.ts";
 import { destroyQuestion, isEmpty, planLines } from "../plan-view.ts";
+import { readSite } from "../site-file.ts";
 import { styled } from "../terminal.ts";
-
-/** The API takes no longer ones, in characters; a character is at most four bytes. */
-const longestText = 1_000_000;
 
 interface Options {
 	yes?: boolean;
@@ -39,7 +36,8 @@ async function apply(context: Context, file: string, options: Options): Promise<
 	else context.terminal.print([styled(said, "green")]);
 }
 
-async function planOf(context: Context, file: string, text: string): Promise<Plan> {
+/** What applying a site file's text would do. @throws InFile */
+export async function planOf(context: Context, file: string, text: string): Promise<Plan> {
 	try {
 		return await context.client.call("plan", {}, { text }, { signal: context.signal });
 	} catch (error) {
@@ -53,7 +51,8 @@ function nothingToDo(context: Context, file: string, plan: Plan): void {
 	else context.terminal.print([text]);
 }
 
-async function carryOut(context: Context, plan: Plan, text: string): Promise<string> {
+/** Does it, and shows how it goes on. @returns the daemon's last words */
+export async function carryOut(context: Context, plan: Plan, text: string): Promise<string> {
 	const view = createProgressView(context.terminal, context.json);
 	const body = { text, fingerprint: plan.fingerprint, confirmed: plan.destructive };
 	try {
@@ -64,48 +63,4 @@ async function carryOut(context: Context, plan: Plan, text: string): Promise<str
 		await view.end(true);
 		throw error;
 	}
-}
-
-/** @throws BulkheadError when it cannot be read, is too large for a site, or is not UTF-8 */
-async function readSite(file: string): Promise<string> {
-	const text = decode(file, await readBounded(file));
-	if (text.length <= longestText) return text;
-	throw tooLarge(file);
-}
-
-async function readBounded(file: string): Promise<Buffer> {
-	try {
-		await using handle = await openFile(file);
-		const chunks: Buffer[] = [];
-		let size = 0;
-		for await (const chunk of handle.createReadStream({ autoClose: false })) {
-			size += chunk.length;
-			if (size > longestText * 4) throw tooLarge(file);
-			chunks.push(chunk);
-		}
-		return Buffer.concat(chunks);
-	} catch (error) {
-		if (error instanceof BulkheadError) throw error;
-		throw new BulkheadError("bad-input", `cannot read ${file}: ${readReason(error)}`, { cause: error });
-	}
-}
-
-function readReason(error: unknown): string {
-	const code = error instanceof Error && "code" in error ? error.code : undefined;
-	if (code === "ENOENT") return "there is no such file";
-	if (code === "EACCES") return "it may not be read by you";
-	if (code === "EISDIR") return "it is a folder; name the site file in it";
-	return error instanceof Error ? error.message : String(error);
-}
-
-function decode(file: string, bytes: Buffer): string {
-	try {
-		return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-	} catch (error) {
-		throw new BulkheadError("bad-input", `${file} is not UTF-8 text; is it a site file?`, { cause: error });
-	}
-}
-
-function tooLarge(file: string): BulkheadError {
-	return new BulkheadError("bad-input", `${file} is longer than a million characters; is it a site file?`);
 }

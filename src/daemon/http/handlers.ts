@@ -78,6 +78,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			);
 		},
 		events: async () => await context.history.last(1000),
+		examineImport: async (_, wanted) => await bulkhead.examineImport(wanted),
 		plan: async (_, { text }) => (await bulkhead.plan(text)).plan,
 	};
 }

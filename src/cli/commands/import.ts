@@ -1,0 +1,149 @@
+import { basename, resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { BulkheadError } from "../../api/errors.ts";
+import { type GuestName, guestNames } from "../../api/guest.ts";
+import type { ImportView } from "../../api/import.ts";
+import type { ServerDefinition } from "../../api/site.ts";
+import { Activity } from "../activity.ts";
+import { type Context, confirm, type Open } from "../context.ts";
+import { definitionOf, nameFrom } from "../import/definition.ts";
+import { entryLines, importLines } from "../import/view.ts";
+import { destroyQuestion, planLines } from "../plan-view.ts";
+import { addServer, SiteEditError } from "../site-edit.ts";
+import { readSite, writeSite } from "../site-file.ts";
+import { styled } from "../terminal.ts";
+import { carryOut, planOf } from "./apply.ts";
+
+/** Checksums of large packages are reckoned meanwhile. */
+const examineMs = 2 * 60 * 60_000;
+
+interface Options {
+	name?: string;
+	site?: string;
+	segment?: string;
+	address?: string;
+	guest?: GuestName;
+	disk: Record<string, string>;
+	yes?: boolean;
+}
+
+export function addImport(program: Command, open: Open): void {
+	program
+		.command("import")
+		.summary("move a machine here from VMware, Hyper-V, Proxmox, libvirt or VirtualBox")
+		.description(
+			[
+				"Reads a disk image (raw, qcow2, VMDK, VHD, VHDX, VDI) or the description of a machine (OVA, OVF, .vmx, Proxmox' .conf, libvirt's XML), and shows what becomes of it, and what does not.",
+				"With --site it is written into the site file and made; its disks are copied, and the source is only read. Without, the lines for the site file are printed.",
+			].join("\n"),
+		)
+		.argument("<source>", "the image or description, on the host of the daemon")
+		.option("--site <file>", "write it into this site file, and apply that")
+		.option("--name <server>", "its name here (as it was called)")
+		.option("--segment <segment>", "the segment of the site that its network card is on; needs --address")
+		.option("--address <address>", "its address there, as the machine itself has it")
+		.addOption(
+			new Option("--guest <system>", "what it runs, where that is not told").choices([...guestNames]),
+		)
+		.option(
+			"--disk <name=path>",
+			"where a disk is that the description does not tell (repeatable)",
+			diskArgument,
+			{},
+		)
+		.option("-y, --yes", "do not ask")
+		.addHelpText(
+			"after",
+			[
+				"",
+				"Examples:",
+				"  bulkhead import /srv/erp.ova",
+				"  bulkhead import /srv/erp/erp.vmx --site site.yaml --segment office --address 10.77.0.30",
+				"  bulkhead import /srv/100.conf --disk scsi0=/srv/vm-100-disk-0.raw --site site.yaml --yes",
+			].join("\n"),
+		)
+		.action((source: string, options: Options, command: Command) =>
+			importServer(open(command), source, options),
+		);
+}
+
+function diskArgument(text: string, before: Record<string, string>): Record<string, string> {
+	const at = text.indexOf("=");
+	if (at <= 0 || at === text.length - 1)
+		throw new InvalidArgumentError("Write NAME=PATH, as in scsi0=/srv/disk.raw.");
+	return { ...before, [text.slice(0, at)]: resolve(text.slice(at + 1)) };
+}
+
+async function importServer(context: Context, source: string, options: Options): Promise<void> {
+	const { segment, address, site } = options;
+	if ((segment === undefined) !== (address === undefined))
+		throw new BulkheadError("bad-input", "--segment and --address belong together; say both, or neither");
+	const view = await examine(context, resolve(source), options.disk);
+	const name = options.name ?? nameFrom(view.name || basename(source));
+	const definition = definitionOf(view, options);
+	if (!context.json)
+		context.terminal.print(...importLines(view, name, definition, context.terminal.width), []);
+	if (!context.json && segment === undefined)
+		context.terminal.print(
+			[styled("note: ", "yellow"), "Without --segment and --address it gets no network."],
+			[],
+		);
+	if (site === undefined) return printEntry(context, view, name, definition);
+	await writeAndApply(context, site, view, name, definition, options.yes);
+}
+
+async function examine(context: Context, source: string, disks: Record<string, string>): Promise<ImportView> {
+	using _ = new Activity(context.terminal, `examining ${source}`, context.json);
+	const { client, signal } = context;
+	return await client.call("examineImport", {}, { source, disks }, { signal, deadlineMs: examineMs });
+}
+
+function printEntry(context: Context, view: ImportView, name: string, definition: ServerDefinition): void {
+	if (context.json) context.terminal.json({ import: view, server: name, definition, applied: false });
+	else
+		context.terminal.print(
+			["Add this below `servers:` of the site file, and apply it:"],
+			[],
+			...entryLines(name, definition),
+		);
+}
+
+/** The file tells the truth about what runs: it is written before, and put back when nothing came of it. */
+async function writeAndApply(
+	context: Context,
+	file: string,
+	view: ImportView,
+	name: string,
+	definition: ServerDefinition,
+	yes: boolean | undefined,
+): Promise<void> {
+	const before = await readSite(file);
+	const after = edited(file, before, name, definition);
+	const plan = await planOf(context, file, after);
+	if (!context.json) context.terminal.print(...planLines(plan), []);
+	const question = plan.destructive
+		? destroyQuestion(plan)
+		: `Write ${name} into ${file}, and copy its disks?`;
+	await confirm(context, question, yes);
+	await writeSite(file, after);
+	let said: string;
+	try {
+		said = await carryOut(context, plan, after);
+	} catch (error) {
+		await writeSite(file, before);
+		throw error;
+	}
+	if (context.json)
+		context.terminal.json({ import: view, server: name, definition, applied: true, plan, text: said });
+	else context.terminal.print([styled(said, "green")]);
+}
+
+function edited(file: string, before: string, name: string, definition: ServerDefinition): string {
+	try {
+		return addServer(before, name, definition);
+	} catch (error) {
+		if (error instanceof SiteEditError)
+			throw new BulkheadError("bad-input", `${file}: ${error.message}`, { cause: error });
+		throw error;
+	}
+}

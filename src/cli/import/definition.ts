@@ -1,0 +1,70 @@
+import type { GuestName } from "../../api/guest.ts";
+import type { ImportedDisk, ImportView } from "../../api/import.ts";
+import type { ServerDefinition } from "../../api/site.ts";
+import { exactSize } from "../../api/units.ts";
+
+/** What a person says of it beside its source. */
+export interface Wishes {
+	guest?: GuestName | undefined;
+	segment?: string | undefined;
+	address?: string | undefined;
+}
+
+/** How an imported machine is written into the site file. What is not known is left out: the guest's usual counts then. */
+export function definitionOf(view: ImportView, wishes: Wishes): ServerDefinition {
+	const guest = wishes.guest ?? view.guest;
+	const [system] = view.disks.filter((disk) => disk.system);
+	const others = view.disks.filter((disk) => !disk.system);
+	return {
+		...(system ? { image: system.image } : {}),
+		guest,
+		...(view.machine ? { machine: view.machine } : {}),
+		...(view.firmware ? { firmware: view.firmware } : {}),
+		// Newer Windows is given one unless it is said otherwise, and has to be told of it where it had none.
+		...(view.tpm ? { tpm: true } : guest.startsWith("windows-") ? { tpm: false } : {}),
+		...(view.memoryBytes === null ? {} : { memory: exactSize(view.memoryBytes) }),
+		...(view.cpus === null ? {} : { cpus: view.cpus }),
+		...(system?.bus ? { system: { bus: system.bus } } : {}),
+		...(others.length > 0 ? { data: others.map(dataDisk) } : {}),
+		...networkOf(view, wishes),
+	};
+}
+
+function dataDisk({ image, virtualBytes, bus }: ImportedDisk, index: number) {
+	const leastBytes = 4 * 2 ** 20;
+	return {
+		name: `disk${index + 2}`,
+		size: exactSize(Math.max(leastBytes, virtualBytes)),
+		image,
+		...(bus ? { bus } : {}),
+	};
+}
+
+function networkOf(
+	{ cards: [first] }: ImportView,
+	{ segment, address }: Wishes,
+): Pick<ServerDefinition, "network"> {
+	if (segment === undefined || address === undefined) return {};
+	return {
+		network: {
+			segment,
+			address,
+			...(first?.mac ? { mac: first.mac } : {}),
+			...(first?.card ? { card: first.card } : {}),
+		},
+	};
+}
+
+const longestName = 24;
+
+/** A name that a server may have, made of one that a machine had elsewhere; `server` when nothing of it is left. */
+export function nameFrom(text: string): string {
+	const plain = text
+		.toLowerCase()
+		.normalize("NFKD")
+		.replaceAll(/[^a-z0-9]+/g, "-")
+		.replace(/^[^a-z]+/, "")
+		.slice(0, longestName)
+		.replace(/-+$/, "");
+	return plain === "" ? "server" : plain;
+}

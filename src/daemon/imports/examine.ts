@@ -1,0 +1,143 @@
+import { lstat, realpath } from "node:fs/promises";
+import { basename } from "node:path";
+import { BulkheadError } from "../../api/errors.ts";
+import type { ExamineBody, ImportedDisk, ImportView } from "../../api/import.ts";
+import { errorCode } from "../../host/files.ts";
+import { isTar, TarError } from "../../host/tar.ts";
+import { ImageError } from "../../qemu/image.ts";
+import { openImage } from "../../qemu/images/examine.ts";
+import { formatWords } from "../../qemu/images/formats.ts";
+import { ImageSource } from "../../qemu/images/source.ts";
+import {
+	type Described,
+	type DescribedDisk,
+	DescriptionError,
+	longestDescription,
+	shown,
+} from "../../templates/import/described.ts";
+import type { Context } from "../context.ts";
+import { examinationOf } from "../image-disks.ts";
+import { bareDisk } from "./bare.ts";
+import { Package } from "./package.ts";
+import { readDescription } from "./read.ts";
+
+/**
+ * Looks at what somebody wants to move here: a disk image, or the description of a machine and its disks. Nothing is
+ * written, and nothing is told of a file but names, sizes and what its format says of itself.
+ * @throws BulkheadError bad-input
+ */
+export async function examineImport(
+	wanted: ExamineBody,
+	context: Context,
+	signal: AbortSignal,
+): Promise<ImportView> {
+	try {
+		return await examine(wanted, context, signal);
+	} catch (error) {
+		if (error instanceof DescriptionError || error instanceof TarError)
+			throw new BulkheadError("bad-input", `${wanted.source} ${error.message}`, { cause: error });
+		if (error instanceof ImageError) throw new BulkheadError("bad-input", error.message, { cause: error });
+		throw error;
+	}
+}
+
+async function examine(wanted: ExamineBody, context: Context, signal: AbortSignal): Promise<ImportView> {
+	const { source } = wanted;
+	await using file = await named(source, async () => await ImageSource.open(source, signal));
+	const head = await file.window.read(0, 4096);
+	if (!file.stretch && isTar(head)) {
+		const ova = await Package.ofArchive(source, file, signal);
+		return await view("ova", await ova.described(signal), wanted, ova, context, signal);
+	}
+	const text =
+		file.isDevice || file.window.size > longestDescription
+			? undefined
+			: textOf(await file.window.read(0, longestDescription));
+	const found = text === undefined ? undefined : readDescription(text, source);
+	if (!found) return await bareDisk(source, context, signal);
+	const folder = await Package.ofFolder(source, file, found.kind === "ovf", signal);
+	return await view(found.kind, found.described, wanted, folder, context, signal);
+}
+
+async function named<T>(source: string, work: () => Promise<T>): Promise<T> {
+	try {
+		return await work();
+	} catch (error) {
+		throw error instanceof ImageError
+			? new ImageError(`${source} ${error.message}`, { cause: error })
+			: error;
+	}
+}
+
+/** @returns undefined for what is no text */
+function textOf(bytes: Buffer): string | undefined {
+	if (bytes.includes(0)) return undefined;
+	try {
+		return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+	} catch {
+		// Older descriptions of VMware's are in the code page of their host; what matters in them is ASCII.
+		return bytes.subarray(0, 1024).every((byte) => byte >= 9) ? bytes.toString("latin1") : undefined;
+	}
+}
+
+async function view(
+	kind: ImportView["kind"],
+	described: Described,
+	wanted: ExamineBody,
+	from: Package,
+	context: Context,
+	signal: AbortSignal,
+): Promise<ImportView> {
+	const unknown = Object.keys(wanted.disks).find(
+		(name) => !described.disks.some((disk) => isCalled(disk, name)),
+	);
+	if (unknown !== undefined)
+		throw new DescriptionError(
+			`has no disk ${shown(unknown)}; its disks are ${described.disks.map(({ called }) => called).join(", ")}`,
+		);
+	const disks: ImportedDisk[] = [];
+	for (const disk of described.disks) {
+		const image = await imageOf(disk, wanted, from);
+		disks.push(await diskView(disk, image, context, signal));
+	}
+	await from.checkDigests(
+		described.disks.map(({ file }) => file),
+		signal,
+	);
+	return { source: wanted.source, kind, ...described, disks };
+}
+
+const isCalled = ({ called, file }: DescribedDisk, name: string) =>
+	name === called || name === basename(file);
+
+/** Where a disk is: where the user says, else in the package, else where its house keeps disks. */
+async function imageOf(disk: DescribedDisk, { disks }: ExamineBody, from: Package): Promise<string> {
+	const said = Object.entries(disks).find(([name]) => isCalled(disk, name))?.[1];
+	if (said !== undefined) return said;
+	const beside = await from.find(disk.file);
+	if (beside !== undefined) return beside;
+	for (const place of disk.places) if (await isThere(place)) return place;
+	throw new DescriptionError(
+		`has a disk ${disk.called} (${shown(disk.file)}) that is not beside it; say where it is: --disk ${disk.called}=/path/of/the/disk`,
+	);
+}
+
+async function isThere(path: string): Promise<boolean> {
+	try {
+		return (await lstat(await realpath(path))).isFile() || path.startsWith("/dev/");
+	} catch (error) {
+		if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+		throw error;
+	}
+}
+
+async function diskView(
+	disk: DescribedDisk,
+	image: string,
+	context: Context,
+	signal: AbortSignal,
+): Promise<ImportedDisk> {
+	await using found = await openImage(image, examinationOf(context, signal));
+	const { called, bus, system } = disk;
+	return { called, image, format: formatWords[found.format], virtualBytes: found.virtualBytes, bus, system };
+}

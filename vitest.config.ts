@@ -18,6 +18,7 @@ const pairs = [
 	"guests",
 	"hostile-guest",
 	"image",
+	"import",
 	"lan",
 	"logins",
 	"membership",

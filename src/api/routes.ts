@@ -293,6 +293,8 @@ export const streams = {
 	events: "/v1/events",
 	/** POST `{text, fingerprint, confirmed}`; `application/x-ndjson` of progress lines. */
 	apply: "/v1/site/apply",
+	/** POST of an `exportBody`; `application/x-ndjson` of progress lines. */
+	export: "/v1/servers/:server/export",
 	/** `image/png` of the server's screen. */
 	screenshot: "/v1/servers/:server/screenshot",
 	/** One evidence file of an incident. */

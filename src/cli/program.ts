@@ -12,6 +12,7 @@ import { addDomain } from "./commands/domain.ts";
 import { addDrill } from "./commands/drill.ts";
 import { addEject } from "./commands/eject.ts";
 import { addEvents } from "./commands/events.ts";
+import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addIncidents } from "./commands/incidents.ts";
 import { addKeys } from "./commands/keys.ts";
@@ -38,7 +39,7 @@ const groups = [
 	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",
-		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],
+		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill, addExport],
 	],
 	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreen, addKeys, addEject, addScreenshot]],
 	["This host:", [addDomain]],

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { z } from "zod";
 import { BulkheadError } from "../api/errors.ts";
 import type { Event } from "../api/event.ts";
+import type { ExportBody } from "../api/export.ts";
 import {
 	type Answer,
 	type applyBody,
@@ -91,6 +92,22 @@ export class Client {
 		signal: AbortSignal = new AbortController().signal,
 	): Promise<string> {
 		const exchange: Exchange = { method: "POST", path: streams.apply, body, signal };
+		const response = await send(this.#socket, exchange);
+		return readProgress(readChunks(response, exchange), exchange, onProgress);
+	}
+
+	/**
+	 * Copies the disks of a stopped server to files on the host, however long that takes.
+	 * @returns what the daemon says at the end
+	 * @throws BulkheadError when it failed; nothing is left then
+	 */
+	async export(
+		server: string,
+		body: ExportBody,
+		onProgress: (progress: Ongoing) => void,
+		signal: AbortSignal = new AbortController().signal,
+	): Promise<string> {
+		const exchange: Exchange = { method: "POST", path: fillPath(streams.export, { server }), body, signal };
 		const response = await send(this.#socket, exchange);
 		return readProgress(readChunks(response, exchange), exchange, onProgress);
 	}

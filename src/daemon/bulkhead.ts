@@ -2,6 +2,7 @@ import { rename, rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AdministerBody, CreateBody, DomainCreated } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
+import type { ExportBody } from "../api/export.ts";
 import type { ExamineBody, ImportView } from "../api/import.ts";
 import type { Plan } from "../api/plan.ts";
 import type { PublishingView } from "../api/publish.ts";
@@ -17,6 +18,7 @@ import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
 import { administerDomain, makeDomain } from "./domains.ts";
+import { exportServer } from "./exports/server.ts";
 import { examineImport } from "./imports/examine.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
@@ -56,6 +58,8 @@ export class Bulkhead {
 	readonly membership: Membership;
 	/** One change of the site at a time. */
 	private readonly changing = new Turns();
+	/** Servers whose disks are being copied to somewhere else. */
+	private readonly exported = new Set<string>();
 	private readonly gone = new AbortController();
 	private readonly checks: Promise<void>;
 	private readonly counting: Promise<void>;
@@ -217,6 +221,28 @@ export class Bulkhead {
 		);
 	}
 
+	/** Copies the disks of a stopped server to files on this host. @throws BulkheadError; nothing is left then */
+	async export(name: string, wanted: ExportBody, report: Report, signal: AbortSignal): Promise<void> {
+		const unit = this.units.server(name);
+		this.refuseWhileExported(name);
+		this.exported.add(name);
+		try {
+			const until = AbortSignal.any([signal, this.gone.signal]);
+			await exportServer(unit, wanted, this.context, report, until);
+		} finally {
+			this.exported.delete(name);
+		}
+	}
+
+	/** Its disks are read from beginning to end: nobody may write to them meanwhile. */
+	private refuseWhileExported(name: string): void {
+		if (this.exported.has(name))
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${name} is being exported; wait for that to end, or end it`,
+			);
+	}
+
 	/** Makes a domain on servers that have none, and starts them. @throws BulkheadError; nothing has changed then */
 	async createDomain(name: string, wanted: CreateBody): Promise<DomainCreated> {
 		return await this.changing.take(async () => {
@@ -263,6 +289,7 @@ export class Bulkhead {
 
 	/** Starts a stopped server. @throws BulkheadError not-found, not-allowed-now */
 	async start(name: string): Promise<ServerUnit> {
+		this.refuseWhileExported(name);
 		const unit = this.units.server(name);
 		if (awaitsDomain(unit.stored))
 			throw new BulkheadError(
@@ -280,6 +307,7 @@ export class Bulkhead {
 
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
+		this.refuseWhileExported(name);
 		await this.changing.take(async () => {
 			await this.changes.deleteStopped(name);
 			// On a segment of the LAN the sandbox has a way to each server.

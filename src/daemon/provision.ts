@@ -329,7 +329,8 @@ async function sizeOnDisk(files: readonly string[]): Promise<number> {
 	return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-async function refuseWithoutRoom(folder: string, bytes: number): Promise<void> {
+/** @throws BulkheadError disk-full when a folder's disk has not so many bytes, and a reserve beyond them */
+export async function refuseWithoutRoom(folder: string, bytes: number): Promise<void> {
 	const { bavail, bsize } = await statfs(folder);
 	const free = bavail * bsize;
 	if (free >= bytes + reserveBytes) return;

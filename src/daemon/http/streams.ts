@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import type { Event } from "../../api/event.ts";
+import { exportBody } from "../../api/export.ts";
 import type { Progress } from "../../api/plan.ts";
 import { applyBody, streams } from "../../api/routes.ts";
 import type { Bulkhead } from "../bulkhead.ts";
@@ -31,7 +32,30 @@ export function addStreams(app: FastifyInstance, bulkhead: Bulkhead, context: Co
 		{ schema: { summary: "Apply a site file, with progress", body: applyBody } },
 		async (request, reply) => {
 			const body = applyBody.parse(request.body);
-			return await reply.type("application/x-ndjson").send(applyStream(body, bulkhead, context));
+			const { text, fingerprint, confirmed } = body;
+			const stream = progressStream(
+				context,
+				async (report, signal) => await bulkhead.apply(text, fingerprint, confirmed, report, signal),
+			);
+			return await reply.type("application/x-ndjson").send(stream);
+		},
+	);
+	app.post(
+		streams.export,
+		{
+			schema: {
+				summary: "Copy a stopped server's disks to files on the host, with progress",
+				body: exportBody,
+			},
+		},
+		async (request, reply) => {
+			const { server } = z.object({ server: z.string() }).parse(request.params);
+			const body = exportBody.parse(request.body);
+			const stream = progressStream(
+				context,
+				async (report, signal) => await bulkhead.export(server, body, report, signal),
+			);
+			return await reply.type("application/x-ndjson").send(stream);
 		},
 	);
 	app.get(streams.screenshot, { schema: { summary: "A server's screen" } }, async (request, reply) => {
@@ -106,7 +130,11 @@ async function catchUp(
 	}
 }
 
-function applyStream(body: z.infer<typeof applyBody>, bulkhead: Bulkhead, context: Context): PassThrough {
+/** Lines of what is told of a long task, the last of which says how it ended. */
+function progressStream(
+	context: Context,
+	work: (report: (progress: Progress) => void, signal: AbortSignal) => Promise<void>,
+): PassThrough {
 	const out = new PassThrough();
 	const gone = new AbortController();
 	const report = (progress: Progress) => {
@@ -114,11 +142,10 @@ function applyStream(body: z.infer<typeof applyBody>, bulkhead: Bulkhead, contex
 	};
 	// Who breaks off (Ctrl-C) breaks the work off: what is half made is undone.
 	out.on("close", () => gone.abort(new Error("the client went away")));
-	bulkhead
-		.apply(body.text, body.fingerprint, body.confirmed, report, gone.signal)
+	work(report, gone.signal)
 		.catch((error) => {
 			const known = error instanceof BulkheadError ? error : new BulkheadError("internal", explain(error));
-			if (known.code === "internal") context.log.error({ err: error }, "applying a site failed");
+			if (known.code === "internal") context.log.error({ err: error }, "a long task failed");
 			report({ type: "failed", error: { code: known.code, message: known.message } });
 		})
 		.finally(() => out.end());

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Bus } from "../../api/guest.ts";
 import type { ImportView } from "../../api/import.ts";
-import { openImage } from "../../qemu/images/examine.ts";
+import { type Image, openImage } from "../../qemu/images/examine.ts";
 import { formatWords, type ImageFormat } from "../../qemu/images/formats.ts";
 import { type Layout, layoutOf } from "../../qemu/images/partitions.ts";
 import type { Context } from "../context.ts";
@@ -25,8 +25,7 @@ export async function bareDisk(source: string, context: Context, signal: AbortSi
 	const examination = examinationOf(context, signal);
 	await using image = await openImage(source, examination);
 	const layout = await layoutOf(image, examination);
-	// A VHDX of Hyper-V's first generation is attached by IDE, and starts by BIOS.
-	const bus = image.format === "vhdx" && layout.firmware === "bios" ? "ide" : usualBus[image.format];
+	const bus = busOf(image, layout);
 	return {
 		source,
 		kind: "disk",
@@ -50,6 +49,12 @@ export async function bareDisk(source: string, context: Context, signal: AbortSi
 		cards: [],
 		notes: notesOf(layout),
 	};
+}
+
+function busOf({ format, adapter }: Image, { firmware }: Layout): Bus | null {
+	// A VHDX of Hyper-V's first generation is attached by IDE, and starts by BIOS.
+	const ide = (format === "vhdx" && firmware === "bios") || adapter === "ide";
+	return ide ? "ide" : usualBus[format];
 }
 
 function notesOf({ table, windows }: Layout): string[] {

@@ -28,6 +28,8 @@ export interface Image {
 	virtualBytes: number;
 	/** All files that it consists of. */
 	files: readonly string[];
+	/** What a VMDK says that it was attached to: `ide`, or any kind of SCSI (`lsilogic`). */
+	adapter: string | undefined;
 }
 
 export interface Examination {
@@ -51,10 +53,10 @@ export async function openImage(
 		await using undo = new AsyncDisposableStack();
 		const source = undo.use(await ImageSource.open(named, signal));
 		const format = await formatOf(source.window, named);
-		const parts = await structureOf(source, format, signal);
+		const { files: parts, adapter } = await structureOf(source, format, signal);
 		await source.mark(parts);
 		const files = [source.path, ...parts];
-		const image = { source, format, files, virtualBytes: 0 };
+		const image = { source, format, files, adapter, virtualBytes: 0 };
 		const { bsize, blocks } = await statfs(target);
 		const facts = await factsOf(image, { uid, deadlineMs: quickMs, ...(signal ? { signal } : {}) });
 		const virtualBytes = Number(facts["virtual-size"]);
@@ -67,17 +69,17 @@ export async function openImage(
 	});
 }
 
-/** @returns further files that it consists of */
+/** @returns further files that it consists of, and what it was attached to, as far as it says */
 async function structureOf(
 	source: ImageSource,
 	format: ImageFormat,
 	signal?: AbortSignal,
-): Promise<string[]> {
+): Promise<{ files: string[]; adapter: string | undefined }> {
 	const { window, path, stretch } = source;
 	if (format === "vmdk") return await checkVmdk(window, stretch ? undefined : path, signal);
 	const checks = { raw: checkRaw, qcow2: checkQcow2, vpc: checkVhd, vhdx: checkVhdx, vdi: checkVdi };
 	await checks[format](window);
-	return [];
+	return { files: [], adapter: undefined };
 }
 
 async function factsOf(

@@ -39,7 +39,7 @@ export async function formatOf(image: FileWindow, name: string): Promise<ImageFo
 		throw new ImageError(
 			"is a text, and no disk image; is it the description of one? then `bulkhead import` reads it",
 		);
-	const [, claimed] = /\.(qcow2|vmdk|vhdx|vhd|vdi)$/i.exec(name) ?? [];
+	const [, claimed] = /\.(qcow2|vmdk|vhdx|vhd|vdi|ova)$/i.exec(name) ?? [];
 	if (claimed === undefined) return "raw";
 	throw new ImageError(
 		claimed.toLowerCase() === "vmdk"

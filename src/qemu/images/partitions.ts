@@ -28,7 +28,7 @@ export async function layoutOf(image: Image, { uid, signal }: Examination): Prom
 	const folder = await mkdtemp(join(tmpdir(), "bulkhead-look-"));
 	try {
 		const to = join(folder, "sectors");
-		await using file = await open(to, "wx", 0o600);
+		await using file = await open(to, "wx+", 0o600);
 		await chown(to, uid, uid);
 		await naming(image.source.named, async () => {
 			const first = ["bs=512", `count=${firstSectors}`, `if=${optionsOf(image)}`, `of=${written}`];

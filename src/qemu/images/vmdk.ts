@@ -26,25 +26,26 @@ export interface Extent {
 /**
  * Looks at a VMDK and at the files that it consists of.
  * @param path where it is; undefined within an archive, where it has to be whole
- * @returns paths of the further files
+ * @returns paths of the further files, and what it says that it was attached to (`ide`, `lsilogic`)
  * @throws ImageError for one that needs files elsewhere, is a snapshot, encrypted, in use, or not whole
  */
 export async function checkVmdk(
 	image: FileWindow,
 	path: string | undefined,
 	signal?: AbortSignal,
-): Promise<string[]> {
+): Promise<{ files: string[]; adapter: string | undefined }> {
 	const head = await image.read(0, sector);
 	if (head.toString("latin1", 0, 4) === "KDMV") {
 		const descriptor = await checkSparse(image, signal);
 		// Extents of split disks have none; they are looked at through the file that names them.
 		if (descriptor === "") throw new ImageError(notWhole);
 		extentsOf(descriptor, wholeKinds);
-		return [];
+		return { files: [], adapter: valueIn(descriptor, "ddb.adapterType") };
 	}
 	if (image.size > longestDescriptor)
 		throw new ImageError("claims to be the description of a disk, and is too long for one");
-	const extents = extentsOf((await image.read(0, image.size)).toString("utf8"), partKinds);
+	const descriptor = (await image.read(0, image.size)).toString("utf8");
+	const extents = extentsOf(descriptor, partKinds);
 	if (path === undefined)
 		throw new ImageError(
 			"is only the description of a disk, in an archive; unpack the archive and name the .vmdk there",
@@ -53,7 +54,7 @@ export async function checkVmdk(
 	const files = [];
 	for (const extent of extents.filter(({ file }) => file !== undefined))
 		files.push(await checkExtent(extent, dirname(path), signal));
-	return [...new Set(files)];
+	return { files: [...new Set(files)], adapter: valueIn(descriptor, "ddb.adapterType") };
 }
 
 const notWhole =
@@ -111,8 +112,7 @@ async function inPart(file: string, check: () => Promise<unknown>): Promise<void
  * @throws ImageError
  */
 export function extentsOf(descriptor: string, kinds: readonly string[]): Extent[] {
-	const value = (key: string) =>
-		new RegExp(`^\\s*${key}\\s*=\\s*"?([^"\\r\\n]*)"?`, "im").exec(descriptor)?.[1]?.trim();
+	const value = (key: string) => valueIn(descriptor, key);
 	if (/vmwarevmcrypt|keySafe|^\s*encryption/im.test(descriptor))
 		throw new ImageError("is encrypted; take the encryption away in VMware first, and copy it again");
 	const parent = value("parentCID");
@@ -132,6 +132,12 @@ export function extentsOf(descriptor: string, kinds: readonly string[]): Extent[
 	if (lines.length === 0 || lines.length > mostExtents)
 		throw new ImageError(`names ${lines.length} parts; a disk has 1 to ${mostExtents}`);
 	return lines.map(extentOf);
+}
+
+function valueIn(descriptor: string, key: string): string | undefined {
+	return new RegExp(`^\\s*${RegExp.escape(key)}\\s*=\\s*"?([^"\\r\\n]*)"?`, "im")
+		.exec(descriptor)?.[1]
+		?.trim();
 }
 
 function extentOf(line: string): Extent {

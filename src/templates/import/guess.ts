@@ -9,7 +9,7 @@ const guesses: readonly [RegExp, GuestName][] = [
 	[/windows2022srvnext|win(dows)?[/_-]?(server)?[ _-]?(2025|2k25)/, "windows-server-2025"],
 	[/windows2019srvnext|windows2022|win(dows)?[/_-]?(server)?[ _-]?(2022|2k22)/, "windows-server-2022"],
 	[/win(dows)?[/_-]?(server)?[ _-]?(2019|2k19)/, "windows-server-2019"],
-	[/windows9srv|win(dows)?[/_-]?(server)?[ _-]?(2016|2k16)/, "windows-server-2016"],
+	[/windows9s(rv|erver)|win(dows)?[/_-]?(server)?[ _-]?(2016|2k16)/, "windows-server-2016"],
 	[/windows8srv|windows8server|win(dows)?[/_-]?(server)?[ _-]?(2012|2k12)/, "windows-server-2012-r2"],
 	[
 		/windows7srv|windows7server|longhorn|win(dows)?[/_-]?(server)?[ _-]?(2008|2k8)|w2k8/,

@@ -14,6 +14,7 @@ const pairs = [
 	"damage",
 	"disks",
 	"domain",
+	"export",
 	"guest-contract",
 	"guests",
 	"hostile-guest",

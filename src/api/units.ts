@@ -31,6 +31,7 @@ export function formatSize(bytes: number): string {
 export function exactSize(bytes: number): string {
 	const exact = Object.entries(sizeUnits)
 		.reverse()
+		.filter(([, size]) => bytes >= size)
 		.map(([unit, size]) => `${bytes / size}${unit}`)
 		.find((text) => parseSize(text) === bytes);
 	return exact ?? `${Math.ceil(bytes / sizeUnits.MiB)}MiB`;

@@ -5,6 +5,7 @@ import { defaultState, socketPath } from "../api/routes.ts";
 import { Client } from "../client/http.ts";
 import { addApply } from "./commands/apply.ts";
 import { addConsole } from "./commands/console.ts";
+import { addConvertToVirtio } from "./commands/convert-to-virtio.ts";
 import { addDaemon } from "./commands/daemon.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -39,7 +40,18 @@ const groups = [
 	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",
-		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill, addExport],
+		[
+			addStart,
+			addStop,
+			addRestart,
+			addDelete,
+			addRenew,
+			addSeal,
+			addMaintenance,
+			addDrill,
+			addExport,
+			addConvertToVirtio,
+		],
 	],
 	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreen, addKeys, addEject, addScreenshot]],
 	["This host:", [addDomain]],

@@ -26,6 +26,24 @@ export function serverText(name: string, definition: ServerDefinition): string {
 	return stringify({ [name]: definition }, { lineWidth: 0 }).trimEnd();
 }
 
+/**
+ * Changes a server in the text of a site file; everything else of it stays as it is.
+ * @param change gets the document, and the path of the server in it
+ * @throws SiteEditError when the text is no site file, or has no server of that name
+ */
+export function changeServer(
+	text: string,
+	name: string,
+	change: (document: Document, at: readonly string[]) => void,
+): string {
+	const document = siteIn(text, "office");
+	const at = ["servers", name];
+	if (!isMap(document.getIn(at)))
+		throw new SiteEditError(`the site file has no server ${name}; name one of those below \`servers:\``);
+	change(document, at);
+	return document.toString({ lineWidth: 0 });
+}
+
 function siteIn(text: string, site: string): Document {
 	const document = parseDocument(text.trim() === "" ? `name: ${site}\n` : text);
 	const [error] = document.errors;

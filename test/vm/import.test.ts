@@ -208,6 +208,8 @@ describe("moved here, each boots by its own boot loader and serves its page", ()
 		);
 		const found = await text(port, "/hardware");
 		for (const sign of hardware) expect(found).toMatch(sign);
+		// It has shown what it had to; the others get its processor.
+		await bulkhead.client.call("stop", { server: name }, { deadlineMs: 0 });
 	});
 
 	test("the site file names them all, and has its comment still", async () => {

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
-import { BulkheadError } from "../../api/errors.ts";
 import type { Plan } from "../../api/plan.ts";
-import { createProgressView } from "../apply-progress.ts";
+import { carryOut, planOf } from "../applying.ts";
 import { type Context, confirm, type Open } from "../context.ts";
-import { InFile } from "../failure.ts";
 import { destroyQuestion, isEmpty, planLines } from "../plan-view.ts";
 import { readSite } from "../site-file.ts";
 import { styled } from "../terminal.ts";
@@ -36,31 +34,8 @@ async function apply(context: Context, file: string, options: Options): Promise<
 	else context.terminal.print([styled(said, "green")]);
 }
 
-/** What applying a site file's text would do. @throws InFile */
-export async function planOf(context: Context, file: string, text: string): Promise<Plan> {
-	try {
-		return await context.client.call("plan", {}, { text }, { signal: context.signal });
-	} catch (error) {
-		throw error instanceof BulkheadError ? new InFile(file, error) : error;
-	}
-}
-
 function nothingToDo(context: Context, file: string, plan: Plan): void {
 	const text = `Nothing to do: site ${plan.site} is as ${file} says.`;
 	if (context.json) context.terminal.json({ plan, applied: false, text });
 	else context.terminal.print([text]);
-}
-
-/** Does it, and shows how it goes on. @returns the daemon's last words */
-export async function carryOut(context: Context, plan: Plan, text: string): Promise<string> {
-	const view = createProgressView(context.terminal, context.json);
-	const body = { text, fingerprint: plan.fingerprint, confirmed: plan.destructive };
-	try {
-		const said = await context.client.apply(body, (progress) => view.show(progress), context.signal);
-		await view.end(false);
-		return said;
-	} catch (error) {
-		await view.end(true);
-		throw error;
-	}
 }

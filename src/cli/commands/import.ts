@@ -5,14 +5,12 @@ import { type GuestName, guestNames } from "../../api/guest.ts";
 import type { ImportView } from "../../api/import.ts";
 import type { ServerDefinition } from "../../api/site.ts";
 import { Activity } from "../activity.ts";
-import { type Context, confirm, type Open } from "../context.ts";
+import type { Context, Open } from "../context.ts";
 import { definitionOf, nameFrom } from "../import/definition.ts";
 import { entryLines, importLines } from "../import/view.ts";
-import { destroyQuestion, planLines } from "../plan-view.ts";
-import { addServer, SiteEditError } from "../site-edit.ts";
-import { readSite, writeSite } from "../site-file.ts";
+import { changeSite } from "../site-change.ts";
+import { addServer } from "../site-edit.ts";
 import { styled } from "../terminal.ts";
-import { carryOut, planOf } from "./apply.ts";
 
 /** Checksums of large packages are reckoned meanwhile. */
 const examineMs = 2 * 60 * 60_000;
@@ -108,7 +106,6 @@ function printEntry(context: Context, view: ImportView, name: string, definition
 		);
 }
 
-/** The file tells the truth about what runs: it is written before, and put back when nothing came of it. */
 async function writeAndApply(
 	context: Context,
 	file: string,
@@ -117,33 +114,10 @@ async function writeAndApply(
 	definition: ServerDefinition,
 	yes: boolean | undefined,
 ): Promise<void> {
-	const before = await readSite(file);
-	const after = edited(file, before, name, definition);
-	const plan = await planOf(context, file, after);
-	if (!context.json) context.terminal.print(...planLines(plan), []);
-	const question = plan.destructive
-		? destroyQuestion(plan)
-		: `Write ${name} into ${file}, and copy its disks?`;
-	await confirm(context, question, yes);
-	await writeSite(file, after);
-	let said: string;
-	try {
-		said = await carryOut(context, plan, after);
-	} catch (error) {
-		await writeSite(file, before);
-		throw error;
-	}
+	const question = `Write ${name} into ${file}, and copy its disks?`;
+	const edit = (before: string) => addServer(before, name, definition);
+	const { plan, text } = await changeSite(context, file, edit, question, yes);
 	if (context.json)
-		context.terminal.json({ import: view, server: name, definition, applied: true, plan, text: said });
-	else context.terminal.print([styled(said, "green")]);
-}
-
-function edited(file: string, before: string, name: string, definition: ServerDefinition): string {
-	try {
-		return addServer(before, name, definition);
-	} catch (error) {
-		if (error instanceof SiteEditError)
-			throw new BulkheadError("bad-input", `${file}: ${error.message}`, { cause: error });
-		throw error;
-	}
+		context.terminal.json({ import: view, server: name, definition, applied: true, plan, text });
+	else context.terminal.print([styled(text, "green")]);
 }

@@ -1,0 +1,44 @@
+import { BulkheadError } from "../api/errors.ts";
+import type { Plan } from "../api/plan.ts";
+import { carryOut, planOf } from "./applying.ts";
+import { type Context, confirm } from "./context.ts";
+import { destroyQuestion, planLines } from "./plan-view.ts";
+import { SiteEditError } from "./site-edit.ts";
+import { readSite, writeSite } from "./site-file.ts";
+
+/**
+ * Changes a site file and applies it. The file tells the truth about what runs: it is written before, and put back when
+ * nothing came of it.
+ * @param edit makes the new text; what it throws as SiteEditError is told with the file's name
+ * @param question to be answered with yes before anything is written
+ */
+export async function changeSite(
+	context: Context,
+	file: string,
+	edit: (before: string) => string,
+	question: string,
+	yes: boolean | undefined,
+): Promise<{ plan: Plan; text: string }> {
+	const before = await readSite(file);
+	const after = edited(file, before, edit);
+	const plan = await planOf(context, file, after);
+	if (!context.json) context.terminal.print(...planLines(plan), []);
+	await confirm(context, plan.destructive ? destroyQuestion(plan) : question, yes);
+	await writeSite(file, after);
+	try {
+		return { plan, text: await carryOut(context, plan, after) };
+	} catch (error) {
+		await writeSite(file, before);
+		throw error;
+	}
+}
+
+function edited(file: string, before: string, edit: (before: string) => string): string {
+	try {
+		return edit(before);
+	} catch (error) {
+		if (error instanceof SiteEditError)
+			throw new BulkheadError("bad-input", `${file}: ${error.message}`, { cause: error });
+		throw error;
+	}
+}

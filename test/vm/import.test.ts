@@ -167,50 +167,29 @@ describe("moved here, each boots by its own boot loader and serves its page", ()
 		{ name: "libvirt", source: "web.xml", hardware: [/ata/, /52:54:00:aa:bb:03/] },
 	];
 	let before: string[] = [];
-	const ports = new Map<string, number>();
-
 	beforeAll(async () => {
 		before = await sources();
-		for (const [i, { name, source, options = [] }] of cases.entries()) {
-			const where = [
-				"--site",
-				site,
-				"--name",
-				name,
-				"--segment",
-				"lab",
-				"--address",
-				`10.96.0.${10 + i}`,
-				"--yes",
-			];
+	});
+
+	test.each(cases)(
+		"$name: $source",
+		{ timeout: 4 * patience.state },
+		async ({ name, source, options = [], hardware }) => {
+			const address = `10.96.0.${10 + cases.findIndex((other) => other.name === name)}`;
+			const where = ["--site", site, "--name", name, "--segment", "lab", "--address", address, "--yes"];
 			const placed = options.map((option) => option.replace("=web", `=${folder}/web`));
 			const said = await bulkhead.command("import", at(source), ...where, ...placed);
 			expect(said, `${name}: ${said.stderr}`).toMatchObject({ code: 0 });
-		}
-		// What is published so, the next apply of the file would take back.
-		for (const { name } of cases) {
 			const port = await freePort();
-			ports.set(name, port);
 			await bulkhead.client.call("publish", { server: name }, { service: "http", to: "host", listen: port });
-		}
-	}, patience.build);
-
-	test.each(cases)("$name: $source", { timeout: 3 * patience.state }, async ({ name, hardware }) => {
-		const port = ports.get(name) ?? 0;
-		let page = "";
-		await until(
-			`the page of ${name}`,
-			async () => {
-				page = await text(port).catch(() => "");
-				return page.startsWith("server=imported");
-			},
-			2 * patience.state,
-		);
-		const found = await text(port, "/hardware");
-		for (const sign of hardware) expect(found).toMatch(sign);
-		// It has shown what it had to; the others get its processor.
-		await bulkhead.client.call("stop", { server: name }, { deadlineMs: 0 });
-	});
+			const serves = async () => (await text(port).catch(() => "")).startsWith("server=imported");
+			await until(`the page of ${name}`, serves, 3 * patience.state);
+			const found = await text(port, "/hardware");
+			for (const sign of hardware) expect(found).toMatch(sign);
+			// It has shown what it had to; the next one gets its processor.
+			await bulkhead.client.call("stop", { server: name }, { deadlineMs: 0 });
+		},
+	);
 
 	test("the site file names them all, and has its comment still", async () => {
 		const written = await readFile(site, "utf8");

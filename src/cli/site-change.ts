@@ -2,13 +2,13 @@ import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
 import { carryOut, planOf } from "./applying.ts";
 import { type Context, confirm } from "./context.ts";
-import { destroyQuestion, planLines } from "./plan-view.ts";
+import { planLines } from "./plan-view.ts";
 import { SiteEditError } from "./site-edit.ts";
 import { readSite, writeSite } from "./site-file.ts";
 
 /**
  * Changes a site file and applies it. The file tells the truth about what runs: it is written before, and put back when
- * nothing came of it.
+ * nothing came of it. What else the file says than what is there may be applied with it, but never destroys anything.
  * @param edit makes the new text; what it throws as SiteEditError is told with the file's name
  * @param question to be answered with yes before anything is written
  */
@@ -23,7 +23,12 @@ export async function changeSite(
 	const after = edited(file, before, edit);
 	const plan = await planOf(context, file, after);
 	if (!context.json) context.terminal.print(...planLines(plan), []);
-	await confirm(context, plan.destructive ? destroyQuestion(plan) : question, yes);
+	if (plan.destructive)
+		throw new BulkheadError(
+			"needs-confirmation",
+			`applying ${file} would destroy disks beside this; nothing was changed; look at it by itself first: bulkhead apply ${file}`,
+		);
+	await confirm(context, question, yes);
 	await writeSite(file, after);
 	try {
 		return { plan, text: await carryOut(context, plan, after) };

@@ -62,6 +62,7 @@ export function nameFrom(text: string): string {
 	const plain = text
 		.toLowerCase()
 		.normalize("NFKD")
+		.replaceAll(/\p{M}/gu, "")
 		.replaceAll(/[^a-z0-9]+/g, "-")
 		.replace(/^[^a-z]+/, "")
 		.slice(0, longestName)

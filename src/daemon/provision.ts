@@ -87,8 +87,15 @@ export async function createServer(
 		undo.move();
 		return stored;
 	} catch (error) {
-		throw diskFullOr(error, paths.folder);
+		throw inputOr(diskFullOr(error, paths.folder));
 	}
+}
+
+/** An image that could not be copied after all is the user's to mend. */
+function inputOr(error: unknown): unknown {
+	return error instanceof ImageError
+		? new BulkheadError("bad-input", error.message, { cause: error })
+		: error;
 }
 
 /** What is there already may be a person's only copy of a disk: it is never written to, and never undone. */
@@ -134,9 +141,7 @@ export async function createDisk(
 		await source.copyTo(disk(name), bytes, onCopied);
 		await own(disk(name), server);
 	} catch (error) {
-		throw error instanceof ImageError
-			? new BulkheadError("bad-input", error.message, { cause: error })
-			: diskFullOr(error, disks);
+		throw inputOr(diskFullOr(error, disks));
 	}
 }
 

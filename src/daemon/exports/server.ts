@@ -182,6 +182,7 @@ async function copyDisk(
 	await copyImage(image, draftOf(file.to), {
 		...examination,
 		format: driver,
+		owner: 0,
 		...(options ? { options: `${options}${adapter}` } : {}),
 		// Larger than the disk by its tables; room was looked for by what is on it.
 		mostBytes: Math.ceil(image.virtualBytes * 1.05),

@@ -1,4 +1,5 @@
-import { chown, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { errorCode } from "../../host/files.ts";
 import { FileWindow, openUnknown } from "../../host/window.ts";
 import { ImageError } from "../image.ts";
 import { qemuImg, written } from "./confined.ts";
@@ -14,6 +15,8 @@ export interface Copying extends Examination {
 	format: string;
 	/** As `qemu-img convert -o` takes them. */
 	options?: string;
+	/** User that it belongs to in the end; that of the copying process when left out. */
+	owner?: number;
 	/** Size of a qcow2 in bytes, when it is to be larger than the image. */
 	growTo?: number;
 	/** What it takes at most, as `measure` tells. */
@@ -26,12 +29,12 @@ export interface Copying extends Examination {
  * @throws ImageError, also when the image has changed meanwhile
  */
 export async function copyImage(image: Image, to: string, copying: Copying): Promise<void> {
-	const { uid, format, options, mostBytes, onProgress, signal } = copying;
+	const { uid, format, options, owner, mostBytes, onProgress, signal } = copying;
 	await using undo = new AsyncDisposableStack();
 	// It is there before, and belongs to who writes it: the confined process sees no folder that it could write to.
 	await using file = await open(to, "wx", 0o600);
 	undo.defer(async () => await rm(to, { force: true }));
-	await chown(to, uid, uid);
+	await giveTo(file, uid, to);
 	await naming(image.source.named, async () => {
 		await qemuImg(
 			[
@@ -57,9 +60,20 @@ export async function copyImage(image: Image, to: string, copying: Copying): Pro
 		await image.source.refuseChanged();
 		if (format === "qcow2") await makeOurs(to, image, copying);
 	});
+	if (owner !== undefined) await giveTo(file, owner, to);
 	await file.sync();
 	if ((await file.stat()).size === 0) throw new ImageError(`${image.source.named} could not be copied`);
 	undo.move();
+}
+
+/** By the open file: its name may lead elsewhere by now, where others may write to the folder. */
+async function giveTo(file: FileHandle, owner: number, path: string): Promise<void> {
+	await file.chown(owner, owner).catch((error) => {
+		if (errorCode(error) !== "EPERM") throw error;
+		throw new ImageError(
+			`${path} cannot be given to the user that writes it: file systems without owners (FAT, some shares) are not written to; use a local disk, and copy the file from there`,
+		);
+	});
 }
 
 /** What has read a stranger's image may have been taken over by it: what it wrote is looked at before others open it. */

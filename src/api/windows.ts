@@ -332,3 +332,29 @@ function textsOf(role: Role): [(string | number)[], string][] {
 		return [[["account"], role.account]];
 	return [];
 }
+
+const shortText = z.string().max(255);
+
+/** What an installation medium tells of itself. */
+export const windowsIsoView = z.object({
+	label: z.string().max(128),
+	/** Which Windows it installs; null for one that nothing is known of here. */
+	version: z.enum(windowsVersions).nullable(),
+	/** Path on the medium of what lists its editions; null for Windows of before 2008, which has one edition. */
+	image: z.string().nullable(),
+	editions: z.array(
+		z.object({
+			index: z.int(),
+			name: shortText,
+			description: shortText,
+			/** As in `ServerStandard`. */
+			editionId: shortText,
+			/** `Server`, `Server Core` or `Client`. */
+			installationType: shortText,
+			architecture: z.enum(["x86", "amd64", "arm64"]).nullable(),
+			build: z.int(),
+			languages: z.array(z.string().max(32)),
+		}),
+	),
+});
+export type WindowsIso = z.infer<typeof windowsIsoView>;

@@ -231,7 +231,9 @@ function refusal(version: WindowsVersion, role: RoleName): string | undefined {
 		return `${role} is a role of Windows Server, which ${version} is not; leave it out${
 			role === "remote-desktop" ? ", and say `remoteDesktop: true`" : ""
 		}`;
-	if (version === "windows-2000" && (disks.includes(role) || role === "remote-desktop"))
+	const byHand: readonly RoleName[] =
+		version === "windows-2000" ? ["file-server", "remote-desktop", ...disks] : ["file-server"];
+	if (isOld(version) && byHand.includes(role))
 		return `${role} cannot be prepared unattended in ${version}; leave it out and do it by hand`;
 	return undefined;
 }
@@ -319,14 +321,6 @@ function oldProblems(version: WindowsVersion, answers: Answers): Problem[] {
 }
 
 function textsOf(role: Role): [(string | number)[], string][] {
-	if (role.role === "file-server")
-		return role.shares.flatMap((one, index) => [
-			[["shares", index, "name"], one.name] as [(string | number)[], string],
-			[["shares", index, "folder"], one.folder] as [(string | number)[], string],
-			...[...(one.change ?? []), ...(one.read ?? [])].map(
-				(who) => [["shares", index], who] as [(string | number)[], string],
-			),
-		]);
 	if (role.role === "exchange-disk" || role.role === "sql-server-disk") return [[["label"], role.label]];
 	if (role.role === "member" || role.role === "further-domain-controller")
 		return [[["account"], role.account]];

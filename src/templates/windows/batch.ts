@@ -12,6 +12,7 @@ export function batchFiles(installation: Installation): Record<string, string> {
 	return {
 		"START.CMD": text(startCmd),
 		"FIRST.CMD": text(first(installation, answer !== undefined)),
+		"SETTINGS.REG": text(registry(installation)),
 		...diskScripts(installation),
 		...(answer === undefined ? {} : { "DCPROMO.TXT": text(answer) }),
 	};
@@ -27,56 +28,49 @@ const startCmd = [
 	"call C:\\Bulkhead\\FIRST.CMD",
 ];
 
-const crash = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\CrashControl";
-const policies = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System";
-const winlogon = "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon";
-
 function first({ answers, version }: Installation, controller: boolean): string[] {
-	const { roles = [], remoteDesktop } = answers;
-	const wantsRemote = remoteDesktop || roles.some(({ role }) => role === "remote-desktop");
+	const { roles = [] } = answers;
 	const log = (line: string) => `${line} >> C:\\Bulkhead\\first-boot.log 2>&1`;
+	const finished = `echo {"finished":true,"version":"${version}"}> C:\\Bulkhead\\finished.json`;
+	const promote = controller ? [log("dcpromo /answer:C:\\Bulkhead\\DCPROMO.TXT")] : [];
 	return [
 		"@echo off",
-		...registry(wantsRemote === true).map(log),
+		log("regedit /s C:\\Bulkhead\\SETTINGS.REG"),
 		...roles.flatMap(diskCommands).map(log),
-		...roles.flatMap(shareCommands).map(log),
-		...(controller ? [log("dcpromo /answer:C:\\Bulkhead\\DCPROMO.TXT")] : []),
-		...["C:\\Bulkhead\\DCPROMO.TXT", "%SystemRoot%\\system32\\$winnt$.inf"].map(
-			(file) => `del /f /q "${file}"`,
-		),
-		`echo {"finished":true,"version":"${version}"}> C:\\Bulkhead\\finished.json`,
+		'del /f /q "%SystemRoot%\\system32\\$winnt$.inf"',
+		...(version === "windows-2000"
+			? // It has no program that restarts it: dcpromo does, and nothing comes after that.
+				[finished, ...promote]
+			: [...promote, "del /f /q C:\\Bulkhead\\DCPROMO.TXT", finished, "shutdown -r -t 10"]),
+		// A batch file that is gone goes no further.
 		"del /f /q C:\\Bulkhead\\*.CMD",
-		...(version === "windows-2000" ? [] : ["shutdown -r -t 5"]),
 	];
 }
 
-/** Windows 2000 has `reg` only among its support tools; where it is missing the line is logged, and nothing else is. */
-function registry(remoteDesktop: boolean): string[] {
-	const number = (key: string, name: string, value: number) =>
-		`reg add "${key}" /v ${name} /t REG_DWORD /d ${value} /f`;
+/** Crash behaviour, power button, Remote Desktop, and no more logons by themselves; `reg` is not part of Windows 2000. */
+function registry({ answers: { roles = [], remoteDesktop } }: Installation): string[] {
+	const wantsRemote = remoteDesktop === true || roles.some(({ role }) => role === "remote-desktop");
+	const number = (name: string, value: number) => `"${name}"=dword:0000000${value}`;
 	return [
-		number(crash, "AutoReboot", 1),
-		number(crash, "CrashDumpEnabled", 2),
-		number(crash, "NMICrashDump", 1),
-		number(policies, "ShutdownWithoutLogon", 1),
-		...(remoteDesktop
-			? [number("HKLM\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server", "fDenyTSConnections", 0)]
+		"REGEDIT4",
+		"",
+		"[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\CrashControl]",
+		...[number("AutoReboot", 1), number("CrashDumpEnabled", 2), number("NMICrashDump", 1)],
+		"",
+		"[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System]",
+		number("ShutdownWithoutLogon", 1),
+		"",
+		...(wantsRemote
+			? [
+					"[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server]",
+					number("fDenyTSConnections", 0),
+					"",
+				]
 			: []),
-		`reg add "${winlogon}" /v AutoAdminLogon /t REG_SZ /d 0 /f`,
-		`reg delete "${winlogon}" /v DefaultPassword /f`,
+		"[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon]",
+		'"AutoAdminLogon"="0"',
+		'"DefaultPassword"=-',
 	];
-}
-
-function shareCommands(role: Role): string[] {
-	if (role.role !== "file-server") return [];
-	return role.shares.flatMap(({ name, folder, change, read = [] }) => {
-		const changers = change ?? (read.length === 0 ? ["Authenticated Users"] : []);
-		const grants = [
-			...changers.map((who) => ` "/GRANT:${who},CHANGE"`),
-			...read.map((who) => ` "/GRANT:${who},READ"`),
-		];
-		return [`md "${folder}"`, `net share "${name}=${folder}"${grants.join("")}`];
-	});
 }
 
 const isDisk = (role: Role) => role.role === "exchange-disk" || role.role === "sql-server-disk";
@@ -112,14 +106,14 @@ function diskScripts({ answers: { roles = [] } }: Installation): Record<string, 
 }
 
 /** Source: Microsoft, Ref.chm of Windows Server 2003's Deploy.cab, [DCInstall]. dcpromo takes the passwords out of it. */
-function dcpromoAnswers({ answers, passwords }: Installation): string[] | undefined {
+function dcpromoAnswers({ version, answers, passwords }: Installation): string[] | undefined {
 	const role = domainRoleOf(answers);
 	if (role === undefined || role.role === "member") return undefined;
 	const recovery = passwords.recovery ?? "";
 	const common = [
 		"[DCInstall]",
 		`SafeModeAdminPassword="${recovery}"`,
-		"RebootOnSuccess=NoAndNoPromptEither",
+		`RebootOnSuccess=${version === "windows-2000" ? "Yes" : "NoAndNoPromptEither"}`,
 		"AutoConfigDNS=Yes",
 	];
 	if (role.role === "domain-controller")

@@ -22,9 +22,12 @@ const largest = 4096;
  */
 export async function readPasswords(version: WindowsVersion, answers: Answers): Promise<Passwords> {
 	const role = domainRoleOf(answers);
+	// dcpromo has an answer file of the old kind in Windows Server 2008 R2 too.
+	const plain =
+		isOld(version) || (version === "windows-server-2008-r2" && role !== undefined && role.role !== "member");
 	const read = async (field: string, path: string, rule?: (password: string) => string | undefined) => {
 		const password = await passwordOf(field, path);
-		const wrong = rule?.(password) ?? (isOld(version) ? oldPasswordProblem(password) : undefined);
+		const wrong = rule?.(password) ?? (plain ? oldPasswordProblem(password) : undefined);
 		if (wrong !== undefined) refuse(field, path, wrong);
 		return password;
 	};

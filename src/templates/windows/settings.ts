@@ -1,7 +1,6 @@
 import { shortNameOf } from "../../api/domain.ts";
 import { type Answers, domainRoleOf, type Role } from "../../api/windows.ts";
 import type { Installation } from "./answers/answer.ts";
-import { administratorName } from "./answers/locales.ts";
 import { type Element, element, xmlFile } from "./answers/xml.ts";
 import type { Passwords } from "./passwords.ts";
 
@@ -46,7 +45,6 @@ export function settingsFile({ version, facts, answers }: Installation): string 
 			element("version", version),
 			element("architecture", facts.architecture),
 			element("guestTools", facts.guestTools),
-			element("administrator", administratorName(answers.language)),
 			element(
 				"driverFolders",
 				facts.drivers.map((folder) => element("folder", folder)),

@@ -32,7 +32,7 @@ const old = { answerFile: "winnt.sif", kind: "server", architecture: "x86", gues
 
 export const windowsFacts: Readonly<Record<WindowsVersion, WindowsFacts>> = {
 	"windows-server-2025": { ...modern, kind: "server", drivers: ["2k25", "2k22"] },
-	"windows-server-2022": { ...modern, kind: "server", drivers: ["2k22", "2k19"] },
+	"windows-server-2022": { ...modern, kind: "server", drivers: ["2k22"] },
 	"windows-server-2019": { ...modern, kind: "server", drivers: ["2k19"] },
 	"windows-server-2016": { ...modern, kind: "server", drivers: ["2k16"] },
 	"windows-server-2012-r2": {

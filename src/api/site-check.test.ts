@@ -175,17 +175,17 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 	[
 		"neither template nor image",
 		and({}),
-		"servers.b: has neither template nor image; say either `template:` or `image:`",
+		"servers.b: has neither template, image nor install; say one of `template:`, `image:` and `install:`",
 	],
 	[
 		"both template and image",
 		and({ ...other, image: "/x.qcow2" }),
-		"servers.b: has both a template and an image; say either `template:` or `image:`",
+		"servers.b: has template and image; say one of `template:`, `image:` and `install:`",
 	],
 	[
 		"an image that is no absolute path",
 		and({ image: "x.qcow2" }),
-		"servers.b.image: must be the absolute path of a qcow2 or raw disk image",
+		"servers.b.image: must be the absolute path of a disk image",
 	],
 	[
 		"a bad duration",

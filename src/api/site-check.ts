@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from "./addresses.ts";
 import { afterProblems } from "./after-check.ts";
+import { hardwareProblems } from "./hardware-check.ts";
 import { networkProblems } from "./network-check.ts";
 import { outboundProblems } from "./outbound-check.ts";
 import type { Problem } from "./problem.ts";
@@ -97,13 +98,7 @@ function serverProblems(site: Site): Problem[] {
 	};
 	for (const [name, server] of Object.entries(site.servers ?? {})) {
 		const at = ["servers", name];
-		if ((server.template === undefined) === (server.image === undefined)) {
-			const mend = "say either `template:` or `image:`";
-			problems.push({
-				path: at,
-				message: `${server.template ? "has both a template and an image" : "has neither template nor image"}; ${mend}`,
-			});
-		}
+		problems.push(...hardwareProblems(server, at));
 		if (server.network) {
 			const own = [...at, "network", "address"];
 			problems.push(...addressProblems(site, server.network, at));
@@ -159,7 +154,7 @@ function throughAddress(
 }
 
 function warmProblems(
-	{ recovery, system, image, sleep, publish = [] }: ServerDefinition,
+	{ recovery, system, template, sleep, publish = [] }: ServerDefinition,
 	at: string[],
 ): Problem[] {
 	if (recovery?.mode !== "warm") {
@@ -180,11 +175,12 @@ function warmProblems(
 		return [{ path: [...at, "sleep"], message }];
 	}
 	const path = [...at, "recovery", "mode"];
-	if (image !== undefined)
+	if (template === undefined)
 		return [
 			{
 				path,
-				message: "warm is not possible for an `image:` yet: nothing is known of its agent; use `cold`",
+				message:
+					"warm is possible only for a `template:`: of what is imported or installed nothing is known that a seal needs; use `cold`",
 			},
 		];
 	if (system?.disk !== "kept") return [];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseAddress, parseSubnet } from "./addresses.ts";
 import { isForGuests, parseAddress6, parseSubnet6 } from "./addresses6.ts";
+import { buses, cards, firmwares, guestNames, machines } from "./guest.ts";
 import { outboundSchema } from "./outbound.ts";
 import { strict } from "./strict.ts";
 import { duration, size } from "./units.ts";
@@ -135,6 +136,31 @@ const networkSchema = strict({
 	segment: name("segment", 12),
 	address,
 	address6: address6.optional().meta({ description: "For a segment with `subnet6`; without it, IPv4 only." }),
+	mac: z
+		.string()
+		.regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, {
+			error: "must be the hardware address of one network card, in lower case, such as 52:54:00:12:34:56",
+		})
+		.optional()
+		.meta({ description: "Hardware address of its network card; one of its own when left out." }),
+	card: choice(cards)
+		.optional()
+		.meta({ description: "Model of its network card; the guest's usual when left out." }),
+});
+
+const bus = choice(buses).optional();
+
+const hostFile = (what: string) =>
+	z.string().regex(/^\/[^\0\n]*$/, { error: `must be the absolute path of ${what}` });
+
+const installSchema = strict({
+	iso: hostFile("an ISO image on this host").meta({
+		description:
+			"In the CD drive of a server whose system disk is empty at first: an installer, or a system that runs from it. It is only read.",
+	}),
+	drivers: hostFile("an ISO image on this host, such as virtio-win.iso")
+		.optional()
+		.meta({ description: "In a second drive: drivers that Windows' installer does not bring along." }),
 });
 
 export const allowSchema = strict({
@@ -169,6 +195,10 @@ const recoverySchema = strict({
 		description:
 			"What is kept of a failed session: its screen and logs; its processors' registers too (the default); a dump of its whole memory too, which needs `mode: warm`, so that nobody waits for it.",
 	}),
+	onCrash: choice(["new-session-now", "let-guest-dump", "dump-then-new-session"]).optional().meta({
+		description:
+			"When its kernel says that it has crashed: a new session at once (the default); once the guest has written its own dump, as Windows does, or ten minutes later; or once the host has kept a dump of its memory.",
+	}),
 	budget: strict({ attempts: wholeNumber(0, 100), within: duration(1000, 86_400_000) }).optional(),
 	bootDeadline: duration(1000, 3_600_000)
 		.optional()
@@ -186,19 +216,47 @@ const limitsSchema = strict({
 
 export const serverSchema = strict({
 	template: name("template", 40).optional().meta({ description: "A template that Bulkhead brings along." }),
-	image: z
-		.string()
-		.regex(/^\/[^\0\n]*$/, { error: "must be the absolute path of a qcow2 or raw disk image" })
+	image: hostFile("a disk image").optional().meta({
+		description:
+			"A disk image to copy the system disk from, instead of a template. It boots by its own boot loader.",
+	}),
+	install: installSchema.optional().meta({
+		description:
+			"An ISO image to install from, instead of a template; needs `system.size`. The disk is booted from as soon as it can be.",
+	}),
+	guest: choice(guestNames).optional().meta({
+		description:
+			"What it runs: its virtual hardware is what suits that (`linux`; `other` for images and installations).",
+	}),
+	machine: choice(machines).optional().meta({
+		description: "Its chip set, when it is not to be the guest's usual: `q35` (2009) or `pc` (1996).",
+	}),
+	firmware: choice(firmwares).optional().meta({
+		description:
+			"`bios`, `uefi`, or `uefi-secure` (Secure Boot with Microsoft's keys); the guest's usual when left out.",
+	}),
+	tpm: z
+		.boolean({ error: "must be true or false" })
 		.optional()
-		.meta({
-			description:
-				"A disk image to copy the system disk from, instead of a template. It boots by its own boot loader.",
-		}),
+		.meta({ description: "Whether it has a TPM 2.0; as is usual for the guest when left out." }),
 	memory: size(32 * MiB).optional(),
 	cpus: wholeNumber(1, 64).optional(),
-	system: strict({ disk: choice(["kept", "disposable"]).optional(), size: size(MiB).optional() }).optional(),
+	system: strict({
+		disk: choice(["kept", "disposable"]).optional(),
+		size: size(MiB).optional(),
+		bus: bus.meta({ description: "What the system disk is attached to; the guest's usual when left out." }),
+	}).optional(),
 	data: z
-		.array(strict({ name: name("disk", 16), size: size(4 * MiB) }))
+		.array(
+			strict({
+				name: name("disk", 16),
+				size: size(4 * MiB),
+				image: hostFile("a disk image")
+					.optional()
+					.meta({ description: "A disk image to copy the disk from; an empty ext4 when left out." }),
+				bus,
+			}),
+		)
 		.max(16)
 		.optional(),
 	network: networkSchema.optional(),

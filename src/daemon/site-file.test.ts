@@ -58,7 +58,7 @@ test("a problem in a list has the place of its item", () => {
 
 test("a problem in a block that is missing has the place of the block above", () => {
 	expect(problems("name: home\nservers:\n  web: {}\n")).toEqual([
-		expect.stringMatching(/^3:3 servers\.web: has neither template nor image/),
+		expect.stringMatching(/^3:3 servers\.web: has neither template, image nor install/),
 	]);
 });
 

@@ -1,0 +1,66 @@
+import type { Problem } from "./problem.ts";
+import type { ServerDefinition } from "./site.ts";
+
+/** What is wrong with where a server's system disk comes from and with its hardware, as far as the site file tells. */
+export function hardwareProblems(server: ServerDefinition, at: (string | number)[]): Problem[] {
+	return [
+		...sourceProblems(server, at),
+		...templateProblems(server, at),
+		...installProblems(server, at),
+		...crashProblems(server, at),
+	];
+}
+
+function sourceProblems({ template, image, install }: ServerDefinition, at: Problem["path"]): Problem[] {
+	const given = Object.entries({ template, image, install })
+		.filter(([, value]) => value !== undefined)
+		.map(([key]) => key);
+	if (given.length === 1) return [];
+	const mend = "say one of `template:`, `image:` and `install:`";
+	const found = given.length === 0 ? "has neither template, image nor install" : `has ${given.join(" and ")}`;
+	return [{ path: [...at], message: `${found}; ${mend}` }];
+}
+
+/** What a template's guests run on is part of it. */
+function templateProblems(server: ServerDefinition, at: Problem["path"]): Problem[] {
+	if (server.template === undefined) return [];
+	const { guest, machine, firmware, tpm, system, network, data = [] } = server;
+	const given: [Problem["path"], unknown][] = [
+		[["guest"], guest],
+		[["machine"], machine],
+		[["firmware"], firmware],
+		[["tpm"], tpm],
+		[["system", "bus"], system?.bus],
+		[["network", "card"], network?.card],
+		...data.map(({ bus }, i): [Problem["path"], unknown] => [["data", i, "bus"], bus]),
+	];
+	return given
+		.filter(([, value]) => value !== undefined)
+		.map(([path]) => ({
+			path: [...at, ...path],
+			message: "is decided by the template; leave it out, or use `image:` or `install:`",
+		}));
+}
+
+function installProblems({ install, system }: ServerDefinition, at: Problem["path"]): Problem[] {
+	if (!install) return [];
+	const problems: Problem[] = [];
+	if (system?.size === undefined)
+		problems.push({
+			path: [...at, "system", "size"],
+			message: "is missing: nobody else says how large the disk is to be; add `system: { size: 40GiB }`",
+		});
+	if (system?.disk === "disposable")
+		problems.push({
+			path: [...at, "system", "disk"],
+			message: "what is installed would be lost with the first session; leave it out",
+		});
+	return problems;
+}
+
+function crashProblems({ recovery }: ServerDefinition, at: Problem["path"]): Problem[] {
+	if (recovery?.mode !== "warm" || recovery.onCrash === undefined) return [];
+	const message =
+		"means something only with `recovery: { mode: cold }`: a warm one keeps what has failed, see `evidence`; leave it out";
+	return [{ path: [...at, "recovery", "onCrash"], message }];
+}

@@ -72,11 +72,19 @@ const timeZone = z
 		},
 	});
 
+const editionError = {
+	error:
+		"must be the name of an edition on the ISO such as Windows Server 2022 SERVERSTANDARD, or its number from 1",
+};
+
 const edition = z
-	.union([z.int().min(1).max(99), z.string().regex(/^[^\p{Cc}]{1,255}$/u)], {
-		error:
-			"must be the name of an edition on the ISO such as Windows Server 2022 SERVERSTANDARD, or its number from 1",
-	})
+	.union(
+		[
+			z.int(editionError).min(1, editionError).max(99, editionError),
+			z.string(editionError).regex(/^[^\p{Cc}]{1,255}$/u, editionError),
+		],
+		editionError,
+	)
 	.meta({
 		description:
 			"Which of the editions on the ISO: its name or its number; `bulkhead create windows-server` lists them.",
@@ -159,7 +167,7 @@ const diskFields = {
 		'at most 32 characters, none of * ? / \\ | , ; : + = < > [ ] " %',
 		/^[^*?/\\|,;:+=<>[\]"%\p{Cc}]{1,32}$/u,
 	),
-	disk: text("the name of a data disk", "one of the server's `data`", /^[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?$/)
+	disk: text("the name of a data disk", "one of the server's `data`", /^[a-z](?:[a-z0-9-]{0,14}[a-z0-9])?$/)
 		.optional()
 		.meta({
 			description: "Which of the server's data disks; the first that has nothing on it when left out.",

@@ -22,24 +22,37 @@ const largest = 4096;
  */
 export async function readPasswords(version: WindowsVersion, answers: Answers): Promise<Passwords> {
 	const role = domainRoleOf(answers);
-	// dcpromo has an answer file of the old kind in Windows Server 2008 R2 too.
-	const plain =
-		isOld(version) || (version === "windows-server-2008-r2" && role !== undefined && role.role !== "member");
-	const read = async (field: string, path: string, rule?: (password: string) => string | undefined) => {
+	const read = async (
+		field: string,
+		path: string,
+		...rules: ((password: string) => string | undefined)[]
+	) => {
 		const password = await passwordOf(field, path);
-		const wrong = rule?.(password) ?? (plain ? oldPasswordProblem(password) : undefined);
+		const wrong = rules.map((rule) => rule(password)).find((problem) => problem !== undefined);
 		if (wrong !== undefined) refuse(field, path, wrong);
 		return password;
 	};
-	const administrator = await read("administrator.passwordFile", answers.administrator.passwordFile, (one) =>
-		passwordProblem(one),
+	const old = isOld(version) ? [oldPasswordProblem] : [];
+	const administrator = await read(
+		"administrator.passwordFile",
+		answers.administrator.passwordFile,
+		(one) => passwordProblem(one),
+		...old,
 	);
 	if (!role) return { administrator };
+	// dcpromo has an answer file of the old kind in Windows Server 2008 R2 too.
+	const plain = version === "windows-server-2008-r2" && role.role !== "member" ? [oldPasswordProblem] : old;
 	// Somebody else has chosen it: what its domain takes is that domain's to say.
-	const join = "passwordFile" in role ? await read("roles.passwordFile", role.passwordFile) : undefined;
+	const join =
+		"passwordFile" in role ? await read("roles.passwordFile", role.passwordFile, ...plain) : undefined;
 	const recovery =
 		"recoveryPasswordFile" in role
-			? await read("roles.recoveryPasswordFile", role.recoveryPasswordFile, (one) => passwordProblem(one, ""))
+			? await read(
+					"roles.recoveryPasswordFile",
+					role.recoveryPasswordFile,
+					(one) => passwordProblem(one, ""),
+					...plain,
+				)
 			: undefined;
 	if (recovery === administrator)
 		refuse(

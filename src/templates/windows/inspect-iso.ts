@@ -39,7 +39,7 @@ async function readConfined(path: string, signal?: AbortSignal): Promise<string>
 	const script = 'iso=$1; shift; exec "$@" < "$iso"';
 	const options = { deadlineMs, ...(signal ? { signal } : {}) };
 	try {
-		return (await run("sh", ["-c", script, "sh", path, ...confined()], options)).stdout;
+		return (await run("sh", ["-c", script, "sh", path, ...confined(program)], options)).stdout;
 	} catch (cause) {
 		signal?.throwIfAborted();
 		const message = `${path} could not be looked at: ${explain(cause)}`;
@@ -49,9 +49,15 @@ async function readConfined(path: string, signal?: AbortSignal): Promise<string>
 
 const reader = fileURLToPath(new URL("iso", import.meta.url));
 
-/** The reader's command line: limits, a root file system with /usr and the reader alone, no network, no rights. */
-function confined(): string[] {
-	const node = process.execPath;
+const program = [
+	"/reader/node",
+	"--max-old-space-size=128",
+	"--disable-warning=ExperimentalWarning",
+	"/reader/iso/main.ts",
+];
+
+/** A command line within the reader's limits: a root file system with /usr and the reader alone, no network, no rights. */
+export function confined(command: readonly string[]): string[] {
 	const asNobody = [
 		...["setpriv", "--reuid", nobody, "--regid", nobody, "--clear-groups", "--no-new-privs"],
 		...["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"],
@@ -71,14 +77,9 @@ function confined(): string[] {
 		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
 		...["--dev", "/dev"],
 		...["--perms", "0755", "--dir", "/reader"],
-		...["--ro-bind", node, "/reader/node", "--ro-bind", reader, "/reader/iso"],
+		...["--ro-bind", process.execPath, "/reader/node", "--ro-bind", reader, "/reader/iso"],
 		...["--chdir", "/reader", "--"],
 		...(process.getuid?.() === 0 ? asNobody : []),
-		...[
-			"/reader/node",
-			"--max-old-space-size=128",
-			"--disable-warning=ExperimentalWarning",
-			"/reader/iso/main.ts",
-		],
+		...command,
 	];
 }

@@ -15,6 +15,7 @@ const pairs = [
 	"disks",
 	"domain",
 	"guest-contract",
+	"guests",
 	"hostile-guest",
 	"image",
 	"lan",

@@ -212,7 +212,6 @@ describe("with mistakes nothing is written", () => {
 	test.each([
 		["no name", [], /a name is missing, and nobody can be asked/],
 		["no ISO", ["w"], /--iso is missing/],
-		["no drivers", ["w", "--iso", "/x.iso", "--edition", "1"], /--drivers is missing/],
 		["no edition", ["w", "--iso", "/x.iso"], /--edition is missing/],
 		[
 			"another edition",
@@ -288,7 +287,7 @@ describe("a person is asked", () => {
 				[/Windows ISO: $/, "/srv/win.iso"],
 				[/2 {2}Windows Server 2022 SERVERSTANDARD\nEdition: $/, "Home"],
 				[/there is no edition Home[\s\S]*Edition: $/, "2"],
-				[/virtio-win ISO \(drivers\): $/, "/srv/virtio-win.iso"],
+				[/virtio-win ISO with drivers and guest agent \[none\]: $/, "/srv/virtio-win.iso"],
 				[/Computer name \[FILES1\]: $/, ""],
 				[/Time zone \[.*\]: $/, "Europe/Berlin"],
 				[/5 {2}file server\nWhat it is to be \[none of these\]: $/, "4"],

@@ -11,14 +11,17 @@ import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addDomain } from "./commands/domain.ts";
 import { addDrill } from "./commands/drill.ts";
+import { addEject } from "./commands/eject.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
+import { addKeys } from "./commands/keys.ts";
 import { addList } from "./commands/list.ts";
 import { addMaintenance } from "./commands/maintenance.ts";
 import { addPublish, addUnpublish } from "./commands/publish.ts";
 import { addRenew } from "./commands/renew.ts";
 import { addRestart } from "./commands/restart.ts";
 import { addSandbox } from "./commands/sandbox.ts";
+import { addScreen } from "./commands/screen.ts";
 import { addScreenshot } from "./commands/screenshot.ts";
 import { addSeal } from "./commands/seal.ts";
 import { addServices } from "./commands/services.ts";
@@ -37,7 +40,7 @@ const groups = [
 		"Act on a server:",
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],
 	],
-	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreenshot]],
+	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreen, addKeys, addEject, addScreenshot]],
 	["This host:", [addDomain]],
 ] as const;
 

@@ -262,6 +262,11 @@ export class Bulkhead {
 		return unit;
 	}
 
+	/** Takes the discs out of a server's CD drives. @returns the files that were in */
+	async eject(name: string): Promise<string[]> {
+		return await this.soon(async () => await this.units.server(name).eject(this.context));
+	}
+
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
 		await this.changing.take(async () => {

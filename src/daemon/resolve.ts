@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
+import type { Bus } from "../api/guest.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
 import { bridgeAddressOnLan, bridgeLinkLocal, macOf, type PortPlan } from "../network/plan.ts";
-import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
+import { guests, platformOf } from "../qemu/guests.ts";
+import type { Disk, Drive, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
 import { instanceTag } from "../store/paths.ts";
@@ -50,11 +52,7 @@ export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware
 	const { session, accelerator, memory, generation } = beginning;
 	const { installed, name } = server;
 	const port = portOf(server, session);
-	const system: Disk = beginning.changing
-		? { name: "system", file: changesInside, keep: "kept" }
-		: installed.systemDisk === "disposable"
-			? ({ name: "system", file: `${inside.session}/system.qcow2`, keep: "throw-away" } as const)
-			: ({ name: "system", file: `${inside.disks}/system.qcow2`, keep: "kept" } as const);
+	const system = systemDiskOf(server, beginning.changing ?? false);
 	const boots = memory.kind === "own";
 	return {
 		name: `${name}#${session}`,
@@ -69,15 +67,49 @@ export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware
 				? installed.boot
 				: // What was sealed has no number of its own, and all that comes from it has the same command line.
 					{ kind: "kernel", append: appendOf(server, boots ? session : 0) },
+		platform: platformOf(guestOf(server), accelerator, server.definition),
 		// A seal knows of no data: that comes to each session when it begins.
 		disks: boots ? [system, ...dataDisksOf(server)] : [system],
-		dataBus: isWarm(server) ? "scsi" : "virtio-blk",
-		nic: port ? { tap: port.tap, mac: port.mac } : null,
+		hotplug: isWarm(server),
+		drives: drivesOf(server),
+		nic: port ? { tap: port.tap, mac: port.mac, card: cardOf(server) } : null,
+		screen: hasScreen(server),
 		limits: {
 			bytesPerSecond: parseSize(server.definition.limits?.diskBytesPerSecond ?? "") ?? 200 * 2 ** 20,
 			operationsPerSecond: server.definition.limits?.diskOperationsPerSecond ?? 4000,
 		},
 	};
+}
+
+function systemDiskOf({ installed, definition }: StoredServer, changing: boolean): Disk {
+	const bus = definition.system?.bus ?? guests[definition.guest ?? installed.guest].disk;
+	const name = "system";
+	if (changing) return { name, file: changesInside, keep: "kept", bus };
+	return installed.systemDisk === "disposable"
+		? { name, file: `${inside.session}/system.qcow2`, keep: "throw-away", bus }
+		: { name, file: `${inside.disks}/system.qcow2`, keep: "kept", bus };
+}
+
+/** What a server runs: what its site says, or what it was made as. */
+export const guestOf = ({ definition, installed }: Pick<StoredServer, "definition" | "installed">) =>
+	definition.guest ?? installed.guest;
+
+const cardOf = (server: StoredServer) => server.definition.network?.card ?? guests[guestOf(server)].card;
+
+/** Templates' guests are told everything by their kernel's command line, and show nothing on a screen that they need. */
+export const hasScreen = ({ installed }: StoredServer) => installed.boot.kind === "disk";
+
+/** Its CD drives, each with the disc that the site names for it. */
+export function drivesOf({ definition: { install }, ejected }: StoredServer): Drive[] {
+	const discs = { installer: install?.iso, drivers: install?.drivers };
+	return Object.entries(discs).flatMap(([name, disc]) =>
+		disc === undefined ? [] : [{ name, file: ejected.includes(disc) ? null : `${inside.discs}/${name}.iso` }],
+	);
+}
+
+/** The host's file of a disc. */
+export function discOf({ definition: { install } }: StoredServer, { name }: Drive): string {
+	return (name === "drivers" ? install?.drivers : install?.iso) ?? "";
 }
 
 /** Where a session finds the system disk that is being changed. */
@@ -87,10 +119,12 @@ export const changesInside = `${inside.disks}/changes.qcow2`;
 export const isWarm = (server: StoredServer) => server.definition.recovery?.mode === "warm";
 
 export function dataDisksOf(server: StoredServer): Disk[] {
-	return (server.definition.data ?? []).map(({ name }) => ({
+	const usual: Bus = isWarm(server) ? "virtio-scsi" : guests[guestOf(server)].disk;
+	return (server.definition.data ?? []).map(({ name, bus = usual }) => ({
 		name,
 		file: `${inside.disks}/${name}.qcow2`,
 		keep: "kept",
+		bus,
 	}));
 }
 
@@ -148,7 +182,7 @@ export function portOf(server: StoredServer, session: number): PortPlan | null {
 	const { network } = server.definition;
 	if (!network) return null;
 	const { name: own, site } = server;
-	const mac = macOf(site, own);
+	const mac = network.mac ?? macOf(site, own);
 	// Interface names have at most 15 characters; sessions that live at the same time are never a million apart.
 	return {
 		server: own,

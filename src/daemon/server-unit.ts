@@ -3,6 +3,8 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
+import { platformOf } from "../qemu/guests.ts";
+import { QmpError } from "../qemu/qmp/errors.ts";
 import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { Supervisor } from "../session/supervisor.ts";
@@ -14,7 +16,7 @@ import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
 import { HostMachines } from "./parts/machines.ts";
 import { publishedOf } from "./published.ts";
-import { cpusOf, memoryOf, policyOf } from "./resolve.ts";
+import { cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
 
 /** One server with all its parts on the real host. */
 export class ServerUnit {
@@ -85,6 +87,7 @@ export class ServerUnit {
 			source: stored.installed.source,
 			memoryBytes: memoryOf(stored),
 			cpus: cpusOf(stored),
+			...hardwareView(stored),
 			systemDisk: stored.installed.systemDisk,
 			dataDisks: (stored.definition.data ?? []).map(({ name }) => name),
 			address: stored.definition.network?.address ?? null,
@@ -141,6 +144,47 @@ export class ServerUnit {
 		return join(this.paths.sockets(this.stored.name, session.number), "console.sock");
 	}
 
+	/** @returns the path of the socket by which its screen is watched (VNC). @throws BulkheadError not-allowed-now */
+	screenSocket(): string {
+		const { session } = this.record;
+		if (!session) throw this.noSession();
+		if (!hasScreen(this.stored))
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${this.stored.name} was made from a template, whose guests are used by their serial console: bulkhead console ${this.stored.name}`,
+			);
+		return join(this.paths.sockets(this.stored.name, session.number), "vnc.sock");
+	}
+
+	/**
+	 * Presses keys, one combination after the other.
+	 * @throws BulkheadError not-allowed-now, bad-input for a key that there is not (those before it were pressed)
+	 */
+	async pressKeys(keys: readonly string[]): Promise<void> {
+		const machine = this.machines.current;
+		if (!machine || !this.record.session) throw this.noSession();
+		for (const key of keys)
+			await machine.qemu.pressKeys(key.split("-")).catch((cause) => {
+				if (!(cause instanceof QmpError)) throw cause;
+				throw new BulkheadError("bad-input", `there is no key ${key}: ${explain(cause)}`, { cause });
+			});
+	}
+
+	/** Takes the discs out of its CD drives, of the session that runs and of all later ones. @returns the files that were in */
+	async eject(context: Context): Promise<string[]> {
+		const { stored } = this;
+		const filled = drivesOf(stored).filter(({ file }) => file !== null);
+		const discs = filled.map((drive) => discOf(stored, drive));
+		const ejected = { ...stored, ejected: [...new Set([...stored.ejected, ...discs])] };
+		await context.servers.save(ejected);
+		this.stored = ejected;
+		this.machines.server = ejected;
+		this.door.server = ejected;
+		const machine = this.record.session ? this.machines.current : undefined;
+		for (const drive of machine ? filled : []) await machine?.qemu.eject(drive);
+		return discs;
+	}
+
 	private noSession(): BulkheadError {
 		return new BulkheadError(
 			"not-allowed-now",
@@ -162,6 +206,15 @@ function watchWords({ agent, services }: { agent: boolean; services: readonly st
 		...(agent ? ["guest agent"] : []),
 		...services.map((service) => `health of ${service}`),
 	];
+}
+
+function hardwareView(stored: StoredServer): Pick<ServerView, "guest" | "firmware" | "tpm" | "discs"> {
+	const guest = guestOf(stored);
+	const { firmware, tpm } = platformOf(guest, "tcg", stored.definition);
+	const discs = drivesOf(stored)
+		.filter(({ file }) => file !== null)
+		.map((drive) => discOf(stored, drive));
+	return { guest, firmware, tpm: tpm !== "none", discs };
 }
 
 function sessionView({ session }: ServerRecord): ServerView["session"] {

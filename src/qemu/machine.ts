@@ -14,8 +14,9 @@ import {
 } from "../host/process.ts";
 import { Starvation } from "../host/starvation.ts";
 import { GuestAgent } from "./agent.ts";
+import { driveOf } from "./command-line/disks.ts";
 import { hangProcessors } from "./gdb.ts";
-import { type Disk, inside } from "./hardware.ts";
+import { type Disk, type Drive, inside } from "./hardware.ts";
 import { attachDisk, detachDisk } from "./hotplug.ts";
 import { QmpConnection, type QmpEvent } from "./qmp/connection.ts";
 import { QmpError } from "./qmp/errors.ts";
@@ -52,6 +53,9 @@ const answersWithinMs = 400;
 const evidenceWithinMs = 2000;
 const panicPrintsMs = 150;
 const letGoWithinMs = 500;
+/** BIOS menus and boot loaders miss keys that are shorter. */
+const keyHeldMs = 30;
+const keyPauseMs = 20;
 /** QEMU's docs/system/qemu-manpage: filter-buffer. Its interval is never waited for: taking it away empties it. */
 const packetBuffer = {
 	"qom-type": "filter-buffer",
@@ -130,6 +134,22 @@ export class QemuMachine {
 
 	async pressPowerButton(): Promise<void> {
 		await this.monitor().execute("system_powerdown", {});
+	}
+
+	/** Presses keys that belong together, as `["ctrl", "alt", "delete"]`. @throws QmpError for a key that there is not */
+	async pressKeys(keys: readonly string[]): Promise<void> {
+		await this.monitor().execute("send-key", {
+			// What is no key is QEMU's to refuse.
+			keys: keys.map((data) => ({ type: "qcode", data })),
+			"hold-time": keyHeldMs,
+		});
+		// Keys that come while others are held are lost.
+		await systemClock.sleep(keyHeldMs + keyPauseMs);
+	}
+
+	/** Takes the disc out of a CD drive, also when the guest holds it. */
+	async eject(drive: Pick<Drive, "name">): Promise<void> {
+		await this.monitor().execute("eject", { id: driveOf(drive), force: true });
 	}
 
 	async resume(): Promise<void> {

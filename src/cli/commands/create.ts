@@ -50,7 +50,7 @@ export function addCreate(program: Command, open: Open): void {
 		.argument("[name]", "the server's name")
 		.option("--site-file <file>", "the site file; a new one is made where there is none", "site.yaml")
 		.option("--iso <file>", "Microsoft's installation ISO")
-		.option("--drivers <file>", "the virtio-win ISO")
+		.option("--drivers <file>", "the virtio-win ISO, or none (one beside the ISO, or that of a package)")
 		.option("--guest <version>", "which Windows it is (what the ISO says)")
 		.option("--edition <name>", "one of the ISO's editions, by name or number")
 		.option("--language <language>", "that of the ISO, as en-US (what the ISO says)")

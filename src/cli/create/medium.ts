@@ -30,6 +30,9 @@ export interface ChosenMedium {
 /** Where Fedora's and Red Hat's packages put it. */
 const packaged = "/usr/share/virtio-win/virtio-win.iso";
 
+/** Windows has drivers of its own for the hardware that it gets when nobody says otherwise. */
+const none = "none";
+
 /** What is installed, and from what: asks the daemon what is on the ISO, unless all of it was said. */
 export async function chooseMedium(
 	context: Context,
@@ -93,10 +96,10 @@ async function driversOf(
 	iso: string,
 ): Promise<string | undefined> {
 	if (isOld(guest)) return given === undefined ? undefined : resolve(given);
-	const [there] = [join(dirname(iso), "virtio-win.iso"), packaged].filter((file) => existsSync(file));
+	const there = [join(dirname(iso), "virtio-win.iso"), packaged].find((file) => existsSync(file));
 	const answer = await asking.answer({
-		...{ words: "virtio-win ISO (drivers)", option: "--drivers", given },
-		...(there === undefined ? {} : { fallback: there }),
+		...{ words: "virtio-win ISO with drivers and guest agent", option: "--drivers", given },
+		fallback: there ?? none,
 	});
-	return resolve(answer);
+	return answer === none ? undefined : resolve(answer);
 }

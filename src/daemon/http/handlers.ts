@@ -59,6 +59,11 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			if (!drill) throw new BulkheadError("internal", "the drill left no trace");
 			return { session: drill.session, at: drill.at };
 		},
+		keys: async ({ server }, { keys }) => {
+			await bulkhead.server(server).pressKeys(keys);
+			return { server, pressed: keys.length };
+		},
+		eject: async ({ server }) => ({ server, discs: await bulkhead.eject(server) }),
 		domain: async () => ({ domain: await bulkhead.membership.view() }),
 		createDomain: async ({ server }, wanted) => await bulkhead.createDomain(server, wanted),
 		administerDomain: async ({ server }, wanted) => await bulkhead.administerDomain(server, wanted),

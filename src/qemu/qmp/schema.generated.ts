@@ -1,10 +1,10 @@
 // Made by scripts/qmp-types.ts from QEMU 7.2. Do not edit.
 
-type T16 = { enable?: readonly T40[] };
-type T40 = "oob";
+type T18 = { enable?: readonly T43[] };
+type T43 = "oob";
 type T0 = Record<string, never>;
-type T1 = { running: boolean; singlestep: boolean; status: T21 };
-type T21 =
+type T1 = { running: boolean; singlestep: boolean; status: T23 };
+type T23 =
 	| "debug"
 	| "inmigrate"
 	| "internal-error"
@@ -21,14 +21,171 @@ type T21 =
 	| "watchdog"
 	| "guest-panicked"
 	| "colo";
-type T17 = { qemu: T41; package: string };
-type T41 = { major: number; minor: number; micro: number };
-type T10 = { filename: string; device?: string; head?: number; format?: T33 };
-type T33 = "ppm" | "png";
-type T20 = { "command-line": string; "cpu-index"?: number };
-type T12 = { capabilities: readonly T13[] };
-type T13 = { capability: T39; state: boolean };
-type T39 =
+type T19 = { qemu: T44; package: string };
+type T44 = { major: number; minor: number; micro: number };
+type T11 = { filename: string; device?: string; head?: number; format?: T35 };
+type T35 = "ppm" | "png";
+type T12 = { keys: readonly T36[]; "hold-time"?: number };
+type T36 = { type: T53 } & (({ type: "number" } & T54) | ({ type: "qcode" } & T55) | object);
+type T53 = "number" | "qcode";
+type T54 = { data: number };
+type T55 = { data: T57 };
+type T57 =
+	| "unmapped"
+	| "shift"
+	| "shift_r"
+	| "alt"
+	| "alt_r"
+	| "ctrl"
+	| "ctrl_r"
+	| "menu"
+	| "esc"
+	| "1"
+	| "2"
+	| "3"
+	| "4"
+	| "5"
+	| "6"
+	| "7"
+	| "8"
+	| "9"
+	| "0"
+	| "minus"
+	| "equal"
+	| "backspace"
+	| "tab"
+	| "q"
+	| "w"
+	| "e"
+	| "r"
+	| "t"
+	| "y"
+	| "u"
+	| "i"
+	| "o"
+	| "p"
+	| "bracket_left"
+	| "bracket_right"
+	| "ret"
+	| "a"
+	| "s"
+	| "d"
+	| "f"
+	| "g"
+	| "h"
+	| "j"
+	| "k"
+	| "l"
+	| "semicolon"
+	| "apostrophe"
+	| "grave_accent"
+	| "backslash"
+	| "z"
+	| "x"
+	| "c"
+	| "v"
+	| "b"
+	| "n"
+	| "m"
+	| "comma"
+	| "dot"
+	| "slash"
+	| "asterisk"
+	| "spc"
+	| "caps_lock"
+	| "f1"
+	| "f2"
+	| "f3"
+	| "f4"
+	| "f5"
+	| "f6"
+	| "f7"
+	| "f8"
+	| "f9"
+	| "f10"
+	| "num_lock"
+	| "scroll_lock"
+	| "kp_divide"
+	| "kp_multiply"
+	| "kp_subtract"
+	| "kp_add"
+	| "kp_enter"
+	| "kp_decimal"
+	| "sysrq"
+	| "kp_0"
+	| "kp_1"
+	| "kp_2"
+	| "kp_3"
+	| "kp_4"
+	| "kp_5"
+	| "kp_6"
+	| "kp_7"
+	| "kp_8"
+	| "kp_9"
+	| "less"
+	| "f11"
+	| "f12"
+	| "print"
+	| "home"
+	| "pgup"
+	| "pgdn"
+	| "end"
+	| "left"
+	| "up"
+	| "down"
+	| "right"
+	| "insert"
+	| "delete"
+	| "stop"
+	| "again"
+	| "props"
+	| "undo"
+	| "front"
+	| "copy"
+	| "open"
+	| "paste"
+	| "find"
+	| "cut"
+	| "lf"
+	| "help"
+	| "meta_l"
+	| "meta_r"
+	| "compose"
+	| "pause"
+	| "ro"
+	| "hiragana"
+	| "henkan"
+	| "yen"
+	| "muhenkan"
+	| "katakanahiragana"
+	| "kp_comma"
+	| "kp_equals"
+	| "power"
+	| "sleep"
+	| "wake"
+	| "audionext"
+	| "audioprev"
+	| "audiostop"
+	| "audioplay"
+	| "audiomute"
+	| "volumeup"
+	| "volumedown"
+	| "mediaselect"
+	| "mail"
+	| "calculator"
+	| "computer"
+	| "ac_home"
+	| "ac_back"
+	| "ac_forward"
+	| "ac_refresh"
+	| "ac_bookmarks"
+	| "lang1"
+	| "lang2";
+type T7 = { device?: string; id?: string; force?: boolean };
+type T22 = { "command-line": string; "cpu-index"?: number };
+type T14 = { capabilities: readonly T15[] };
+type T15 = { capability: T42; state: boolean };
+type T42 =
 	| "xbzrle"
 	| "rdma-pin-all"
 	| "auto-converge"
@@ -50,14 +207,14 @@ type T39 =
 	| "background-snapshot"
 	| "zero-copy-send"
 	| "postcopy-preempt";
-type T14 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
-type T15 = { uri: string };
-type T11 = {
-	status?: T34;
-	ram?: T35;
-	disk?: T35;
-	vfio?: T36;
-	"xbzrle-cache"?: T37;
+type T16 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
+type T17 = { uri: string };
+type T13 = {
+	status?: T37;
+	ram?: T38;
+	disk?: T38;
+	vfio?: T39;
+	"xbzrle-cache"?: T40;
 	"total-time"?: number;
 	"expected-downtime"?: number;
 	downtime?: number;
@@ -67,10 +224,10 @@ type T11 = {
 	"blocked-reasons"?: readonly string[];
 	"postcopy-blocktime"?: number;
 	"postcopy-vcpu-blocktime"?: readonly number[];
-	compression?: T38;
-	"socket-address"?: readonly T32[];
+	compression?: T41;
+	"socket-address"?: readonly T34[];
 };
-type T34 =
+type T37 =
 	| "none"
 	| "setup"
 	| "cancelling"
@@ -85,7 +242,7 @@ type T34 =
 	| "pre-switchover"
 	| "device"
 	| "wait-unplug";
-type T35 = {
+type T38 = {
 	transferred: number;
 	remaining: number;
 	total: number;
@@ -105,8 +262,8 @@ type T35 = {
 	"postcopy-bytes": number;
 	"dirty-sync-missed-zero-copy": number;
 };
-type T36 = { transferred: number };
-type T37 = {
+type T39 = { transferred: number };
+type T40 = {
 	"cache-size": number;
 	bytes: number;
 	pages: number;
@@ -115,22 +272,22 @@ type T37 = {
 	"encoding-rate": number;
 	overflow: number;
 };
-type T38 = {
+type T41 = {
 	pages: number;
 	busy: number;
 	"busy-rate": number;
 	"compressed-size": number;
 	"compression-rate": number;
 };
-type T32 = { type: T46 } & (
-	| ({ type: "inet" } & T45)
-	| ({ type: "unix" } & T48)
-	| ({ type: "vsock" } & T49)
-	| ({ type: "fd" } & T47)
+type T34 = { type: T49 } & (
+	| ({ type: "inet" } & T48)
+	| ({ type: "unix" } & T51)
+	| ({ type: "vsock" } & T52)
+	| ({ type: "fd" } & T50)
 	| object
 );
-type T46 = "inet" | "unix" | "vsock" | "fd";
-type T45 = {
+type T49 = "inet" | "unix" | "vsock" | "fd";
+type T48 = {
 	host: string;
 	port: string;
 	numeric?: boolean;
@@ -140,30 +297,30 @@ type T45 = {
 	"keep-alive"?: boolean;
 	mptcp?: boolean;
 };
-type T48 = { path: string; abstract?: boolean; tight?: boolean };
-type T49 = { cid: string; port: string };
-type T47 = { str: string };
-type T9 = {
+type T51 = { path: string; abstract?: boolean; tight?: boolean };
+type T52 = { cid: string; port: string };
+type T50 = { str: string };
+type T10 = {
 	paging: boolean;
 	protocol: string;
 	detach?: boolean;
 	begin?: number;
 	length?: number;
-	format?: T31;
+	format?: T33;
 };
-type T31 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
-type T7 = { "node-name": string };
-type T19 = { id: string };
-type T18 = { id: string };
-type T5 = { action: T24; info?: T25 };
-type T24 = "pause" | "poweroff" | "run";
-type T25 = { type: T42 } & (({ type: "hyper-v" } & T43) | ({ type: "s390" } & T44) | object);
-type T42 = "hyper-v" | "s390";
-type T43 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
-type T44 = { core: number; "psw-mask": number; "psw-addr": number; reason: T50 };
-type T50 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
-type T2 = { guest: boolean; reason: T22 };
-type T22 =
+type T33 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
+type T8 = { "node-name": string };
+type T21 = { id: string };
+type T20 = { id: string };
+type T5 = { action: T26; info?: T27 };
+type T26 = "pause" | "poweroff" | "run";
+type T27 = { type: T45 } & (({ type: "hyper-v" } & T46) | ({ type: "s390" } & T47) | object);
+type T45 = "hyper-v" | "s390";
+type T46 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
+type T47 = { core: number; "psw-mask": number; "psw-addr": number; reason: T56 };
+type T56 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
+type T2 = { guest: boolean; reason: T24 };
+type T24 =
 	| "none"
 	| "host-error"
 	| "host-qmp-quit"
@@ -175,47 +332,49 @@ type T22 =
 	| "guest-panic"
 	| "subsystem-reset"
 	| "snapshot-load";
-type T3 = { guest: boolean; reason: T22 };
-type T8 = {
+type T3 = { guest: boolean; reason: T24 };
+type T9 = {
 	device: string;
 	"node-name"?: string;
-	operation: T29;
-	action: T30;
+	operation: T31;
+	action: T32;
 	nospace?: boolean;
 	reason: string;
 };
-type T29 = "read" | "write";
-type T30 = "ignore" | "report" | "stop";
-type T4 = { action: T23 };
-type T23 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
-type T6 = { recipient: T26; action: T27; flags: T28 };
-type T26 = "hypervisor" | "guest";
-type T27 = "ignore" | "inject" | "fatal" | "reset";
-type T28 = { "action-required": boolean; recursive: boolean };
+type T31 = "read" | "write";
+type T32 = "ignore" | "report" | "stop";
+type T4 = { action: T25 };
+type T25 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
+type T6 = { recipient: T28; action: T29; flags: T30 };
+type T28 = "hypervisor" | "guest";
+type T29 = "ignore" | "inject" | "fatal" | "reset";
+type T30 = { "action-required": boolean; recursive: boolean };
 
 /** The QMP commands that Bulkhead uses. */
 export interface Commands {
-	qmp_capabilities: { arguments: T16; return: T0 };
+	qmp_capabilities: { arguments: T18; return: T0 };
 	"query-status": { arguments: T0; return: T1 };
-	"query-version": { arguments: T0; return: T17 };
+	"query-version": { arguments: T0; return: T19 };
 	system_powerdown: { arguments: T0; return: T0 };
 	quit: { arguments: T0; return: T0 };
 	stop: { arguments: T0; return: T0 };
 	cont: { arguments: T0; return: T0 };
 	"inject-nmi": { arguments: T0; return: T0 };
-	screendump: { arguments: T10; return: T0 };
-	"human-monitor-command": { arguments: T20; return: string };
-	"migrate-set-capabilities": { arguments: T12; return: T0 };
-	migrate: { arguments: T14; return: T0 };
-	"migrate-incoming": { arguments: T15; return: T0 };
-	"query-migrate": { arguments: T0; return: T11 };
-	"dump-guest-memory": { arguments: T9; return: T0 };
+	screendump: { arguments: T11; return: T0 };
+	"send-key": { arguments: T12; return: T0 };
+	eject: { arguments: T7; return: T0 };
+	"human-monitor-command": { arguments: T22; return: string };
+	"migrate-set-capabilities": { arguments: T14; return: T0 };
+	migrate: { arguments: T16; return: T0 };
+	"migrate-incoming": { arguments: T17; return: T0 };
+	"query-migrate": { arguments: T0; return: T13 };
+	"dump-guest-memory": { arguments: T10; return: T0 };
 	"blockdev-add": { arguments: Record<string, unknown>; return: T0 };
-	"blockdev-del": { arguments: T7; return: T0 };
+	"blockdev-del": { arguments: T8; return: T0 };
 	device_add: { arguments: Record<string, unknown>; return: T0 };
-	device_del: { arguments: T19; return: T0 };
+	device_del: { arguments: T21; return: T0 };
 	"object-add": { arguments: Record<string, unknown>; return: T0 };
-	"object-del": { arguments: T18; return: T0 };
+	"object-del": { arguments: T20; return: T0 };
 }
 
 /** The QMP events that Bulkhead acts on. */
@@ -226,7 +385,7 @@ export interface Events {
 	STOP: T0;
 	RESUME: T0;
 	POWERDOWN: T0;
-	BLOCK_IO_ERROR: T8;
+	BLOCK_IO_ERROR: T9;
 	WATCHDOG: T4;
 	MEMORY_FAILURE: T6;
 }

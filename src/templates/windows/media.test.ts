@@ -42,7 +42,7 @@ async function build(version: WindowsVersion, scenario: string) {
 	const dcpromo = version === "windows-server-2008-r2" && scenario.endsWith("controller");
 	const given = withFiles(scenario, dcpromo || facts.answerFile === "winnt.sif");
 	const firmware = facts.firmware[0] ?? "bios";
-	return await buildAnswersMedia({ version, firmware, answers: given, folder });
+	return await buildAnswersMedia({ version, firmware, answers: given, drivers: true, folder });
 }
 
 /** All files of a medium, taken out of it by xorriso or mtools. */
@@ -172,7 +172,13 @@ test("an answers' medium is replaced whole, and an error leaves the old one", as
 	const before = hash(file);
 	const given = withFiles("domain-controller", false);
 	rmSync(secretFile("recovery"));
-	const options = { version: "windows-server-2022", firmware: "uefi", answers: given, folder } as const;
+	const options = {
+		version: "windows-server-2022",
+		firmware: "uefi",
+		answers: given,
+		drivers: true,
+		folder,
+	} as const;
 	await expect(buildAnswersMedia(options)).rejects.toMatchObject({
 		code: "bad-input",
 		problems: [{ field: "answers.roles.recoveryPasswordFile" }],
@@ -200,7 +206,14 @@ test("being cancelled leaves nothing", async () => {
 	const given = withFiles("plain", false);
 	const signal = AbortSignal.abort(new Error("enough"));
 	await expect(
-		buildAnswersMedia({ version: "windows-server-2022", firmware: "uefi", answers: given, folder, signal }),
+		buildAnswersMedia({
+			version: "windows-server-2022",
+			firmware: "uefi",
+			answers: given,
+			drivers: true,
+			folder,
+			signal,
+		}),
 	).rejects.toThrow("enough");
 	expect(readdirSync(folder).filter((name) => !name.startsWith("secret-"))).toEqual([]);
 });
@@ -208,7 +221,7 @@ test("being cancelled leaves nothing", async () => {
 test("answers that do not fit the version are refused, with their field", async () => {
 	const given = withFiles("domain-controller", false);
 	await expect(
-		buildAnswersMedia({ version: "windows-10", firmware: "uefi", answers: given, folder }),
+		buildAnswersMedia({ version: "windows-10", firmware: "uefi", answers: given, drivers: true, folder }),
 	).rejects.toMatchObject({ code: "bad-input", problems: [{ field: "answers.roles.0.role" }] });
 });
 
@@ -218,9 +231,13 @@ describe("a file with a password", () => {
 		const file = secretFile("administrator");
 		rmSync(file);
 		prepare(file);
-		return await buildAnswersMedia({ version, firmware: "bios", answers: given, folder }).catch(
-			(error: unknown) => String(error),
-		);
+		return await buildAnswersMedia({
+			version,
+			firmware: "bios",
+			answers: given,
+			drivers: true,
+			folder,
+		}).catch((error: unknown) => String(error));
 	};
 	test.each([
 		["that is not there", () => {}, /there is no such file/],
@@ -262,7 +279,13 @@ describe("a file with a password", () => {
 	test("with characters that Windows Server 2008 R2's dcpromo cannot be told is refused", async () => {
 		const given = withFiles("domain-controller", false);
 		await expect(
-			buildAnswersMedia({ version: "windows-server-2008-r2", firmware: "bios", answers: given, folder }),
+			buildAnswersMedia({
+				version: "windows-server-2008-r2",
+				firmware: "bios",
+				answers: given,
+				drivers: true,
+				folder,
+			}),
 		).rejects.toThrow(/ASCII signs without/);
 	});
 });

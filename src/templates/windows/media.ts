@@ -5,9 +5,10 @@ import { BulkheadError, explain } from "../../api/errors.ts";
 import { type Answers, answersProblems, type WindowsVersion } from "../../api/windows.ts";
 import { run } from "../../host/command.ts";
 import { listIfThere, syncFile, syncFolder } from "../../host/files.ts";
+import type { Installation } from "./answers/answer.ts";
 import { answerFile } from "./answers/answer-file.ts";
 import { batchFiles } from "./batch.ts";
-import { type Passwords, readPasswords } from "./passwords.ts";
+import { readPasswords } from "./passwords.ts";
 import { secretsFile, settingsFile } from "./settings.ts";
 import { type Firmware, windowsFacts } from "./versions.ts";
 
@@ -16,6 +17,8 @@ export interface MediaOptions {
 	firmware: Firmware;
 	/** Checked by `answersSchema`. */
 	answers: Answers;
+	/** Whether the machine has the virtio-win ISO in another drive. */
+	drivers: boolean;
 	/** Where the medium is written; nobody but root should see into it. */
 	folder: string;
 	signal?: AbortSignal;
@@ -48,17 +51,17 @@ const scriptNames = [
  * @throws BulkheadError bad-input, with the field that has to be mended; host-lacks when it cannot be made here
  */
 export async function buildAnswersMedia(options: MediaOptions): Promise<AnswersMedia> {
-	const { version, firmware, answers, folder, signal } = options;
+	const { version, firmware, answers, drivers, folder, signal } = options;
 	const problems = answersProblems(version, answers);
 	if (problems.length > 0)
 		throw new BulkheadError("bad-input", `the answers do not fit ${version}`, {
 			problems: problems.map(({ path, message }) => ({ field: ["answers", ...path].join("."), message })),
 		});
 	const passwords = await readPasswords(version, answers);
-	const floppy = windowsFacts[version].answerFile === "winnt.sif";
-	const files = floppy
-		? oldFiles(version, firmware, answers, passwords)
-		: await newFiles(version, firmware, answers, passwords);
+	const facts = windowsFacts[version];
+	const floppy = facts.answerFile === "winnt.sif";
+	const installation = { version, facts, firmware, answers, passwords, drivers };
+	const files = floppy ? oldFiles(installation) : await newFiles(installation);
 	const file = join(folder, floppy ? "answers.img" : "answers.iso");
 	// Only we can enter it.
 	const scratch = await mkdtemp(join(folder, ".answers-"));
@@ -92,31 +95,19 @@ export async function removeAnswersMedia(folder: string): Promise<void> {
 /** Paths on the medium, and what is there. */
 type Files = Readonly<Record<string, string>>;
 
-function oldFiles(
-	version: WindowsVersion,
-	firmware: Firmware,
-	answers: Answers,
-	passwords: Passwords,
-): Files {
-	const installation = { version, firmware, answers, passwords, facts: windowsFacts[version] };
+function oldFiles(installation: Installation): Files {
 	const batch = Object.entries(batchFiles(installation)).map(([name, text]) => [`BULKHEAD/${name}`, text]);
-	return { "WINNT.SIF": answerFile(version, answers, passwords, firmware), ...Object.fromEntries(batch) };
+	return { "WINNT.SIF": answerFile(installation), ...Object.fromEntries(batch) };
 }
 
-async function newFiles(
-	version: WindowsVersion,
-	firmware: Firmware,
-	answers: Answers,
-	passwords: Passwords,
-): Promise<Files> {
-	const secrets = secretsFile(answers, passwords);
-	const installation = { version, firmware, answers, passwords, facts: windowsFacts[version] };
+async function newFiles(installation: Installation): Promise<Files> {
+	const secrets = secretsFile(installation.answers, installation.passwords);
 	const programs = scriptNames.map(async (name) => {
 		const text = await readFile(join(scripts, name), "utf8");
 		return [`bulkhead/${name}`, text.replaceAll("\n", "\r\n")] as const;
 	});
 	return {
-		"autounattend.xml": answerFile(version, answers, passwords, firmware),
+		"autounattend.xml": answerFile(installation),
 		"bulkhead/settings.xml": settingsFile(installation),
 		...(secrets === undefined ? {} : { "bulkhead/secrets.xml": secrets }),
 		...Object.fromEntries(await Promise.all(programs)),

@@ -69,7 +69,9 @@ test("every function that is used is there, and every step has one", () => {
 	const steps = Object.fromEntries(
 		[...textOf("first-boot.ps1").matchAll(/'([\w-]+)' = '(Step-\w+)'/g)].map((match) => [match[1], match[2]]),
 	);
-	const wanted = Object.keys(answers).flatMap((scenario) => stepsOf(answersFor(scenario)));
+	const wanted = Object.keys(answers).flatMap((scenario) =>
+		stepsOf({ answers: answersFor(scenario), drivers: true }),
+	);
 	for (const step of wanted) expect(defined).toContain(steps[step]);
 	expect(Object.keys(steps).sort()).toEqual([...new Set(wanted)].sort());
 	const ours = [

@@ -21,13 +21,13 @@ export type Step =
 	| "last-restart";
 
 /** Drivers come first after what has no need of them, the domain before shares that name its groups. */
-export function stepsOf(answers: Answers): Step[] {
+export function stepsOf({ answers, drivers }: Pick<Installation, "answers" | "drivers">): Step[] {
 	const roles = new Set((answers.roles ?? []).map(({ role }) => role));
 	const controller = roles.has("domain-controller") || roles.has("further-domain-controller");
 	const when = (wanted: boolean, ...steps: Step[]) => (wanted ? steps : []);
 	return [
 		"machine",
-		"drivers",
+		...when(drivers, "drivers"),
 		...when(answers.remoteDesktop === true || roles.has("remote-desktop"), "remote-desktop"),
 		...when(roles.has("member"), "member"),
 		...when(controller, "domain-controller", "domain-ready"),
@@ -39,7 +39,8 @@ export function stepsOf(answers: Answers): Step[] {
 }
 
 /** settings.xml: all that the scripts of the first boot are told, and no password. */
-export function settingsFile({ version, facts, answers }: Installation): string {
+export function settingsFile(installation: Installation): string {
+	const { version, facts, answers } = installation;
 	return xmlFile(
 		element("settings", [
 			element("version", version),
@@ -51,7 +52,7 @@ export function settingsFile({ version, facts, answers }: Installation): string 
 			),
 			element(
 				"steps",
-				stepsOf(answers).map((step) => element("step", step)),
+				stepsOf(installation).map((step) => element("step", step)),
 			),
 			element("roles", (answers.roles ?? []).map(roleElement)),
 		]),

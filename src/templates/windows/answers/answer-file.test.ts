@@ -51,8 +51,7 @@ const scenarios = Object.keys(answers);
 const fits = (version: WindowsVersion, scenario: string) =>
 	answersProblems(version, answersFor(scenario)).length === 0;
 const fileOf = (version: WindowsVersion, scenario: string, firmware?: Firmware) => {
-	const one = installation(version, answersFor(scenario), firmware);
-	return answerFile(version, one.answers, one.passwords, one.firmware);
+	return answerFile(installation(version, answersFor(scenario), firmware));
 };
 
 describe.each(newVersions)("%s", (version) => {
@@ -113,10 +112,7 @@ describe.each(oldVersions)("%s", (version) => {
 		);
 	});
 	test("knows languages and time zones by numbers", () => {
-		const told = (changes: object) => {
-			const one = installation(version, plainWith(changes));
-			return answerFile(version, one.answers, one.passwords, "bios");
-		};
+		const told = (changes: object) => answerFile(installation(version, plainWith(changes)));
 		expect(told({})).toMatch(/TimeZone=110\r\n[\s\S]*Language=00000409\r\n {4}InputLocale=0407:00000407\r\n/);
 		expect(() => told({ language: "is-IS" })).toThrow(/answers.language: the number of is-IS/);
 		expect(() => told({ timeZone: "Asia/Pyongyang" })).toThrow(
@@ -160,10 +156,16 @@ test("texts of users come through XML as they are", () => {
 	expect(xmllint(settings, "--xpath", "string(//share/change)").trimEnd()).toBe(
 		"AD\\Domäne $(Benutzer) & 'x'",
 	);
-	const answer = answerFile(one.version, given, passwords, "uefi");
+	const answer = answerFile(one);
 	expect(
 		xmllint(answer, "--xpath", "string(//*[local-name()='MetaData']/*[local-name()='Value'])").trimEnd(),
 	).toBe(`Windows ${nasty}`);
+});
+
+test("without the virtio-win ISO nobody looks for it", () => {
+	const one = { ...installation("windows-server-2022", answersFor("plain")), drivers: false };
+	expect(answerFile(one)).not.toContain("PnpCustomizations");
+	expect(settingsFile(one)).not.toContain("<step>drivers</step>");
 });
 
 test.each(["\0", "\u0001", "\ufffe", "\ud800"])("%j is in no answer file", (character) => {
@@ -179,7 +181,7 @@ test.each([
 		"windows-server-2003 can be installed with bios firmware only, not with uefi",
 	],
 ] as const)("%s is not installed with %s firmware", (version, firmware, words) => {
-	expect(() => answerFile(version, answersFor("plain"), passwords, firmware)).toThrow(words);
+	expect(() => answerFile(installation(version, answersFor("plain"), firmware))).toThrow(words);
 });
 
 describe("an answer file that is not as documented is found", () => {

@@ -1,7 +1,4 @@
 import { BulkheadError } from "../../../api/errors.ts";
-import type { Answers, WindowsVersion } from "../../../api/windows.ts";
-import type { Passwords } from "../passwords.ts";
-import { type Firmware, windowsFacts } from "../versions.ts";
 import type { Installation } from "./answer.ts";
 import { oobeSystem } from "./oobe-system.ts";
 import { specialize } from "./specialize.ts";
@@ -13,23 +10,17 @@ import { type Element, element, xmlFile } from "./xml.ts";
 /**
  * The answer file of an unattended installation: autounattend.xml, or winnt.sif for Windows of before 2008. There is no pass
  * offlineServicing: drivers that Setup loads in windowsPE it takes over into Windows by itself.
- * @param answers checked by `answersSchema` and `answersProblems`
+ * @param installation with answers checked by `answersSchema` and `answersProblems`
  * @returns the text, with Windows's line ends; what it holds of passwords is only hidden from a glance
  * @throws BulkheadError bad-input when this Windows does not run on such firmware, or does not know the language
  */
-export function answerFile(
-	version: WindowsVersion,
-	answers: Answers,
-	passwords: Passwords,
-	firmware: Firmware,
-): string {
-	const facts = windowsFacts[version];
+export function answerFile(installation: Installation): string {
+	const { version, firmware, facts } = installation;
 	if (!facts.firmware.includes(firmware))
 		throw new BulkheadError(
 			"bad-input",
 			`${version} can be installed with ${facts.firmware.join(" or ")} firmware only, not with ${firmware}`,
 		);
-	const installation = { version, facts, firmware, answers, passwords };
 	return facts.answerFile === "winnt.sif" ? winntSif(installation) : xmlFile(unattend(installation));
 }
 

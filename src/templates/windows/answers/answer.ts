@@ -10,6 +10,8 @@ export interface Installation {
 	firmware: Firmware;
 	answers: Answers;
 	passwords: Passwords;
+	/** Whether the virtio-win ISO is there. */
+	drivers: boolean;
 }
 
 export type Pass = "windowsPE" | "offlineServicing" | "specialize" | "oobeSystem";

@@ -14,9 +14,11 @@ export function windowsPe(installation: Installation): Element {
 			element("SetupUILanguage", [element("UILanguage", installation.answers.language)]),
 			...international(installation),
 		]),
-		component("Microsoft-Windows-PnpCustomizationsWinPE", installation, [
-			element("DriverPaths", driverPaths(installation)),
-		]),
+		installation.drivers
+			? component("Microsoft-Windows-PnpCustomizationsWinPE", installation, [
+					element("DriverPaths", driverPaths(installation)),
+				])
+			: undefined,
 		setup(installation),
 	]);
 }

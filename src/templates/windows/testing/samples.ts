@@ -105,7 +105,7 @@ export function installation(
 ): Installation {
 	const facts = windowsFacts[version];
 	const used = facts.answerFile === "winnt.sif" ? oldPasswords : passwords;
-	return { version, facts, firmware, answers: given, passwords: used };
+	return { version, facts, firmware, answers: given, passwords: used, drivers: true };
 }
 
 export const newVersions = windowsVersions.filter(

@@ -1,0 +1,72 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { explain } from "../api/errors.ts";
+import type { Problem } from "../api/problem.ts";
+import type { ServerDefinition } from "../api/site.ts";
+import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
+import { guests, platformOf } from "../qemu/guests.ts";
+import type { StoredServer } from "../store/servers.ts";
+
+const readableByOthers = 0o004;
+const tpmProgram = "/usr/bin/swtpm";
+
+/** What of a server's hardware cannot be built on this host: disks without a place, discs that are not there, missing packages. */
+export async function hardwareOnHost(
+	name: string,
+	definition: ServerDefinition,
+	old: StoredServer | undefined,
+): Promise<Problem[]> {
+	if (definition.template !== undefined) return [];
+	const at = ["servers", name];
+	const guest = definition.guest ?? old?.installed.guest ?? "other";
+	const platform = platformOf(guest, "tcg", definition);
+	const usual = guests[guest].disk;
+	const { system, data = [], install } = definition;
+	const disks = [{ bus: system?.bus ?? usual }, ...data.map(({ bus = usual }) => ({ bus }))];
+	const drives = [install?.iso, install?.drivers].filter((disc) => disc !== undefined).length;
+	const unattachable = whyNotAttachable(platform, disks, drives);
+	return [
+		...(unattachable === undefined ? [] : [{ path: [...at, "system", "bus"], message: unattachable }]),
+		...(await discProblem(install?.iso, [...at, "install", "iso"])),
+		...(await discProblem(install?.drivers, [...at, "install", "drivers"])),
+		...(await packageProblems(platform, at)),
+	];
+}
+
+/** A session reads it as a user of its own. */
+async function discProblem(disc: string | undefined, path: string[]): Promise<Problem[]> {
+	if (disc === undefined) return [];
+	try {
+		const found = await stat(disc);
+		if (!found.isFile()) return [{ path, message: `${disc} is no file; name an ISO image` }];
+		if (found.mode & readableByOthers) return [];
+		return [
+			{ path, message: `${disc} can be read by its owner only; let sessions read it: chmod o+r ${disc}` },
+		];
+	} catch (error) {
+		return [{ path, message: `${disc} cannot be read (${explain(error)}); put it there, or name another` }];
+	}
+}
+
+async function packageProblems(
+	{ firmware, tpm }: ReturnType<typeof platformOf>,
+	at: string[],
+): Promise<Problem[]> {
+	const problems: Problem[] = [];
+	const missing = async (file: string) =>
+		await access(file, constants.R_OK).then(
+			() => false,
+			() => true,
+		);
+	if (firmware !== "bios" && (await missing(firmwareFiles[firmware].code)))
+		problems.push({
+			path: [...at, "firmware"],
+			message: `${firmware} needs the package ovmf; apt install ovmf`,
+		});
+	if (tpm !== "none" && (await missing(tpmProgram)))
+		problems.push({
+			path: [...at, "tpm"],
+			message: "a TPM needs the package swtpm; apt install swtpm, or say `tpm: false`",
+		});
+	return problems;
+}

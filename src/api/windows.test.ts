@@ -84,6 +84,7 @@ test.each([
 		/^roles.0.recoveryPasswordFile: must be the path/,
 	],
 	[{ roles: [{ ...member, account: "AD\\joiner" }] }, /^roles.0.account: .*without the domain's/],
+	[{ roles: [{ ...member, controllers: ["dc1"] }] }, /^roles.0.controllers.0: "dc1" is not an IPv4 address/],
 	[{ roles: [{ ...member, ou: "Servers" }] }, /^roles.0.ou: .*as in OU=Servers/],
 	[shares({ name: 'a"b' }), /^roles.0.shares.0.name: .*at most 80 characters, none of/],
 	[shares({ folder: "\\\\server\\share" }), /^roles.0.shares.0.folder: .*as in E:\\Data/],

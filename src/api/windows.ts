@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseAddress } from "./addresses.ts";
 import { realmSchema, workgroupSchema } from "./domain.ts";
 import type { Problem } from "./problem.ts";
 import { nearest, strict } from "./strict.ts";
@@ -100,6 +101,24 @@ const recoveryPasswordFile = passwordFile.meta({
 	description: "Password for Directory Services Restore Mode, which Microsoft wants to be another.",
 });
 
+/** A server of Bulkhead's is told of the sandbox's own name server, which knows nothing of a domain. */
+const controllers = z
+	.array(
+		z
+			.string({ error: "must be an IPv4 address such as 10.77.0.10" })
+			.refine((text) => parseAddress(text) !== undefined, {
+				error: ({ input }) => `${quoted(input)} is not an IPv4 address; write it as 10.77.0.10`,
+			}),
+		{ error: "must be a list of addresses" },
+	)
+	.min(1)
+	.max(3)
+	.optional()
+	.meta({
+		description:
+			"Addresses of the domain's controllers, which it asks for names; the name server that it is told by DHCP when left out.",
+	});
+
 const controllerRole = strict({
 	role: z.literal("domain-controller"),
 	realm: realmSchema.meta({ description: "The new domain, as ad.example.com." }),
@@ -115,6 +134,7 @@ const furtherControllerRole = strict({
 	account: account.meta({ description: "Who may add controllers to it." }),
 	passwordFile,
 	recoveryPasswordFile,
+	controllers,
 });
 
 const memberRole = strict({
@@ -127,6 +147,7 @@ const memberRole = strict({
 		"as in OU=Servers,DC=ad,DC=example,DC=com",
 		/^(?:(?:OU|CN)=[^",;<>\\#+=\p{Cc}]{1,64},)+(?:DC=[A-Za-z0-9-]{1,63},)*DC=[A-Za-z0-9-]{1,63}$/u,
 	).optional(),
+	controllers,
 });
 
 /** `Everyone`, `Domain Users`, `AD\accounting`. */

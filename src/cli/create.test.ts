@@ -292,6 +292,10 @@ describe("a person is asked", () => {
 				[/Time zone \[.*\]: $/, "Europe/Berlin"],
 				[/5 {2}file server\nWhat it is to be \[none of these\]: $/, "4"],
 				[/Domain, as ad.example.com: $/, "ad.example.com"],
+				[
+					/Addresses of its controllers, which are asked for its names \[whoever DHCP names\]: $/,
+					"10.77.0.10",
+				],
 				[/Account that may add computers to the domain \[Administrator\]: $/, ""],
 				[/Segment \[office\]: $/, ""],
 				[/Address \[10.77.0.10\]: $/, "10.77.0.20"],
@@ -312,7 +316,10 @@ describe("a person is asked", () => {
 			timeZone: "Europe/Berlin",
 			administrator: { passwordFile: secret("administrator") },
 			roles: [
-				{ role: "member", realm: "ad.example.com", account: "Administrator", passwordFile: secret("join") },
+				{
+					...{ role: "member", realm: "ad.example.com", account: "Administrator" },
+					...{ controllers: ["10.77.0.10"], passwordFile: secret("join") },
+				},
 			],
 		});
 		expect(network).toEqual({ segment: "office", address: "10.77.0.20" });

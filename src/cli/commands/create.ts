@@ -73,6 +73,7 @@ export function addCreate(program: Command, open: Open): void {
 		.option("--netbios <name>", "what that domain is called for short")
 		.option("--further-controller <realm>", "make it a further controller of a domain")
 		.option("--join <realm>", "make it a member of a domain")
+		.option("--controller <address...>", "addresses of that domain's controllers, to ask for its names")
 		.option("--account <name>", "who may add computers to that domain (Administrator)")
 		.option("--join-password-file <file>", "that one's password")
 		.option("--ou <name>", "organizational unit that a member's account is made in")
@@ -167,10 +168,10 @@ async function answersOf(
 }
 
 function roleOptions(options: Options): RoleOptions {
-	const { domainController, furtherController, join: joined, netbios, account, ou } = options;
+	const { domainController, furtherController, join: joined, netbios, account, ou, controller } = options;
 	const { recoveryPasswordFile, joinPasswordFile, share, sessionHost, exchangeDisk, sqlDisk } = options;
 	const all = {
-		...{ domainController, furtherController, join: joined, netbios, account, ou },
+		...{ domainController, furtherController, join: joined, netbios, account, ou, controller },
 		...{ recoveryPasswordFile, joinPasswordFile, share, sessionHost, exchangeDisk, sqlDisk },
 	};
 	return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

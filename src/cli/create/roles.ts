@@ -9,6 +9,7 @@ export interface RoleOptions {
 	netbios?: string;
 	account?: string;
 	ou?: string;
+	controller?: string[];
 	recoveryPasswordFile?: string;
 	joinPasswordFile?: string;
 	share?: string[];
@@ -30,6 +31,15 @@ const kinds = {
 	"member of a domain": "join",
 	"file server": "share",
 } as const;
+
+const optionOf = {
+	domainController: "--domain-controller",
+	furtherController: "--further-controller",
+	join: "--join",
+	share: "--share",
+} as const;
+
+const byDhcp = "whoever DHCP names";
 
 /** What the server is to be, by options; asked for when there are none. */
 export async function rolesOf(asking: Asking, given: RoleOptions): Promise<Draft[]> {
@@ -62,8 +72,20 @@ async function chosen(asking: Asking, given: RoleOptions): Promise<RoleOptions> 
 	const kind = kinds[picked as keyof typeof kinds];
 	if (kind === undefined) return given;
 	const question = kind === "share" ? "Share, as Data=C:\\Data" : "Domain, as ad.example.com";
-	const value = await asking.answer({ words: question, option: "--share", given: undefined });
-	return { ...given, [kind]: kind === "share" ? [value] : value };
+	const value = await asking.answer({ words: question, option: optionOf[kind], given: undefined });
+	if (kind === "share") return { ...given, share: [value] };
+	return { ...given, [kind]: value, ...(kind === "domainController" ? {} : await controllersOf(asking)) };
+}
+
+/** Whom a server asks for the names of a domain that is there already. */
+async function controllersOf(asking: Asking): Promise<{ controller?: string[] }> {
+	const answer = await asking.answer({
+		words: "Addresses of its controllers, which are asked for its names",
+		option: "--controller",
+		given: undefined,
+		fallback: byDhcp,
+	});
+	return answer === byDhcp ? {} : { controller: answer.split(/[\s,]+/).filter((one) => one !== "") };
 }
 
 async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft[]> {
@@ -83,6 +105,7 @@ async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft
 	};
 	const drafts: Draft[] = [];
 	const { domainController, furtherController, join, netbios, ou } = options;
+	const controllers = options.controller ? { controllers: options.controller } : {};
 	if (domainController !== undefined)
 		drafts.push({
 			role: { role: "domain-controller", realm: domainController, ...(netbios ? { netbios } : {}) },
@@ -94,6 +117,7 @@ async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft
 				role: "further-domain-controller",
 				realm: furtherController,
 				account: await account(asking, options),
+				...controllers,
 			},
 			secrets: { passwordFile, recoveryPasswordFile },
 		});

@@ -19,6 +19,8 @@ export interface MediaOptions {
 	answers: Answers;
 	/** Whether the machine has the virtio-win ISO in another drive. */
 	drivers: boolean;
+	/** Hardware address of its network card, as 52:54:00:12:34:56: a member is told the domain's name servers by it. */
+	mac?: string;
 	/** Where the medium is written; nobody but root should see into it. */
 	folder: string;
 	signal?: AbortSignal;
@@ -51,7 +53,7 @@ const scriptNames = [
  * @throws BulkheadError bad-input, with the field that has to be mended; host-lacks when it cannot be made here
  */
 export async function buildAnswersMedia(options: MediaOptions): Promise<AnswersMedia> {
-	const { version, firmware, answers, drivers, folder, signal } = options;
+	const { version, firmware, answers, drivers, mac, folder, signal } = options;
 	const problems = answersProblems(version, answers);
 	if (problems.length > 0)
 		throw new BulkheadError("bad-input", `the answers do not fit ${version}`, {
@@ -60,7 +62,7 @@ export async function buildAnswersMedia(options: MediaOptions): Promise<AnswersM
 	const passwords = await readPasswords(version, answers);
 	const facts = windowsFacts[version];
 	const floppy = facts.answerFile === "winnt.sif";
-	const installation = { version, facts, firmware, answers, passwords, drivers };
+	const installation = { version, facts, firmware, answers, passwords, drivers, ...(mac ? { mac } : {}) };
 	const files = floppy ? oldFiles(installation) : await newFiles(installation);
 	const file = join(folder, floppy ? "answers.img" : "answers.iso");
 	// Only we can enter it.

@@ -68,12 +68,17 @@ function contentOf(role: Role): (Element | undefined)[] {
 		case "domain-controller":
 			return [element("realm", role.realm), element("netbios", role.netbios ?? shortNameOf(role.realm))];
 		case "further-domain-controller":
-			return [element("realm", role.realm), element("account", role.account)];
+			return [
+				element("realm", role.realm),
+				element("account", role.account),
+				...controllerElements(role.controllers),
+			];
 		case "member":
 			return [
 				element("realm", role.realm),
 				element("account", role.account),
 				role.ou === undefined ? undefined : element("ou", role.ou),
+				...controllerElements(role.controllers),
 			];
 		case "file-server":
 			return role.shares.map(shareElement);
@@ -90,6 +95,10 @@ function contentOf(role: Role): (Element | undefined)[] {
 		default:
 			return role satisfies never;
 	}
+}
+
+function controllerElements(controllers: readonly string[] = []): Element[] {
+	return controllers.map((address) => element("controller", address));
 }
 
 type Share = Extract<Role, { role: "file-server" }>["shares"][number];

@@ -12,6 +12,8 @@ export interface Installation {
 	passwords: Passwords;
 	/** Whether the virtio-win ISO is there. */
 	drivers: boolean;
+	/** Hardware address of its network card, as 52:54:00:12:34:56. */
+	mac?: string;
 }
 
 export type Pass = "windowsPE" | "offlineServicing" | "specialize" | "oobeSystem";

@@ -76,6 +76,13 @@ export const reference: Readonly<Record<string, Component>> = {
 			},
 		},
 	},
+	"Microsoft-Windows-DNS-Client": {
+		source: "microsoft-windows-dns-client",
+		passes: ["specialize"],
+		settings: {
+			Interfaces: { Interface: { DNSServerSearchOrder: { IpAddress: "leaf" }, Identifier: "leaf" } },
+		},
+	},
 	"Microsoft-Windows-UnattendedJoin": {
 		source: "microsoft-windows-unattendedjoin",
 		passes: ["specialize"],

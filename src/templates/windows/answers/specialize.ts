@@ -1,7 +1,7 @@
 import { domainRoleOf } from "../../../api/windows.ts";
 import { windowsTimeZone } from "../../../api/windows-time-zones.ts";
 import { component, type Installation, settings } from "./answer.ts";
-import { type Element, element } from "./xml.ts";
+import { type Element, element, item } from "./xml.ts";
 
 /** What makes this computer itself: its name, its time zone, its domain. */
 export function specialize(installation: Installation): Element {
@@ -15,7 +15,26 @@ export function specialize(installation: Installation): Element {
 				: undefined,
 			element("TimeZone", windowsTimeZone(timeZone) ?? timeZone),
 		]),
+		nameServers(installation),
 		membership(installation),
+	]);
+}
+
+/** Whom it asks for the names of the domain that it joins in this pass. Its network card has no other name yet. */
+function nameServers(installation: Installation): Element | undefined {
+	const role = domainRoleOf(installation.answers);
+	const { mac } = installation;
+	if (role?.role !== "member" || role.controllers === undefined || mac === undefined) return undefined;
+	const addresses = role.controllers.map((address, index) =>
+		element("IpAddress", address, { "wcm:action": "add", "wcm:keyValue": String(index + 1) }),
+	);
+	return component("Microsoft-Windows-DNS-Client", installation, [
+		element("Interfaces", [
+			item("Interface", [
+				element("DNSServerSearchOrder", addresses),
+				element("Identifier", mac.replaceAll(":", "-").toUpperCase()),
+			]),
+		]),
 	]);
 }
 

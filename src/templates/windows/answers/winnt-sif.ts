@@ -112,10 +112,12 @@ export function winntSif(installation: Installation): string {
 			"GuiUnattended",
 			{
 				AdminPassword: quote(passwords.administrator),
+				EncryptedAdminPassword: "No",
 				AutoLogon: "Yes",
 				AutoLogonCount: 1,
 				OEMSkipRegional: 1,
 				OemSkipWelcome: 1,
+				...(version === "windows-2000" ? {} : { ServerWelcome: "No" }),
 				TimeZone: timeZoneNumber(answers.timeZone),
 			},
 		],
@@ -137,7 +139,7 @@ export function winntSif(installation: Installation): string {
 		["Display", { BitsPerPel: 16, Xresolution: 1024, YResolution: 768 }],
 		...components(installation),
 		["Identification", identification(installation)],
-		["Networking", { InstallDefaultComponents: "Yes" }],
+		...networking(installation),
 		["GuiRunOnce", { Command0: quote("A:\\BULKHEAD\\START.CMD") }],
 	];
 	return sections.flatMap(([name, entries]) => [`[${name}]`, ...entriesOf(entries), ""]).join("\r\n");
@@ -154,6 +156,26 @@ function quote(text: string): string {
 	if (!/^[\x20-\x7e]*$/.test(text) || /["%]/.test(text))
 		throw new BulkheadError("bad-input", 'winnt.sif cannot hold one of the texts; use ASCII without " and %');
 	return `"${text}"`;
+}
+
+/** The usual, unless the domain's controllers are to be asked for names: then each part has to be named. */
+function networking({ answers }: Installation): [string, Record<string, string>][] {
+	const role = domainRoleOf(answers);
+	const controllers = role && "controllers" in role ? role.controllers : undefined;
+	if (controllers === undefined) return [["Networking", { InstallDefaultComponents: "Yes" }]];
+	return [
+		["Networking", { InstallDefaultComponents: "No" }],
+		["NetAdapters", { Adapter1: "params.Adapter1" }],
+		["params.Adapter1", { INFID: "*" }],
+		["NetClients", { MS_MSClient: "params.MS_MSClient" }],
+		["NetServices", { MS_SERVER: "params.MS_SERVER" }],
+		["NetProtocols", { MS_TCPIP: "params.MS_TCPIP" }],
+		["params.MS_TCPIP", { AdapterSections: "params.MS_TCPIP.Adapter1" }],
+		[
+			"params.MS_TCPIP.Adapter1",
+			{ SpecificTo: "Adapter1", DHCP: "Yes", DNSServerSearchOrder: controllers.join(",") },
+		],
+	];
 }
 
 function components({ answers, version }: Installation): [string, Record<string, string>][] {

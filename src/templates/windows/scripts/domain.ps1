@@ -9,6 +9,16 @@ function Get-ControllerRole($Settings) {
     return $Settings.SelectSingleNode('roles/domain-controller | roles/further-domain-controller')
 }
 
+# Who is asked for the domain's names, in place of the name server that DHCP tells.
+function Set-NameServers([string] $Step, $Role) {
+    $addresses = @($Role.SelectNodes('controller') | ForEach-Object { $_.InnerText })
+    if ($addresses.Count -eq 0) { return }
+    foreach ($card in Get-WmiObject Win32_NetworkAdapterConfiguration -Filter 'IPEnabled=TRUE') {
+        $result = $card.SetDNSServerSearchOrder([string[]] $addresses)
+        Write-Log $Step ('name servers of ' + $card.Description + ': ' + ($addresses -join ', ') + ': ' + $result.ReturnValue)
+    }
+}
+
 # The domain may not answer yet: the network has only just come up, or its controller has.
 function Invoke-Patiently([string] $Step, [scriptblock] $Work) {
     for ($try = 1; ; $try++) {
@@ -59,6 +69,7 @@ function Invoke-Dcpromo($Role) {
 function Step-DomainController($Settings) {
     $role = Get-ControllerRole $Settings
     if (Test-Controller) { return 'done' }
+    Set-NameServers 'domain-controller' $role
     Add-Feature 'domain-controller' @('AD-Domain-Services') | Out-Null
     if (Get-Module -ListAvailable ADDSDeployment) {
         Import-Module ADDSDeployment
@@ -85,8 +96,9 @@ function Step-DomainReady($Settings) {
 
 # Setup has joined it already, unless the domain did not answer then.
 function Step-Member($Settings) {
-    if ((Get-WmiObject Win32_ComputerSystem).PartOfDomain) { return 'done' }
     $role = $Settings.SelectSingleNode('roles/member')
+    Set-NameServers 'member' $role
+    if ((Get-WmiObject Win32_ComputerSystem).PartOfDomain) { return 'done' }
     $options = @{ DomainName = (Get-Text $role 'realm'); Credential = (Get-JoinCredential $role) }
     $ou = Get-Text $role 'ou'
     if ($ou -ne '') { $options.OUPath = $ou }

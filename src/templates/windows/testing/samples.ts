@@ -50,6 +50,7 @@ export const answers: Record<string, unknown> = {
 				account: "Administrator",
 				passwordFile,
 				recoveryPasswordFile,
+				controllers: ["10.77.0.10"],
 			},
 		],
 	},
@@ -62,6 +63,7 @@ export const answers: Record<string, unknown> = {
 				account: "joiner",
 				passwordFile,
 				ou: "OU=Servers,DC=ad,DC=example,DC=com",
+				controllers: ["10.77.0.10", "10.77.0.11"],
 			},
 		],
 	},
@@ -105,7 +107,15 @@ export function installation(
 ): Installation {
 	const facts = windowsFacts[version];
 	const used = facts.answerFile === "winnt.sif" ? oldPasswords : passwords;
-	return { version, facts, firmware, answers: given, passwords: used, drivers: true };
+	return {
+		version,
+		facts,
+		firmware,
+		answers: given,
+		passwords: used,
+		drivers: true,
+		mac: "52:54:00:12:34:56",
+	};
 }
 
 export const newVersions = windowsVersions.filter(

@@ -123,7 +123,13 @@ async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft
 		});
 	if (join !== undefined)
 		drafts.push({
-			role: { role: "member", realm: join, account: await account(asking, options), ...(ou ? { ou } : {}) },
+			role: {
+				role: "member",
+				realm: join,
+				account: await account(asking, options),
+				...(ou ? { ou } : {}),
+				...controllers,
+			},
 			secrets: { passwordFile },
 		});
 	return drafts;

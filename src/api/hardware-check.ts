@@ -25,9 +25,10 @@ function sourceProblems({ template, image, install }: ServerDefinition, at: Prob
 /** What a template's guests run on is part of it. */
 function templateProblems(server: ServerDefinition, at: Problem["path"]): Problem[] {
 	if (server.template === undefined) return [];
-	const { guest, machine, firmware, tpm, system, network, data = [] } = server;
+	const { agent, guest, machine, firmware, tpm, system, network, data = [] } = server;
 	const given: [Problem["path"], unknown][] = [
 		[["guest"], guest],
+		[["agent"], agent],
 		[["machine"], machine],
 		[["firmware"], firmware],
 		[["tpm"], tpm],

@@ -232,6 +232,10 @@ export const serverSchema = strict({
 		description:
 			"What it runs: its virtual hardware is what suits that (`linux`; `other` for images and installations).",
 	}),
+	agent: z.boolean({ error: "must be true or false" }).optional().meta({
+		description:
+			"Whether it runs qemu-guest-agent, which is then expected to answer; of templates that is known.",
+	}),
 	machine: choice(machines).optional().meta({
 		description: "Its chip set, when it is not to be the guest's usual: `q35` (2009) or `pc` (1996).",
 	}),

@@ -24,8 +24,14 @@ export async function hardwareOnHost(
 	const { system, data = [], install } = definition;
 	const disks = [{ bus: system?.bus ?? usual }, ...data.map(({ bus = usual }) => ({ bus }))];
 	const drives = [install?.iso, install?.drivers].filter((disc) => disc !== undefined).length;
+	const sealable = platform.firmware === "bios" && platform.tpm === "none";
+	const unsealable =
+		"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`";
 	const unattachable = whyNotAttachable(platform, disks, drives);
 	return [
+		...(definition.recovery?.mode === "warm" && !sealable
+			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
+			: []),
 		...(unattachable === undefined ? [] : [{ path: [...at, "system", "bus"], message: unattachable }]),
 		...(await discProblem(install?.iso, [...at, "install", "iso"])),
 		...(await discProblem(install?.drivers, [...at, "install", "drivers"])),

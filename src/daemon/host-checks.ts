@@ -82,7 +82,8 @@ async function sourceProblems(
 	old: StoredServer | undefined,
 ): Promise<Source> {
 	if (old) {
-		const { services, agent, systemDisk } = old.installed;
+		const { services, systemDisk } = old.installed;
+		const agent = definition.agent ?? old.installed.agent;
 		return { problems: [], services, warm: { agent, systemDisk } };
 	}
 	try {
@@ -92,7 +93,7 @@ async function sourceProblems(
 		return {
 			problems: [],
 			services: template ? servicesOfTemplate(template) : {},
-			warm: { agent: template?.agent ?? false, systemDisk },
+			warm: { agent: template?.agent ?? definition.agent ?? false, systemDisk },
 		};
 	} catch (error) {
 		const key = definition.template === undefined ? "image" : "template";

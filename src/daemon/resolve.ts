@@ -198,7 +198,7 @@ export function policyOf(server: StoredServer): Policy {
 	return {
 		server: server.name,
 		hearing: {
-			agent: server.installed.agent,
+			agent: server.definition.agent ?? server.installed.agent,
 			services: heardServicesOf(server),
 		},
 		patience: {

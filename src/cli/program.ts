@@ -5,6 +5,7 @@ import { defaultState, socketPath } from "../api/routes.ts";
 import { Client } from "../client/http.ts";
 import { addApply } from "./commands/apply.ts";
 import { addConsole } from "./commands/console.ts";
+import { addCreate } from "./commands/create.ts";
 import { addDaemon } from "./commands/daemon.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -33,7 +34,7 @@ import type { Open } from "./context.ts";
 import type { Terminal } from "./terminal.ts";
 
 const groups = [
-	["Begin:", [addDoctor, addDaemon, addApply]],
+	["Begin:", [addDoctor, addDaemon, addCreate, addApply]],
 	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",

@@ -29,6 +29,7 @@ const pairs = [
 	"sessions",
 	"site-names",
 	"tls",
+	"unattended",
 ].map((name) => `test/vm/${name}.test.ts`);
 
 /**

@@ -31,12 +31,17 @@ export async function kernelScreen(folder: string, lines: readonly string[]): Pr
 	return guest;
 }
 
-/** An initramfs of busybox and one script. */
-export async function initramfs(folder: string, script: string): Promise<string> {
+/** An initramfs of busybox, one script, and some more files in its root. */
+export async function initramfs(
+	folder: string,
+	script: string,
+	files: Record<string, Buffer> = {},
+): Promise<string> {
 	const root = join(folder, "root");
 	await run("mkdir", ["-p", join(root, "bin")], { deadlineMs: 5000 });
 	await run("cp", ["/bin/busybox", join(root, "bin/busybox")], { deadlineMs: 5000 });
 	await writeFile(join(root, "init"), `${script}\n`, { mode: 0o755 });
+	for (const [name, content] of Object.entries(files)) await writeFile(join(root, name), content);
 	const to = join(folder, "initrd");
 	await run("sh", ["-c", `find . | cpio -o -H newc --quiet > "${to}"`], { deadlineMs: 20_000, cwd: root });
 	return to;

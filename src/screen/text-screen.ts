@@ -151,11 +151,21 @@ function withoutCursor(key: string): string {
 	return rows.join("");
 }
 
-/** Reads a screen with the grid whose characters are known best. @returns undefined when it has no grid of cells */
-export function readText(pixels: Pixels): Text | undefined {
+/** Reads a screen in each grid that it may have; the one whose characters are known best comes first. */
+export function readTexts(pixels: Pixels): Text[] {
 	const texts = gridsOf(pixels).flatMap((grid) => {
 		const cells = cellsOf(pixels, grid);
 		return cells ? [readCells(cells)] : [];
 	});
-	return texts.toSorted((a, b) => b.known - a.known)[0];
+	return texts.toSorted((a, b) => b.known - a.known);
+}
+
+/** The sizes that VGA's text modes have, and graphics hardly ever. */
+export function isTextMode({ width, height }: Pixels): boolean {
+	return (width === 720 || width === 640) && (height === 400 || height === 350);
+}
+
+/** All letters that are known at this height, by their pixels. */
+export function glyphsOf(height: number): Map<string, string> {
+	return new Map((tables.get(height) ?? []).flatMap((table) => [...table]));
 }

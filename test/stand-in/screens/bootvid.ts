@@ -58,11 +58,10 @@ export class Canvas {
 /** Lines as bootvid.dll writes them: what is longer than 80 letters goes on in the next line. */
 function bootvidText(lines: readonly string[], font: BitmapFont, background = bootvidBlue): PlanarScreen {
 	const canvas = new Canvas(background);
-	let row = 0;
-	for (const line of lines) {
-		for (let from = 0; from === 0 || from < line.length; from += 80) {
-			canvas.write(0, row++ * lineHeight, line.slice(from, from + 80), white, font);
-		}
+	const wrapped = lines.flatMap((line) => line.match(/.{1,80}/g) ?? [""]);
+	// What does not fit is scrolled up.
+	for (const [row, line] of wrapped.slice(-Math.floor(height / lineHeight)).entries()) {
+		canvas.write(0, row * lineHeight, line, white, font);
 	}
 	return { mode: "vga-640x480x16", picture: canvas.frame() };
 }
@@ -146,7 +145,7 @@ export function windowsXp(stop: Stop, dump: readonly string[] = [], font = vga8x
 	const { module } = stop;
 	const cause = module ? [`The problem seems to be caused by the following file: ${module.name}`, ""] : [];
 	const blame = module
-		? ["", "", `***  ${module.name} - Address ${module.address} base at ${module.base}, DateStamp`, module.stamp]
+		? ["", `***  ${module.name} - Address ${module.address} base at ${module.base}, DateStamp ${module.stamp}`]
 		: [];
 	return bootvidText(
 		[

@@ -1,0 +1,162 @@
+import type { Pixels } from "./pixels.ts";
+
+/** Something drawn on a screen's ground: pixels that touch each other. Right and bottom are the first that are outside. */
+export interface Box {
+	readonly left: number;
+	readonly top: number;
+	readonly right: number;
+	readonly bottom: number;
+}
+
+export interface Mark extends Box {
+	/** Points of ink. */
+	readonly area: number;
+}
+
+/**
+ * A screen's ink and its marks, in points: squares of `scale` pixels, of which one with any ink counts. So screens of any
+ * size are about as large as one of 640 x 480.
+ */
+export interface Ink {
+	readonly scale: number;
+	readonly width: number;
+	readonly height: number;
+	/** 1 where there is ink. */
+	readonly points: Uint8Array;
+	readonly marks: readonly Mark[];
+	/** The part of the points that has ink, 0 to 1. */
+	readonly share: number;
+}
+
+const pointsAcross = 640;
+/** A screen with more marks than this is a picture, or full of letters; looking at more of them tells nothing. */
+const mostMarks = 6000;
+
+/** @param isInk whether a pixel of this colour, 0xRRGGBB, is ink */
+export function inkOf(pixels: Pixels, isInk: (colour: number) => boolean): Ink {
+	const scale = Math.max(1, Math.round(pixels.width / pointsAcross));
+	const width = Math.floor(pixels.width / scale);
+	const height = Math.floor(pixels.height / scale);
+	const points = pooled(pixels, isInk, scale, width, height);
+	let inked = 0;
+	for (const point of points) inked += point;
+	const marks = inked > points.length / 2 ? [] : marksOf(points, width, height);
+	return { scale, width, height, points, marks, share: inked / points.length };
+}
+
+function pooled(
+	{ at, width: across }: Pixels,
+	isInk: (colour: number) => boolean,
+	scale: number,
+	width: number,
+	height: number,
+): Uint8Array {
+	const points = new Uint8Array(width * height);
+	for (let y = 0, i = 0; y < height * scale; y++, i = y * across) {
+		const row = Math.floor(y / scale) * width;
+		// Most neighbours have the same colour: it is judged once.
+		let last = -1;
+		let inked = false;
+		for (let x = 0, inside = 0, point = row; x < width * scale; x++) {
+			const colour = at[i + x] as number;
+			if (colour !== last) {
+				last = colour;
+				inked = isInk(colour);
+			}
+			if (inked) points[point] = 1;
+			if (++inside === scale) {
+				inside = 0;
+				point++;
+			}
+		}
+	}
+	return points;
+}
+
+/** Points that touch, also at their corners, are one mark. */
+function marksOf(points: Uint8Array, width: number, height: number): Mark[] {
+	const marks: Mark[] = [];
+	const seen = new Uint8Array(points.length);
+	for (let start = 0; start < points.length && marks.length < mostMarks; start++) {
+		if (points[start] && !seen[start]) marks.push(follow(points, seen, start, width, height));
+	}
+	return marks;
+}
+
+function follow(points: Uint8Array, seen: Uint8Array, start: number, width: number, height: number): Mark {
+	let [left, top, right, bottom, area] = [width, height, 0, 0, 0];
+	const open = [start];
+	seen[start] = 1;
+	for (let at = open.pop(); at !== undefined; at = open.pop()) {
+		const x = at % width;
+		const y = (at - x) / width;
+		area++;
+		left = Math.min(left, x);
+		right = Math.max(right, x + 1);
+		top = Math.min(top, y);
+		bottom = Math.max(bottom, y + 1);
+		for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
+			for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
+				const next = ny * width + nx;
+				if (!points[next] || seen[next]) continue;
+				seen[next] = 1;
+				open.push(next);
+			}
+		}
+	}
+	return { left, top, right, bottom, area };
+}
+
+export const widthOf = ({ left, right }: Box) => right - left;
+export const heightOf = ({ top, bottom }: Box) => bottom - top;
+export const middleOf = ({ left, right }: Box) => (left + right) / 2;
+/** The part of its box that a mark fills. */
+export const fill = (mark: Mark) => mark.area / (widthOf(mark) * heightOf(mark));
+
+/** The smallest box around all. */
+export function around(boxes: readonly Box[]): Box {
+	return {
+		left: Math.min(...boxes.map(({ left }) => left)),
+		top: Math.min(...boxes.map(({ top }) => top)),
+		right: Math.max(...boxes.map(({ right }) => right)),
+		bottom: Math.max(...boxes.map(({ bottom }) => bottom)),
+	};
+}
+
+/** A line of letters. */
+export interface Line extends Box {
+	readonly marks: readonly Mark[];
+}
+
+/** Letters are lower than this part of the screen's height; what is higher is a picture. */
+const highestLetters = 0.09;
+
+/** Lines from top to bottom; marks too high for letters are left out. Columns side by side are one line. */
+export function linesOf(marks: readonly Mark[], height: number): Line[] {
+	const letters = marks
+		.filter((mark) => heightOf(mark) <= height * highestLetters)
+		.toSorted((a, b) => a.top - b.top);
+	const lines: Mark[][] = [];
+	let bottom = -1;
+	for (const mark of letters) {
+		if (mark.top > bottom || lines.length === 0) lines.push([]);
+		lines.at(-1)?.push(mark);
+		bottom = Math.max(bottom, mark.bottom - 1);
+	}
+	return lines.map((line) => ({ ...around(line), marks: line }));
+}
+
+/**
+ * The words of a line, by the gaps between its letters: in fonts for reading, a space is about a quarter of the letters'
+ * height wide, and the gaps within words are a tenth.
+ */
+export function wordsOf({ marks, ...line }: Line): Box[] {
+	const gap = Math.max(2, heightOf(line) * 0.17);
+	const words: Box[] = [];
+	for (const mark of marks.toSorted((a, b) => a.left - b.left)) {
+		const last = words.at(-1);
+		if (last && mark.left - last.right < gap) words[words.length - 1] = around([last, mark]);
+		else words.push(mark);
+	}
+	return words;
+}

@@ -1,0 +1,75 @@
+import type { Seen } from "../api/screen.ts";
+import type { Frame } from "./frame.ts";
+import { blueByLayout, saidBy } from "./letters.ts";
+import { type Box, heightOf, inkOf, widthOf } from "./marks.ts";
+import { type Crash, modernCrash } from "./modern.ts";
+import { isAllBlack, isBlack, type Pixels, pixelsOf, type Survey, survey } from "./pixels.ts";
+import { isTextMode, readTexts, type Text } from "./text-screen.ts";
+import { workingScreen } from "./working.ts";
+
+/** Consoles have sixteen colours; some blend two where letters overlap. */
+const mostConsoleColours = 20;
+
+/**
+ * Says what stands on a screen.
+ * @param before the same screen a moment ago: a percentage that has changed since tells that a dump is being written
+ */
+export function recognise(frame: Frame, before?: Frame): Seen {
+	const pixels = pixelsOf(frame);
+	if (isAllBlack(pixels)) return { kind: "black" };
+	const found = survey(pixels);
+	const texts = found.colours <= mostConsoleColours ? readTexts(pixels) : [];
+	return (
+		saidBy(texts, pixels) ??
+		blueByLayout(pixels, found) ??
+		modernBlueScreen(pixels, found, before) ??
+		workingScreen(pixels, found) ??
+		consoleOf(texts, pixels, found) ?? { kind: "other" }
+	);
+}
+
+function modernBlueScreen(pixels: Pixels, found: Survey, before: Frame | undefined): Seen | undefined {
+	const crash = modernCrash(pixels, found);
+	if (!crash) return undefined;
+	const isWriting = crash.screen.dump === "unknown" && before && hasMoved(pixels, before, crash);
+	return isWriting ? { ...crash.screen, dump: "writing" } : crash.screen;
+}
+
+/** Whether the percentage's place differs from a moment ago, and the rest of the screen does not. */
+function hasMoved({ at, width, height }: Pixels, before: Frame, { place }: Crash): boolean {
+	if (before.width !== width || before.height !== height) return false;
+	const old = pixelsOf(before).at;
+	let [inside, outside] = [0, 0];
+	for (let i = 0; i < at.length; i++) {
+		if (at[i] === old[i]) continue;
+		if (contains(place, i % width, Math.floor(i / width))) inside++;
+		else outside++;
+	}
+	return inside > 0 && outside <= widthOf(place) * heightOf(place);
+}
+
+function contains({ left, top, right, bottom }: Box, x: number, y: number): boolean {
+	// A longer number is wider than the one that was there.
+	return x >= left - 40 && x < right + 40 && y >= top && y < bottom;
+}
+
+/** A screen of letters that say nothing of interest. */
+function consoleOf(texts: readonly Text[], pixels: Pixels, found: Survey): Seen | undefined {
+	const [best] = texts;
+	if (!best) return undefined;
+	if (isTextMode(pixels)) {
+		const isEmpty = best.lines.every((line) => line === "") && isBlack(found.background);
+		return { kind: isEmpty ? "black" : "text" };
+	}
+	const { filled, colourful } = best.cells;
+	if (filled > 0 && best.known > 0.6 && colourful < filled * 0.2) return { kind: "text" };
+	return isLettered(pixels, found) ? { kind: "text" } : undefined;
+}
+
+/** Many small marks and hardly anything else: letters of a font, or of a grid, that is not known. */
+function isLettered(pixels: Pixels, { background, share }: Survey): boolean {
+	if (share < 0.6) return false;
+	const { marks, scale } = inkOf(pixels, (colour) => colour !== background);
+	const small = marks.filter((mark) => heightOf(mark) * scale <= 24 && widthOf(mark) * scale <= 60);
+	return marks.length >= 30 && small.length > marks.length * 0.9;
+}

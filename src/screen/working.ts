@@ -1,0 +1,64 @@
+import type { Seen } from "../api/screen.ts";
+import { around, heightOf, type Ink, inkOf, linesOf, type Mark, middleOf, widthOf, wordsOf } from "./marks.ts";
+import { blue, brightness, green, isBlack, type Pixels, red, type Survey, whiteness } from "./pixels.ts";
+import { ringOf } from "./ring.ts";
+
+/** Screens of a system that starts or works: a logo, a ring that turns, a line of text that says what is done. */
+
+/** Autochk's line since Windows 8 has seven words ("Scanning and repairing drive (C:): 12% complete."); other lines below a logo have four at most. */
+const fewestWordsOfDiskCheck = 6;
+
+export function workingScreen(pixels: Pixels, { background, share }: Survey): Seen | undefined {
+	if (isBlack(background) && share > 0.7) {
+		const started = starting(inkOf(pixels, (colour) => brightness(colour) >= 90), pixels);
+		if (started) return started;
+	}
+	const ink = inkOf(pixels, (colour) => whiteness(colour) >= 150);
+	return ink.share < 0.06 && isUpdating(ink) ? { kind: "updating" } : undefined;
+}
+
+/** A ring, and two lines of text or more below or beside it, in the middle of the screen. */
+function isUpdating(ink: Ink): boolean {
+	const ring = ringOf(ink);
+	if (ring.length === 0) return false;
+	const place = around(ring);
+	const isCentral = middleOf(place) > ink.width * 0.25 && middleOf(place) < ink.width * 0.6;
+	if (!isCentral || place.top < ink.height * 0.25 || place.bottom > ink.height * 0.7) return false;
+	const rest = ink.marks.filter((mark) => !ring.includes(mark));
+	const lines = linesOf(rest, ink.height).filter(
+		({ top, bottom }) => top > place.top - ink.height * 0.1 && bottom < ink.height * 0.72,
+	);
+	return lines.length >= 2 && lines.every((line) => line.left > ink.width * 0.2);
+}
+
+/** A logo in the middle of black. */
+function starting(ink: Ink, pixels: Pixels): Seen | undefined {
+	const ring = ringOf(ink);
+	const logo = ink.marks.filter(
+		(mark) => !ring.includes(mark) && heightOf(mark) > ink.height * 0.03 && isLogo(mark, ink, pixels),
+	);
+	if (logo.length === 0) return undefined;
+	const place = around(logo);
+	const isCentred = Math.abs(middleOf(place) - ink.width / 2) < ink.width * 0.06;
+	if (!isCentred || place.bottom > ink.height * 0.8 || heightOf(place) < ink.height * 0.06) return undefined;
+	const below = ink.marks.filter((mark) => !ring.includes(mark) && !logo.includes(mark) && mark.top > place.bottom);
+	const lines = linesOf(below, ink.height);
+	if (lines.length > 4) return undefined;
+	const isChecking = ring.length > 0 && lines.some((line) => wordsOf(line).length >= fewestWordsOfDiskCheck);
+	return { kind: isChecking ? "checking-disk" : "boot" };
+}
+
+/** Large, and of a colour: letters are grey or white. */
+function isLogo(mark: Mark, { scale }: Ink, { at, width }: Pixels): boolean {
+	let [coloured, inked] = [0, 0];
+	const step = Math.max(1, Math.floor(widthOf(mark) / 12));
+	for (let y = mark.top; y < mark.bottom; y += step) {
+		for (let x = mark.left; x < mark.right; x += step) {
+			const colour = at[y * scale * width + x * scale] as number;
+			if (brightness(colour) < 60) continue;
+			inked++;
+			if (brightness(colour) - Math.min(red(colour), green(colour), blue(colour)) > 50) coloured++;
+		}
+	}
+	return inked > 0 && coloured > inked * 0.4;
+}

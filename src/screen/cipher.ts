@@ -8,20 +8,23 @@ import type { Cell, Cells } from "./text-screen.ts";
 export interface Learned {
 	/** Letters by their glyph's pixels. */
 	readonly letters: Map<string, string>;
-	/** The sentences that were found. */
-	readonly found: string[];
+	/** The sentences that were found, and where each begins. */
+	readonly found: { sentence: string; row: number; column: number }[];
 }
+
+/** Stands for any letter in a sentence, and teaches none. */
+export const anyLetter = "\0";
 
 /** @param sentences of twenty letters or more: shorter ones fit by accident */
 export function learn(cells: Cells, sentences: readonly string[]): Learned {
 	const letters = new Map<string, string>();
 	const glyphs = new Map<string, string>();
-	const found: string[] = [];
+	const found: Learned["found"] = [];
 	for (const sentence of sentences) {
-		const fits = find(cells, sentence, letters, glyphs);
-		if (!fits) continue;
-		found.push(sentence);
-		for (const [key, letter] of fits) {
+		const place = find(cells, sentence, letters, glyphs);
+		if (!place) continue;
+		found.push({ sentence, row: place.row, column: place.column });
+		for (const [key, letter] of place.fits) {
 			letters.set(key, letter);
 			glyphs.set(letter, key);
 		}
@@ -34,14 +37,14 @@ function find(
 	sentence: string,
 	letters: ReadonlyMap<string, string>,
 	glyphs: ReadonlyMap<string, string>,
-): Map<string, string> | undefined {
+): { row: number; column: number; fits: Map<string, string> } | undefined {
 	for (let row = 0; row < cells.rows; row++) {
 		for (let column = 0; column + sentence.length <= cells.columns; column++) {
 			const start = row * cells.columns + column;
 			const before = column > 0 ? cells.cells[start - 1] : undefined;
 			if (before && before.key !== "") continue;
 			const fits = fit(cells.cells, start, sentence, letters, glyphs);
-			if (fits) return fits;
+			if (fits) return { row, column, fits };
 		}
 	}
 	return undefined;
@@ -60,7 +63,7 @@ function fit(
 		const key = cells[start + i]?.key;
 		const letter = sentence[i] as string;
 		if (key === undefined || (key === "") !== (letter === " ")) return undefined;
-		if (key === "") continue;
+		if (key === "" || letter === anyLetter) continue;
 		const known = here.get(key) ?? letters.get(key);
 		const drawn = taken.get(letter) ?? glyphs.get(letter);
 		if ((known !== undefined && known !== letter) || (drawn !== undefined && drawn !== key)) return undefined;
@@ -71,25 +74,35 @@ function fit(
 }
 
 /**
- * Letters for glyphs that no sentence had, by their likeness with those of a known font, at most one pixel aside. A glyph
- * that is like two letters stays unknown: no stop code is better than a wrong one.
+ * Digits for glyphs that no sentence had, by their likeness with those of a font that is known. One that is like two digits, or that
+ * has a rival for its digit, stays unknown: no stop code is better than a wrong one.
  * @param font letters by pixels, of the same height
+ * @param digits those that no glyph has yet
  */
-export function guess(keys: Iterable<string>, font: ReadonlyMap<string, string>, taken: ReadonlySet<string>) {
+export function guessDigits(
+	keys: readonly string[],
+	font: ReadonlyMap<string, string>,
+	digits: readonly string[],
+): Map<string, string> {
+	const drawn = [...font].filter(([, letter]) => digits.includes(letter));
 	const guesses = new Map<string, string>();
 	for (const key of keys) {
-		const ranked = [...font]
-			.filter(([, letter]) => /[\w.$-]/.test(letter) && !taken.has(letter))
-			.map(([other, letter]) => ({ letter, far: distance(key, other) }))
-			.toSorted((a, b) => a.far - b.far);
-		const [best, next] = ranked;
-		if (best && next && best.far < next.far * surely) guesses.set(key, best.letter);
+		const best = new Map<string, number>();
+		for (const [other, letter] of drawn) {
+			best.set(letter, Math.min(distance(key, other), best.get(letter) ?? Number.POSITIVE_INFINITY));
+		}
+		const [first, second] = [...best].toSorted(([, a], [, b]) => a - b);
+		if (first && (!second || first[1] < second[1] * surely)) guesses.set(key, first[0]);
+	}
+	const claims = [...guesses.values()];
+	for (const [key, digit] of guesses) {
+		if (claims.filter((claim) => claim === digit).length > 1) guesses.delete(key);
 	}
 	return guesses;
 }
 
-/** A guess counts when the next best letter differs half as much again. */
-const surely = 0.7;
+/** A guess counts when the next best digit differs by a quarter more. */
+const surely = 0.8;
 
 /** Pixels in which two glyphs differ, where they are laid over each other best. */
 function distance(a: string, b: string): number {

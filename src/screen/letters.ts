@@ -1,5 +1,5 @@
 import type { BlueScreen, Seen } from "../api/screen.ts";
-import { guess, learn } from "./cipher.ts";
+import { guessDigits, learn } from "./cipher.ts";
 import { inkOf } from "./marks.ts";
 import { isBlue, type Pixels, type Survey } from "./pixels.ts";
 import {
@@ -12,6 +12,7 @@ import {
 	readStop,
 	saysDiskCheck,
 	stopRow,
+	stopSentences,
 } from "./sayings.ts";
 import { type Cells, glyphsOf, isTextMode, type Text, unknownCharacter } from "./text-screen.ts";
 
@@ -19,6 +20,8 @@ import { type Cells, glyphsOf, isTextMode, type Text, unknownCharacter } from ".
 
 /** Below this part of letters that are known, a screen is taken for one in a font of its own. */
 const wellKnown = 0.9;
+/** The kernel writes the time in brackets before what it says: `[    2.123456] `. */
+const widestTime = 24;
 /** What the era's blue screens have at least, where not a letter can be read: lines of text. */
 const fewestLines = 8;
 
@@ -43,8 +46,10 @@ function judge(lines: readonly string[], cells: Cells, pixels: Pixels): Seen | u
 	return saysDiskCheck(lines) ? { kind: "checking-disk" } : undefined;
 }
 
+/** Where a letter fills more than half of its cell, ink and ground are taken for each other. */
 function isBlueRow({ cells, columns }: Cells, row: number): boolean {
-	return cells.slice(row * columns, (row + 1) * columns).every(({ back }) => isBlue(back));
+	const line = cells.slice(row * columns, (row + 1) * columns);
+	return line.every(({ back, ink }) => isBlue(back) || isBlue(ink));
 }
 
 function blueScreen(lines: readonly string[], columns: number, pixels: Pixels): BlueScreen {
@@ -59,27 +64,38 @@ function blueScreen(lines: readonly string[], columns: number, pixels: Pixels): 
 }
 
 function decipher(cells: Cells, pixels: Pixels): Seen | undefined {
-	if (learn(cells, panicSentences).found.length > 0) return readPanic(decoded(cells, panicSentences));
+	const [panic] = learn(cells, panicSentences).found;
+	if (panic && panic.column <= widestTime) {
+		return { kind: "linux-panic", text: decoded(cells, panicSentences).slice(panic.row).join("\n").trimEnd() };
+	}
 	const signs = learn(cells, blueSigns).found.length > 0;
 	if (signs && isBlue(cells.cells[0]?.back ?? 0)) {
-		return blueScreen(decoded(cells, blueSentences), cells.columns, pixels);
+		return blueScreen(decoded(cells, [...blueSentences, ...stopSentences]), cells.columns, pixels);
 	}
 	return learn(cells, diskSentences).found.length > 0 ? { kind: "checking-disk" } : undefined;
 }
 
-/** The lines of a screen, as far as the sentences teach its letters and likeness tells the rest. */
+/** The lines of a screen, as far as the sentences teach its letters, and likeness tells digits. */
 function decoded(cells: Cells, sentences: readonly string[]): string[] {
-	const { letters } = learn(cells, sentences);
-	const keys = new Set(cells.cells.flatMap(({ key }) => (key && !letters.has(key) ? [key] : [])));
-	const guessed = guess(keys, glyphsOf(cells.cellHeight), new Set(letters.values()));
-	const lines: string[] = [];
-	for (let row = 0; row < cells.rows; row++) {
+	const { letters, found } = learn(cells, sentences);
+	const stop = found.find(({ sentence }) => stopSentences.includes(sentence));
+	const guesses = stop ? digitsBelow(cells, stop.row, letters) : new Map<string, string>();
+	const letter = (key: string | undefined) =>
+		key === "" ? " " : (letters.get(key ?? "") ?? guesses.get(key ?? "") ?? unknownCharacter);
+	return Array.from({ length: cells.rows }, (_, row) => {
 		const line = cells.cells.slice(row * cells.columns, (row + 1) * cells.columns);
-		const letter = (key: string | undefined) =>
-			key === "" ? " " : (letters.get(key ?? "") ?? guessed.get(key ?? "") ?? unknownCharacter);
-		lines.push(line.map(({ key }) => letter(key)).join("").trimEnd());
-	}
-	return lines;
+		return line.map(({ key }) => letter(key)).join("").trimEnd();
+	});
+}
+
+/** The digits of a stop line, which goes on in the line below, and of a percentage behind "disk:". */
+function digitsBelow(cells: Cells, row: number, letters: ReadonlyMap<string, string>): Map<string, string> {
+	const line = cells.cells.slice(row * cells.columns, (row + 2) * cells.columns);
+	const ends = line.findIndex(({ key }, i) => i > cells.columns && key === "");
+	const keys = new Set(line.slice(0, ends).flatMap(({ key }) => (key && !letters.has(key) ? [key] : [])));
+	const taken = new Set(letters.values());
+	const free = [..."0123456789ABCDEF"].filter((digit) => !taken.has(digit));
+	return guessDigits([...keys], glyphsOf(cells.cellHeight), free);
 }
 
 /**

@@ -137,9 +137,10 @@ export function linesOf(marks: readonly Mark[], height: number): Line[] {
 		.filter((mark) => heightOf(mark) <= height * highestLetters)
 		.toSorted((a, b) => a.top - b.top);
 	const lines: Mark[][] = [];
+	// Thin strokes are faint: a line of letters may have a row without ink.
 	let bottom = -1;
 	for (const mark of letters) {
-		if (mark.top > bottom || lines.length === 0) lines.push([]);
+		if (mark.top > bottom + 1 || lines.length === 0) lines.push([]);
 		lines.at(-1)?.push(mark);
 		bottom = Math.max(bottom, mark.bottom - 1);
 	}

@@ -5,7 +5,6 @@ import {
 	fill,
 	heightOf,
 	type Ink,
-	inkOf,
 	type Line,
 	linesOf,
 	type Mark,
@@ -13,7 +12,7 @@ import {
 	widthOf,
 	wordsOf,
 } from "./marks.ts";
-import { brightness, isBlack, isBlue, isGreen, type Pixels, type Survey, whiteness } from "./pixels.ts";
+import { brightness, isBlack, isBlue, isGreen, lighterThan, type Pixels, type Survey } from "./pixels.ts";
 import { ringOf } from "./ring.ts";
 
 /**
@@ -36,10 +35,10 @@ export interface Crash {
 	readonly place: Box;
 }
 
-export function modernCrash(pixels: Pixels, { background, share }: Survey): Crash | undefined {
+/** @param ink what is lighter than the ground */
+export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: Ink): Crash | undefined {
 	const ground = groundOf(background);
 	if (!ground || share < leastGround) return undefined;
-	const ink = inkOf(pixels, isBlack(background) ? (c) => brightness(c) >= 100 : (c) => whiteness(c) >= 120);
 	if (ink.share > 0.2 || ringOf(ink).length > 0) return undefined;
 	const found = withFace(ink) ?? (ground === "black" ? undefined : withoutFace(ink)) ?? centred(ink);
 	if (!found || !isSmooth(pixels, scaled(found.body, ink.scale))) return undefined;
@@ -194,13 +193,33 @@ function isSmooth({ at, width }: Pixels, box: Box): boolean {
 	return shades.size >= fewestShades;
 }
 
-/** How many digits a percentage has, by the width of its first word: "%" is as wide as one and a half digits. */
+/**
+ * How many digits a percentage has, by the width of what comes before the first space, beside its height: "%" is as wide as one
+ * and a half digits.
+ */
 function digitsOf(pixels: Pixels, line: Line, scale: number, background: number): number {
-	const [word] = wordsOf(line);
-	if (!word) return 0;
-	const box = tight(pixels, scaled(word, scale), background);
-	const ratio = widthOf(box) / heightOf(box);
-	return ratio > 2.95 ? 3 : ratio > 2.2 ? 2 : 1;
+	const box = firstWord(pixels, scaled(line, scale), lighterThan(background));
+	const ratio = box ? widthOf(box) / heightOf(box) : 0;
+	return ratio > 2.95 && ratio < 4.2 ? 3 : ratio > 2.2 ? 2 : 1;
+}
+
+/** A space, as a part of a line's height; between digits, of which "1" is narrow, is less. */
+const space = 0.27;
+
+/** The box of a line's ink before its first space, in pixels. */
+function firstWord({ at, width }: Pixels, line: Box, isInk: (colour: number) => boolean): Box | undefined {
+	const word = { left: line.right, top: line.bottom, right: line.left, bottom: line.top };
+	for (let x = line.left; x < line.right; x++) {
+		if (word.right > word.left && x - word.right > heightOf(line) * space) break;
+		for (let y = line.top; y < line.bottom; y++) {
+			if (!isInk(at[y * width + x] as number)) continue;
+			word.left = Math.min(word.left, x);
+			word.right = x + 1;
+			word.top = Math.min(word.top, y);
+			word.bottom = Math.max(word.bottom, y + 1);
+		}
+	}
+	return word.right > word.left ? word : undefined;
 }
 
 function scaled(box: Box, scale: number): Box {
@@ -210,20 +229,4 @@ function scaled(box: Box, scale: number): Box {
 		right: box.right * scale,
 		bottom: box.bottom * scale,
 	};
-}
-
-/** The smallest box around the strong ink within a box, in pixels. */
-function tight({ at, width }: Pixels, box: Box, background: number): Box {
-	const ground = whiteness(background);
-	let [left, top, right, bottom] = [box.right, box.bottom, box.left, box.top];
-	for (let y = box.top; y < box.bottom; y++) {
-		for (let x = box.left; x < box.right; x++) {
-			if (whiteness(at[y * width + x] as number) < ground + 100) continue;
-			left = Math.min(left, x);
-			right = Math.max(right, x + 1);
-			top = Math.min(top, y);
-			bottom = Math.max(bottom, y + 1);
-		}
-	}
-	return right > left ? { left, top, right, bottom } : box;
 }

@@ -73,3 +73,9 @@ export function isAllBlack({ at }: Pixels): boolean {
 	for (const colour of at) if (!isBlack(colour)) return false;
 	return true;
 }
+
+/** Whether a pixel is more than a third of the way from a dark ground to white: thin strokes are faint. */
+export function lighterThan(ground: number): (colour: number) => boolean {
+	const least = whiteness(ground) + (255 - whiteness(ground)) * 0.3;
+	return (colour) => whiteness(colour) >= least;
+}

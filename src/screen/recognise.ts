@@ -1,14 +1,17 @@
 import type { Seen } from "../api/screen.ts";
 import type { Frame } from "./frame.ts";
 import { blueByLayout, saidBy } from "./letters.ts";
-import { type Box, heightOf, inkOf, widthOf } from "./marks.ts";
+import { type Box, heightOf, type Ink, inkOf, widthOf } from "./marks.ts";
 import { type Crash, modernCrash } from "./modern.ts";
-import { isAllBlack, isBlack, type Pixels, pixelsOf, type Survey, survey } from "./pixels.ts";
+import { isAllBlack, isBlack, lighterThan, type Pixels, pixelsOf, type Survey, survey, whiteness } from "./pixels.ts";
 import { isTextMode, readTexts, type Text } from "./text-screen.ts";
 import { workingScreen } from "./working.ts";
 
 /** Consoles have sixteen colours; some blend two where letters overlap. */
 const mostConsoleColours = 20;
+
+/** Windows draws white letters on dark grounds only. */
+const lightestGround = 128;
 
 /**
  * Says what stands on a screen.
@@ -22,14 +25,24 @@ export function recognise(frame: Frame, before?: Frame): Seen {
 	return (
 		saidBy(texts, pixels) ??
 		blueByLayout(pixels, found) ??
-		modernBlueScreen(pixels, found, before) ??
-		workingScreen(pixels, found) ??
+		drawn(pixels, found, before) ??
 		consoleOf(texts, pixels, found) ?? { kind: "other" }
 	);
 }
 
-function modernBlueScreen(pixels: Pixels, found: Survey, before: Frame | undefined): Seen | undefined {
-	const crash = modernCrash(pixels, found);
+function drawn(pixels: Pixels, found: Survey, before: Frame | undefined): Seen | undefined {
+	if (whiteness(found.background) > lightestGround) return undefined;
+	const ink = inkOf(pixels, lighterThan(found.background));
+	return modernBlueScreen(pixels, found, ink, before) ?? workingScreen(pixels, found, ink);
+}
+
+function modernBlueScreen(
+	pixels: Pixels,
+	found: Survey,
+	ink: Ink,
+	before: Frame | undefined,
+): Seen | undefined {
+	const crash = modernCrash(pixels, found, ink);
 	if (!crash) return undefined;
 	const isWriting = crash.screen.dump === "unknown" && before && hasMoved(pixels, before, crash);
 	return isWriting ? { ...crash.screen, dump: "writing" } : crash.screen;

@@ -1,4 +1,5 @@
 import type { BlueScreen, Seen } from "../api/screen.ts";
+import { anyLetter } from "./cipher.ts";
 
 /**
  * What screens of letters say. The words are Windows' and Linux' own: Microsoft's "Bug check code reference" and "Blue
@@ -33,6 +34,15 @@ export const blueSentences = [
 	"Contact your system administrator or technical support group for further",
 	"Technical information:",
 	"Beginning dump of physical memory.",
+];
+
+const digits = (count: number) => `0x${anyLetter.repeat(count)}`;
+const list = (count: number) => Array.from({ length: 4 }, () => digits(count)).join(",");
+
+/** Stop lines of 32-bit systems, and of 64-bit ones, whose last parameter goes on in the next line. */
+export const stopSentences = [
+	`*** STOP: ${digits(8)} (${list(8)})`,
+	`*** STOP: ${digits(8)} (${list(16)}`.slice(0, 79),
 ];
 
 /** Those that stand on every blue screen of their time, and on no other screen. */

@@ -9,6 +9,8 @@ import type { Pixels } from "./pixels.ts";
 export interface Grid {
 	readonly cellWidth: number;
 	readonly cellHeight: number;
+	/** Rows of pixels above the first cell. */
+	readonly top: number;
 }
 
 export interface Cell {
@@ -48,31 +50,47 @@ for (const font of [vga8x8, vga8x14, vga8x16, linux8x16]) {
  * The grids that a screen of this size may have. Text modes of VGA: 720x400 has 80 columns of 9 pixels (IBM VGA), 640x400
  * of 8; consoles on a frame buffer have cells of 8x16; Windows' bootvid.dll has lines of 14 pixels on 640x480.
  */
-export function gridsOf({ width, height }: Pixels): Grid[] {
+export function gridsOf(pixels: Pixels): Grid[] {
+	const { width, height } = pixels;
 	if (width === 720 && height === 400) return grids(9, 16, 8);
 	if (width === 720 && height === 350) return grids(9, 14);
 	if (width === 640 && height === 400) return grids(8, 16, 8);
 	if (width === 640 && height === 350) return grids(8, 14);
-	if (width === 640 && height === 480) return grids(8, 14, 16, 8);
+	if (width === 640 && height === 480) return [...grids(8, 14, 16, 8), ...shiftedGrids(pixels, 8, 14)];
 	return grids(8, 16);
 }
 
 function grids(cellWidth: number, ...heights: number[]): Grid[] {
-	return heights.map((cellHeight) => ({ cellWidth, cellHeight }));
+	return heights.map((cellHeight) => ({ cellWidth, cellHeight, top: 0 }));
+}
+
+/** Grids that begin somewhere else, with nothing drawn between their lines: disk checks stand below a logo. */
+function shiftedGrids({ at, width, height }: Pixels, cellWidth: number, cellHeight: number): Grid[] {
+	const drawn = new Array<number>(cellHeight).fill(0);
+	for (let y = 0; y < height; y++) {
+		let changes = 0;
+		for (let i = y * width + 1; i < (y + 1) * width; i++) if (at[i] !== at[i - 1]) changes++;
+		drawn[y % cellHeight] = (drawn[y % cellHeight] ?? 0) + changes;
+	}
+	const least = Math.min(...drawn);
+	return drawn.flatMap((changes, row) => {
+		const top = (row + 1) % cellHeight;
+		return changes === least && top > 0 ? [{ cellWidth, cellHeight, top }] : [];
+	});
 }
 
 /**
  * Cuts a screen into cells, as long as it looks like one that has cells.
  * @returns undefined when most of the first cells with something in them have more than two colours
  */
-export function cellsOf(pixels: Pixels, { cellWidth, cellHeight }: Grid): Cells | undefined {
+export function cellsOf(pixels: Pixels, { cellWidth, cellHeight, top }: Grid): Cells | undefined {
 	const columns = Math.floor(pixels.width / cellWidth);
-	const rows = Math.floor(pixels.height / cellHeight);
+	const rows = Math.floor((pixels.height - top) / cellHeight);
 	const cells: Cell[] = [];
 	let [filled, colourful] = [0, 0];
 	for (let row = 0; row < rows; row++) {
 		for (let column = 0; column < columns; column++) {
-			const cell = cellAt(pixels, column * cellWidth, row * cellHeight, cellWidth, cellHeight);
+			const cell = cellAt(pixels, column * cellWidth, top + row * cellHeight, cellWidth, cellHeight);
 			cells.push(cell);
 			if (cell.key === "") continue;
 			filled++;
@@ -83,19 +101,21 @@ export function cellsOf(pixels: Pixels, { cellWidth, cellHeight }: Grid): Cells 
 	return { columns, rows, cellHeight, cells, filled, colourful };
 }
 
+/** Rows of one cell's glyph, used again for each. */
+const bits = new Uint8Array(32);
+
 /** The glyph of one cell: what is less of its two colours is the ink. A ninth column repeats, and is not looked at twice. */
 function cellAt({ at, width }: Pixels, left: number, top: number, cellWidth: number, cellHeight: number): Cell {
 	const start = top * width + left;
 	const first = at[start] as number;
-	let second = first;
+	let second = -1;
 	let seconds = 0;
-	const bits = new Uint8Array(cellHeight);
 	for (let y = 0, i = start; y < cellHeight; y++, i += width) {
 		let row = 0;
 		for (let x = 0; x < cellWidth; x++) {
 			const colour = at[i + x] as number;
 			if (colour === first) continue;
-			if (second === first) second = colour;
+			if (second < 0) second = colour;
 			else if (colour !== second) return { key: undefined, ink: colour, back: first };
 			if (x < 8) {
 				row |= 128 >> x;
@@ -104,9 +124,18 @@ function cellAt({ at, width }: Pixels, left: number, top: number, cellWidth: num
 		}
 		bits[y] = row;
 	}
-	if (second === first) return { key: "", ink: first, back: first };
-	if (seconds <= cellHeight * 4) return { key: glyphKey(bits), ink: second, back: first };
-	return { key: glyphKey(bits.map((row) => row ^ 255)), ink: first, back: second };
+	if (second < 0) return emptyCell(first);
+	const rows = bits.subarray(0, cellHeight);
+	if (seconds <= cellHeight * 4) return { key: glyphKey(rows), ink: second, back: first };
+	return { key: glyphKey(rows.map((row) => row ^ 255)), ink: first, back: second };
+}
+
+/** Most cells are empty, and of one colour. */
+let lastEmpty: Cell = { key: "", ink: 0, back: 0 };
+
+function emptyCell(colour: number): Cell {
+	if (lastEmpty.back !== colour) lastEmpty = { key: "", ink: colour, back: colour };
+	return lastEmpty;
 }
 
 /** Reads what the known fonts have. */

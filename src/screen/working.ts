@@ -1,6 +1,6 @@
 import type { Seen } from "../api/screen.ts";
 import { around, heightOf, type Ink, inkOf, linesOf, type Mark, middleOf, widthOf, wordsOf } from "./marks.ts";
-import { blue, brightness, green, isBlack, type Pixels, red, type Survey, whiteness } from "./pixels.ts";
+import { blue, brightness, green, isBlack, type Pixels, red, type Survey } from "./pixels.ts";
 import { ringOf } from "./ring.ts";
 
 /** Screens of a system that starts or works: a logo, a ring that turns, a line of text that says what is done. */
@@ -8,12 +8,15 @@ import { ringOf } from "./ring.ts";
 /** Autochk's line since Windows 8 has seven words ("Scanning and repairing drive (C:): 12% complete."); other lines below a logo have four at most. */
 const fewestWordsOfDiskCheck = 6;
 
-export function workingScreen(pixels: Pixels, { background, share }: Survey): Seen | undefined {
+/** Below a logo stand a progress bar and a few words. */
+const mostLines = 6;
+
+/** @param ink what is lighter than the ground */
+export function workingScreen(pixels: Pixels, { background, share }: Survey, ink: Ink): Seen | undefined {
 	if (isBlack(background) && share > 0.7) {
 		const started = starting(inkOf(pixels, (colour) => brightness(colour) >= 90), pixels);
 		if (started) return started;
 	}
-	const ink = inkOf(pixels, (colour) => whiteness(colour) >= 150);
 	return ink.share < 0.06 && isUpdating(ink) ? { kind: "updating" } : undefined;
 }
 
@@ -43,7 +46,7 @@ function starting(ink: Ink, pixels: Pixels): Seen | undefined {
 	if (!isCentred || place.bottom > ink.height * 0.8 || heightOf(place) < ink.height * 0.06) return undefined;
 	const below = ink.marks.filter((mark) => !ring.includes(mark) && !logo.includes(mark) && mark.top > place.bottom);
 	const lines = linesOf(below, ink.height);
-	if (lines.length > 4) return undefined;
+	if (lines.length > mostLines) return undefined;
 	const isChecking = ring.length > 0 && lines.some((line) => wordsOf(line).length >= fewestWordsOfDiskCheck);
 	return { kind: isChecking ? "checking-disk" : "boot" };
 }

@@ -181,13 +181,17 @@ export const recordings: Recording[] = [
 		async record(take) {
 			const firmware = ["-bios", "/usr/share/ovmf/OVMF.fd"];
 			await using guest = await Watched.start(["-vga", "std", ...firmware], "256M");
-			const lit = async () => (await guest.frame()).rgb.some((shade) => shade > 60);
+			// QEMU's own words, until the firmware has found its display.
+			await take("qemu-no-display-yet", await guest.frame(), text);
+			const lit = async () => {
+				const frame = await guest.frame();
+				return frame.width > 640 && frame.rgb.some((shade) => shade > 60);
+			};
 			await guest.until(lit, 60_000, "logo");
-			await delay(600);
 			await take("ovmf-logo", await guest.frame(), { kind: "boot" });
-			await guest.keys("esc", "esc", "esc", "esc", "esc", "esc");
-			await delay(10_000);
-			await take("ovmf-setup", await settled(guest), other);
+			for (let i = 0; i < 10; i++) await guest.keys("esc");
+			await delay(6000);
+			await take("ovmf-setup", await settled(guest), text);
 		},
 	},
 	{

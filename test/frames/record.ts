@@ -41,7 +41,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
 }
 
 await mkdir(join(here, "recorded"), { recursive: true });
-const scenes = (await drawn()).filter(({ name }) => isWanted(name));
+const scenes = await drawn(isWanted);
 if (scenes.length > 0) {
 	await inFolder(async (folder) => {
 		const disk = join(folder, "scenes.raw");

@@ -43,14 +43,14 @@ function find(
 			const start = row * cells.columns + column;
 			const before = column > 0 ? cells.cells[start - 1] : undefined;
 			if (before && before.key !== "") continue;
-			const fits = fit(cells.cells, start, sentence, letters, glyphs);
+			const fits = fitsAt(cells.cells, start, sentence, letters, glyphs);
 			if (fits) return { row, column, fits };
 		}
 	}
 	return undefined;
 }
 
-function fit(
+function fitsAt(
 	cells: readonly Cell[],
 	start: number,
 	sentence: string,

@@ -66,7 +66,10 @@ function blueScreen(lines: readonly string[], columns: number, pixels: Pixels): 
 function decipher(cells: Cells, pixels: Pixels): Seen | undefined {
 	const [panic] = learn(cells, panicSentences).found;
 	if (panic && panic.column <= widestTime) {
-		return { kind: "linux-panic", text: decoded(cells, panicSentences).slice(panic.row).join("\n").trimEnd() };
+		return {
+			kind: "linux-panic",
+			text: decoded(cells, panicSentences).slice(panic.row).join("\n").trimEnd(),
+		};
 	}
 	const signs = learn(cells, blueSigns).found.length > 0;
 	if (signs && isBlue(cells.cells[0]?.back ?? 0)) {
@@ -84,7 +87,10 @@ function decoded(cells: Cells, sentences: readonly string[]): string[] {
 		key === "" ? " " : (letters.get(key ?? "") ?? guesses.get(key ?? "") ?? unknownCharacter);
 	return Array.from({ length: cells.rows }, (_, row) => {
 		const line = cells.cells.slice(row * cells.columns, (row + 1) * cells.columns);
-		return line.map(({ key }) => letter(key)).join("").trimEnd();
+		return line
+			.map(({ key }) => letter(key))
+			.join("")
+			.trimEnd();
 	});
 }
 

@@ -102,7 +102,9 @@ function areColon([a, b]: readonly Mark[], h: number): boolean {
 		size(mark) > h * 0.03 && size(mark) < h * 0.3 && fill(mark) > 0.55 && widthOf(mark) < 2 * heightOf(mark);
 	const aligned = Math.abs(middleOf(a) - middleOf(b)) <= Math.max(1, size(a) * 0.4);
 	const apart = Math.abs(a.top - b.top) > 1.5 * size(a);
-	return isSpot(a) && isSpot(b) && aligned && apart && Math.abs(size(a) - size(b)) <= Math.max(1.5, size(a) * 0.4);
+	return (
+		isSpot(a) && isSpot(b) && aligned && apart && Math.abs(size(a) - size(b)) <= Math.max(1.5, size(a) * 0.4)
+	);
 }
 
 /** Thin all along, and farther left in the middle than at both ends. */
@@ -120,21 +122,25 @@ function isBracket(mark: Mark, points: Uint8Array, width: number): boolean {
 	};
 	const [top, middle, bottom] = [row(0.02), row(0.5), row(0.98)];
 	const bend = widthOf(mark) * 0.25;
-	const thin = [0.1, 0.3, 0.5, 0.7, 0.9].every((part) => row(part).count <= Math.max(2, widthOf(mark) * 0.65));
+	const thin = [0.1, 0.3, 0.5, 0.7, 0.9].every(
+		(part) => row(part).count <= Math.max(2, widthOf(mark) * 0.65),
+	);
 	return thin && top.first - middle.first >= bend && bottom.first - middle.first >= bend;
 }
 
 /** Lines from one left edge, the upper ones large, the lower ones small, and nothing else but a QR code. */
 function withoutFace(ink: Ink): Layout | undefined {
 	const pictures = ink.marks.filter((mark) => heightOf(mark) > ink.height * 0.09 || isSolid(mark, ink));
-	if (pictures.some((mark) => Math.abs(widthOf(mark) - heightOf(mark)) > heightOf(mark) * 0.15)) return undefined;
+	if (pictures.some((mark) => Math.abs(widthOf(mark) - heightOf(mark)) > heightOf(mark) * 0.15))
+		return undefined;
 	const lines = linesOf(ink.marks, ink.height);
 	const [first] = lines;
 	if (!first || lines.length < 3 || lines.length > 12) return undefined;
 	const isInside = first.left > ink.width * 0.04 && first.left < ink.width * 0.25;
 	if (!isInside || first.top < ink.height * 0.1 || first.top > ink.height * 0.55) return undefined;
 	const aligned = lines.filter(({ left }) => Math.abs(left - first.left) <= ink.width * 0.012);
-	if (aligned.length < lines.length * 0.8 || (lines.at(-1)?.bottom ?? 0) > ink.height * 0.92) return undefined;
+	if (aligned.length < lines.length * 0.8 || (lines.at(-1)?.bottom ?? 0) > ink.height * 0.92)
+		return undefined;
 	const sizes = lines.map(heightOf);
 	const small = sizes.at(-1) ?? 0;
 	if (Math.max(...sizes.slice(0, 2)) < small * 1.35) return undefined;
@@ -156,7 +162,8 @@ function centred(ink: Ink): Layout | undefined {
 	const [first, second, third] = upper;
 	if (upper.length + lower.length !== lines.length || !lines.every(isCentred)) return undefined;
 	if (!first || third || lower.length < 1 || lower.length > 3) return undefined;
-	if (widthOf(first) < ink.width * 0.2 || (second && widthOf(second) > widthOf(first) * 0.6)) return undefined;
+	if (widthOf(first) < ink.width * 0.2 || (second && widthOf(second) > widthOf(first) * 0.6))
+		return undefined;
 	const stop = lower[0] as Line;
 	if (heightOf(stop) > heightOf(first) * 0.8 || !hasLongWord(stop)) return undefined;
 	return { body: around(upper), percentage: second, centred: true };
@@ -171,11 +178,17 @@ function hasLongWord(line: Line): boolean {
 function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
 	const [first] = lines;
 	if (!first) return undefined;
-	const large = lines.filter((line) => heightOf(line) > heightOf(first) * 0.7 && line.bottom < first.bottom + ink.height * 0.35);
+	const large = lines.filter(
+		(line) => heightOf(line) > heightOf(first) * 0.7 && line.bottom < first.bottom + ink.height * 0.35,
+	);
 	const widest = Math.max(...large.map(widthOf));
 	const steps = large.map((line, i) => line.top - (large[i - 1]?.top ?? line.top));
 	const percentage = large.find(
-		(line, i) => i > 0 && widthOf(line) < widest * 0.45 && isApart(steps, i, heightOf(first)) && wordsOf(line).length <= 3,
+		(line, i) =>
+			i > 0 &&
+			widthOf(line) < widest * 0.45 &&
+			isApart(steps, i, heightOf(first)) &&
+			wordsOf(line).length <= 3,
 	);
 	return { body: around(large), percentage, centred: false };
 }
@@ -203,14 +216,16 @@ function digitsOf(pixels: Pixels, line: Line, scale: number, background: number)
 	return ratio > 2.95 && ratio < 4.2 ? 3 : ratio > 2.2 ? 2 : 1;
 }
 
-/** A space, as a part of a line's height; between digits, of which "1" is narrow, is less. */
+/** A space, as a part of a line's height; a "1" has nearly as much beside it, but is no percentage: those are wider than high. */
 const space = 0.27;
+const narrowestWord = 1.3;
 
 /** The box of a line's ink before its first space, in pixels. */
 function firstWord({ at, width }: Pixels, line: Box, isInk: (colour: number) => boolean): Box | undefined {
 	const word = { left: line.right, top: line.bottom, right: line.left, bottom: line.top };
 	for (let x = line.left; x < line.right; x++) {
-		if (word.right > word.left && x - word.right > heightOf(line) * space) break;
+		const isWord = widthOf(word) > heightOf(word) * narrowestWord;
+		if (word.right > word.left && isWord && x - word.right > heightOf(line) * space) break;
 		for (let y = line.top; y < line.bottom; y++) {
 			if (!isInk(at[y * width + x] as number)) continue;
 			word.left = Math.min(word.left, x);

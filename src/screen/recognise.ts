@@ -3,7 +3,16 @@ import type { Frame } from "./frame.ts";
 import { blueByLayout, saidBy } from "./letters.ts";
 import { type Box, heightOf, type Ink, inkOf, widthOf } from "./marks.ts";
 import { type Crash, modernCrash } from "./modern.ts";
-import { isAllBlack, isBlack, lighterThan, type Pixels, pixelsOf, type Survey, survey, whiteness } from "./pixels.ts";
+import {
+	isAllBlack,
+	isBlack,
+	lighterThan,
+	type Pixels,
+	pixelsOf,
+	type Survey,
+	survey,
+	whiteness,
+} from "./pixels.ts";
 import { isTextMode, readTexts, type Text } from "./text-screen.ts";
 import { workingScreen } from "./working.ts";
 

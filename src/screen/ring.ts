@@ -19,7 +19,11 @@ interface Point {
 /** @returns the ring's marks; empty when there is none */
 export function ringOf(ink: Ink): Mark[] {
 	const isAlone = (marks: readonly Mark[]) => marks.length <= mostDots && isSmall(around(marks), ink.height);
-	return groups(ink.marks, Math.max(2, ink.height * widestGap)).find((marks) => isAlone(marks) && isRound(marks, ink)) ?? [];
+	return (
+		groups(ink.marks, Math.max(2, ink.height * widestGap)).find(
+			(marks) => isAlone(marks) && isRound(marks, ink),
+		) ?? []
+	);
 }
 
 function isSmall(box: Box, height: number): boolean {
@@ -37,7 +41,8 @@ function groups(marks: readonly Mark[], gap: number): Mark[][] {
 		for (const mark of group) {
 			for (const other of rest) {
 				if (other.left - mark.right > gap) break;
-				if (mark.left - other.right > gap || other.top - mark.bottom > gap || mark.top - other.bottom > gap) continue;
+				if (mark.left - other.right > gap || other.top - mark.bottom > gap || mark.top - other.bottom > gap)
+					continue;
 				rest.delete(other);
 				group.push(other);
 			}
@@ -65,7 +70,11 @@ function circleThrough(points: readonly Point[]): (Point & { r: number }) | unde
 	const n = points.length;
 	const mean = { x: sum(points, (p) => p.x) / n, y: sum(points, (p) => p.y) / n };
 	const moved = points.map(({ x, y }) => ({ x: x - mean.x, y: y - mean.y }));
-	const [xx, yy, xy] = [sum(moved, (p) => p.x * p.x), sum(moved, (p) => p.y * p.y), sum(moved, (p) => p.x * p.y)];
+	const [xx, yy, xy] = [
+		sum(moved, (p) => p.x * p.x),
+		sum(moved, (p) => p.y * p.y),
+		sum(moved, (p) => p.x * p.y),
+	];
 	const square = (p: Point) => p.x * p.x + p.y * p.y;
 	const [xz, yz] = [sum(moved, (p) => p.x * square(p)), sum(moved, (p) => p.y * square(p))];
 	const d = 2 * (xx * yy - xy * xy);

@@ -100,7 +100,8 @@ export function readDump(lines: readonly string[]): Pick<BlueScreen, "dump" | "p
 	const shown = Number(/Dumping physical memory to disk: *(\d{1,3})\b/.exec(text)?.[1] ?? "NaN");
 	const percent = shown <= 100 ? { percent: shown } : {};
 	if (text.includes("Physical memory dump complete")) return { dump: "done", ...percent };
-	const begun = /(?:Beginning dump of|Dumping) physical memory|(?:Collecting data|Initializing disk) for crash dump/;
+	const begun =
+		/(?:Beginning dump of|Dumping) physical memory|(?:Collecting data|Initializing disk) for crash dump/;
 	return begun.test(text) ? { dump: "writing", ...percent } : { dump: "none" };
 }
 

@@ -105,7 +105,13 @@ export function cellsOf(pixels: Pixels, { cellWidth, cellHeight, top }: Grid): C
 const bits = new Uint8Array(32);
 
 /** The glyph of one cell: what is less of its two colours is the ink. A ninth column repeats, and is not looked at twice. */
-function cellAt({ at, width }: Pixels, left: number, top: number, cellWidth: number, cellHeight: number): Cell {
+function cellAt(
+	{ at, width }: Pixels,
+	left: number,
+	top: number,
+	cellWidth: number,
+	cellHeight: number,
+): Cell {
 	const start = top * width + left;
 	const first = at[start] as number;
 	let second = -1;

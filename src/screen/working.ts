@@ -1,5 +1,15 @@
 import type { Seen } from "../api/screen.ts";
-import { around, heightOf, type Ink, inkOf, linesOf, type Mark, middleOf, widthOf, wordsOf } from "./marks.ts";
+import {
+	around,
+	heightOf,
+	type Ink,
+	inkOf,
+	linesOf,
+	type Mark,
+	middleOf,
+	widthOf,
+	wordsOf,
+} from "./marks.ts";
 import { blue, brightness, green, isBlack, type Pixels, red, type Survey } from "./pixels.ts";
 import { ringOf } from "./ring.ts";
 
@@ -14,7 +24,10 @@ const mostLines = 6;
 /** @param ink what is lighter than the ground */
 export function workingScreen(pixels: Pixels, { background, share }: Survey, ink: Ink): Seen | undefined {
 	if (isBlack(background) && share > 0.7) {
-		const started = starting(inkOf(pixels, (colour) => brightness(colour) >= 90), pixels);
+		const started = starting(
+			inkOf(pixels, (colour) => brightness(colour) >= 90),
+			pixels,
+		);
 		if (started) return started;
 	}
 	return ink.share < 0.06 && isUpdating(ink) ? { kind: "updating" } : undefined;
@@ -34,8 +47,9 @@ function isUpdating(ink: Ink): boolean {
 	return lines.length >= 2 && lines.every((line) => line.left > ink.width * 0.2);
 }
 
-/** A logo in the middle of black. */
+/** A logo in the middle of black, or a picture alone in the very middle. */
 function starting(ink: Ink, pixels: Pixels): Seen | undefined {
+	if (ink.marks.length > 0 && isPicture(ink)) return { kind: "boot" };
 	const ring = ringOf(ink);
 	const logo = ink.marks.filter(
 		(mark) => !ring.includes(mark) && heightOf(mark) > ink.height * 0.03 && isLogo(mark, ink, pixels),
@@ -44,11 +58,24 @@ function starting(ink: Ink, pixels: Pixels): Seen | undefined {
 	const place = around(logo);
 	const isCentred = Math.abs(middleOf(place) - ink.width / 2) < ink.width * 0.06;
 	if (!isCentred || place.bottom > ink.height * 0.8 || heightOf(place) < ink.height * 0.06) return undefined;
-	const below = ink.marks.filter((mark) => !ring.includes(mark) && !logo.includes(mark) && mark.top > place.bottom);
+	const below = ink.marks.filter(
+		(mark) => !ring.includes(mark) && !logo.includes(mark) && mark.top > place.bottom,
+	);
 	const lines = linesOf(below, ink.height);
 	if (lines.length > mostLines) return undefined;
 	const isChecking = ring.length > 0 && lines.some((line) => wordsOf(line).length >= fewestWordsOfDiskCheck);
 	return { kind: isChecking ? "checking-disk" : "boot" };
+}
+
+/** Firmware shows its maker's picture: a rectangle, in the middle both ways, filled for the most part. */
+function isPicture(ink: Ink): boolean {
+	const place = around(ink.marks);
+	const [wide, high] = [widthOf(place), heightOf(place)];
+	const across = Math.abs(middleOf(place) - ink.width / 2);
+	const down = Math.abs((place.top + place.bottom) / 2 - ink.height / 2);
+	const isCentral = across < ink.width * 0.03 && down < ink.height * 0.2;
+	const inked = ink.marks.reduce((total, { area }) => total + area, 0);
+	return isCentral && high > ink.height * 0.04 && wide < ink.width * 0.9 && inked > wide * high * 0.5;
 }
 
 /** Large, and of a colour: letters are grey or white. */

@@ -1,5 +1,4 @@
-import { deflateSync, inflateSync } from "node:zlib";
-import { crc32 } from "node:zlib";
+import { crc32, deflateSync, inflateSync } from "node:zlib";
 import { checkSize, type Frame } from "../../src/screen/frame.ts";
 
 /** PNG files of 8 bits a shade without interlacing (https://www.w3.org/TR/png-3/): colours by number where there are few, else RGB. */
@@ -65,7 +64,8 @@ export function readPng(file: Buffer): Frame {
 	checkSize(width, height);
 	const [depth, kind = -1, , , interlaced] = head.subarray(8);
 	const bytes = { 2: 3, 3: 1, 6: 4 }[kind];
-	if (depth !== 8 || interlaced || !bytes) throw new Error(`a PNG of kind ${kind}, ${depth} bits, cannot be read`);
+	if (depth !== 8 || interlaced || !bytes)
+		throw new Error(`a PNG of kind ${kind}, ${depth} bits, cannot be read`);
 	const raw = inflateSync(Buffer.concat(parts.get("IDAT") ?? []));
 	const palette = parts.get("PLTE")?.[0];
 	return { width, height, rgb: coloured(unfiltered(raw, width * bytes, height, bytes), bytes, palette) };

@@ -10,9 +10,9 @@ import { parse, stringify } from "yaml";
 import type { Frame } from "../../src/screen/frame.ts";
 import { buildStandIn } from "../stand-in/build.ts";
 import { Watched } from "../stand-in/show.ts";
+import { drawn } from "./drawn.ts";
 import { writePng } from "./png.ts";
 import { recordings } from "./real.ts";
-import { drawn } from "./drawn.ts";
 import type { Truth } from "./truth.ts";
 
 const here = import.meta.dirname;
@@ -25,7 +25,8 @@ async function take(name: string, frame: Frame, truth: Truth): Promise<void> {
 	const known = (parse(await readFile(list, "utf8").catch(() => "{}")) ?? {}) as Record<string, Truth>;
 	known[name] = truth;
 	const sorted = Object.fromEntries(Object.entries(known).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-	const head = "# What stands on each frame of this folder. Written by record.ts from drawn.ts and real.ts.\n";
+	const head =
+		"# What stands on each frame of this folder. Written by record.ts from drawn.ts and real.ts.\n";
 	await writeFile(join(here, "recorded", `${name}.png`), writePng(frame));
 	await writeFile(list, head + stringify(sorted));
 	console.log(`${name}: ${frame.width} x ${frame.height}, ${truth.kind}`);

@@ -24,7 +24,16 @@ export async function kernelScreen(folder: string, lines: readonly string[]): Pr
 	].join("\n");
 	const initrd = await initramfs(folder, script);
 	const guest = await Watched.start(
-		["-vga", "std", "-kernel", linux, "-initrd", initrd, "-append", `${vesa1024} quiet loglevel=0 console=tty0`],
+		[
+			"-vga",
+			"std",
+			"-kernel",
+			linux,
+			"-initrd",
+			initrd,
+			"-append",
+			`${vesa1024} quiet loglevel=0 console=tty0`,
+		],
 		"512M",
 	);
 	await guest.until(() => guest.serial.includes("shown"), 120_000, "screen of the kernel");

@@ -92,7 +92,8 @@ async function measureLinux(folder: string): Promise<void> {
 	await using guest = await kernelScreen(folder, lines);
 	const frame = await guest.frame();
 	const glyphs = Array.from({ length: 95 }, (_, i) => cell(frame, i & 15, i >> 4, 16));
-	const source = "The font that the Linux kernel (Debian's 6.1) has for its console on a frame buffer, as QEMU shows it.";
+	const source =
+		"The font that the Linux kernel (Debian's 6.1) has for its console on a frame buffer, as QEMU shows it.";
 	await write("linux-8x16", 16, "printable", source, glyphs);
 }
 

@@ -43,7 +43,10 @@ export class Canvas {
 		for (const [i, letter] of [...text].entries()) {
 			const glyph = letter === " " ? 0 : Math.max(0, characters.indexOf(letter));
 			for (let y = 0; y < font.height; y++) {
-				const row = Number.parseInt(hex.slice((glyph * font.height + y) * 2, (glyph * font.height + y) * 2 + 2), 16);
+				const row = Number.parseInt(
+					hex.slice((glyph * font.height + y) * 2, (glyph * font.height + y) * 2 + 2),
+					16,
+				);
 				for (let x = 0; x < 8; x++) if ((row << x) & 128) this.dot(left + i * 8 + x, top + y, colour);
 			}
 		}
@@ -145,7 +148,10 @@ export function windowsXp(stop: Stop, dump: readonly string[] = [], font = vga8x
 	const { module } = stop;
 	const cause = module ? [`The problem seems to be caused by the following file: ${module.name}`, ""] : [];
 	const blame = module
-		? ["", `***  ${module.name} - Address ${module.address} base at ${module.base}, DateStamp ${module.stamp}`]
+		? [
+				"",
+				`***  ${module.name} - Address ${module.address} base at ${module.base}, DateStamp ${module.stamp}`,
+			]
 		: [];
 	return bootvidText(
 		[
@@ -233,7 +239,10 @@ export function startXp(): PlanarScreen {
 export function start2000(): PlanarScreen {
 	const canvas = new Canvas(0xffffff);
 	logo(canvas, 120, 140, 60);
-	canvas.write(280, 190, "Windows 2000", 0x000000).fill(0, 400, width, 3, 0x000080).fill(180, 420, 280, 14, 0x808080);
+	canvas
+		.write(280, 190, "Windows 2000", 0x000000)
+		.fill(0, 400, width, 3, 0x000080)
+		.fill(180, 420, 280, 14, 0x808080);
 	canvas.fill(182, 422, 120, 10, 0x000080).write(270, 445, "Starting up...", 0x000000);
 	return { mode: "vga-640x480x16", picture: canvas.frame() };
 }

@@ -69,7 +69,7 @@ export function windows8({ size, background, percent, stopCode, face = true }: M
 			? ["Your PC ran into a problem that it couldn't", "handle, and now it needs to restart."]
 			: [
 					"Your PC ran into a problem and needs to restart. We're just",
-					"collecting some error info, and then we'll restart for you. " + `(${percent}%`,
+					`collecting some error info, and then we'll restart for you. (${percent}%`,
 					"complete)",
 				];
 	return picture(
@@ -77,14 +77,26 @@ export function windows8({ size, background, percent, stopCode, face = true }: M
 		background,
 		face ? words(left - 1.5 * unit, 36 * unit, ":(", { size: 22 * unit }) : "",
 		lines(left, 48 * unit, body, 5 * unit, { size: 3.6 * unit }),
-		words(left, 70 * unit, `If you'd like to know more, you can search online later for this error: ${stopCode}`, {
-			size: 1.9 * unit,
-		}),
+		words(
+			left,
+			70 * unit,
+			`If you'd like to know more, you can search online later for this error: ${stopCode}`,
+			{
+				size: 1.9 * unit,
+			},
+		),
 	);
 }
 
 /** Windows 11 24H2 since summer 2025: black, everything in the middle, the stop code small at the bottom, no face. */
-export function windows11({ size, background, percent, stopCode, module, called = "device" }: Modern): string {
+export function windows11({
+	size,
+	background,
+	percent,
+	stopCode,
+	module,
+	called = "device",
+}: Modern): string {
 	const unit = size.height / 100;
 	const middle = size.width / 2;
 	const text = { size: 3.2 * unit, anchor: "middle" } as const;
@@ -106,6 +118,12 @@ export function sadPage(size: Size): string {
 		"#0078d7",
 		rectangle(0, 0, size.width, 60, "#ffffff"),
 		words(40, 42, "Sorry :(  this page is not available", { size: 30, fill: "#000" }),
-		lines(size.width * 0.3, 300, ["We looked everywhere", "and did not find it.", "Go back to the start page"], 40, { size: 28 }),
+		lines(
+			size.width * 0.3,
+			300,
+			["We looked everywhere", "and did not find it.", "Go back to the start page"],
+			40,
+			{ size: 28 },
+		),
 	);
 }

@@ -27,7 +27,14 @@ export function picture({ width, height }: Size, background: string, ...parts: s
 	return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${ground}${parts.join("")}</svg>`;
 }
 
-export function rectangle(x: number, y: number, width: number, height: number, fill: string, more = ""): string {
+export function rectangle(
+	x: number,
+	y: number,
+	width: number,
+	height: number,
+	fill: string,
+	more = "",
+): string {
 	return `<rect x="${x}" y="${y}" width="${width}" height="${height}" fill="${fill}" ${more}/>`;
 }
 
@@ -41,14 +48,25 @@ export interface Letters {
 }
 
 /** One line; y is the line its letters stand on. */
-export function words(x: number, y: number, text: string, { size, weight = 300, fill = "#fff", ...rest }: Letters): string {
+export function words(
+	x: number,
+	y: number,
+	text: string,
+	{ size, weight = 300, fill = "#fff", ...rest }: Letters,
+): string {
 	const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 	const family = rest.family ?? "Open Sans";
 	return `<text x="${x}" y="${y}" font-family="${family}" font-weight="${weight}" font-size="${size}" fill="${fill}" text-anchor="${rest.anchor ?? "start"}" xml:space="preserve">${escaped}</text>`;
 }
 
 /** Lines below each other; `step` is their distance. */
-export function lines(x: number, y: number, texts: readonly string[], step: number, letters: Letters): string {
+export function lines(
+	x: number,
+	y: number,
+	texts: readonly string[],
+	step: number,
+	letters: Letters,
+): string {
 	return texts.map((text, i) => words(x, y + i * step, text, letters)).join("");
 }
 
@@ -74,7 +92,14 @@ export function qrCode(x: number, y: number, size: number, dark: string, light =
 	const modules = 29;
 	const unit = size / (modules + 4);
 	const cell = (column: number, row: number, w: number, fill: string) =>
-		rectangle(x + (column + 2) * unit, y + (row + 2) * unit, w * unit, w * unit, fill, 'shape-rendering="crispEdges"');
+		rectangle(
+			x + (column + 2) * unit,
+			y + (row + 2) * unit,
+			w * unit,
+			w * unit,
+			fill,
+			'shape-rendering="crispEdges"',
+		);
 	let seed = 7;
 	let out = rectangle(x, y, size, size, light);
 	for (let row = 0; row < modules; row++) {
@@ -83,7 +108,11 @@ export function qrCode(x: number, y: number, size: number, dark: string, light =
 			if (seed % 1000 < 480) out += cell(column, row, 1, dark);
 		}
 	}
-	for (const [column, row] of [[0, 0], [22, 0], [0, 22]] as const) {
+	for (const [column, row] of [
+		[0, 0],
+		[22, 0],
+		[0, 22],
+	] as const) {
 		out += cell(column - 0.5, row - 0.5, 8, light) + cell(column, row, 7, dark);
 		out += cell(column + 1, row + 1, 5, light) + cell(column + 2, row + 2, 3, dark);
 	}

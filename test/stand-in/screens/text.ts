@@ -72,7 +72,11 @@ export const stopLine = ({ code, parameters }: Stop) => `*** STOP: 0x${hex8(code
  * 4.0 resource kit describes ("Blue Screens", figure 38.1: BugCheck information, driver information, kernel build number
  * and stack dump, debug port information).
  */
-export function nt4BlueScreen(stop: Stop, dump: "none" | "writing" | "done" = "none", narrow = false): TextScreen {
+export function nt4BlueScreen(
+	stop: Stop,
+	dump: "none" | "writing" | "done" = "none",
+	narrow = false,
+): TextScreen {
 	const canvas = new TextCanvas(50, greyOnBlue);
 	const { module } = stop;
 	const blame = module ? `*** Address ${module.address} has base at ${module.base} - ${module.name}` : "";
@@ -146,9 +150,25 @@ export function nt4Start(...more: string[]): TextScreen {
 export function biosSetup(): TextScreen {
 	const canvas = new TextCanvas(25, yellowOnBlue);
 	canvas.box(0, 0, 80, 24, yellowOnBlue, " CMOS Setup Utility - Copyright (C) 1984-2001 ");
-	const left = ["Standard CMOS Features", "Advanced BIOS Features", "Integrated Peripherals", "Power Management Setup"];
-	const right = ["Load Optimized Defaults", "Set Supervisor Password", "Save & Exit Setup", "Exit Without Saving"];
-	canvas.lines(4, 3, left.map((line) => `► ${line}`)).lines(44, 3, right);
+	const left = [
+		"Standard CMOS Features",
+		"Advanced BIOS Features",
+		"Integrated Peripherals",
+		"Power Management Setup",
+	];
+	const right = [
+		"Load Optimized Defaults",
+		"Set Supervisor Password",
+		"Save & Exit Setup",
+		"Exit Without Saving",
+	];
+	canvas
+		.lines(
+			4,
+			3,
+			left.map((line) => `► ${line}`),
+		)
+		.lines(44, 3, right);
 	return canvas
 		.write(3, 3, `► ${left[0]}`, whiteOnRed)
 		.write(4, 20, "Esc : Quit          F9 : Menu in BIOS        ↑ ↓ → ← : Select Item")
@@ -163,7 +183,10 @@ export function dialog(): TextScreen {
 	canvas.fill(10, 6, 60, 12, blackOnGrey);
 	canvas
 		.write(10, 6, `┌${"─".repeat(18)}┤ Configuring grub-pc ├${"─".repeat(19)}┐`, blackOnGrey)
-		.lines(12, 8, ["A problem has been detected with the boot loader: no device", "was selected to be written to."])
+		.lines(12, 8, [
+			"A problem has been detected with the boot loader: no device",
+			"was selected to be written to.",
+		])
 		.write(36, 15, "<Ok>", whiteOnRed);
 	return canvas.screen();
 }
@@ -192,15 +215,15 @@ export function bootManager(): TextScreen {
 		"cause. To fix the problem:",
 		"",
 		"  1. Insert your Windows installation disc and restart your computer.",
-		"  2. Choose your language settings, and then click \"Next.\"",
-		"  3. Click \"Repair your computer.\"",
+		'  2. Choose your language settings, and then click "Next."',
+		'  3. Click "Repair your computer."',
 		"",
 		"    Status: 0xc000000e",
 		"",
 		"    Info: The boot selection failed because a required device is",
 		"          inaccessible.",
 	]);
-	return canvas.write(0, 24, "  ENTER=Continue".padEnd(68) + "ESC=Exit    ", blackOnGrey).screen();
+	return canvas.write(0, 24, `${"  ENTER=Continue".padEnd(68)}ESC=Exit    `, blackOnGrey).screen();
 }
 
 /** A system log on which somebody has looked for stop errors: the words of a blue screen, and none. */

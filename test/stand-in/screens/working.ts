@@ -41,7 +41,13 @@ export function updates7(size: Size, percent: number): string {
 		size,
 		aurora(size),
 		ring(middle - 24 * unit, 49 * unit, 1.8 * unit, 5),
-		lines(middle, 46 * unit, ["Configuring Windows updates", `${percent}% complete`, "Do not turn off your computer."], 4 * unit, text),
+		lines(
+			middle,
+			46 * unit,
+			["Configuring Windows updates", `${percent}% complete`, "Do not turn off your computer."],
+			4 * unit,
+			text,
+		),
 		words(middle, 92 * unit, "Windows Server 2008 R2 Standard", { size: 3.4 * unit, anchor: "middle" }),
 	);
 }
@@ -52,7 +58,11 @@ export function login7(size: Size): string {
 	return picture(
 		size,
 		aurora(size),
-		words(middle, 50 * unit, "Press CTRL + ALT + DELETE to log on", { size: 2.8 * unit, anchor: "middle", weight: 400 }),
+		words(middle, 50 * unit, "Press CTRL + ALT + DELETE to log on", {
+			size: 2.8 * unit,
+			anchor: "middle",
+			weight: 400,
+		}),
 		rectangle(3 * unit, 93 * unit, 5 * unit, 4 * unit, "#1c5d91", 'rx="4"'),
 		words(middle, 92 * unit, "Windows Server 2008 R2 Standard", { size: 3.4 * unit, anchor: "middle" }),
 	);
@@ -76,14 +86,21 @@ export function start7(size: Size): string {
 	const unit = size.height / 100;
 	const middle = size.width / 2;
 	const petals = ["#f25022", "#7fba00", "#00a4ef", "#ffb900"]
-		.map((fill, i) => `<circle cx="${middle + (i & 1 ? 1 : -1) * 4 * unit}" cy="${(42 + (i >> 1) * 8) * unit}" r="${3.6 * unit}" fill="${fill}" opacity="0.8"/>`)
+		.map(
+			(fill, i) =>
+				`<circle cx="${middle + (i & 1 ? 1 : -1) * 4 * unit}" cy="${(42 + (i >> 1) * 8) * unit}" r="${3.6 * unit}" fill="${fill}" opacity="0.8"/>`,
+		)
 		.join("");
 	return picture(
 		size,
 		"#000000",
 		petals,
 		words(middle, 68 * unit, "Starting Windows", { size: 3.6 * unit, anchor: "middle" }),
-		words(middle, 95 * unit, "© Microsoft Corporation", { size: 2 * unit, anchor: "middle", fill: "#8a8a8a" }),
+		words(middle, 95 * unit, "© Microsoft Corporation", {
+			size: 2 * unit,
+			anchor: "middle",
+			fill: "#8a8a8a",
+		}),
 	);
 }
 
@@ -93,7 +110,10 @@ export function lock(size: Size, background: string): string {
 	return picture(
 		size,
 		background,
-		words(size.width / 2, 14 * unit, "Press Ctrl+Alt+Delete to unlock.", { size: 3 * unit, anchor: "middle" }),
+		words(size.width / 2, 14 * unit, "Press Ctrl+Alt+Delete to unlock.", {
+			size: 3 * unit,
+			anchor: "middle",
+		}),
 		words(5 * unit, 84 * unit, "9:41", { size: 14 * unit }),
 		words(5 * unit, 92 * unit, "Thursday, November 26", { size: 5 * unit }),
 	);
@@ -137,7 +157,12 @@ export function desktop(size: Size, background: string, bar: string, icons = 3):
 	const parts = Array.from({ length: icons }, (_, i) => {
 		const y = 20 + i * 90;
 		return (
-			rectangle(28, y, 40, 36, "#f0e6a0") + words(48, y + 54, ["Recycle Bin", "Network", "Exchange"][i % 3] ?? "", { size: 12, weight: 400, anchor: "middle" })
+			rectangle(28, y, 40, 36, "#f0e6a0") +
+			words(48, y + 54, ["Recycle Bin", "Network", "Exchange"][i % 3] ?? "", {
+				size: 12,
+				weight: 400,
+				anchor: "middle",
+			})
 		);
 	});
 	return picture(
@@ -159,9 +184,16 @@ export function customize(size: Size, background: string): string {
 		size,
 		background,
 		words(left, 18 * unit, "Customize settings", { size: 6 * unit }),
-		words(left, 28 * unit, "Type a password for the built-in administrator account that you can use to sign in to this computer.", small),
+		words(
+			left,
+			28 * unit,
+			"Type a password for the built-in administrator account that you can use to sign in to this computer.",
+			small,
+		),
 		lines(left, 42 * unit, ["User name", "Password", "Reenter password"], 8 * unit, small),
-		...[0, 1, 2].map((i) => rectangle(left + 22 * unit, (39 + i * 8) * unit, 45 * unit, 4.5 * unit, i ? "#ffffff" : "#8fb8dc")),
+		...[0, 1, 2].map((i) =>
+			rectangle(left + 22 * unit, (39 + i * 8) * unit, 45 * unit, 4.5 * unit, i ? "#ffffff" : "#8fb8dc"),
+		),
 		rectangle(size.width - 24 * unit, 90 * unit, 14 * unit, 5 * unit, "#2a8ad0"),
 		words(size.width - 17 * unit, 93.4 * unit, "Finish", { size: 2.4 * unit, anchor: "middle" }),
 	);
@@ -177,11 +209,19 @@ export function powershell(size: Size): string {
 		"",
 		"   Index Time          EntryType   Source                 InstanceID Message",
 		"   ----- ----          ---------   ------                 ---------- -------",
-		...Array.from({ length: 8 }, (_, i) => `    ${4120 - i} Nov 26 09:4${i}  Error       BugCheck               1001 The computer has rebooted from a bugcheck.`),
+		...Array.from(
+			{ length: 8 },
+			(_, i) =>
+				`    ${4120 - i} Nov 26 09:4${i}  Error       BugCheck               1001 The computer has rebooted from a bugcheck.`,
+		),
 		"",
 		"PS C:\\Users\\Administrator> _",
 	];
-	return picture(size, "#012456", lines(4, 18, text, 18, { size: 14, weight: 400, family: "DejaVu Sans Mono", fill: "#eeedf0" }));
+	return picture(
+		size,
+		"#012456",
+		lines(4, 18, text, 18, { size: 14, weight: 400, family: "DejaVu Sans Mono", fill: "#eeedf0" }),
+	);
 }
 
 /** One colour, nothing else. */
@@ -199,6 +239,12 @@ export function busy(size: Size): string {
 		rectangle(width * 0.2, height * 0.2, width * 0.6, height * 0.5, "#ffffff"),
 		rectangle(width * 0.2, height * 0.2, width * 0.6, 30, "#0a5fd0"),
 		words(width * 0.2 + 10, height * 0.2 + 21, "Services", { size: 16, weight: 700 }),
-		lines(width * 0.22, height * 0.32, ["Active Directory Domain Services   Running", "DNS Server   Running", "Exchange   Stopped"], 30, { size: 18, weight: 400, fill: "#222" }),
+		lines(
+			width * 0.22,
+			height * 0.32,
+			["Active Directory Domain Services   Running", "DNS Server   Running", "Exchange   Stopped"],
+			30,
+			{ size: 18, weight: 400, fill: "#222" },
+		),
 	);
 }

@@ -42,12 +42,21 @@ function find(
 		for (let column = 0; column + sentence.length <= cells.columns; column++) {
 			const start = row * cells.columns + column;
 			const before = column > 0 ? cells.cells[start - 1] : undefined;
-			if (before && before.key !== "") continue;
+			if ((before && before.key !== "") || !hasGaps(cells.cells, start, sentence)) continue;
 			const fits = fitsAt(cells.cells, start, sentence, letters, glyphs);
 			if (fits) return { row, column, fits };
 		}
 	}
 	return undefined;
+}
+
+/** Whether there is nothing where the sentence has blanks, and something where it has letters. */
+function hasGaps(cells: readonly Cell[], start: number, sentence: string): boolean {
+	for (let i = 0; i < sentence.length; i++) {
+		const key = cells[start + i]?.key;
+		if (key === undefined || (key === "") !== (sentence[i] === " ")) return false;
+	}
+	return true;
 }
 
 function fitsAt(
@@ -62,8 +71,7 @@ function fitsAt(
 	for (let i = 0; i < sentence.length; i++) {
 		const key = cells[start + i]?.key;
 		const letter = sentence[i] as string;
-		if (key === undefined || (key === "") !== (letter === " ")) return undefined;
-		if (key === "" || letter === anyLetter) continue;
+		if (key === undefined || key === "" || letter === anyLetter) continue;
 		const known = here.get(key) ?? letters.get(key);
 		const drawn = taken.get(letter) ?? glyphs.get(letter);
 		if ((known !== undefined && known !== letter) || (drawn !== undefined && drawn !== key)) return undefined;

@@ -52,22 +52,14 @@ function pooled(
 	height: number,
 ): Uint8Array {
 	const points = new Uint8Array(width * height);
-	for (let y = 0, i = 0; y < height * scale; y++, i = y * across) {
-		const row = Math.floor(y / scale) * width;
-		// Most neighbours have the same colour: it is judged once.
-		let last = -1;
-		let inked = false;
-		for (let x = 0, inside = 0, point = row; x < width * scale; x++) {
-			const colour = at[i + x] as number;
-			if (colour !== last) {
-				last = colour;
-				inked = isInk(colour);
-			}
-			if (inked) points[point] = 1;
-			if (++inside === scale) {
-				inside = 0;
-				point++;
-			}
+	for (let y = 0; y < height * scale; y++) {
+		const row = y * across;
+		const to = Math.floor(y / scale) * width;
+		// Most neighbours have the same colour: it is judged once, and its pixels are passed over.
+		for (let x = 0, next = 0; x < width * scale; x = next) {
+			const colour = at[row + x] as number;
+			for (next = x + 1; next < width * scale && at[row + next] === colour; ) next++;
+			if (isInk(colour)) points.fill(1, to + Math.floor(x / scale), to + Math.floor((next - 1) / scale) + 1);
 		}
 	}
 	return points;

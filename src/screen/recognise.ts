@@ -34,45 +34,47 @@ export function recognise(frame: Frame, before?: Frame): Seen {
 	return (
 		saidBy(texts, pixels) ??
 		blueByLayout(pixels, found) ??
-		drawn(pixels, found, before) ??
+		drawn(frame, pixels, found, before) ??
 		consoleOf(texts, pixels, found) ?? { kind: "other" }
 	);
 }
 
-function drawn(pixels: Pixels, found: Survey, before: Frame | undefined): Seen | undefined {
+function drawn(frame: Frame, pixels: Pixels, found: Survey, before: Frame | undefined): Seen | undefined {
 	if (whiteness(found.background) > lightestGround) return undefined;
 	const ink = inkOf(pixels, lighterThan(found.background));
-	return modernBlueScreen(pixels, found, ink, before) ?? workingScreen(pixels, found, ink);
+	const crash = modernCrash(pixels, found, ink);
+	return crash ? withChange(crash, frame, before) : workingScreen(pixels, found, ink);
 }
 
-function modernBlueScreen(
-	pixels: Pixels,
-	found: Survey,
-	ink: Ink,
-	before: Frame | undefined,
-): Seen | undefined {
-	const crash = modernCrash(pixels, found, ink);
-	if (!crash) return undefined;
-	const isWriting = crash.screen.dump === "unknown" && before && hasMoved(pixels, before, crash);
+function withChange(crash: Crash, frame: Frame, before: Frame | undefined): Seen {
+	const isWriting = crash.screen.dump === "unknown" && before && hasMoved(frame, before, crash);
 	return isWriting ? { ...crash.screen, dump: "writing" } : crash.screen;
 }
 
 /** Whether the percentage's place differs from a moment ago, and the rest of the screen does not. */
-function hasMoved({ at, width, height }: Pixels, before: Frame, { place }: Crash): boolean {
-	if (before.width !== width || before.height !== height) return false;
-	const old = pixelsOf(before).at;
+function hasMoved(frame: Frame, before: Frame, { place }: Crash): boolean {
+	if (before.width !== frame.width || before.height !== frame.height) return false;
 	let [inside, outside] = [0, 0];
-	for (let i = 0; i < at.length; i++) {
-		if (at[i] === old[i]) continue;
-		if (contains(place, i % width, Math.floor(i / width))) inside++;
-		else outside++;
+	for (let y = 0; y < frame.height; y++) {
+		const [now, old] = [rowOf(frame, y), rowOf(before, y)];
+		if (Buffer.compare(now, old) === 0) continue;
+		for (let i = 0; i < now.length; i += 3) {
+			if (now[i] === old[i] && now[i + 1] === old[i + 1] && now[i + 2] === old[i + 2]) continue;
+			if (contains(place, i / 3, y)) inside++;
+			else outside++;
+		}
 	}
 	return inside > 0 && outside <= widthOf(place) * heightOf(place);
 }
 
+function rowOf({ rgb, width }: Frame, y: number): Uint8Array {
+	return rgb.subarray(y * width * 3, (y + 1) * width * 3);
+}
+
 function contains({ left, top, right, bottom }: Box, x: number, y: number): boolean {
 	// A longer number is wider than the one that was there.
-	return x >= left - 40 && x < right + 40 && y >= top && y < bottom;
+	const more = bottom - top;
+	return x >= left - more && x < right + more && y >= top && y < bottom;
 }
 
 /** A screen of letters that say nothing of interest. */
@@ -90,7 +92,7 @@ function consoleOf(texts: readonly Text[], pixels: Pixels, found: Survey): Seen 
 
 /** Many small marks and hardly anything else: letters of a font, or of a grid, that is not known. */
 function isLettered(pixels: Pixels, { background, share }: Survey): boolean {
-	if (share < 0.6) return false;
+	if (share < 0.6 || share > 0.998) return false;
 	const { marks, scale } = inkOf(pixels, (colour) => colour !== background);
 	const small = marks.filter((mark) => heightOf(mark) * scale <= 24 && widthOf(mark) * scale <= 60);
 	return marks.length >= 30 && small.length > marks.length * 0.9;

@@ -26,6 +26,9 @@ export interface Ink {
 	readonly marks: readonly Mark[];
 	/** The part of the points that has ink, 0 to 1. */
 	readonly share: number;
+	/** What it was made from. */
+	readonly pixels: Pixels;
+	readonly isInk: (colour: number) => boolean;
 }
 
 const pointsAcross = 640;
@@ -41,7 +44,7 @@ export function inkOf(pixels: Pixels, isInk: (colour: number) => boolean): Ink {
 	let inked = 0;
 	for (const point of points) inked += point;
 	const marks = inked > points.length / 2 ? [] : marksOf(points, width, height);
-	return { scale, width, height, points, marks, share: inked / points.length };
+	return { scale, width, height, points, marks, share: inked / points.length, pixels, isInk };
 }
 
 function pooled(
@@ -139,17 +142,51 @@ export function linesOf(marks: readonly Mark[], height: number): Line[] {
 	return lines.map((line) => ({ ...around(line), marks: line }));
 }
 
-/**
- * The words of a line, by the gaps between its letters: in fonts for reading, a space is about a quarter of the letters'
- * height wide, and the gaps within words are a tenth.
- */
-export function wordsOf({ marks, ...line }: Line): Box[] {
-	const gap = Math.max(2, heightOf(line) * 0.17);
-	const words: Box[] = [];
-	for (const mark of marks.toSorted((a, b) => a.left - b.left)) {
+/** In pixels. */
+export function scaled(box: Box, scale: number): Box {
+	return {
+		left: box.left * scale,
+		top: box.top * scale,
+		right: box.right * scale,
+		bottom: box.bottom * scale,
+	};
+}
+
+/** Spaces are about a quarter of the letters' height wide, gaps between letters a tenth; some fonts have wider ones of both. */
+const leastSpace = 0.17;
+/** All spaces of a line are alike: what is much narrower than its second widest gap is none. */
+const likeWidest = 0.62;
+
+/** How wide the words of a line are, in pixels, from left to right. */
+export function wordWidths(line: Box, ink: Ink): number[] {
+	const box = scaled(line, ink.scale);
+	const columns = inkedColumns(box, ink);
+	const runs = runsOf(columns);
+	const gaps = runs.slice(1).map(({ from }, i) => from - (runs[i]?.to ?? 0));
+	const second = gaps.toSorted((a, b) => b - a)[1] ?? 0;
+	const space = Math.max(heightOf(box) * leastSpace, second * likeWidest);
+	const words: { from: number; to: number }[] = [];
+	for (const [i, run] of runs.entries()) {
 		const last = words.at(-1);
-		if (last && mark.left - last.right < gap) words[words.length - 1] = around([last, mark]);
-		else words.push(mark);
+		if (last && (gaps[i - 1] ?? 0) < space) last.to = run.to;
+		else words.push({ ...run });
 	}
-	return words;
+	return words.map(({ from, to }) => to - from);
+}
+
+function inkedColumns(box: Box, { pixels: { at, width }, isInk }: Ink): boolean[] {
+	return Array.from({ length: widthOf(box) }, (_, i) => {
+		for (let y = box.top; y < box.bottom; y++) if (isInk(at[y * width + box.left + i] as number)) return true;
+		return false;
+	});
+}
+
+function runsOf(columns: readonly boolean[]): { from: number; to: number }[] {
+	const runs: { from: number; to: number }[] = [];
+	for (const [x, inked] of columns.entries()) {
+		if (!inked) continue;
+		if (columns[x - 1]) (runs.at(-1) as { to: number }).to = x + 1;
+		else runs.push({ from: x, to: x + 1 });
+	}
+	return runs;
 }

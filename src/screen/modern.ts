@@ -9,8 +9,9 @@ import {
 	linesOf,
 	type Mark,
 	middleOf,
+	scaled,
 	widthOf,
-	wordsOf,
+	wordWidths,
 } from "./marks.ts";
 import { brightness, isBlack, isBlue, isGreen, lighterThan, type Pixels, type Survey } from "./pixels.ts";
 import { ringOf } from "./ring.ts";
@@ -137,7 +138,7 @@ function withoutFace(ink: Ink): Layout | undefined {
 	const [first] = lines;
 	if (!first || lines.length < 3 || lines.length > 12) return undefined;
 	const isInside = first.left > ink.width * 0.04 && first.left < ink.width * 0.25;
-	if (!isInside || first.top < ink.height * 0.1 || first.top > ink.height * 0.55) return undefined;
+	if (!isInside || first.top < ink.height * 0.06 || first.top > ink.height * 0.55) return undefined;
 	const aligned = lines.filter(({ left }) => Math.abs(left - first.left) <= ink.width * 0.012);
 	if (aligned.length < lines.length * 0.8 || (lines.at(-1)?.bottom ?? 0) > ink.height * 0.92)
 		return undefined;
@@ -165,13 +166,13 @@ function centred(ink: Ink): Layout | undefined {
 	if (widthOf(first) < ink.width * 0.2 || (second && widthOf(second) > widthOf(first) * 0.6))
 		return undefined;
 	const stop = lower[0] as Line;
-	if (heightOf(stop) > heightOf(first) * 0.8 || !hasLongWord(stop)) return undefined;
+	if (heightOf(stop) > heightOf(first) * 0.8 || !hasLongWord(stop, ink)) return undefined;
 	return { body: around(upper), percentage: second, centred: true };
 }
 
-function hasLongWord(line: Line): boolean {
-	const words = wordsOf(line);
-	return words.length <= 6 && Math.max(...words.map(widthOf)) > widthOf(line) * 0.4;
+function hasLongWord(line: Line, ink: Ink): boolean {
+	const words = wordWidths(line, ink);
+	return words.length > 1 && words.length <= 6 && Math.max(...words) > widthOf(line) * ink.scale * 0.38;
 }
 
 /** Finds the line with the percentage: of the large letters, below the sentence with a gap, and short. */
@@ -188,7 +189,7 @@ function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
 			i > 0 &&
 			widthOf(line) < widest * 0.45 &&
 			isApart(steps, i, heightOf(first)) &&
-			wordsOf(line).length <= 3,
+			wordWidths(line, ink).length <= 4,
 	);
 	return { body: around(large), percentage, centred: false };
 }
@@ -235,13 +236,4 @@ function firstWord({ at, width }: Pixels, line: Box, isInk: (colour: number) => 
 		}
 	}
 	return word.right > word.left ? word : undefined;
-}
-
-function scaled(box: Box, scale: number): Box {
-	return {
-		left: box.left * scale,
-		top: box.top * scale,
-		right: box.right * scale,
-		bottom: box.bottom * scale,
-	};
 }

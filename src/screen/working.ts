@@ -8,7 +8,7 @@ import {
 	type Mark,
 	middleOf,
 	widthOf,
-	wordsOf,
+	wordWidths,
 } from "./marks.ts";
 import { blue, brightness, green, isBlack, type Pixels, red, type Survey } from "./pixels.ts";
 import { ringOf } from "./ring.ts";
@@ -63,7 +63,7 @@ function starting(ink: Ink, pixels: Pixels): Seen | undefined {
 	);
 	const lines = linesOf(below, ink.height);
 	if (lines.length > mostLines) return undefined;
-	const isChecking = ring.length > 0 && lines.some((line) => wordsOf(line).length >= fewestWordsOfDiskCheck);
+	const isChecking = ring.length > 0 && lines.some((line) => wordWidths(line, ink).length >= fewestWordsOfDiskCheck);
 	return { kind: isChecking ? "checking-disk" : "boot" };
 }
 

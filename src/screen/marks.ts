@@ -1,4 +1,4 @@
-import type { Pixels } from "./pixels.ts";
+import { lighterThan, type Pixels } from "./pixels.ts";
 
 /** Something drawn on a screen's ground: pixels that touch each other. Right and bottom are the first that are outside. */
 export interface Box {
@@ -28,7 +28,6 @@ export interface Ink {
 	readonly share: number;
 	/** What it was made from. */
 	readonly pixels: Pixels;
-	readonly isInk: (colour: number) => boolean;
 }
 
 const pointsAcross = 640;
@@ -44,7 +43,7 @@ export function inkOf(pixels: Pixels, isInk: (colour: number) => boolean): Ink {
 	let inked = 0;
 	for (const point of points) inked += point;
 	const marks = inked > points.length / 2 ? [] : marksOf(points, width, height);
-	return { scale, width, height, points, marks, share: inked / points.length, pixels, isInk };
+	return { scale, width, height, points, marks, share: inked / points.length, pixels };
 }
 
 function pooled(
@@ -157,10 +156,13 @@ const leastSpace = 0.17;
 /** All spaces of a line are alike: what is much narrower than its second widest gap is none. */
 const likeWidest = 0.62;
 
-/** How wide the words of a line are, in pixels, from left to right. */
-export function wordWidths(line: Box, ink: Ink): number[] {
-	const box = scaled(line, ink.scale);
-	const columns = inkedColumns(box, ink);
+/**
+ * How wide the words of a line are, in pixels, from left to right.
+ * @param ground the colour behind it: the underscores of a stop code are so thin that they hardly differ from it
+ */
+export function wordWidths(line: Box, { pixels, scale }: Ink, ground: number): number[] {
+	const box = scaled(line, scale);
+	const columns = inkedColumns(box, pixels, lighterThan(ground, faintest));
 	const runs = runsOf(columns);
 	const gaps = runs.slice(1).map(({ from }, i) => from - (runs[i]?.to ?? 0));
 	const second = gaps.toSorted((a, b) => b - a)[1] ?? 0;
@@ -174,7 +176,10 @@ export function wordWidths(line: Box, ink: Ink): number[] {
 	return words.map(({ from, to }) => to - from);
 }
 
-function inkedColumns(box: Box, { pixels: { at, width }, isInk }: Ink): boolean[] {
+/** Of the way from the ground to white. */
+const faintest = 0.06;
+
+function inkedColumns(box: Box, { at, width }: Pixels, isInk: (colour: number) => boolean): boolean[] {
 	return Array.from({ length: widthOf(box) }, (_, i) => {
 		for (let y = box.top; y < box.bottom; y++) if (isInk(at[y * width + box.left + i] as number)) return true;
 		return false;

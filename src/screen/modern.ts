@@ -41,7 +41,7 @@ export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: 
 	const ground = groundOf(background);
 	if (!ground || share < leastGround) return undefined;
 	if (ink.share > 0.2 || ringOf(ink).length > 0) return undefined;
-	const found = withFace(ink) ?? (ground === "black" ? undefined : withoutFace(ink)) ?? centred(ink);
+	const found = withFace(ink) ?? (ground === "black" ? undefined : withoutFace(ink)) ?? centred(ink, background);
 	if (!found || !isSmooth(pixels, scaled(found.body, ink.scale))) return undefined;
 	const digits = found.percentage ? digitsOf(pixels, found.percentage, ink.scale, background) : 0;
 	const era = found.centred || ground !== "blue" || brightness(background) < 140 ? "11" : "8-to-10";
@@ -154,7 +154,7 @@ function isSolid(mark: Mark, { height }: Ink): boolean {
 }
 
 /** One or two lines in the middle, and the stop code, which is one long word, in small letters at the bottom. */
-function centred(ink: Ink): Layout | undefined {
+function centred(ink: Ink, ground: number): Layout | undefined {
 	const lines = linesOf(ink.marks, ink.height);
 	if (ink.marks.some((mark) => heightOf(mark) > ink.height * 0.09)) return undefined;
 	const isCentred = (line: Line) => Math.abs(middleOf(line) - ink.width / 2) <= ink.width * 0.012;
@@ -166,12 +166,12 @@ function centred(ink: Ink): Layout | undefined {
 	if (widthOf(first) < ink.width * 0.2 || (second && widthOf(second) > widthOf(first) * 0.6))
 		return undefined;
 	const stop = lower[0] as Line;
-	if (heightOf(stop) > heightOf(first) * 0.8 || !hasLongWord(stop, ink)) return undefined;
+	if (heightOf(stop) > heightOf(first) * 0.95 || !hasLongWord(stop, ink, ground)) return undefined;
 	return { body: around(upper), percentage: second, centred: true };
 }
 
-function hasLongWord(line: Line, ink: Ink): boolean {
-	const words = wordWidths(line, ink);
+function hasLongWord(line: Line, ink: Ink, ground: number): boolean {
+	const words = wordWidths(line, ink, ground);
 	return words.length > 1 && words.length <= 6 && Math.max(...words) > widthOf(line) * ink.scale * 0.38;
 }
 
@@ -188,8 +188,7 @@ function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
 		(line, i) =>
 			i > 0 &&
 			widthOf(line) < widest * 0.45 &&
-			isApart(steps, i, heightOf(first)) &&
-			wordWidths(line, ink).length <= 4,
+			isApart(steps, i, heightOf(first)),
 	);
 	return { body: around(large), percentage, centred: false };
 }

@@ -74,8 +74,11 @@ export function isAllBlack({ at }: Pixels): boolean {
 	return true;
 }
 
-/** Whether a pixel is more than a third of the way from a dark ground to white: thin strokes are faint. */
-export function lighterThan(ground: number): (colour: number) => boolean {
-	const least = whiteness(ground) + (255 - whiteness(ground)) * 0.3;
+/**
+ * Tells whether a pixel is lighter than a dark ground.
+ * @param part of the way from the ground to white; a third for letters, whose thin strokes are faint
+ */
+export function lighterThan(ground: number, part = 0.3): (colour: number) => boolean {
+	const least = whiteness(ground) + (255 - whiteness(ground)) * part;
 	return (colour) => whiteness(colour) >= least;
 }

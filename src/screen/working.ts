@@ -3,6 +3,7 @@ import {
 	around,
 	heightOf,
 	type Ink,
+	type Line,
 	inkOf,
 	linesOf,
 	type Mark,
@@ -15,8 +16,12 @@ import { ringOf } from "./ring.ts";
 
 /** Screens of a system that starts or works: a logo, a ring that turns, a line of text that says what is done. */
 
-/** Autochk's line since Windows 8 has seven words ("Scanning and repairing drive (C:): 12% complete."); other lines below a logo have four at most. */
-const fewestWordsOfDiskCheck = 6;
+/**
+ * Autochk's line since Windows 8 has seven words ("Scanning and repairing drive (C:): 12% complete.") and is 24 times as long as high;
+ * other lines below a logo have four words at most ("Getting devices ready 35%") and are 13 times as long as high.
+ */
+const fewestWordsOfDiskCheck = 5;
+const leastLengthOfDiskCheck = 17;
 
 /** Below a logo stand a progress bar and a few words. */
 const mostLines = 6;
@@ -63,8 +68,13 @@ function starting(ink: Ink, pixels: Pixels): Seen | undefined {
 	);
 	const lines = linesOf(below, ink.height);
 	if (lines.length > mostLines) return undefined;
-	const isChecking = ring.length > 0 && lines.some((line) => wordWidths(line, ink).length >= fewestWordsOfDiskCheck);
+	const isChecking = ring.length > 0 && lines.some((line) => isOfDiskCheck(line, ink));
 	return { kind: isChecking ? "checking-disk" : "boot" };
+}
+
+function isOfDiskCheck(line: Line, ink: Ink): boolean {
+	const isLong = widthOf(line) >= heightOf(line) * leastLengthOfDiskCheck;
+	return isLong && wordWidths(line, ink, 0).length >= fewestWordsOfDiskCheck;
 }
 
 /** Firmware shows its maker's picture: a rectangle, in the middle both ways, filled for the most part. */

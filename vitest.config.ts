@@ -40,7 +40,13 @@ export default defineConfig({
 			{
 				test: {
 					name: "unit",
-					include: ["src/**/*.test.ts", "test/*.test.ts", "test/sim/**/*.test.ts", "bench/**/*.test.ts"],
+					include: [
+						"src/**/*.test.ts",
+						"test/*.test.ts",
+						"test/frames/*.test.ts",
+						"test/sim/**/*.test.ts",
+						"bench/**/*.test.ts",
+					],
 					testTimeout: 30_000,
 				},
 			},

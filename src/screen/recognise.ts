@@ -1,7 +1,7 @@
 import type { Seen } from "../api/screen.ts";
 import type { Frame } from "./frame.ts";
 import { blueByLayout, saidBy } from "./letters.ts";
-import { type Box, heightOf, type Ink, inkOf, widthOf } from "./marks.ts";
+import { type Box, heightOf, inkOf, widthOf } from "./marks.ts";
 import { type Crash, modernCrash } from "./modern.ts";
 import {
 	isAllBlack,

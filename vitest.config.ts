@@ -27,6 +27,7 @@ const pairs = [
 	"seals",
 	"sessions",
 	"site-names",
+	"stand-in",
 	"tls",
 ].map((name) => `test/vm/${name}.test.ts`);
 

@@ -392,6 +392,22 @@ const blueScreens: Drawing[] = [
 		}),
 		modernTruth("11", "unknown"),
 	],
+	[
+		"10-1024-parameters",
+		modern.windows10({
+			size: xga,
+			background: "#0078d7",
+			percent: 0,
+			stopCode: irql,
+			parameters: ["0x0000000000000028", "0x0000000000000002", "0x0000000000000000", "0xFFFFF80B2D5A1D2C"],
+		}),
+		modernTruth("8-to-10", "unknown"),
+	],
+	[
+		"10-1280-german",
+		modern.windows10German({ size: wide, background: "#0078d7", percent: 100, stopCode: irql }),
+		modernTruth("8-to-10", "done", { percent: 100 }),
+	],
 ];
 
 const updating: Truth = { kind: "updating" };

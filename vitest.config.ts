@@ -28,6 +28,7 @@ const pairs = [
 	"seals",
 	"sessions",
 	"site-names",
+	"systems",
 	"stand-in",
 	"tls",
 	"unattended",

@@ -55,8 +55,15 @@ function withoutFace(ink: Ink): Layout | undefined {
 		return undefined;
 	const sizes = lines.map(heightOf);
 	const small = sizes.at(-1) ?? 0;
-	if (Math.max(...sizes.slice(0, 2)) < small * 1.35) return undefined;
+	if (Math.max(...sizes.slice(0, 2)) < small * 1.35 || hasTitle(lines, ink)) return undefined;
 	return layout(lines, ink);
+}
+
+/** The recovery environment has a title in letters twice as large as what is below; a crash begins with its sentence. */
+function hasTitle([first, second]: readonly Line[], { width }: Ink): boolean {
+	if (!first || !second) return false;
+	const ratio = heightOf(second) / heightOf(first);
+	return ratio < 0.48 || (ratio < 0.7 && widthOf(first) < width * 0.45);
 }
 
 /** A field, a button, a bar. */

@@ -101,14 +101,22 @@ export const hasScreen = ({ installed }: StoredServer) => installed.boot.kind ==
 
 /** Its CD drives, each with the disc that the site names for it. */
 export function drivesOf({ definition: { install }, ejected }: StoredServer): Drive[] {
-	const discs = { installer: install?.iso, drivers: install?.drivers };
+	const discs = {
+		installer: install?.iso,
+		drivers: install?.drivers,
+		answers: install?.answers && answersDisc,
+	};
 	return Object.entries(discs).flatMap(([name, disc]) =>
 		disc === undefined ? [] : [{ name, file: ejected.includes(disc) ? null : `${inside.discs}/${name}.iso` }],
 	);
 }
 
-/** The host's file of a disc. */
+/** What a server's own disc with answers is called where others are called by their files. */
+export const answersDisc = "answers";
+
+/** The host's file of a disc, or `answersDisc`. */
 export function discOf({ definition: { install } }: StoredServer, { name }: Drive): string {
+	if (name === "answers") return answersDisc;
 	return (name === "drivers" ? install?.drivers : install?.iso) ?? "";
 }
 

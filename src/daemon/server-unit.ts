@@ -10,6 +10,7 @@ import type { ServerRecord } from "../session/state.ts";
 import { Supervisor } from "../session/supervisor.ts";
 import type { Paths } from "../store/paths.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
+import { removeAnswersMedia } from "../templates/windows/media.ts";
 import type { Context } from "./context.ts";
 import { isOutdated } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
@@ -182,6 +183,7 @@ export class ServerUnit {
 		this.door.server = ejected;
 		const machine = this.record.session ? this.machines.current : undefined;
 		for (const drive of machine ? filled : []) await machine?.qemu.eject(drive);
+		await removeAnswersMedia(context.paths.server(stored.name).folder);
 		return discs;
 	}
 

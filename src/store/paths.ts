@@ -52,6 +52,8 @@ export interface ServerPaths {
 	/** What is being changed of a disposable system disk. */
 	changes: string;
 	boot: string;
+	/** What Windows' installer is told: it holds passwords, and goes when its discs are taken out. */
+	answers: string;
 	/** Variables of its UEFI. */
 	firmware: string;
 	/** State of its TPM. */
@@ -150,6 +152,7 @@ function serverPaths(folder: string): ServerPaths {
 		// Not below disks/, where a data disk may have any name.
 		changes: join(folder, "changes.qcow2"),
 		boot: join(folder, "boot"),
+		answers: join(folder, "answers.iso"),
 		firmware: join(folder, "firmware"),
 		tpm: join(folder, "tpm"),
 		making: join(folder, "domain.making"),

@@ -16,6 +16,7 @@ import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
 import { administerDomain, makeDomain } from "./domains.ts";
+import { lookAtInstallation } from "./installations.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
@@ -322,6 +323,7 @@ export class Bulkhead {
 			this.sandbox.leases.check();
 			if (look % 10 === 9) await this.guardWaysOut();
 			await this.yielding.look(look % 10 === 9);
+			if (look % 10 === 4) for (const unit of this.list()) await lookAtInstallation(unit, this.context);
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}

@@ -3,7 +3,7 @@ import { access, stat } from "node:fs/promises";
 import { explain } from "../api/errors.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition } from "../api/site.ts";
-import { isOld, isWindowsVersion } from "../api/windows.ts";
+import { isWindowsVersion } from "../api/windows.ts";
 import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -25,14 +25,13 @@ export async function hardwareOnHost(
 	const usual = guests[guest].disk;
 	const { system, data = [], install } = definition;
 	const disks = [{ bus: system?.bus ?? usual }, ...data.map(({ bus = usual }) => ({ bus }))];
-	const drives = [install?.iso, install?.drivers, install?.answers].filter(
-		(disc) => disc !== undefined,
-	).length;
+	const drives = [install?.iso, install?.drivers].filter((disc) => disc !== undefined).length;
 	const sealable = platform.firmware === "bios" && platform.tpm === "none";
 	const unsealable =
 		"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`";
 	const unattachable = whyNotAttachable(platform, disks, drives);
 	return [
+		...(await answersOnHost(guest, definition, old, at)),
 		...(definition.recovery?.mode === "warm" && !sealable
 			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
 			: []),
@@ -40,9 +39,24 @@ export async function hardwareOnHost(
 		...(await discProblem(install?.iso, [...at, "install", "iso"])),
 		...(await discProblem(install?.drivers, [...at, "install", "drivers"])),
 		...(await packageProblems(platform, at)),
-		// What is installed needs neither them nor the files that they name.
-		...(old ? [] : await answersProblem(definition, [...at, "install", "answers"])),
 	];
+}
+
+/** They are read when the server is made, and never again. */
+async function answersOnHost(
+	guest: string,
+	{ install, ...wishes }: ServerDefinition,
+	old: StoredServer | undefined,
+	at: string[],
+): Promise<Problem[]> {
+	if (!install?.answers || old || !isWindowsVersion(guest)) return [];
+	const problems = await whyNotAnswerable({
+		version: guest,
+		firmware: platformOf(guest, "tcg", wishes).firmware === "bios" ? "bios" : "uefi",
+		answers: install.answers,
+		drivers: install.drivers !== undefined,
+	});
+	return problems.map(({ path, message }) => ({ path: [...at, "install", "answers", ...path], message }));
 }
 
 /** A session reads it as a user of its own. */
@@ -58,28 +72,6 @@ async function discProblem(disc: string | undefined, path: string[]): Promise<Pr
 	} catch (error) {
 		return [{ path, message: `${disc} cannot be read (${explain(error)}); put it there, or name another` }];
 	}
-}
-
-async function answersProblem(
-	{ guest, install, ...wishes }: ServerDefinition,
-	at: string[],
-): Promise<Problem[]> {
-	if (!install?.answers || guest === undefined || !isWindowsVersion(guest)) return [];
-	if (isOld(guest))
-		return [
-			{
-				path: at,
-				message: `${guest} looks for them on a floppy disk, and there is no drive for one yet; leave them out, and install it by hand`,
-			},
-		];
-	const firmware = platformOf(guest, "tcg", wishes).firmware === "bios" ? "bios" : "uefi";
-	const options = {
-		version: guest,
-		firmware,
-		answers: install.answers,
-		drivers: install.drivers !== undefined,
-	} as const;
-	return (await whyNotAnswerable(options)).map(({ path, message }) => ({ path: [...at, ...path], message }));
 }
 
 async function packageProblems(

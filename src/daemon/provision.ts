@@ -3,17 +3,16 @@ import { dirname, join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
-import { isWindowsVersion } from "../api/windows.ts";
 import { errorCode, writeFileAtomic } from "../host/files.ts";
 import { createEmptyImage } from "../qemu/empty-image.ts";
-import { guests, platformOf } from "../qemu/guests.ts";
+import { guests } from "../qemu/guests.ts";
 import { convertImage, createDataImage, growImage, ImageError, inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
-import { buildAnswersMedia } from "../templates/windows/media.ts";
+import { makeAnswers } from "./answers.ts";
 import type { Context } from "./context.ts";
-import { portOf, qemuUid } from "./resolve.ts";
+import { qemuUid } from "./resolve.ts";
 
 export type OnStep = (text: string, fraction: number | null) => void;
 
@@ -72,7 +71,7 @@ export async function createServer(
 		await source.install(paths.disk("system"), paths.boot);
 		await growImage(paths.disk("system"), stored.installed.systemBytes);
 		await own(paths.disk("system"), stored);
-		await writeAnswers(stored, paths.folder, signal);
+		if (definition.install?.answers) await makeAnswers(stored, context, signal);
 		for (const disk of definition.data ?? []) {
 			onStep(`making data disk ${disk.name}`, 0.85);
 			await createDisk(stored, disk.name, disk.size, context, signal);
@@ -86,23 +85,6 @@ export async function createServer(
 	} catch (error) {
 		throw diskFullOr(error, paths.folder);
 	}
-}
-
-/** The disc that Windows' installer finds its answers on; its sessions read it, and nobody else. */
-async function writeAnswers(server: StoredServer, folder: string, signal?: AbortSignal): Promise<void> {
-	const { guest, install, ...wishes } = server.definition;
-	if (!install?.answers || guest === undefined || !isWindowsVersion(guest)) return;
-	const mac = portOf(server, 1)?.mac;
-	const { file } = await buildAnswersMedia({
-		version: guest,
-		firmware: platformOf(guest, "tcg", wishes).firmware === "bios" ? "bios" : "uefi",
-		answers: install.answers,
-		drivers: install.drivers !== undefined,
-		folder,
-		...(mac === undefined ? {} : { mac }),
-		...(signal ? { signal } : {}),
-	});
-	await own(file, server);
 }
 
 /** What is there already may be a person's only copy of a disk: it is never written to, and never undone. */

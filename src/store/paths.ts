@@ -52,10 +52,10 @@ export interface ServerPaths {
 	/** What is being changed of a disposable system disk. */
 	changes: string;
 	boot: string;
-	/** What Windows' installer is told: it holds passwords, and goes when its discs are taken out. */
-	answers: string;
 	/** Variables of its UEFI. */
 	firmware: string;
+	/** What its installer is told, with passwords; root's alone. */
+	answers: string;
 	/** State of its TPM. */
 	tpm: string;
 	/** There while a domain is being made for it; root's alone. */
@@ -152,8 +152,8 @@ function serverPaths(folder: string): ServerPaths {
 		// Not below disks/, where a data disk may have any name.
 		changes: join(folder, "changes.qcow2"),
 		boot: join(folder, "boot"),
-		answers: join(folder, "answers.iso"),
 		firmware: join(folder, "firmware"),
+		answers: join(folder, "answers"),
 		tpm: join(folder, "tpm"),
 		making: join(folder, "domain.making"),
 		device: (name) => join(folder, `device-${name}`),

@@ -1,41 +1,22 @@
-import { stat } from "node:fs/promises";
-import type { StoredServer } from "../../store/servers.ts";
-import { drivesOf } from "../resolve.ts";
+import { systemClock } from "../../host/clock.ts";
+import type { QemuMachine } from "../../qemu/machine.ts";
 
-/** As long as the firmware may take until the disc is asked; nobody is before the screen who would be disturbed. */
-const pressedForMs = 90_000;
-const everyMs = 1000;
-/** What an image takes that nobody has written a system to. */
-const emptyBytes = 4 * 2 ** 20;
+/** The boot loader of Windows' discs asks for a key for five seconds, and goes on without the disc else. */
+const pressed = { everyMs: 1000, forMs: { kvm: 20_000, tcg: 90_000 } } as const;
 
 /**
- * Whether the disc that a server boots from waits for somebody: Microsoft's media begin only when a key is pressed within 5 s of
- * "Press any key to boot from CD or DVD", with UEFI also when the disk is empty.
+ * Presses a key for as long as the disc of an unattended installation may ask for one. With UEFI it asks on an empty
+ * disk, too; once there is something on the disk, that is booted first, and a space bar is nothing to it.
  */
-export async function asksForKey(server: StoredServer, systemDisk: string): Promise<boolean> {
-	if (server.definition.install?.answers === undefined) return false;
-	const installer = drivesOf(server).find(({ name }) => name === "installer");
-	if (!installer || installer.file === null) return false;
-	return (await stat(systemDisk)).blocks * 512 < emptyBytes;
-}
-
-/**
- * Presses the space bar, which means nothing to the firmware, until the time is over or the session has gone.
- * @param press rejects when there is no session any more
- * @returns how often it was pressed
- */
-export async function pressAnyKey(
-	press: (keys: readonly string[]) => Promise<void>,
-	sleep: (ms: number) => Promise<void>,
-): Promise<number> {
-	for (let pressed = 0; ; pressed++) {
-		if (pressed * everyMs >= pressedForMs) return pressed;
+export async function pressAnyKey(qemu: QemuMachine, accelerator: "kvm" | "tcg"): Promise<void> {
+	const end = performance.now() + pressed.forMs[accelerator];
+	while (performance.now() < end) {
+		await systemClock.sleep(pressed.everyMs);
 		try {
-			await press(["spc"]);
+			await qemu.pressKeys(["spc"]);
 		} catch {
-			// The session has ended, or its monitor has gone; whoever watches it tells of that.
-			return pressed;
+			// The session has ended: there is nobody to press keys for.
+			return;
 		}
-		await sleep(everyMs);
 	}
 }

@@ -7,21 +7,12 @@ import { readUntrustedTail, writeFileAtomic } from "../../host/files.ts";
 import { endProcess, type ProcessIdentity } from "../../host/process.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import { commandLine } from "../../qemu/command-line/index.ts";
-import { type Disk, type Drive, type Hardware, inside } from "../../qemu/hardware.ts";
+import { type Disk, type Hardware, inside } from "../../qemu/hardware.ts";
 import { createOverlay } from "../../qemu/image.ts";
 import { type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { type Context, sessionGroup } from "../context.ts";
-import {
-	answersDisc,
-	changesInside,
-	cpusOf,
-	dataDisksOf,
-	discOf,
-	memoryOf,
-	portOf,
-	qemuUid,
-} from "../resolve.ts";
+import { changesInside, cpusOf, dataDisksOf, discOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
 import { ensureVariables } from "./firmware.ts";
 import { forgetOldSessions } from "./old-sessions.ts";
@@ -245,7 +236,7 @@ export class Launcher {
 					...(throwAway || changing ? [[own.disk("system"), `${inside.disks}/system.qcow2`] as const] : []),
 					...(fromSeal ? [[own.seal.system, sealedSystem] as const] : []),
 					...hardware.drives.flatMap((drive) =>
-						drive.file === null ? [] : [[this.fileOf(drive), drive.file] as const],
+						drive.file === null ? [] : [[discOf(this.server, drive, own).file, drive.file] as const],
 					),
 				],
 				devices: await makeDevices(own, qemuUid(this.server), hardware),
@@ -262,11 +253,6 @@ export class Launcher {
 			{ status: files.launch, output: files.output },
 			plan.descriptors,
 		);
-	}
-
-	private fileOf(drive: Drive): string {
-		const disc = discOf(this.server, drive);
-		return disc === answersDisc ? this.own.answers : disc;
 	}
 }
 

@@ -1,4 +1,3 @@
-import { systemClock } from "../../host/clock.ts";
 import { readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
@@ -10,8 +9,8 @@ import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { definitionMark } from "../definition-mark.ts";
-import { dataDisksOf, generationOf, hardwareOf, isWarm, portOf } from "../resolve.ts";
-import { asksForKey, pressAnyKey } from "./any-key.ts";
+import { dataDisksOf, generationOf, hardwareOf, isInstalling, isWarm, portOf } from "../resolve.ts";
+import { pressAnyKey } from "./any-key.ts";
 import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
@@ -69,15 +68,9 @@ export class HostMachines implements Machines {
 			await this.launcher.cleanUp(number);
 			throw error;
 		}
-		await this.pressKeyWhereAsked(launched.qemu);
+		if (isInstalling(this.server) && hardware.platform.firmware !== "bios")
+			void pressAnyKey(launched.qemu, accelerator);
 		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
-	}
-
-	/** Beside what else the session does: it is no reason to wait, or to fail. */
-	private async pressKeyWhereAsked(qemu: QemuMachine): Promise<void> {
-		const disk = this.context.paths.server(this.server.name).disk("system");
-		if (!(await asksForKey(this.server, disk))) return;
-		void pressAnyKey(async (keys) => await qemu.pressKeys(keys), systemClock.sleep);
 	}
 
 	async beginChanges(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { WindowsVersion } from "../../api/windows.ts";
+import { isWindowsVersion, type WindowsVersion } from "../../api/windows.ts";
 
 export type Firmware = "bios" | "uefi";
 
@@ -63,3 +63,8 @@ export const windowsFacts: Readonly<Record<WindowsVersion, WindowsFacts>> = {
 		firmware: ["bios"],
 	},
 };
+
+/** Whether what a guest's installer is told has to be on a floppy disk. @param guest any of src/api/guest.ts */
+export function hasAnswersFloppy(guest: string): boolean {
+	return isWindowsVersion(guest) && windowsFacts[guest].answerFile === "winnt.sif";
+}

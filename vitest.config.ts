@@ -30,7 +30,10 @@ const pairs = [
 	"seals",
 	"sessions",
 	"site-names",
+	"systems",
+	"stand-in",
 	"tls",
+	"unattended",
 ].map((name) => `test/vm/${name}.test.ts`);
 
 /**
@@ -43,7 +46,13 @@ export default defineConfig({
 			{
 				test: {
 					name: "unit",
-					include: ["src/**/*.test.ts", "test/*.test.ts", "test/sim/**/*.test.ts", "bench/**/*.test.ts"],
+					include: [
+						"src/**/*.test.ts",
+						"test/*.test.ts",
+						"test/frames/*.test.ts",
+						"test/sim/**/*.test.ts",
+						"bench/**/*.test.ts",
+					],
 					testTimeout: 30_000,
 				},
 			},

@@ -19,6 +19,7 @@ import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
 import { serviceView } from "./service.ts";
 import { trafficView } from "./traffic.ts";
+import { windowsIsoView } from "./windows.ts";
 
 /**
  * The daemon's HTTP API, said once: the daemon serves it, the client calls it, the OpenAPI page shows it.
@@ -251,6 +252,14 @@ export const routes = {
 		body: null,
 		summary: "The last 1,000 events, oldest first",
 		answer: z.array(eventView),
+	},
+	windowsIso: {
+		method: "POST",
+		path: "/v1/windows-iso",
+		params: none,
+		summary: "Which Windows an ISO on this host installs, and its editions",
+		body: z.object({ path: z.string().regex(/^\/[^\0\n]{1,4000}$/, { error: "must be an absolute path" }) }),
+		answer: windowsIsoView,
 	},
 	plan: {
 		method: "POST",

@@ -5,6 +5,7 @@ import { buses, cards, firmwares, guestNames, machines } from "./guest.ts";
 import { outboundSchema } from "./outbound.ts";
 import { strict } from "./strict.ts";
 import { duration, size } from "./units.ts";
+import { answersSchema } from "./windows.ts";
 
 const MiB = 2 ** 20;
 
@@ -161,6 +162,9 @@ const installSchema = strict({
 	drivers: hostFile("an ISO image on this host, such as virtio-win.iso")
 		.optional()
 		.meta({ description: "In a second drive: drivers that Windows' installer does not bring along." }),
+	answers: answersSchema.optional().meta({
+		description: "What Windows' installer is told, so that nobody has to sit before it.",
+	}),
 });
 
 export const allowSchema = strict({

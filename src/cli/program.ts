@@ -6,6 +6,7 @@ import { Client } from "../client/http.ts";
 import { addApply } from "./commands/apply.ts";
 import { addConsole } from "./commands/console.ts";
 import { addConvertToVirtio } from "./commands/convert-to-virtio.ts";
+import { addCreate } from "./commands/create.ts";
 import { addDaemon } from "./commands/daemon.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -36,7 +37,7 @@ import type { Open } from "./context.ts";
 import type { Terminal } from "./terminal.ts";
 
 const groups = [
-	["Begin:", [addDoctor, addDaemon, addApply, addImport]],
+	["Begin:", [addDoctor, addDaemon, addCreate, addImport, addApply]],
 	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",

@@ -20,6 +20,7 @@ import { finishDiskChanges } from "./disk-changes.ts";
 import { administerDomain, makeDomain } from "./domains.ts";
 import { exportServer } from "./exports/server.ts";
 import { examineImport } from "./imports/examine.ts";
+import { lookAtInstallation } from "./installations.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
@@ -361,6 +362,7 @@ export class Bulkhead {
 			this.sandbox.leases.check();
 			if (look % 10 === 9) await this.guardWaysOut();
 			await this.yielding.look(look % 10 === 9);
+			if (look % 10 === 4) for (const unit of this.list()) await lookAtInstallation(unit, this.context);
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}

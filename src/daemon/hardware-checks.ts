@@ -3,9 +3,11 @@ import { access, stat } from "node:fs/promises";
 import { explain } from "../api/errors.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition } from "../api/site.ts";
+import { isWindowsVersion } from "../api/windows.ts";
 import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { whyNotAnswerable } from "../templates/windows/media.ts";
 
 const readableByOthers = 0o004;
 const tpmProgram = "/usr/bin/swtpm";
@@ -29,6 +31,7 @@ export async function hardwareOnHost(
 		"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`";
 	const unattachable = whyNotAttachable(platform, disks, drives);
 	return [
+		...(await answersOnHost(guest, definition, old, at)),
 		...(definition.recovery?.mode === "warm" && !sealable
 			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
 			: []),
@@ -37,6 +40,23 @@ export async function hardwareOnHost(
 		...(await discProblem(install?.drivers, [...at, "install", "drivers"])),
 		...(await packageProblems(platform, at)),
 	];
+}
+
+/** They are read when the server is made, and never again. */
+async function answersOnHost(
+	guest: string,
+	{ install, ...wishes }: ServerDefinition,
+	old: StoredServer | undefined,
+	at: string[],
+): Promise<Problem[]> {
+	if (!install?.answers || old || !isWindowsVersion(guest)) return [];
+	const problems = await whyNotAnswerable({
+		version: guest,
+		firmware: platformOf(guest, "tcg", wishes).firmware === "bios" ? "bios" : "uefi",
+		answers: install.answers,
+		drivers: install.drivers !== undefined,
+	});
+	return problems.map(({ path, message }) => ({ path: [...at, "install", "answers", ...path], message }));
 }
 
 /** A session reads it as a user of its own. */

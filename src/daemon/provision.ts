@@ -10,6 +10,7 @@ import { createDataImage, growImage, ImageError } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
+import { makeAnswers } from "./answers.ts";
 import type { Context } from "./context.ts";
 import { type ImageDisk, openImageDisk, tooSmall } from "./image-disks.ts";
 import { qemuUid } from "./resolve.ts";
@@ -70,6 +71,7 @@ export async function createServer(
 		await refuseWithoutRoom(paths.folder, source.bytes + images.bytes);
 		await source.install(paths.disk("system"), paths.boot);
 		await own(paths.disk("system"), stored);
+		if (definition.install?.answers) await makeAnswers(stored, context, signal);
 		for (const disk of definition.data ?? []) {
 			onStep(`making data disk ${disk.name}`, 0.85);
 			const from = images.of.get(disk.name);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
 import type { Bus } from "../api/guest.ts";
@@ -8,8 +9,9 @@ import { guests, platformOf } from "../qemu/guests.ts";
 import type { Disk, Drive, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
-import { instanceTag } from "../store/paths.ts";
+import { instanceTag, type ServerPaths } from "../store/paths.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { hasAnswersFloppy } from "../templates/windows/versions.ts";
 import { heardServicesOf } from "./published.ts";
 
 /**
@@ -100,16 +102,50 @@ const cardOf = (server: StoredServer) => server.definition.network?.card ?? gues
 export const hasScreen = ({ installed }: StoredServer) => installed.boot.kind === "disk";
 
 /** Its CD drives, each with the disc that the site names for it. */
-export function drivesOf({ definition: { install }, ejected }: StoredServer): Drive[] {
+export function drivesOf(server: StoredServer): Drive[] {
+	const {
+		definition: { install },
+		ejected,
+	} = server;
 	const discs = { installer: install?.iso, drivers: install?.drivers };
-	return Object.entries(discs).flatMap(([name, disc]) =>
-		disc === undefined ? [] : [{ name, file: ejected.includes(disc) ? null : `${inside.discs}/${name}.iso` }],
+	const cds = Object.entries(discs).flatMap(([name, disc]): Drive[] =>
+		disc === undefined
+			? []
+			: [{ name, kind: "cd", file: ejected.includes(disc) ? null : `${inside.discs}/${name}.iso` }],
 	);
+	return [...cds, ...answersDrive(server)];
 }
 
-/** The host's file of a disc. */
-export function discOf({ definition: { install } }: StoredServer, { name }: Drive): string {
-	return (name === "drivers" ? install?.drivers : install?.iso) ?? "";
+/** Windows' installers look for their answers on whatever can be taken out; those of before 2008 on a floppy disk alone. */
+function answersDrive(server: StoredServer): Drive[] {
+	if (!server.definition.install?.answers) return [];
+	const floppy = hasAnswersFloppy(guestOf(server));
+	const file = `${inside.discs}/${answersFile(floppy)}`;
+	return [
+		{
+			name: "answers",
+			kind: floppy ? "floppy" : "cd",
+			file: server.ejected.includes("answers") ? null : file,
+		},
+	];
+}
+
+/** Whether a Windows is being installed unattended: its answers are in the drive. */
+export function isInstalling(server: StoredServer): boolean {
+	return drivesOf(server).some(({ name, file }) => name === "answers" && file !== null);
+}
+
+const answersFile = (floppy: boolean) => (floppy ? "answers.img" : "answers.iso");
+
+/** The host's file of a disc, and what it is known by as ejected. */
+export function discOf(
+	{ definition: { install } }: StoredServer,
+	{ name, kind }: Drive,
+	{ answers }: Pick<ServerPaths, "answers">,
+): { file: string; name: string } {
+	if (name === "answers") return { file: join(answers, answersFile(kind === "floppy")), name };
+	const file = (name === "drivers" ? install?.drivers : install?.iso) ?? "";
+	return { file, name: file };
 }
 
 /** Where a session finds the system disk that is being changed. */

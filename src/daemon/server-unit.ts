@@ -8,8 +8,9 @@ import { QmpError } from "../qemu/qmp/errors.ts";
 import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { Supervisor } from "../session/supervisor.ts";
-import type { Paths } from "../store/paths.ts";
+import type { Paths, ServerPaths } from "../store/paths.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
+import { removeAnswersMedia } from "../templates/windows/media.ts";
 import type { Context } from "./context.ts";
 import { isOutdated } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
@@ -87,7 +88,7 @@ export class ServerUnit {
 			source: stored.installed.source,
 			memoryBytes: memoryOf(stored),
 			cpus: cpusOf(stored),
-			...hardwareView(stored),
+			...hardwareView(stored, this.paths.server(stored.name)),
 			systemDisk: stored.installed.systemDisk,
 			dataDisks: (stored.definition.data ?? []).map(({ name }) => name),
 			address: stored.definition.network?.address ?? null,
@@ -137,6 +138,12 @@ export class ServerUnit {
 		});
 	}
 
+	/** Reads a file inside its guest. @returns undefined when there is none, or no session or agent @throws AgentError, DeadlineError */
+	async readGuestFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
+		const machine = this.record.session ? this.machines.current : undefined;
+		return machine?.qemu.hasAgent ? await machine.qemu.readGuestFile(path, limit, deadlineMs) : undefined;
+	}
+
 	/** @returns the path of its serial console's socket. @throws BulkheadError not-allowed-now */
 	consoleSocket(): string {
 		const { session } = this.record;
@@ -174,15 +181,20 @@ export class ServerUnit {
 	async eject(context: Context): Promise<string[]> {
 		const { stored } = this;
 		const filled = drivesOf(stored).filter(({ file }) => file !== null);
-		const discs = filled.map((drive) => discOf(stored, drive));
-		const ejected = { ...stored, ejected: [...new Set([...stored.ejected, ...discs])] };
+		const paths = context.paths.server(stored.name);
+		const discs = filled.map((drive) => discOf(stored, drive, paths));
+		const ejected = {
+			...stored,
+			ejected: [...new Set([...stored.ejected, ...discs.map(({ name }) => name)])],
+		};
 		await context.servers.save(ejected);
 		this.stored = ejected;
 		this.machines.server = ejected;
 		this.door.server = ejected;
 		const machine = this.record.session ? this.machines.current : undefined;
 		for (const drive of machine ? filled : []) await machine?.qemu.eject(drive);
-		return discs;
+		await removeAnswersMedia(paths.answers);
+		return discs.map(({ file }) => file);
 	}
 
 	private noSession(): BulkheadError {
@@ -208,12 +220,15 @@ function watchWords({ agent, services }: { agent: boolean; services: readonly st
 	];
 }
 
-function hardwareView(stored: StoredServer): Pick<ServerView, "guest" | "firmware" | "tpm" | "discs"> {
+function hardwareView(
+	stored: StoredServer,
+	paths: ServerPaths,
+): Pick<ServerView, "guest" | "firmware" | "tpm" | "discs"> {
 	const guest = guestOf(stored);
 	const { firmware, tpm } = platformOf(guest, "tcg", stored.definition);
 	const discs = drivesOf(stored)
 		.filter(({ file }) => file !== null)
-		.map((drive) => discOf(stored, drive));
+		.map((drive) => discOf(stored, drive, paths).file);
 	return { guest, firmware, tpm: tpm !== "none", discs };
 }
 

@@ -18,7 +18,7 @@ export interface Hardware {
 	disks: readonly Disk[];
 	/** Whether there is a controller for data disks that come and go. */
 	hotplug: boolean;
-	/** CD drives, in the order in which they are booted from; after all disks. */
+	/** CD drives, in the order in which they are booted from, after all disks; and a floppy drive. */
 	drives: readonly Drive[];
 	nic: Nic | null;
 	/** Whether its screen can be watched and its keyboard used from outside, by VNC. */
@@ -49,9 +49,10 @@ export interface Platform {
 	virtio: boolean;
 }
 
-/** A CD drive; null: without a disc. Discs are only read. */
+/** A CD or floppy drive; null: without a disc. Discs are only read. */
 export interface Drive {
 	name: string;
+	kind: "cd" | "floppy";
 	file: string | null;
 }
 

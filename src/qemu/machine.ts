@@ -281,6 +281,16 @@ export class QemuMachine {
 		return await this.agent.run(path, args, deadlineMs, input);
 	}
 
+	/** Whether the guest's agent has answered. */
+	get hasAgent(): boolean {
+		return this.agentHeardAt !== null;
+	}
+
+	/** Reads a file inside the guest. @returns undefined when it is not there @throws AgentError, DeadlineError */
+	async readGuestFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
+		return await this.agent.readFile(path, limit, deadlineMs);
+	}
+
 	async attach(disk: Disk): Promise<void> {
 		await attachDisk(this.monitor(), disk);
 	}

@@ -54,6 +54,8 @@ export interface ServerPaths {
 	boot: string;
 	/** Variables of its UEFI. */
 	firmware: string;
+	/** What its installer is told, with passwords; root's alone. */
+	answers: string;
 	/** State of its TPM. */
 	tpm: string;
 	/** There while a domain is being made for it; root's alone. */
@@ -151,6 +153,7 @@ function serverPaths(folder: string): ServerPaths {
 		changes: join(folder, "changes.qcow2"),
 		boot: join(folder, "boot"),
 		firmware: join(folder, "firmware"),
+		answers: join(folder, "answers"),
 		tpm: join(folder, "tpm"),
 		making: join(folder, "domain.making"),
 		device: (name) => join(folder, `device-${name}`),

@@ -50,9 +50,9 @@ beforeAll(async () => {
 		await run("qemu-img", ["create", "-q", "-f", "qcow2", join(folder, `${disk}.qcow2`), "64M"], {
 			deadlineMs: 10_000,
 		});
-	for (const disc of ["installer", "drivers"]) {
-		await writeFile(join(folder, `${disc}.iso`), "");
-		await truncate(join(folder, `${disc}.iso`), 2 ** 20);
+	for (const disc of ["installer.iso", "drivers.iso", "answers.img"]) {
+		await writeFile(join(folder, disc), "");
+		await truncate(join(folder, disc), 2 ** 20);
 	}
 	for (const kind of ["uefi", "uefi-secure"] as const)
 		await copyFile(firmwareFiles[kind].variables, join(folder, variablesFile(kind)));

@@ -2,6 +2,7 @@ import { BulkheadError } from "../../api/errors.ts";
 import type { Answer, Body, Params, RouteName } from "../../api/routes.ts";
 import { isAllowed } from "../../api/server.ts";
 import { servicesView } from "../../network/services.ts";
+import { inspectWindowsIso } from "../../templates/windows/inspect-iso.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
@@ -79,6 +80,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		},
 		events: async () => await context.history.last(1000),
 		examineImport: async (_, wanted) => await bulkhead.examineImport(wanted),
+		windowsIso: async (_, { path }) => await inspectWindowsIso(path),
 		plan: async (_, { text }) => (await bulkhead.plan(text)).plan,
 	};
 }

@@ -236,7 +236,7 @@ export class Launcher {
 					...(throwAway || changing ? [[own.disk("system"), `${inside.disks}/system.qcow2`] as const] : []),
 					...(fromSeal ? [[own.seal.system, sealedSystem] as const] : []),
 					...hardware.drives.flatMap((drive) =>
-						drive.file === null ? [] : [[discOf(this.server, drive), drive.file] as const],
+						drive.file === null ? [] : [[discOf(this.server, drive, own).file, drive.file] as const],
 					),
 				],
 				devices: await makeDevices(own, qemuUid(this.server), hardware),

@@ -9,7 +9,8 @@ import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { definitionMark } from "../definition-mark.ts";
-import { dataDisksOf, generationOf, hardwareOf, isWarm, portOf } from "../resolve.ts";
+import { dataDisksOf, generationOf, hardwareOf, isInstalling, isWarm, portOf } from "../resolve.ts";
+import { pressAnyKey } from "./any-key.ts";
 import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
@@ -67,6 +68,8 @@ export class HostMachines implements Machines {
 			await this.launcher.cleanUp(number);
 			throw error;
 		}
+		if (isInstalling(this.server) && hardware.platform.firmware !== "bios")
+			void pressAnyKey(launched.qemu, accelerator);
 		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
 	}
 

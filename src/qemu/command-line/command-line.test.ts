@@ -91,8 +91,11 @@ function guestMachine(guest: GuestName, accelerator: "kvm" | "tcg"): Hardware {
 		boot: { kind: "disk" },
 		disks: [kept("system", disk), kept("data", disk)],
 		drives: [
-			{ name: "installer", file: "/discs/installer.iso" },
-			{ name: "drivers", file: null },
+			{ name: "installer", kind: "cd", file: "/discs/installer.iso" },
+			{ name: "drivers", kind: "cd", file: null },
+			...(guest === "windows-server-2003"
+				? [{ name: "answers", kind: "floppy" as const, file: "/discs/answers.img" }]
+				: []),
 		],
 		nic: { tap: "tap1", mac: "52:54:00:a1:15:fb", card },
 		screen: true,

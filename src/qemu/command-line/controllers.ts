@@ -5,7 +5,7 @@ import type { Hardware } from "../hardware.ts";
 export const hotplugController = "data_disks";
 
 /** Where a disk or a drive is plugged in. */
-interface Place {
+export interface Place {
 	driver: string;
 	bus?: string;
 	unit?: number;

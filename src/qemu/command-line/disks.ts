@@ -1,5 +1,5 @@
 import type { Disk, Drive, Hardware } from "../hardware.ts";
-import { controllerArguments, drivePlace, hotplugController, placesOf } from "./controllers.ts";
+import { controllerArguments, drivePlace, hotplugController, type Place, placesOf } from "./controllers.ts";
 
 const throttle = "disk-limits";
 /** A full host disk pauses the guest instead of feeding it errors. */
@@ -37,15 +37,32 @@ export function diskArguments(hardware: Hardware): string[] {
 
 /** CD drives with their discs, which are only read. They are booted from after the disks: an empty disk is passed over. */
 export function driveArguments({ disks, drives, platform }: Hardware): string[] {
-	return drives.flatMap((drive, index) => {
-		const { driver, ...place } = drivePlace(platform, index);
-		const order = { bootindex: disks.length + index + 1 };
-		const disc = drive.file === null ? {} : { drive: discOf(drive) };
-		return [
-			...(drive.file === null ? [] : ["-blockdev", JSON.stringify(discNode(drive, drive.file))]),
-			...["-device", flat({ driver, id: driveOf(drive), ...place, ...disc, ...order })],
-		];
-	});
+	const floppies = drives.filter(({ kind }) => kind === "floppy");
+	const cds = drives.filter(({ kind }) => kind === "cd");
+	return [
+		...cds.flatMap((drive, index) => {
+			const order = { bootindex: disks.length + index + 1 };
+			return driveWithDisc(drive, drivePlace(platform, index), order);
+		}),
+		// A board of 1996 has a controller for floppies; nobody boots from one.
+		...(floppies.length > 0 && platform.machine === "q35" ? ["-device", "isa-fdc,id=fdc"] : []),
+		...floppies.flatMap((drive) => {
+			const bus = platform.machine === "q35" ? { bus: "fdc.0" } : {};
+			return driveWithDisc(drive, { driver: "floppy", ...bus }, { "drive-type": "144" });
+		}),
+	];
+}
+
+function driveWithDisc(
+	drive: Drive,
+	{ driver, ...place }: Place,
+	more: Record<string, string | number>,
+): string[] {
+	const disc = drive.file === null ? {} : { drive: discOf(drive) };
+	return [
+		...(drive.file === null ? [] : ["-blockdev", JSON.stringify(discNode(drive, drive.file))]),
+		...["-device", flat({ driver, id: driveOf(drive), ...place, ...disc, ...more })],
+	];
 }
 
 /** A dot is in no name of a disk. */

@@ -1,0 +1,197 @@
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parse } from "yaml";
+import { type Frame, readPpm } from "../src/screen/frame.ts";
+import { type Looked, lookAgain } from "../src/screen/look.ts";
+import { recognise } from "../src/screen/recognise.ts";
+import { readPng } from "../test/frames/png.ts";
+import type { Truth } from "../test/frames/truth.ts";
+import { buildStandIn } from "../test/stand-in/build.ts";
+import { Watched } from "../test/stand-in/show.ts";
+import { median, writeResult } from "./lab.ts";
+
+/**
+ * How long a screen takes to be recognised, and what it costs to ask a guest for its screen again and again: processor time of
+ * QEMU and of this process, each against the same time without asking. The guest shows a still picture of 1024 x 768.
+ */
+
+const frames = join(import.meta.dirname, "../test/frames");
+const seconds = Number(process.env.SECONDS ?? 60);
+const rounds = 5;
+const limits = { worstMs: 50, shareOfACore: 0.01 };
+
+interface Way {
+	name: string;
+	/** 0: the screen is not asked for. */
+	everyMs: number;
+	/** Where QEMU writes the picture. */
+	folder?: string;
+	/** What has not changed since the last look is not looked at again. */
+	brief?: boolean;
+	/** What the guest does: a still picture, one with a clock, or two pictures in turn. */
+	guest: Guest;
+	/** Has to cost less than the limit. */
+	judged?: boolean;
+}
+
+const inMemory = "/dev/shm";
+const guests = {
+	still: ["desktop-busy"],
+	clock: ["desktop-busy", "desktop-busy with a clock"],
+	busy: ["desktop-busy", "login-2016"],
+} as const;
+type Guest = keyof typeof guests;
+
+const ways: Way[] = [
+	{ name: "not asked", everyMs: 0, guest: "still" },
+	{ name: "every 2 s, each looked at, on disk", everyMs: 2000, folder: "/var/tmp", guest: "still" },
+	{ name: "every 2 s, each looked at, in memory", everyMs: 2000, folder: inMemory, guest: "still" },
+	{ name: "every 2 s", everyMs: 2000, folder: inMemory, brief: true, guest: "still", judged: true },
+	{ name: "every 0.5 s", everyMs: 500, folder: inMemory, brief: true, guest: "still" },
+	{ name: "not asked, a clock", everyMs: 0, guest: "clock" },
+	{ name: "every 2 s, a clock", everyMs: 2000, folder: inMemory, brief: true, guest: "clock", judged: true },
+	{ name: "not asked, all changes", everyMs: 0, guest: "busy" },
+	{ name: "every 2 s, all changes", everyMs: 2000, folder: inMemory, brief: true, guest: "busy" },
+];
+
+interface Cost {
+	way: string;
+	guest: Guest;
+	judged: boolean;
+	/** Shares of one core, 0 to 1. */
+	qemu: number;
+	reader: number;
+	asked: number;
+	/** Milliseconds from the question until the answer of `recognise`. */
+	medianMs: number;
+	worstMs: number;
+}
+
+/** In milliseconds of processor time, so that a busy machine does not count. */
+async function timeFrames() {
+	const truths = parse(await readFile(join(frames, "frames.yaml"), "utf8")) as Record<string, Truth>;
+	const pictures = new Map<string, Frame>();
+	for (const name of Object.keys(truths)) {
+		pictures.set(name, readPng(await readFile(join(frames, "recorded", `${name}.png`))));
+	}
+	const times: { name: string; ms: number }[] = [];
+	// The first round is for the compiler.
+	for (let round = 0; round <= rounds; round++) {
+		for (const [name, { before }] of Object.entries(truths)) {
+			const start = process.threadCpuUsage();
+			recognise(pictures.get(name) as Frame, before === undefined ? undefined : pictures.get(before));
+			const { user, system } = process.threadCpuUsage(start);
+			if (round > 0) times.push({ name, ms: (user + system) / 1000 });
+		}
+	}
+	return times.toSorted((a, b) => b.ms - a.ms);
+}
+
+/** Seconds of processor time that a process has used: fields 14 and 15 of /proc/PID/stat, in hundredths (proc(5)). */
+async function used(pid: number): Promise<number> {
+	const text = await readFile(`/proc/${pid}/stat`, "latin1");
+	const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+	return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+async function measure(guest: Watched, way: Way): Promise<Cost> {
+	const pid = guest.qemu.pid ?? 0;
+	const [qemu, reader, start] = [await used(pid), process.cpuUsage(), performance.now()];
+	const times: number[] = [];
+	let last: Looked | undefined;
+	for (let next = start + way.everyMs; performance.now() - start < seconds * 1000; next += way.everyMs) {
+		await delay(way.everyMs ? Math.max(0, next - performance.now()) : 1000);
+		if (!way.folder) continue;
+		const asked = performance.now();
+		const file = await guest.dump(way.folder);
+		const frame = readPpm(file);
+		last = { frame, seen: way.brief ? lookAgain(frame, last) : recognise(frame, last?.frame) };
+		times.push(performance.now() - asked);
+	}
+	const took = (performance.now() - start) / 1000;
+	const { user, system } = process.cpuUsage(reader);
+	return {
+		way: way.name,
+		guest: way.guest,
+		judged: way.judged ?? false,
+		qemu: ((await used(pid)) - qemu) / took,
+		reader: (user + system) / 1e6 / took,
+		asked: times.length,
+		medianMs: median(times.length ? times : [0]),
+		worstMs: Math.max(0, ...times),
+	};
+}
+
+/** The same picture with some pixels of another colour, as a clock has that goes on. */
+function withClock(picture: Frame): Frame {
+	const rgb = Uint8Array.from(picture.rgb);
+	for (let y = 0; y < 12; y++) rgb.fill(255, (y * picture.width + 900) * 3, (y * picture.width + 960) * 3);
+	return { ...picture, rgb };
+}
+
+async function pictureOf(name: string): Promise<Frame> {
+	const [file = ""] = name.split(" with ");
+	const picture = readPng(await readFile(join(frames, `recorded/${file}.png`)));
+	return name === file ? picture : withClock(picture);
+}
+
+async function polling(): Promise<Cost[]> {
+	const folder = await mkdtemp(join(tmpdir(), "bulkhead-bench-screens-"));
+	try {
+		const costs: Cost[] = [];
+		for (const kind of Object.keys(guests) as Guest[]) {
+			const disk = join(folder, `${kind}.raw`);
+			const pictures = await Promise.all(guests[kind].map(pictureOf));
+			const scenes = pictures.map(
+				(picture) => ({ screen: { mode: "pixels", picture }, lasts: 3000 }) as const,
+			);
+			await buildStandIn(scenes, disk, "again");
+			await using guest = await Watched.standIn(disk);
+			await guest.scene(0);
+			await delay(2000);
+			for (const way of ways) if (way.guest === kind) costs.push(await measure(guest, way));
+		}
+		return costs;
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+
+const times = await timeFrames();
+const worst = times[0] ?? { name: "", ms: 0 };
+const middle = median(times.map(({ ms }) => ms));
+const fast = worst.ms < limits.worstMs;
+console.log(
+	`${times.length / rounds} frames, ${rounds} times each, processor time: median ${middle.toFixed(1)} ms, worst ${worst.ms.toFixed(1)} ms (${worst.name}); under ${limits.worstMs} ms: ${fast ? "yes" : "NO"}\n`,
+);
+const costs = await polling();
+console.log(
+	`${"A guest of 1024 x 768, TCG".padEnd(40)}  QEMU      reader    both, more than not asked   a look: median, worst`,
+);
+const rows = costs.map((cost) => {
+	const idle = costs.find(({ guest, asked }) => guest === cost.guest && asked === 0);
+	const more = cost.qemu + cost.reader - (idle ? idle.qemu + idle.reader : 0);
+	const look = cost.asked ? `${cost.medianMs.toFixed(1)} ms, ${cost.worstMs.toFixed(1)} ms` : "";
+	console.log(
+		`${cost.way.padEnd(40)}  ${percent(cost.qemu).padEnd(8)}  ${percent(cost.reader).padEnd(8)}  ${percent(more).padEnd(26)}  ${look}`,
+	);
+	return { ...cost, more };
+});
+const cheap = rows.filter(({ judged }) => judged).every(({ more }) => more < limits.shareOfACore);
+console.log(
+	`Every 2 s costs under ${percent(limits.shareOfACore)} of a core, still and with a clock: ${cheap ? "yes" : "NO"}`,
+);
+await writeResult("screens", {
+	frames: times.length / rounds,
+	medianMs: middle,
+	worst,
+	seconds,
+	costs: rows,
+	qemu: spawnSync("qemu-system-x86_64", ["--version"], { encoding: "utf8" }).stdout.split("\n")[0],
+});
+process.exitCode = fast && cheap ? 0 : 1;

@@ -67,6 +67,8 @@ export async function listTar(archive: FileWindow, signal?: AbortSignal): Promis
 
 function member(name: string, offset: number, size: number, before: readonly TarMember[]): TarMember {
 	if (before.length >= mostMembers) throw new TarError(`the archive holds more than ${mostMembers} files`);
+	if (/\p{Cc}/u.test(name) || name.split("/").includes("..") || name.startsWith("/"))
+		throw new TarError(`the archive holds ${JSON.stringify(name.slice(0, 80))}, a name that leads out of it`);
 	if (before.some((other) => other.name === name)) throw new TarError(`the archive holds ${name} twice`);
 	return { name, offset, size };
 }

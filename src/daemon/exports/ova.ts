@@ -6,7 +6,7 @@ import { tarEnd, tarHeader, tarPadding } from "../../host/tar.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { ovfOf } from "../../templates/export/ovf.ts";
 import { cpusOf, guestOf, hardwareOf, memoryOf } from "../resolve.ts";
-import type { ExportedFile } from "./server.ts";
+import type { ExportedFile } from "./file.ts";
 
 const digestMs = 3_600_000;
 type OnStep = (text: string, fraction: number) => void;

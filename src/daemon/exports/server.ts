@@ -2,7 +2,6 @@ import { link, lstat, rm } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { BulkheadError } from "../../api/errors.ts";
 import type { ExportBody, ExportFormat } from "../../api/export.ts";
-import type { Bus } from "../../api/guest.ts";
 import { errorCode, syncFolder } from "../../host/files.ts";
 import { ImageError } from "../../qemu/image.ts";
 import { copyImage } from "../../qemu/images/copy.ts";
@@ -13,17 +12,8 @@ import { diskFullOr, refuseWithoutRoom } from "../provision.ts";
 import { hardwareOf } from "../resolve.ts";
 import { isInUse, type Report } from "../server-changes.ts";
 import type { ServerUnit } from "../server-unit.ts";
+import type { ExportedFile } from "./file.ts";
 import { packOva } from "./ova.ts";
-
-/** A disk of a server, and the file that it is copied to. */
-export interface ExportedFile {
-	/** `system`, or the data disk's name. */
-	name: string;
-	from: string;
-	to: string;
-	bus: Bus;
-	virtualBytes: number;
-}
 
 /** QEMU's names, and what is said to it beside them. Sizes are to be what they are, to the byte. */
 const drivers: Readonly<Record<ExportFormat, { driver: string; options?: string }>> = {

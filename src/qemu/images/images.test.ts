@@ -356,6 +356,9 @@ describe("not for us", () => {
 		expect(await refused("bad.ova#a")).toMatch(/checksum of a header is wrong/);
 		await writeFile(at("two.ova"), Buffer.concat([header, content, header, content, tarEnd()]));
 		expect(await refused("two.ova#a")).toMatch(/holds a twice/);
+		const outside = tarHeader("x/../../a", 512, new Date(0));
+		await writeFile(at("out.ova"), Buffer.concat([outside, content, tarEnd()]));
+		expect(await refused("out.ova#a")).toMatch(/a name that leads out of it/);
 		await sh("ln -sf /etc/shadow a-link; tar --format=ustar -cf linked.ova a-link");
 		expect(await refused("linked.ova#a-link")).toMatch(/which is no plain file/);
 	});

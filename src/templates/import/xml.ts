@@ -30,7 +30,11 @@ export function readXml(text: string): XmlElement {
 		);
 	});
 	parser.on("error", (error) => {
-		throw new DescriptionError(`is no XML: ${error.message.slice(0, 120)}`);
+		// Where, and not what: the file may be one that is not for whoever asks.
+		const place = /(?:^|:)(\d+:\d+):/.exec(error.message)?.[1];
+		throw new DescriptionError(
+			`is no XML${place === undefined ? "" : ` (at ${place}, line and column)`}; write it again`,
+		);
 	});
 	parser.on("opentag", (tag) => {
 		if (open.length >= deepest || ++count > mostElements)

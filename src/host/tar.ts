@@ -137,7 +137,8 @@ export function tarHeader(name: string, size: number, modifiedAt: Date): Buffer 
 			.padStart(11, "0")}\0`,
 		136,
 	);
-	header.write("        0ustar\x0000", 148);
+	header.write("        0", 148);
+	header.write("ustar\x0000", 257);
 	const sum = header.reduce((sum, byte) => sum + byte, 0);
 	header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
 	return header;

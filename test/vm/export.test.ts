@@ -96,6 +96,7 @@ describe("taken away", () => {
 			"--address",
 			"10.97.0.11",
 		);
+		expect(seen.code, seen.stdout).toBe(0);
 		expect(JSON.parse(seen.stdout).definition).toEqual({
 			image: `${at("erp.ova")}#erp-system.vmdk`,
 			guest: "windows-server-2016",

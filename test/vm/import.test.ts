@@ -310,7 +310,7 @@ describe("what is wrong with an image is told, and nothing is written", () => {
 		[
 			"a broken OVA",
 			async () => await patched("web.ova", "b.ova", 0, Buffer.from("x")),
-			/is damaged|checksum/,
+			/is no OVA, or cut off/,
 		],
 		["an OVA cut off", async () => await cut("web.ova", "c.ova", 1 << 20), /the archive is cut off/],
 		[
@@ -376,6 +376,11 @@ describe("what is wrong with an image is told, and nothing is written", () => {
 			/partition table names sectors beyond its end/,
 		],
 	];
+
+	beforeAll(async () => {
+		// What was published by hand goes now, and not with the first of these.
+		await bulkhead.command("apply", "--yes", site);
+	});
 
 	test.each(wrong)("%s", async (_, make, said) => {
 		const source = await make();

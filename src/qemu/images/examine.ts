@@ -147,7 +147,9 @@ export function optionsOf({ source, format }: Pick<Image, "source" | "format">):
 	const name = inside(source.path).replaceAll(",", ",,");
 	const driver = source.isDevice ? "host_device" : "file";
 	if (!source.stretch) return `driver=${format},file.driver=${driver},file.filename=${name}`;
-	const { offset, size } = source.stretch;
+	const { offset } = source.stretch;
+	// QEMU takes whole sectors; in an archive zeros follow up to the end of one.
+	const size = Math.ceil(source.stretch.size / 512) * 512;
 	const stretch = (prefix: string) =>
 		`${prefix}driver=raw,${prefix}offset=${offset},${prefix}size=${size},${prefix}file.driver=file,${prefix}file.filename=${name}`;
 	return format === "raw" ? stretch("") : `driver=${format},${stretch("file.")}`;

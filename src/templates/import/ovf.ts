@@ -159,17 +159,18 @@ function decoded(href: string): string {
 
 function busOf(controller: XmlElement | undefined, efi: boolean, told: string[]): Bus {
 	const model = textIn(controller, "ResourceSubType").toLowerCase();
+	const own = ours(model);
+	if (own) return own;
 	switch (Number(textIn(controller, "ResourceType"))) {
 		case kind.ide:
 			return "ide";
 		case kind.otherStorage:
-			if (!model.includes("nvme")) return model.includes("virtio") ? "virtio-scsi" : "sata";
-			told.push(notes.nvme);
+			if (model.includes("nvme")) told.push(notes.nvme);
 			return "sata";
 		case kind.scsi:
-			return ours(model) ?? scsiBus(model, efi, told);
+			return scsiBus(model, efi, told);
 		default:
-			return ours(model) ?? "sata";
+			return "sata";
 	}
 }
 

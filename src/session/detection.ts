@@ -1,5 +1,6 @@
 import type { Cause } from "../api/incident.ts";
 import { formatDuration } from "../api/units.ts";
+import { crashDetails, crashWords, type Stop } from "./crash.ts";
 import type { Sign } from "./evidence.ts";
 import type { Watch } from "./watch.ts";
 
@@ -14,8 +15,18 @@ export type Verdict =
 	| { kind: "disk-full"; text: string }
 	/** The guest shut itself down: no failure. */
 	| { kind: "ended"; text: string }
-	/** `forMs`: how long it has already been so, milliseconds; left out for what has just happened. */
-	| { kind: "failed"; cause: Cause; summary: string; forMs?: number };
+	/**
+	 * `forMs`: how long it has already been so, milliseconds; left out for what has just happened.
+	 * `details`: what the guest said of it. `stop`: of a Windows that crashed, where that is known.
+	 */
+	| {
+			kind: "failed";
+			cause: Cause;
+			summary: string;
+			forMs?: number;
+			details?: Record<string, string>;
+			stop?: Stop;
+	  };
 
 export type Failure = Extract<Verdict, { kind: "failed" }>;
 
@@ -41,16 +52,22 @@ export const diskFull = {
 	kind: "disk-full",
 	text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
 } as const satisfies Verdict;
-const failed = (cause: Cause, summary: string, forMs?: number): Verdict => ({
+const failed = (cause: Cause, summary: string, forMs?: number): Failure => ({
 	...{ kind: "failed", cause, summary },
 	...(forMs === undefined ? {} : { forMs }),
 });
+
+/** @param details what else was said of it */
+export function crashed(stop: Stop | undefined, details: Record<string, string> = {}): Failure {
+	const said = { ...(stop ? crashDetails(stop) : {}), ...details };
+	return { kind: "failed", cause: "panic", summary: crashWords(stop), details: said, ...(stop && { stop }) };
+}
 
 /** Judges what the process itself said. */
 export function judgeSign(sign: Sign): Verdict {
 	switch (sign.kind) {
 		case "panicked":
-			return failed("panic", "The guest's kernel panicked");
+			return crashed(sign.stop, sign.details);
 		case "process-ended":
 			return failed("process-ended", `QEMU ended${endedHow(sign.code)} without being asked`);
 		case "qmp-lost":
@@ -70,7 +87,7 @@ export function judgeSign(sign: Sign): Verdict {
 
 /** Reasons are QEMU's ShutdownCause, qapi/run-state.json. */
 function judgeShutdown(guest: boolean, reason: string): Verdict {
-	if (reason === "guest-panic") return failed("panic", "The guest's kernel panicked");
+	if (reason === "guest-panic") return crashed(undefined);
 	if (reason === "guest-reset") return { kind: "rebooted" };
 	if (guest) return { kind: "ended", text: "The guest shut itself down" };
 	if (reason === "host-signal")
@@ -106,7 +123,7 @@ export function remarks(watch: Watch): string[] {
 function judgeStatus({ status }: Watch): Verdict | undefined {
 	switch (status) {
 		case "guest-panicked":
-			return failed("panic", "The guest's kernel panicked");
+			return crashed(undefined);
 		case "internal-error":
 			return failed("internal-error", "QEMU stopped the guest with an internal error");
 		case "shutdown":

@@ -95,7 +95,7 @@ export class Judge {
 			case "ended":
 				return await this.onGuestShutdown(verdict.text);
 			case "failed":
-				return await this.onFailure(verdict, at, sign);
+				return await this.onFailure(verdict, at);
 			default:
 				verdict satisfies never;
 		}
@@ -135,13 +135,13 @@ export class Judge {
 		await this.life.closeAndStop("the guest shut itself down");
 	}
 
-	private async onFailure(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
+	private async onFailure(failure: Failure, at: number): Promise<void> {
 		const { state, maintenance } = this.ledger.record;
 		if (state === "stopping") return void (await this.life.closeAndStop(""));
 		if (maintenance) return await this.maintenance.suspend(failure);
 		if (state === "failed") return await this.onFailureWhenFailed(failure);
 		await this.renewal.breakOff();
-		await this.recoverer.fail(failure, at, sign);
+		await this.recoverer.fail(failure, at);
 	}
 
 	/** Its session lived on although the server was given up, mostly because its process did not end. */

@@ -4,7 +4,6 @@ import type { Closing } from "./closing.ts";
 import type { Failure } from "./detection.ts";
 import type { Doorman } from "./doorman.ts";
 import type { Standby } from "./env.ts";
-import type { Sign } from "./evidence.ts";
 import type { IncidentBook } from "./incident-book.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
@@ -54,9 +53,8 @@ export class Recoverer {
 	}
 
 	/** Opens an incident, ends the failed session, and goes on as the budget allows. */
-	async fail(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
-		const details = sign?.kind === "panicked" ? sign.details : {};
-		const told = this.incidents.begin(failure, at, details);
+	async fail(failure: Failure, at: number): Promise<void> {
+		const told = this.incidents.begin(failure, at);
 		this.recoveries.countYoungDeath(at);
 		const standby = this.recoveries.nextStep().kind === "warm" ? this.reserve.take() : undefined;
 		if (standby) return await this.failOver(standby, failure, told);

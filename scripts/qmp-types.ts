@@ -30,6 +30,7 @@ const usedCommands = [
 	"object-add",
 	"object-del",
 	"set-action",
+	"set_link",
 	"query-dump",
 ];
 /** Their arguments are unions of everything QEMU can build: thousands of lines for the few that are used. */

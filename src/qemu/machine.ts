@@ -14,6 +14,7 @@ import {
 } from "../host/process.ts";
 import { Starvation } from "../host/starvation.ts";
 import { GuestAgent } from "./agent.ts";
+import { dumpMemory } from "./dump.ts";
 import { hangProcessors } from "./gdb.ts";
 import { type Disk, inside } from "./hardware.ts";
 import { attachDisk, detachDisk } from "./hotplug.ts";
@@ -166,21 +167,31 @@ export class QemuMachine {
 	}
 
 	/**
-	 * Writes the guest's memory into the session's folder, packed: a Windows crash dump where the guest has told QEMU how
-	 * to make one, a kdump file for `crash` else.
+	 * Pauses the guest and writes its memory into the session's folder, packed: a Windows crash dump where the guest has
+	 * told QEMU how to make one, a kdump file for `crash` else.
 	 * @returns the host path of the file, which is the session's own and to be taken away
 	 * @throws QmpError, DeadlineError
 	 */
-	async dumpMemory(deadlineMs: number): Promise<string> {
-		const monitor = this.monitor();
-		const target = { paging: false, protocol: `file:${inside.dump}` };
-		await monitor
-			.execute("dump-guest-memory", { ...target, format: "win-dmp" }, deadlineMs)
-			.catch(async (error) => {
+	async dumpMemory(deadlineMs: number, onProgress?: (percent: number) => void): Promise<string> {
+		return await dumpMemory(this.monitor(), this.folders.session, deadlineMs, onProgress);
+	}
+
+	/**
+	 * Lets a guest that has crashed run on, without its network: a kernel that has panicked may go on answering there. When
+	 * it restarts or shuts down, QEMU stays paused instead, in the state `shutdown`; nothing boots in it. A further sign of
+	 * its crash does not pause it again.
+	 * @throws QmpError, DeadlineError, QmpGone
+	 */
+	async letGuestDump(): Promise<void> {
+		await this.monitor().execute("set-action", { reboot: "shutdown", shutdown: "pause", panic: "none" });
+		await this.monitor()
+			.execute("set_link", { name: "net0", up: false })
+			.catch((error) => {
+				// A server without a network has no such card.
 				if (!(error instanceof QmpError)) throw error;
-				await monitor.execute("dump-guest-memory", { ...target, format: "kdump-zlib" }, deadlineMs);
 			});
-		return join(this.folders.session, "memory.dump");
+		const { status } = await this.monitor().execute("query-status", {});
+		if (status === "guest-panicked" || status === "paused") await this.resume();
 	}
 
 	/**

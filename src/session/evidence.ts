@@ -1,9 +1,11 @@
 import type { Seen } from "../api/screen.ts";
 import type { Stop } from "./crash.ts";
 
-/** Something that a session's process said by itself, at the moment it was heard (milliseconds since the Unix epoch). */
-export type Sign = { at: number } & /** `stop`: what a Windows says of it, where it does. */
-(
+/**
+ * Something that a session's process said by itself, at the moment it was heard (milliseconds since the Unix epoch).
+ * `stop` of a panic: what a Windows says of it, where it does.
+ */
+export type Sign = { at: number } /** `stop`: what a Windows says of it, where it does. */ & (
 	| { kind: "panicked"; details: Record<string, string>; stop?: Stop }
 	| { kind: "shutdown"; guest: boolean; reason: string }
 	| { kind: "reset"; guest: boolean; reason: string }

@@ -98,8 +98,9 @@ export class Lifecycle {
 		this.starter.isAwaited(byHand && startAgain);
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
-		if (!this.holder.machine) {
-			// No machine is held, and yet a process may live: one that does not end, or whose monitor is mute.
+		if (!this.holder.machine || this.ledger.record.aftermath) {
+			// No machine is held, and yet a process may live: one that does not end, or whose monitor is mute. And what has
+			// crashed hears no button.
 			if (await this.closeAndStop("")) return;
 			throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
 		}

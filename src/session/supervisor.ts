@@ -1,4 +1,5 @@
 import { BulkheadError, explain } from "../api/errors.ts";
+import type { HostDump } from "./aftermath.ts";
 import type { Env } from "./env.ts";
 import { Inbox } from "./inbox.ts";
 import type { Command, Input } from "./input.ts";
@@ -174,6 +175,10 @@ export class Supervisor {
 				return await this.onDue(input.what);
 			case "save":
 				return await this.keeper.retry();
+			case "dump-progress":
+				return this.parts.aftermath.tell(input.session, input.percent);
+			case "dumped":
+				return await this.onDumped(input.dump);
 			case "ask-felt":
 				return this.parts.readiness.askFelt(input.incident, input.until);
 			case "felt":
@@ -202,12 +207,20 @@ export class Supervisor {
 		}
 	}
 
+	private async onDumped(dump: HostDump): Promise<void> {
+		const { aftermath, recoverer } = this.parts;
+		const over = aftermath.takeIn(dump);
+		if (over !== undefined) await recoverer.afterwards(over);
+	}
+
 	private async onDue(what: Due["what"]): Promise<void> {
 		switch (what) {
 			case "force":
 				return await this.parts.life.force();
 			case "relaunch":
 				return await this.parts.recoverer.launch();
+			case "aftermath":
+				return await this.parts.recoverer.afterwards(this.parts.aftermath.outOfTime);
 			case "turn":
 				return await this.parts.life.beginInTurn();
 			default:

@@ -86,6 +86,8 @@ export interface SessionPaths {
 	launch: string;
 	/** The throw-away overlay of a disposable system disk. */
 	overlay: string;
+	/** A dump of the guest's memory, until it is taken away. */
+	dump: string;
 }
 
 export interface IncidentPaths {
@@ -176,5 +178,6 @@ function sessionPaths(folder: string): SessionPaths {
 		output: join(folder, "qemu.log"),
 		launch: join(folder, "launch.json"),
 		overlay: join(own, "system.qcow2"),
+		dump: join(own, "memory.dump"),
 	};
 }

@@ -1,3 +1,4 @@
+import { explain } from "../../api/errors.ts";
 import type { Fault } from "../../api/server.ts";
 import { emptyWhenLarger, readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
@@ -24,6 +25,8 @@ export interface Surroundings {
 	openSockets: () => Promise<AsyncDisposable>;
 	/** Takes a file over as evidence. @returns its name */
 	keepFile: (incident: string, name: string, path: string) => Promise<string>;
+	/** @throws Error in words, when the host's disk has no room for a dump of the guest's memory */
+	requireRoom: () => Promise<void>;
 	/** How much is kept of a failure. */
 	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
@@ -83,15 +86,30 @@ export class SessionMachine implements Machine {
 		for (const [name, content] of Object.entries(parts)) {
 			if (content?.length) kept.push(await this.around.keep(incident, name, content));
 		}
-		if (evidence === "dump") kept.push(...(await this.dump(incident)));
-		return { files: kept, details: processorDetails(registers) };
+		const details = processorDetails(registers);
+		// Only of a session that nobody waits for any more.
+		if (evidence === "dump" && this.parked && isAlive(this.qemu.identity)) {
+			const dumped = await this.dumpMemory(incident, dumpWithinMs).catch((error: unknown) => ({
+				whyNot: explain(error),
+			}));
+			if (typeof dumped === "string") kept.push(dumped);
+			else details["memory.dump"] = `could not be kept: ${dumped.whyNot}`;
+		}
+		return { files: kept, details };
 	}
 
-	/** Only of a session that nobody waits for any more. */
-	private async dump(incident: string): Promise<string[]> {
-		if (!this.parked || !isAlive(this.qemu.identity)) return [];
-		const file = await this.qemu.dumpMemory(dumpWithinMs);
-		return [await this.around.keepFile(incident, "memory.dump", file)];
+	async letGuestDump(): Promise<void> {
+		await this.qemu.letGuestDump();
+	}
+
+	async dumpMemory(
+		incident: string,
+		withinMs: number,
+		onProgress: (percent: number) => void = () => {},
+	): Promise<string> {
+		await this.around.requireRoom();
+		const file = await this.qemu.dumpMemory(withinMs, onProgress);
+		return await this.around.keepFile(incident, "memory.dump", file);
 	}
 
 	async letGo(): Promise<"parked" | "ended" | "stuck"> {

@@ -113,7 +113,7 @@ export class QmpConnection {
 		}
 		this.transcript.received(line);
 		if ("QMP" in message) this.greeted.resolve();
-		else if (typeof message.event === "string") this.announce(message.event, exactly(line)?.data);
+		else if (typeof message.event === "string") this.announce(message.event, parseEvent(line).data);
 		else this.settle(message);
 	}
 
@@ -149,15 +149,16 @@ export class QmpConnection {
 }
 
 /**
- * As `parseObject`, with whole numbers that a number of JavaScript does not hold as bigint: QEMU's are 64 bits long, and
+ * Reads an event, with whole numbers that a number of JavaScript does not hold as bigint: QEMU's are 64 bits long, and
  * a crashed guest's are addresses. Only for events: what commands return is reckoned with.
  */
-function exactly(line: string): Record<string, unknown> | undefined {
-	return parseObject(line, (_key, value, { source = "" }) =>
+export function parseEvent(line: string): Record<string, unknown> {
+	const event = parseObject(line, (_key, value, { source = "" }) =>
 		typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d{1,20}$/.test(source)
 			? BigInt(source)
 			: value,
 	);
+	return event ?? {};
 }
 
 type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;

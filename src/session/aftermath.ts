@@ -53,10 +53,11 @@ export class Aftermath {
 	}
 
 	/** Remembers what is to be done about a failure, with the next save of the record. */
-	plan({ cause }: Failure): void {
+	plan({ cause, restarted }: Failure): void {
 		const { ledger, clock, holder } = this.parts;
 		const policy = this.parts.policy();
-		if (cause !== "panic" || !policy || !holder.machine) return;
+		// What has restarted already has nothing to dump any more.
+		if (cause !== "panic" || restarted || !policy || !holder.machine) return;
 		ledger.set({ aftermath: { does: policy.does, until: clock.now() + policy.withinMs } });
 	}
 

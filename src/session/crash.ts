@@ -1,9 +1,8 @@
-import type { z } from "zod";
-import type { stopView } from "../api/screen.ts";
+import type { BlueScreen } from "../api/screen.ts";
 import { formatStopCode, stopCodeOf } from "../api/stop-codes.ts";
 
 /** What is known of why a Windows crashed: from Hyper-V's crash event, or read off its screen. All text is the guest's. */
-export type Stop = z.infer<typeof stopView>;
+export type Stop = NonNullable<BlueScreen["stop"]>;
 
 const nameLength = 64;
 const parametersAtMost = 4;
@@ -17,6 +16,11 @@ export function crashWords(stop: Stop | undefined): string {
 	const module = stop.module ? `; its screen names ${stop.module.slice(0, nameLength)}` : "";
 	const says = known?.says ? `: ${known.says.replace(/\.$/, "")}` : "";
 	return `Windows stopped with ${name ? `${name} (${code})` : code}${says}${module}`;
+}
+
+/** @returns one sentence for people about a crash that nothing told of but the screen */
+export function blueScreenWords({ stop }: BlueScreen): string {
+	return stop ? crashWords(stop) : "Windows stopped with a blue screen; its stop code could not be read";
 }
 
 /** @returns what an incident keeps of it */

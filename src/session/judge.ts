@@ -1,6 +1,14 @@
 import { explain } from "../api/errors.ts";
 import type { Aftermath } from "./aftermath.ts";
-import { diskFull, type Failure, judgeSign, judgeWatch, type Patience, type Verdict } from "./detection.ts";
+import {
+	crashBeforeRestart,
+	diskFull,
+	type Failure,
+	judgeSign,
+	judgeWatch,
+	type Patience,
+	type Verdict,
+} from "./detection.ts";
 import type { Env } from "./env.ts";
 import type { Hearing, Pulse, Sign } from "./evidence.ts";
 import type { Holder } from "./holder.ts";
@@ -118,6 +126,8 @@ export class Judge {
 	}
 
 	private async onReboot(at: number): Promise<void> {
+		const crash = crashBeforeRestart(this.holder.seen);
+		if (crash && !this.ledger.record.maintenance) return await this.onFailure(crash, at);
 		if (!this.holder.rebooted(at)) return;
 		this.ledger.say("signal", "The guest restarts itself");
 		if (this.ledger.record.state === "running")

@@ -7,12 +7,14 @@ import type { Ledger } from "./ledger.ts";
 import { waitWords } from "./others.ts";
 import type { Recoverer } from "./recoverer.ts";
 import type { Reserve } from "./reserve.ts";
+import { workOf } from "./screens.ts";
 import type { Starter } from "./starter.ts";
 import type { Timers } from "./timers.ts";
 
 /** A press of the power button is lost on a guest that does not listen yet. */
 const pressEveryMs = 5000;
 const turnEveryMs = 500;
+const forceAgainMs = 10_000;
 
 interface Parts {
 	ledger: Ledger;
@@ -40,6 +42,10 @@ export class Lifecycle {
 	private readonly timers: Timers;
 	private readonly others: Env["others"];
 	private pressedAt = 0;
+	/** A person asked for it once more. */
+	private insisted = false;
+	/** It was told that the guest is not switched off yet. */
+	private spared = false;
 
 	constructor(parts: Parts) {
 		this.ledger = parts.ledger;
@@ -96,6 +102,8 @@ export class Lifecycle {
 	 */
 	async stop(deadlineMs: number, startAgain: boolean, byHand = true): Promise<void> {
 		this.starter.isAwaited(byHand && startAgain);
+		this.insisted = byHand && this.ledger.record.state === "stopping";
+		this.spared = false;
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
 		if (!this.holder.machine || this.ledger.record.aftermath) {
@@ -110,6 +118,18 @@ export class Lifecycle {
 
 	/** The guest did not shut down in time. */
 	async force(): Promise<void> {
+		const { screen, lastLook } = this.holder.seen;
+		const work = workOf(screen, lastLook);
+		// Switched off in the midst of its updates, it may not start again.
+		if (work && !this.insisted) {
+			if (!this.spared)
+				this.ledger.say(
+					"session",
+					`Windows ${work} before it shuts down: it is not switched off meanwhile, but for a second stop`,
+				);
+			this.spared = true;
+			return this.timers.due("force", forceAgainMs);
+		}
 		this.ledger.say("session", "The guest did not shut down in time; it is switched off");
 		await this.closeAndStop("");
 	}

@@ -8,6 +8,7 @@ import { Ledger } from "./ledger.ts";
 import { excuseOf, type Other } from "./others.ts";
 import type { Policy } from "./policy.ts";
 import type { Reserve } from "./reserve.ts";
+import { workOf } from "./screens.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
 import type { Due } from "./timers.ts";
 import { type Parts, wire } from "./wiring.ts";
@@ -94,12 +95,18 @@ export class Supervisor {
 		return this.record.drill;
 	}
 
-	/** What is to be said of its session, beside the reason of its state: services that are silent, and who is away that it needs. */
+	/**
+	 * What is to be said of its session, beside the reason of its state: what Windows is at work on, services that are silent,
+	 * and who is away that it needs.
+	 */
 	get remark(): string {
 		const { state, session } = this.record;
 		const silent = state === "running" ? this.parts.holder.seen.silentServices : [];
 		const boots = state === "starting" && session !== null;
+		const { seen } = this.parts.holder;
+		const work = session === null ? undefined : workOf(seen.screen, seen.lastLook);
 		return [
+			...(work ? [`Windows ${work}`] : []),
 			...(silent.length > 0 ? [`${silent.join(", ")} does not answer`] : []),
 			...(silent.length > 0 || boots ? [excuseOf(this.env.others())] : []),
 		]

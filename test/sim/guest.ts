@@ -48,7 +48,7 @@ const checkLagMs = 1000;
 const shutdownMs = 3000;
 const agentAnswersMs = 300;
 const firmwareMs = 500;
-const screenEveryMs = 3000;
+const screenEveryMs = { usually: 3000, interruptsOff: 1000 };
 
 interface Service {
 	silenced: boolean;
@@ -248,7 +248,8 @@ export class Guest {
 	/** The screen, when it was not looked at a moment ago. */
 	private lookAtScreen(): Seen | undefined {
 		const now = this.around.clock.now();
-		if (!this.around.screens || !this.reachable || now - this.screenSeenAt < screenEveryMs) return undefined;
+		const every = this.interrupts() === "off" ? screenEveryMs.interruptsOff : screenEveryMs.usually;
+		if (!this.around.screens || !this.reachable || now - this.screenSeenAt < every) return undefined;
 		this.screenSeenAt = now;
 		return this.screen;
 	}

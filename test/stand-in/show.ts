@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { QmpConnection } from "../../src/qemu/qmp/connection.ts";
+import { type Frame, readPpm } from "../../src/screen/frame.ts";
+
+/** Every QEMU of these tests is gone after this, whatever happens. */
+const longestLifeMs = 600_000;
+
+/** A QEMU without network that is looked at: for the stand-in, and for real systems whose screens are recorded. */
+export class Watched implements AsyncDisposable {
+	/** All that came from the first serial port. */
+	serial = "";
+	readonly qemu: ChildProcess;
+	private readonly folder: string;
+	private readonly qmp: QmpConnection;
+
+	private constructor(qemu: ChildProcess, folder: string, qmp: QmpConnection) {
+		this.qemu = qemu;
+		this.folder = folder;
+		this.qmp = qmp;
+	}
+
+	/** @param args QEMU's, beside machine, memory, monitor and serial port */
+	static async start(args: readonly string[], memory = "128M", network = false): Promise<Watched> {
+		const folder = await mkdtemp(join(tmpdir(), "bulkhead-screens-"));
+		const socket = join(folder, "qmp.sock");
+		const nic = network ? [] : ["-nic", "none"];
+		const common = ["-machine", "pc", "-accel", "tcg", "-m", memory, "-display", "none", ...nic];
+		const monitor = ["-qmp", `unix:${socket},server=on,wait=off`, "-serial", "stdio"];
+		const qemu = spawn("qemu-system-x86_64", [...common, ...monitor, ...args], {
+			stdio: ["pipe", "pipe", "inherit"],
+			timeout: longestLifeMs,
+			killSignal: "SIGKILL",
+		});
+		try {
+			const qmp = await monitorOf(socket, qemu);
+			const watched = new Watched(qemu, folder, qmp);
+			qemu.stdout?.on("data", (chunk) => {
+				watched.serial = (watched.serial + String(chunk)).slice(-(2 ** 20));
+			});
+			return watched;
+		} catch (error) {
+			qemu.kill("SIGKILL");
+			await rm(folder, { recursive: true, force: true });
+			throw error;
+		}
+	}
+
+	static async standIn(disk: string): Promise<Watched> {
+		return await Watched.start(["-vga", "std", "-drive", `file=${disk},format=raw,if=ide`]);
+	}
+
+	/** Waits until the stand-in's scene stands on the screen. */
+	async scene(number: number): Promise<void> {
+		await this.until(() => this.serial.includes(`scene ${number}\n`), 60_000, `scene ${number}`);
+	}
+
+	/** Lets the stand-in go on to its next scene. */
+	tell(text = "\n"): void {
+		this.qemu.stdin?.write(text);
+	}
+
+	async frame(): Promise<Frame> {
+		const path = join(this.folder, "screen.ppm");
+		await this.qmp.execute("screendump", { filename: path }, 10_000);
+		return readPpm(await readFile(path));
+	}
+
+	/** Presses keys, one after the other, named as QEMU names them: `ret`, `esc`, `ctrl-alt-delete`. */
+	async keys(...names: string[]): Promise<void> {
+		for (const name of names) {
+			await this.human(`sendkey ${name}`);
+			await delay(150);
+		}
+	}
+
+	async human(command: string): Promise<string> {
+		return await this.qmp.execute("human-monitor-command", { "command-line": command });
+	}
+
+	async until(condition: () => boolean | Promise<boolean>, deadlineMs: number, what: string): Promise<void> {
+		const end = performance.now() + deadlineMs;
+		while (!(await condition())) {
+			if (performance.now() > end) throw new Error(`no ${what} within ${deadlineMs} ms`);
+			await delay(50);
+		}
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.qmp.close();
+		const ended = new Promise((resolve) => this.qemu.once("exit", resolve));
+		if (this.qemu.exitCode === null && this.qemu.signalCode === null) {
+			this.qemu.kill("SIGKILL");
+			await ended;
+		}
+		await rm(this.folder, { recursive: true, force: true });
+	}
+}
+
+async function monitorOf(socket: string, qemu: ChildProcess): Promise<QmpConnection> {
+	const ear = { onEvent: () => {}, onDisconnect: () => {} };
+	for (let tries = 0; ; tries++) {
+		try {
+			return await QmpConnection.open(socket, ear);
+		} catch (error) {
+			if (tries > 100 || qemu.exitCode !== null) throw error;
+			await delay(50);
+		}
+	}
+}

@@ -53,6 +53,8 @@ const answersWithinMs = 400;
 const evidenceWithinMs = 2000;
 const panicPrintsMs = 150;
 const letGoWithinMs = 500;
+/** 4096 by 4096 pixels, and a header; of a longer file the end alone is read, and that is no picture. */
+const frameLimit = 4096 * 4096 * 3 + 100;
 /** QEMU's docs/system/qemu-manpage: filter-buffer. Its interval is never waited for: taking it away empties it. */
 const packetBuffer = {
 	"qom-type": "filter-buffer",
@@ -143,6 +145,27 @@ export class QemuMachine {
 		const path = join(this.folders.session, "screen.png");
 		try {
 			const picture = await readUntrustedTail(path, 32 * 2 ** 20);
+			if (!picture) throw new Error("QEMU wrote no picture");
+			return picture;
+		} finally {
+			await rm(path, { force: true });
+		}
+	}
+
+	/**
+	 * The screen as PPM, in at most `deadlineMs`. Not in the same file as a screenshot, which may be taken meanwhile.
+	 * @throws QmpError, DeadlineError, QmpGone, or that there is no picture
+	 */
+	async frame(deadlineMs: number): Promise<Buffer> {
+		const name = "screen.ppm";
+		const path = join(this.folders.session, name);
+		try {
+			await this.monitor().execute(
+				"screendump",
+				{ filename: `${inside.session}/${name}`, format: "ppm" },
+				deadlineMs,
+			);
+			const picture = await readUntrustedTail(path, frameLimit);
 			if (!picture) throw new Error("QEMU wrote no picture");
 			return picture;
 		} finally {

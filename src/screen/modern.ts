@@ -41,7 +41,8 @@ export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: 
 	const ground = groundOf(background);
 	if (!ground || share < leastGround) return undefined;
 	if (ink.share > 0.2 || ringOf(ink).length > 0) return undefined;
-	const found = withFace(ink) ?? (ground === "black" ? undefined : withoutFace(ink)) ?? centred(ink, background);
+	const found =
+		withFace(ink) ?? (ground === "black" ? undefined : withoutFace(ink)) ?? centred(ink, background);
 	if (!found || !isSmooth(pixels, scaled(found.body, ink.scale))) return undefined;
 	const digits = found.percentage ? digitsOf(pixels, found.percentage, ink.scale, background) : 0;
 	const era = found.centred || ground !== "blue" || brightness(background) < 140 ? "11" : "8-to-10";
@@ -185,10 +186,7 @@ function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
 	const widest = Math.max(...large.map(widthOf));
 	const steps = large.map((line, i) => line.top - (large[i - 1]?.top ?? line.top));
 	const percentage = large.find(
-		(line, i) =>
-			i > 0 &&
-			widthOf(line) < widest * 0.45 &&
-			isApart(steps, i, heightOf(first)),
+		(line, i) => i > 0 && widthOf(line) < widest * 0.45 && isApart(steps, i, heightOf(first)),
 	);
 	return { body: around(large), percentage, centred: false };
 }

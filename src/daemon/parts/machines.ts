@@ -193,6 +193,7 @@ export class HostMachines implements Machines {
 			keep,
 			keepFile: async (incident, name, path) =>
 				await this.context.incidents.keepFile(this.server.name, incident, name, path),
+			screens: this.server.installed.boot.kind === "disk",
 			requireRoom: async () => await this.requireRoomForDump(session.number),
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),

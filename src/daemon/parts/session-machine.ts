@@ -1,18 +1,21 @@
 import { explain } from "../../api/errors.ts";
+import type { Seen } from "../../api/screen.ts";
 import type { Fault } from "../../api/server.ts";
 import { emptyWhenLarger, readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
 import type { Disk } from "../../qemu/hardware.ts";
-import type { QemuMachine } from "../../qemu/machine.ts";
+import type { Look, QemuMachine } from "../../qemu/machine.ts";
 import { readProcessors } from "../../qemu/registers.ts";
-import type { Machine } from "../../session/env.ts";
+import type { Evidence, Machine } from "../../session/env.ts";
 import type { Pulse } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { SessionPaths } from "../../store/paths.ts";
+import { noScreens, RecognisedScreens, type Screens } from "./screens.ts";
 
 /** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
 const consoleLimitBytes = 8 * 2 ** 20;
 const settlesWithinMs = 2000;
+const frameWithinMs = 400;
 const dumpWithinMs = 600_000;
 const consoleTailBytes = 64 * 1024;
 
@@ -27,6 +30,8 @@ export interface Surroundings {
 	keepFile: (incident: string, name: string, path: string) => Promise<string>;
 	/** @throws Error in words, when the host's disk has no room for a dump of the guest's memory */
 	requireRoom: () => Promise<void>;
+	/** Whether its screen is looked at. */
+	screens: boolean;
 	/** How much is kept of a failure. */
 	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
@@ -40,19 +45,28 @@ export class SessionMachine implements Machine {
 	readonly session: Omit<SessionRecord, "readyAt">;
 	readonly qemu: QemuMachine;
 	private readonly around: Surroundings;
+	private readonly screens: Screens;
 	private parked = false;
 
 	constructor(qemu: QemuMachine, session: Omit<SessionRecord, "readyAt">, around: Surroundings) {
 		this.qemu = qemu;
 		this.session = session;
 		this.around = around;
+		this.screens = around.screens
+			? new RecognisedScreens(async () => await qemu.frame(frameWithinMs))
+			: noScreens;
 	}
 
 	async look(): Promise<Pulse> {
 		const [look, services] = await Promise.all([this.qemu.look(), this.around.health().catch(() => ({}))]);
+		const screen = await this.screenOf(look);
 		const { console, output } = this.around.files;
 		for (const log of [console, output]) await emptyWhenLarger(log, consoleLimitBytes).catch(() => false);
-		return { ...look, services };
+		return { ...look, services, ...(screen && { screen }) };
+	}
+
+	private async screenOf({ status, interrupts }: Look): Promise<Seen | undefined> {
+		return status === "running" ? await this.screens.look(interrupts === "off") : undefined;
 	}
 
 	async pressPowerButton(): Promise<void> {
@@ -68,9 +82,10 @@ export class SessionMachine implements Machine {
 		await this.qemu.resume();
 	}
 
-	async collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }> {
+	async collectEvidence(incident: string): Promise<Evidence> {
 		const { files, evidence } = this.around;
 		const { screen, registers, transcript } = await this.qemu.evidence(evidence !== "screen");
+		const seen = screen && (await this.screens.lookNow());
 		const console = await readUntrustedTail(files.console, consoleTailBytes);
 		const said = await readUntrustedTail(files.output, consoleTailBytes);
 		const argv = await readUntrustedTail(files.argv, consoleTailBytes);
@@ -95,7 +110,7 @@ export class SessionMachine implements Machine {
 			if (typeof dumped === "string") kept.push(dumped);
 			else details["memory.dump"] = `could not be kept: ${dumped.whyNot}`;
 		}
-		return { files: kept, details };
+		return { files: kept, details, ...(seen && { screen: seen }) };
 	}
 
 	async letGuestDump(): Promise<void> {

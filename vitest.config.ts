@@ -9,6 +9,7 @@ const net = ["between", "inbound", "leases", "names", "network", "outbound", "se
 const pairs = [
 	"after",
 	"bad-input",
+	"blue-screen",
 	"controllers",
 	"daemon",
 	"damage",

@@ -34,7 +34,11 @@ export async function dumpMemory(
 		const { status } = await monitor.execute("query-dump", {});
 		const isThere = status === "completed" && existsSync(path);
 		if (isThere || (status === "active" && (await isDone(work)))) return path;
-		for (const format of formats) if (await began(work, format)) return path;
+		for (const format of formats) {
+			// QEMU makes the file one that is only read, and cannot open it a second time.
+			await rm(path, { force: true });
+			if (await began(work, format)) return path;
+		}
 		throw new QmpError("dump-guest-memory", "GenericError", "the dump could not be made");
 	} catch (error) {
 		// When only the connection has ended, as with the daemon, QEMU goes on writing.

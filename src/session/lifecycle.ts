@@ -7,7 +7,7 @@ import type { Ledger } from "./ledger.ts";
 import { waitWords } from "./others.ts";
 import type { Recoverer } from "./recoverer.ts";
 import type { Reserve } from "./reserve.ts";
-import { workOf } from "./screens.ts";
+import { isUpdating } from "./screens.ts";
 import type { Starter } from "./starter.ts";
 import type { Timers } from "./timers.ts";
 
@@ -15,6 +15,8 @@ import type { Timers } from "./timers.ts";
 const pressEveryMs = 5000;
 const turnEveryMs = 500;
 const forceAgainMs = 10_000;
+const sparedWords =
+	"Windows installs updates before it shuts down: it is not switched off meanwhile, but for a second stop";
 
 interface Parts {
 	ledger: Ledger;
@@ -118,20 +120,16 @@ export class Lifecycle {
 
 	/** The guest did not shut down in time. */
 	async force(): Promise<void> {
-		const { screen, lastLook } = this.holder.seen;
-		const work = workOf(screen, lastLook);
 		// Switched off in the midst of its updates, it may not start again.
-		if (work && !this.insisted) {
-			if (!this.spared)
-				this.ledger.say(
-					"session",
-					`Windows ${work} before it shuts down: it is not switched off meanwhile, but for a second stop`,
-				);
-			this.spared = true;
-			return this.timers.due("force", forceAgainMs);
-		}
+		if (isUpdating(this.holder.seen) && !this.insisted) return this.spare();
 		this.ledger.say("session", "The guest did not shut down in time; it is switched off");
 		await this.closeAndStop("");
+	}
+
+	private spare(): void {
+		if (!this.spared) this.ledger.say("session", sparedWords);
+		this.spared = true;
+		this.timers.due("force", forceAgainMs);
 	}
 
 	/** @param at when the guest was seen to run on, milliseconds since the Unix epoch */

@@ -70,6 +70,11 @@ function followBlue(
 	return { blue: { ...screen, ...(stop && { stop }) }, blueMs: lasted, blueForMs: lasted };
 }
 
+/** Whether Windows is seen to install updates. */
+export function isUpdating({ screen, lastLook }: { screen: ScreenWatch; lastLook: number }): boolean {
+	return screen.seen?.kind === "updating" && workOf(screen, lastLook) !== undefined;
+}
+
 /** @returns what Windows is seen to do that takes its time, as in "installs updates"; undefined when it does nothing of that kind */
 export function workOf({ seen, at }: Pick<ScreenWatch, "seen" | "at">, now: number): string | undefined {
 	const kind = seen?.kind;

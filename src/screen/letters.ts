@@ -1,5 +1,5 @@
 import type { BlueScreen, Seen } from "../api/screen.ts";
-import { guessDigits, learn } from "./cipher.ts";
+import { learn } from "./cipher.ts";
 import { inkOf } from "./marks.ts";
 import { isBlue, type Pixels, type Survey } from "./pixels.ts";
 import {
@@ -11,10 +11,12 @@ import {
 	readPanic,
 	readStop,
 	saysDiskCheck,
+	stopLine,
 	stopRow,
 	stopSentences,
 } from "./sayings.ts";
-import { type Cells, glyphsOf, isTextMode, type Text, unknownCharacter } from "./text-screen.ts";
+import { stopNames } from "./stop-names.ts";
+import { type Cells, isTextMode, type Text, unknownCharacter } from "./text-screen.ts";
 
 /** Screens of letters: what they say, by the fonts that are known, or by sentences that are. */
 
@@ -64,27 +66,25 @@ function blueScreen(lines: readonly string[], columns: number, pixels: Pixels): 
 }
 
 function decipher(cells: Cells, pixels: Pixels): Seen | undefined {
-	const [panic] = learn(cells, panicSentences).found;
+	const { found, letters } = learn(cells, panicSentences);
+	const [panic] = found;
 	if (panic && panic.column <= widestTime) {
 		return {
 			kind: "linux-panic",
-			text: decoded(cells, panicSentences).slice(panic.row).join("\n").trimEnd(),
+			text: decoded(cells, letters).slice(panic.row).join("\n").trimEnd(),
 		};
 	}
 	const signs = learn(cells, blueSigns).found.length > 0;
 	if (signs && isBlue(cells.cells[0]?.back ?? 0)) {
-		return blueScreen(decoded(cells, [...blueSentences, ...stopSentences]), cells.columns, pixels);
+		return blueScreen(decoded(cells, blueLetters(cells)), cells.columns, pixels);
 	}
 	return learn(cells, diskSentences).found.length > 0 ? { kind: "checking-disk" } : undefined;
 }
 
-/** The lines of a screen, as far as the sentences teach its letters, and likeness tells digits. */
-function decoded(cells: Cells, sentences: readonly string[]): string[] {
-	const { letters, found } = learn(cells, sentences);
-	const stop = found.find(({ sentence }) => stopSentences.includes(sentence));
-	const guesses = stop ? digitsBelow(cells, stop.row, letters) : new Map<string, string>();
+/** The lines of a screen, as far as its letters are known. */
+function decoded(cells: Cells, letters: ReadonlyMap<string, string>): string[] {
 	const letter = (key: string | undefined) =>
-		key === "" ? " " : (letters.get(key ?? "") ?? guesses.get(key ?? "") ?? unknownCharacter);
+		key === "" ? " " : (letters.get(key ?? "") ?? unknownCharacter);
 	return Array.from({ length: cells.rows }, (_, row) => {
 		const line = cells.cells.slice(row * cells.columns, (row + 1) * cells.columns);
 		return line
@@ -94,14 +94,25 @@ function decoded(cells: Cells, sentences: readonly string[]): string[] {
 	});
 }
 
-/** The digits of a stop line, which goes on in the line below, and of a percentage behind "disk:". */
-function digitsBelow(cells: Cells, row: number, letters: ReadonlyMap<string, string>): Map<string, string> {
-	const line = cells.cells.slice(row * cells.columns, (row + 2) * cells.columns);
-	const ends = line.findIndex(({ key }, i) => i > cells.columns && key === "");
-	const keys = new Set(line.slice(0, ends).flatMap(({ key }) => (key && !letters.has(key) ? [key] : [])));
-	const taken = new Set(letters.values());
-	const free = [..."0123456789ABCDEF"].filter((digit) => !taken.has(digit));
-	return guessDigits([...keys], glyphsOf(cells.cellHeight), free);
+/** The letters of a blue screen: by its sentences, and by the name of its stop code, which tells the code's digits. */
+function blueLetters(cells: Cells): ReadonlyMap<string, string> {
+	const { letters } = learn(cells, [...blueSentences, ...stopSentences]);
+	const fitting = stopNames.filter(([, name]) =>
+		learn(cells, [name], letters).found.some(
+			({ row, column }) => column === 0 && isWholeLine(cells, row, name),
+		),
+	);
+	const [only] = fitting;
+	if (!only || fitting.length > 1) return letters;
+	const [code, name] = only;
+	const named = learn(cells, [name, stopLine(code)], letters);
+	// A code that does not fit its name was misread.
+	return named.found.length === 2 ? named.letters : letters;
+}
+
+function isWholeLine(cells: Cells, row: number, text: string): boolean {
+	const rest = cells.cells.slice(row * cells.columns + text.length, (row + 1) * cells.columns);
+	return rest.every(({ key }) => key === "");
 }
 
 /**

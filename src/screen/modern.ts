@@ -1,18 +1,6 @@
 import type { BlueScreen } from "../api/screen.ts";
-import {
-	around,
-	type Box,
-	fill,
-	heightOf,
-	type Ink,
-	type Line,
-	linesOf,
-	type Mark,
-	middleOf,
-	scaled,
-	widthOf,
-	wordWidths,
-} from "./marks.ts";
+import { layoutOf } from "./layouts.ts";
+import { type Box, heightOf, type Ink, type Line, scaled, widthOf } from "./marks.ts";
 import { brightness, isBlack, isBlue, isGreen, lighterThan, type Pixels, type Survey } from "./pixels.ts";
 import { ringOf } from "./ring.ts";
 
@@ -41,8 +29,7 @@ export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: 
 	const ground = groundOf(background);
 	if (!ground || share < leastGround) return undefined;
 	if (ink.share > 0.2 || ringOf(ink).length > 0) return undefined;
-	const found =
-		withFace(ink) ?? (ground === "black" ? undefined : withoutFace(ink)) ?? centred(ink, background);
+	const found = layoutOf(ink, background, ground === "black");
 	if (!found || !isSmooth(pixels, scaled(found.body, ink.scale))) return undefined;
 	const digits = found.percentage ? digitsOf(pixels, found.percentage, ink.scale, background) : 0;
 	const era = found.centred || ground !== "blue" || brightness(background) < 140 ? "11" : "8-to-10";
@@ -59,141 +46,6 @@ export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: 
 function groundOf(colour: number): "blue" | "green" | "black" | undefined {
 	if (isBlack(colour)) return "black";
 	return isBlue(colour) ? "blue" : isGreen(colour) ? "green" : undefined;
-}
-
-/** In points. */
-interface Layout {
-	body: Box;
-	/** The line that has the percentage alone. */
-	percentage: Line | undefined;
-	centred: boolean;
-}
-
-function withFace(ink: Ink): Layout | undefined {
-	const face = faceOf(ink);
-	if (!face) return undefined;
-	const lines = linesOf(ink.marks, ink.height).filter(({ top }) => top >= face.bottom);
-	const [first] = lines;
-	if (!first || Math.abs(first.left - face.left) > ink.width * 0.04) return undefined;
-	return layout(lines, ink);
-}
-
-/** A bracket that opens to the right, and two dots left of it, one above the other. */
-function faceOf({ marks, points, width, height }: Ink): Box | undefined {
-	for (const bracket of marks) {
-		const h = heightOf(bracket);
-		const isHigh = h > height * 0.07 && h < height * 0.3 && widthOf(bracket) < h * 0.5;
-		if (!isHigh || bracket.right > width * 0.4 || bracket.top > height * 0.5) continue;
-		if (!isBracket(bracket, points, width)) continue;
-		const left = marks.filter(
-			(mark) =>
-				mark.right <= bracket.left + 1 &&
-				bracket.left - mark.right < h * 0.6 &&
-				mark.top >= bracket.top - 1 &&
-				mark.bottom <= bracket.bottom + 1,
-		);
-		if (left.length === 2 && areColon(left, h)) return around([bracket, ...left]);
-	}
-	return undefined;
-}
-
-function areColon([a, b]: readonly Mark[], h: number): boolean {
-	if (!a || !b) return false;
-	const size = (mark: Mark) => (widthOf(mark) + heightOf(mark)) / 2;
-	const isSpot = (mark: Mark) =>
-		size(mark) > h * 0.03 && size(mark) < h * 0.3 && fill(mark) > 0.55 && widthOf(mark) < 2 * heightOf(mark);
-	const aligned = Math.abs(middleOf(a) - middleOf(b)) <= Math.max(1, size(a) * 0.4);
-	const apart = Math.abs(a.top - b.top) > 1.5 * size(a);
-	return (
-		isSpot(a) && isSpot(b) && aligned && apart && Math.abs(size(a) - size(b)) <= Math.max(1.5, size(a) * 0.4)
-	);
-}
-
-/** Thin all along, and farther left in the middle than at both ends. */
-function isBracket(mark: Mark, points: Uint8Array, width: number): boolean {
-	const h = heightOf(mark);
-	const row = (part: number) => {
-		const y = Math.min(mark.bottom - 1, Math.floor(mark.top + part * h));
-		let [first, count] = [-1, 0];
-		for (let x = mark.left; x < mark.right; x++) {
-			if (!points[y * width + x]) continue;
-			if (first < 0) first = x;
-			count++;
-		}
-		return { first, count };
-	};
-	const [top, middle, bottom] = [row(0.02), row(0.5), row(0.98)];
-	const bend = widthOf(mark) * 0.25;
-	const thin = [0.1, 0.3, 0.5, 0.7, 0.9].every(
-		(part) => row(part).count <= Math.max(2, widthOf(mark) * 0.65),
-	);
-	return thin && top.first - middle.first >= bend && bottom.first - middle.first >= bend;
-}
-
-/** Lines from one left edge, the upper ones large, the lower ones small, and nothing else but a QR code. */
-function withoutFace(ink: Ink): Layout | undefined {
-	const pictures = ink.marks.filter((mark) => heightOf(mark) > ink.height * 0.09 || isSolid(mark, ink));
-	if (pictures.some((mark) => Math.abs(widthOf(mark) - heightOf(mark)) > heightOf(mark) * 0.15))
-		return undefined;
-	const lines = linesOf(ink.marks, ink.height);
-	const [first] = lines;
-	if (!first || lines.length < 3 || lines.length > 12) return undefined;
-	const isInside = first.left > ink.width * 0.04 && first.left < ink.width * 0.25;
-	if (!isInside || first.top < ink.height * 0.06 || first.top > ink.height * 0.55) return undefined;
-	const aligned = lines.filter(({ left }) => Math.abs(left - first.left) <= ink.width * 0.012);
-	if (aligned.length < lines.length * 0.8 || (lines.at(-1)?.bottom ?? 0) > ink.height * 0.92)
-		return undefined;
-	const sizes = lines.map(heightOf);
-	const small = sizes.at(-1) ?? 0;
-	if (Math.max(...sizes.slice(0, 2)) < small * 1.35) return undefined;
-	return layout(lines, ink);
-}
-
-/** A field, a button, a bar. */
-function isSolid(mark: Mark, { height }: Ink): boolean {
-	return fill(mark) > 0.8 && widthOf(mark) > height * 0.05;
-}
-
-/** One or two lines in the middle, and the stop code, which is one long word, in small letters at the bottom. */
-function centred(ink: Ink, ground: number): Layout | undefined {
-	const lines = linesOf(ink.marks, ink.height);
-	if (ink.marks.some((mark) => heightOf(mark) > ink.height * 0.09)) return undefined;
-	const isCentred = (line: Line) => Math.abs(middleOf(line) - ink.width / 2) <= ink.width * 0.012;
-	const upper = lines.filter(({ top, bottom }) => top > ink.height * 0.35 && bottom < ink.height * 0.65);
-	const lower = lines.filter(({ top }) => top > ink.height * 0.8);
-	const [first, second, third] = upper;
-	if (upper.length + lower.length !== lines.length || !lines.every(isCentred)) return undefined;
-	if (!first || third || lower.length < 1 || lower.length > 3) return undefined;
-	if (widthOf(first) < ink.width * 0.2 || (second && widthOf(second) > widthOf(first) * 0.6))
-		return undefined;
-	const stop = lower[0] as Line;
-	if (heightOf(stop) > heightOf(first) * 0.95 || !hasLongWord(stop, ink, ground)) return undefined;
-	return { body: around(upper), percentage: second, centred: true };
-}
-
-function hasLongWord(line: Line, ink: Ink, ground: number): boolean {
-	const words = wordWidths(line, ink, ground);
-	return words.length > 1 && words.length <= 6 && Math.max(...words) > widthOf(line) * ink.scale * 0.38;
-}
-
-/** Finds the line with the percentage: of the large letters, below the sentence with a gap, and short. */
-function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
-	const [first] = lines;
-	if (!first) return undefined;
-	const large = lines.filter(
-		(line) => heightOf(line) > heightOf(first) * 0.7 && line.bottom < first.bottom + ink.height * 0.35,
-	);
-	const widest = Math.max(...large.map(widthOf));
-	const steps = large.map((line, i) => line.top - (large[i - 1]?.top ?? line.top));
-	const percentage = large.find(
-		(line, i) => i > 0 && widthOf(line) < widest * 0.45 && isApart(steps, i, heightOf(first)),
-	);
-	return { body: around(large), percentage, centred: false };
-}
-
-/** Whether a line is farther from the one above than lines of one sentence are. */
-function isApart(steps: readonly number[], i: number, letters: number): boolean {
-	return (steps[i] ?? 0) > letters * 1.6;
 }
 
 function isSmooth({ at, width }: Pixels, box: Box): boolean {

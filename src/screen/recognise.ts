@@ -1,7 +1,7 @@
 import type { Seen } from "../api/screen.ts";
 import type { Frame } from "./frame.ts";
 import { blueByLayout, saidBy } from "./letters.ts";
-import { type Box, heightOf, type Ink, inkOf, widthOf } from "./marks.ts";
+import { type Box, heightOf, inkOf, widthOf } from "./marks.ts";
 import { type Crash, modernCrash } from "./modern.ts";
 import {
 	isAllBlack,
@@ -34,9 +34,14 @@ export function recognise(frame: Frame, before?: Frame): Seen {
 	return (
 		saidBy(texts, pixels) ??
 		blueByLayout(pixels, found) ??
-		drawn(frame, pixels, found, before) ??
+		(isWellRead(texts) ? undefined : drawn(frame, pixels, found, before)) ??
 		consoleOf(texts, pixels, found) ?? { kind: "other" }
 	);
+}
+
+/** Letters, and all of them known: nothing that is drawn has to be looked for. */
+function isWellRead([best]: readonly Text[]): boolean {
+	return best !== undefined && best.cells.filled > 20 && best.known > 0.95;
 }
 
 function drawn(frame: Frame, pixels: Pixels, found: Survey, before: Frame | undefined): Seen | undefined {

@@ -8,6 +8,8 @@ const radii = { least: 0.01, most: 0.06 };
 /** What is farther from a dot belongs to something else. */
 const widestGap = 0.013;
 const mostDots = 8;
+/** Screens with a ring have a few lines of letters beside it. */
+const mostMarks = 1500;
 /** How far ink may be off the circle, as a part of its radius: dots have a size. */
 const tolerance = 0.35;
 
@@ -18,6 +20,7 @@ interface Point {
 
 /** @returns the ring's marks; empty when there is none */
 export function ringOf(ink: Ink): Mark[] {
+	if (ink.marks.length > mostMarks) return [];
 	const isAlone = (marks: readonly Mark[]) => marks.length <= mostDots && isSmall(around(marks), ink.height);
 	return (
 		groups(ink.marks, Math.max(2, ink.height * widestGap)).find(

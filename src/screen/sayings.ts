@@ -45,6 +45,11 @@ export const stopSentences = [
 	`*** STOP: ${digits(8)} (${list(16)}`.slice(0, 79),
 ];
 
+/** The beginning of a stop line. */
+export function stopLine(code: number): string {
+	return `*** STOP: 0x${code.toString(16).toUpperCase().padStart(8, "0")}`;
+}
+
 /** Those that stand on every blue screen of their time, and on no other screen. */
 export const blueSigns = blueSentences.slice(0, 3);
 

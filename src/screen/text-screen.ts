@@ -199,8 +199,3 @@ export function readTexts(pixels: Pixels): Text[] {
 export function isTextMode({ width, height }: Pixels): boolean {
 	return (width === 720 || width === 640) && (height === 400 || height === 350);
 }
-
-/** All letters that are known at this height, by their pixels. */
-export function glyphsOf(height: number): Map<string, string> {
-	return new Map((tables.get(height) ?? []).flatMap((table) => [...table]));
-}

@@ -76,8 +76,13 @@ const nmi7: text.Stop = {
 	name: "NMI_HARDWARE_FAILURE",
 };
 
-/** What can be told of letters that no table has: those that known sentences teach, and digits that are like known ones. */
-const partly = (stop: text.Stop): text.Stop => ({ code: stop.code, parameters: [], name: "" });
+/** What can be told of letters that no table has: those that known sentences teach, and a code by its name. */
+const partly = ({ code, name, module }: text.Stop, withModule = false): text.Stop => ({
+	code,
+	parameters: [],
+	name,
+	...(module && withModule ? { module } : {}),
+});
 
 type BlueTruth = Pick<Truth, "dump" | "percent">;
 
@@ -163,7 +168,7 @@ async function bootvidScreens(): Promise<Drawn[]> {
 		{
 			name: "2000-foreign-font",
 			screen: bootvid.windows2000(driver2000, dump2000(7), foreign),
-			truth: classic(partly(driver2000), "writing", 7),
+			truth: classic(partly(driver2000), "writing"),
 		},
 		{
 			name: "xp-foreign-font",
@@ -173,7 +178,7 @@ async function bootvidScreens(): Promise<Drawn[]> {
 		{
 			name: "2008-r2-foreign-font",
 			screen: bootvid.windowsXp(driver7, dump7.writing(38), foreign),
-			truth: crash("2000-to-2008-r2", undefined, { dump: "writing" }),
+			truth: classic(partly(driver7, true), "writing"),
 		},
 		{ name: "xp-checks-disk", screen: bootvid.checkDiskXp(), truth: { kind: "checking-disk" } },
 		{ name: "2000-checks-disk", screen: bootvid.checkDisk2000(), truth: { kind: "checking-disk" } },
@@ -386,6 +391,22 @@ const blueScreens: Drawing[] = [
 			called: "device",
 		}),
 		modernTruth("11", "unknown"),
+	],
+	[
+		"10-1024-parameters",
+		modern.windows10({
+			size: xga,
+			background: "#0078d7",
+			percent: 0,
+			stopCode: irql,
+			parameters: ["0x0000000000000028", "0x0000000000000002", "0x0000000000000000", "0xFFFFF80B2D5A1D2C"],
+		}),
+		modernTruth("8-to-10", "unknown"),
+	],
+	[
+		"10-1280-german",
+		modern.windows10German({ size: wide, background: "#0078d7", percent: 100, stopCode: irql }),
+		modernTruth("8-to-10", "done", { percent: 100 }),
 	],
 ];
 

@@ -7,8 +7,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { installFor } from "../../bench/packages.ts";
 import type { Frame } from "../../src/screen/frame.ts";
 import { buildStandIn } from "../stand-in/build.ts";
+import { linux } from "../stand-in/linux.ts";
 import { Watched } from "../stand-in/show.ts";
 import { drawn } from "./drawn.ts";
 import { writePng } from "./png.ts";
@@ -32,6 +34,27 @@ async function take(name: string, frame: Frame, truth: Truth): Promise<void> {
 	console.log(`${name}: ${frame.width} x ${frame.height}, ${truth.kind}`);
 }
 
+/** Files by which it is known that a package is installed. */
+const filesOf: Record<string, string> = {
+	"busybox-static": "/bin/busybox",
+	"console-setup-linux": "/usr/share/consolefonts/Lat15-Terminus14.psf.gz",
+	"debian-installer-12-netboot-amd64": linux,
+	"fonts-open-sans": "/usr/share/fonts/truetype/open-sans/OpenSans-Light.ttf",
+	"grub-rescue-pc": "/usr/lib/grub-rescue/grub-rescue-cdrom.iso",
+	"ipxe-qemu": "/usr/lib/ipxe/qemu/pxe-e1000.rom",
+	"librsvg2-bin": "/usr/bin/rsvg-convert",
+	"memtest86+": "/usr/lib/memtest86+/memtest86+x64.iso",
+	ovmf: "/usr/share/ovmf/OVMF.fd",
+};
+
+async function install(packages: readonly string[]): Promise<void> {
+	const needed = packages.filter((name) => name !== "console-setup-linux" || !process.env.CONSOLE_FONTS);
+	await installFor(
+		needed.map((name) => filesOf[name] ?? ""),
+		needed,
+	);
+}
+
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
 	const folder = await mkdtemp(join(tmpdir(), "bulkhead-frames-"));
 	try {
@@ -42,6 +65,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
 }
 
 await mkdir(join(here, "recorded"), { recursive: true });
+await install(["librsvg2-bin", "fonts-open-sans", "console-setup-linux"]);
 const scenes = await drawn(isWanted);
 if (scenes.length > 0) {
 	await inFolder(async (folder) => {
@@ -58,9 +82,10 @@ if (scenes.length > 0) {
 		}
 	});
 }
-for (const { name, record } of recordings) {
+for (const { name, packages, record } of recordings) {
 	if (!isWanted(name)) continue;
 	try {
+		await install(packages);
 		await inFolder(async (folder) => await record(take, folder));
 	} catch (error) {
 		console.error(`${name}: ${error instanceof Error ? error.message : error}`);

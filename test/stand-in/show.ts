@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { QmpConnection } from "../../src/qemu/qmp/connection.ts";
+import { QmpConnection, type QmpEvent } from "../../src/qemu/qmp/connection.ts";
 import { type Frame, readPpm } from "../../src/screen/frame.ts";
 
 /** Every QEMU of these tests is gone after this, whatever happens. */
@@ -13,11 +13,14 @@ const longestLifeMs = 600_000;
 export class Watched implements AsyncDisposable {
 	/** All that came from the first serial port. */
 	serial = "";
+	/** Names of the events that QEMU has told of. */
+	readonly events: string[];
 	readonly qemu: ChildProcess;
 	private readonly folder: string;
 	private readonly qmp: QmpConnection;
 
-	private constructor(qemu: ChildProcess, folder: string, qmp: QmpConnection) {
+	private constructor(qemu: ChildProcess, folder: string, qmp: QmpConnection, events: string[]) {
+		this.events = events;
 		this.qemu = qemu;
 		this.folder = folder;
 		this.qmp = qmp;
@@ -36,8 +39,9 @@ export class Watched implements AsyncDisposable {
 			killSignal: "SIGKILL",
 		});
 		try {
-			const qmp = await monitorOf(socket, qemu);
-			const watched = new Watched(qemu, folder, qmp);
+			const events: string[] = [];
+			const qmp = await monitorOf(socket, qemu, events);
+			const watched = new Watched(qemu, folder, qmp, events);
 			qemu.stdout?.on("data", (chunk) => {
 				watched.serial = (watched.serial + String(chunk)).slice(-(2 ** 20));
 			});
@@ -49,8 +53,10 @@ export class Watched implements AsyncDisposable {
 		}
 	}
 
+	/** The guest that build.ts makes, with a pvpanic device. */
 	static async standIn(disk: string): Promise<Watched> {
-		return await Watched.start(["-vga", "std", "-drive", `file=${disk},format=raw,if=ide`]);
+		const devices = ["-vga", "std", "-device", "pvpanic", "-action", "panic=pause"];
+		return await Watched.start([...devices, "-drive", `file=${disk},format=raw,if=ide`]);
 	}
 
 	/** Waits until the stand-in's scene stands on the screen. */
@@ -64,9 +70,18 @@ export class Watched implements AsyncDisposable {
 	}
 
 	async frame(): Promise<Frame> {
-		const path = join(this.folder, "screen.ppm");
-		await this.qmp.execute("screendump", { filename: path }, 10_000);
-		return readPpm(await readFile(path));
+		return readPpm(await this.dump(this.folder));
+	}
+
+	/** The file that QEMU writes into a folder, which is taken away again. */
+	async dump(folder: string): Promise<Buffer> {
+		const path = join(folder, `bulkhead-screen-${this.qemu.pid}.ppm`);
+		try {
+			await this.qmp.execute("screendump", { filename: path }, 10_000);
+			return await readFile(path);
+		} finally {
+			await rm(path, { force: true });
+		}
 	}
 
 	/** Presses keys, one after the other, named as QEMU names them: `ret`, `esc`, `ctrl-alt-delete`. */
@@ -100,8 +115,8 @@ export class Watched implements AsyncDisposable {
 	}
 }
 
-async function monitorOf(socket: string, qemu: ChildProcess): Promise<QmpConnection> {
-	const ear = { onEvent: () => {}, onDisconnect: () => {} };
+async function monitorOf(socket: string, qemu: ChildProcess, events: string[]): Promise<QmpConnection> {
+	const ear = { onEvent: ({ event }: QmpEvent) => void events.push(event), onDisconnect: () => {} };
 	for (let tries = 0; ; tries++) {
 		try {
 			return await QmpConnection.open(socket, ear);

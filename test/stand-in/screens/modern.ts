@@ -17,11 +17,23 @@ export interface Modern {
 	qr?: boolean;
 	/** What the machine is called: PC, device, Windows Insider Build. */
 	called?: string;
+	/** Shown small in the upper left corner, where CrashControl's DisplayParameters is set. */
+	parameters?: string[];
 }
 
 /** Windows 10, 11 until 24H2, and with neither face nor QR code Server 2016 to 2022. */
 export function windows10(screen: Modern): string {
-	const { size, background, percent, stopCode, module, face = true, qr = true, called = "PC" } = screen;
+	const {
+		size,
+		background,
+		percent,
+		stopCode,
+		module,
+		face = true,
+		qr = true,
+		called = "PC",
+		parameters = [],
+	} = screen;
 	const { width, height } = size;
 	const unit = Math.min(height, width * 0.6) / 100;
 	const left = width * 0.1;
@@ -40,6 +52,7 @@ export function windows10(screen: Modern): string {
 	return picture(
 		size,
 		background,
+		lines(1.5 * unit, 3 * unit, parameters, 2.4 * unit, { size: 1.8 * unit }),
 		face ? words(left - 1.5 * unit, 31 * unit, ":(", { size: 20 * unit }) : "",
 		lines(left, top, body, 4.6 * unit, text),
 		done,
@@ -57,6 +70,32 @@ export function windows10(screen: Modern): string {
 			2.7 * unit,
 			small,
 		),
+	);
+}
+
+/** The screen of Windows 10 in German. */
+export function windows10German({ size, background, percent, stopCode }: Modern): string {
+	const unit = Math.min(size.height, size.width * 0.6) / 100;
+	const left = size.width * 0.1;
+	const body = [
+		"Auf Ihrem PC ist ein Problem aufgetreten. Der PC muss neu gestartet",
+		"werden. Es werden einige Fehlerinformationen gesammelt, und dann",
+		"wird ein Neustart ausgeführt.",
+	];
+	const small = [
+		"Weitere Informationen zu diesem Problem und mögliche Lösungen finden Sie unter https://www.windows.com/stopcode",
+		"",
+		"Wenn Sie sich an den Support wenden, geben Sie diese Informationen an:",
+		`Stillstandcode: ${stopCode}`,
+	];
+	return picture(
+		size,
+		background,
+		words(left - 1.5 * unit, 31 * unit, ":(", { size: 20 * unit }),
+		lines(left, 42 * unit, body, 4.6 * unit, { size: 3.3 * unit }),
+		words(left, 60 * unit, `${percent ?? 0}% abgeschlossen`, { size: 3.3 * unit }),
+		qrCode(left, 66 * unit, 12 * unit, background),
+		lines(left + 14 * unit, 68 * unit, small, 2.7 * unit, { size: 1.8 * unit }),
 	);
 }
 

@@ -20,7 +20,17 @@ function wait(seconds: number, screen: (at: number) => Seen | undefined): string
 
 test.each<[string, (at: number) => Seen | undefined, string]>([
 	["nothing is seen", () => undefined, "goes on"],
-	["the screen cannot be read", () => blue("unknown"), "goes on"],
+	[
+		"an older screen cannot be read",
+		() => ({ ...blue("unknown"), era: "2000-to-2008-r2" }) as Seen,
+		"goes on",
+	],
+	["a newer one changes now and then", (at) => blue(at % 150_000 ? "unknown" : "writing"), "goes on"],
+	[
+		"a newer one does not change",
+		() => blue("unknown"),
+		"183 s: nothing has changed on the guest's blue screen for 3 min",
+	],
 	["it is black", () => ({ kind: "black" }), "goes on"],
 	["it writes, and says how far it is", (at) => blue("writing", Math.floor(at / 6000)), "goes on"],
 	["it writes, and does not say how far", () => blue("writing"), "goes on"],

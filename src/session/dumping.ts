@@ -1,4 +1,4 @@
-import type { Seen } from "../api/screen.ts";
+import type { BlueScreen, Seen } from "../api/screen.ts";
 import { formatDuration } from "../api/units.ts";
 
 /**
@@ -6,7 +6,7 @@ import { formatDuration } from "../api/units.ts";
  */
 export interface Dumping {
 	/** What it was last seen to do. */
-	does: "writes" | "is-done" | "nothing" | "unknown";
+	does: "writes" | "is-done" | "nothing" | "stands" | "unknown";
 	/** How far it said it was, where it says so. */
 	percent: number | undefined;
 	/** How long it has been seen to do that and to be there, milliseconds. */
@@ -46,10 +46,15 @@ function readScreen(screen: Seen): Pick<Dumping, "does" | "percent"> {
 		case "none":
 			return { ...none, does: "nothing" };
 		case "unknown":
-			return { ...none, does: "unknown" };
+			// Of newer screens it is seen that their percentage changes, whatever it says.
+			return { ...none, does: isNewer(screen) ? "stands" : "unknown" };
 		default:
 			return screen.dump satisfies never;
 	}
+}
+
+function isNewer({ era }: BlueScreen): boolean {
+	return era === "8-to-10" || era === "11";
 }
 
 /** @returns why there is nothing more to wait for, in words; undefined while there is */
@@ -59,5 +64,7 @@ export function dumpingIsOver({ does, percent, forMs }: Dumping): string | undef
 		return `the guest's screen has said nothing of a dump for ${formatDuration(forMs)}`;
 	if (does === "writes" && percent !== undefined && forMs >= standsStillMs)
 		return `the guest's dump has stood at ${percent} % for ${formatDuration(forMs)}`;
+	if (does === "stands" && forMs >= standsStillMs)
+		return `nothing has changed on the guest's blue screen for ${formatDuration(forMs)}`;
 	return undefined;
 }

@@ -250,9 +250,13 @@ test("the transcript leaves out the routine, and keeps what matters", async () =
 	await using server = await qemu((_, id) => `{"return": {"status": "running"}, "id": ${id}}`);
 	const connection = await QmpConnection.open(server.path, new Ear());
 	await connection.execute("query-status", {});
+	await connection.execute("screendump", { filename: "/session/screen.ppm", format: "ppm" });
+	await connection.execute("screendump", { filename: "/session/screen.png", format: "png" });
 	await connection.execute("cont", {});
 	const text = connection.transcript.text();
 	expect(text).not.toContain("query-status");
+	expect(text).not.toContain("screen.ppm");
+	expect(text).toContain("screen.png");
 	expect(text.match(/→ .*cont/g)).toHaveLength(1);
 	connection.close();
 });

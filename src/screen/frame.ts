@@ -46,3 +46,8 @@ export function checkSize(width: number, height: number): void {
 		);
 	}
 }
+
+/** One row of pixels. */
+export function rowOf({ rgb, width }: Frame, y: number): Uint8Array {
+	return rgb.subarray(y * width * 3, (y + 1) * width * 3);
+}

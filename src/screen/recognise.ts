@@ -1,5 +1,5 @@
 import type { Seen } from "../api/screen.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, rowOf } from "./frame.ts";
 import { blueByLayout, saidBy } from "./letters.ts";
 import { type Box, heightOf, inkOf, widthOf } from "./marks.ts";
 import { type Crash, modernCrash } from "./modern.ts";
@@ -70,10 +70,6 @@ function hasMoved(frame: Frame, before: Frame, { place }: Crash): boolean {
 		}
 	}
 	return inside > 0 && outside <= widthOf(place) * heightOf(place);
-}
-
-function rowOf({ rgb, width }: Frame, y: number): Uint8Array {
-	return rgb.subarray(y * width * 3, (y + 1) * width * 3);
 }
 
 function contains({ left, top, right, bottom }: Box, x: number, y: number): boolean {

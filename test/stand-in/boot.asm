@@ -203,6 +203,7 @@ packet_lba: dq 0
 
 ; Characters and attributes, copied into text memory.
 draw_text:
+    mov dword [shown], 0
     mov ax, 0x0003
     int 0x10
     mov al, [bp + entry_kind]
@@ -257,6 +258,7 @@ draw_text:
 
 ; 16 colours of 3 bytes (6 bits each), then four planes of 38400 bytes, packed as runs: count, byte.
 draw_planes:
+    mov dword [shown], 0
     mov ax, 0x0012
     int 0x10
     xor bx, bx
@@ -308,10 +310,15 @@ plane: db 0
 
 ; Pixels, packed as runs: count, blue, green, red. A run ends with its row.
 draw_pixels:
+    mov eax, [bp + entry_width] ; and height: a mode that is set is left alone, so pictures change without a black moment
+    cmp eax, [shown]
+    je .mode_set
+    mov [shown], eax
     call find_mode
     or bx, 0x4000
     mov ax, 0x4f02
     int 0x10
+.mode_set:
     call unreal
     mov esi, data_at
     mov ebx, [mode_at + 40]
@@ -340,6 +347,9 @@ draw_pixels:
     jnz .row
     sti
     ret
+
+align 4
+shown: dd 0                     ; width and height of the mode with 32 bits a pixel that is set; 0: another kind of mode
 
 ; The VBE mode of the scene's size with 32 bits a pixel, in BX; its description is at mode_at.
 find_mode:

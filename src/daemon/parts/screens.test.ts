@@ -44,6 +44,18 @@ test("what stands there is told, also when it has not changed", async () => {
 	expect(await one.lookNow()).toEqual({ kind: "black" });
 });
 
+test("many small changes are a large one in the end", async () => {
+	// White, then five black pixels more at each look, of three thousand.
+	const growing = Array.from({ length: 616 }, (_, step) => {
+		const picture = ppm(255);
+		return picture.fill(0, picture.length - Math.min(64 * 48, 2 + step * 5) * 3);
+	});
+	const { screens: one } = screens(...growing);
+	let seen: unknown;
+	for (const _ of growing) seen = await one.lookNow();
+	expect(seen).toEqual({ kind: "black" });
+});
+
 test.each<[string, Buffer | Error]>([
 	["a QEMU that does not answer", new Error("QMP screendump did not finish within 400 ms")],
 	["a file that is no picture", Buffer.from("\x89PNG")],

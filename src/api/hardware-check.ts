@@ -1,5 +1,6 @@
 import type { Problem } from "./problem.ts";
 import type { ServerDefinition } from "./site.ts";
+import { answersProblems, isWindowsVersion } from "./windows.ts";
 
 /** What is wrong with where a server's system disk comes from and with its hardware, as far as the site file tells. */
 export function hardwareProblems(server: ServerDefinition, at: (string | number)[]): Problem[] {
@@ -24,9 +25,10 @@ function sourceProblems({ template, image, install }: ServerDefinition, at: Prob
 /** What a template's guests run on is part of it. */
 function templateProblems(server: ServerDefinition, at: Problem["path"]): Problem[] {
 	if (server.template === undefined) return [];
-	const { guest, machine, firmware, tpm, system, network, data = [] } = server;
+	const { agent, guest, machine, firmware, tpm, system, network, data = [] } = server;
 	const given: [Problem["path"], unknown][] = [
 		[["guest"], guest],
+		[["agent"], agent],
 		[["machine"], machine],
 		[["firmware"], firmware],
 		[["tpm"], tpm],
@@ -42,9 +44,13 @@ function templateProblems(server: ServerDefinition, at: Problem["path"]): Proble
 		}));
 }
 
-function installProblems({ install, system }: ServerDefinition, at: Problem["path"]): Problem[] {
+function installProblems(server: ServerDefinition, at: Problem["path"]): Problem[] {
+	const { install, system } = server;
 	if (!install) return [];
-	const problems: Problem[] = [];
+	const problems: Problem[] = answerProblems(server).map(({ path, message }) => ({
+		path: [...at, "install", "answers", ...path],
+		message,
+	}));
 	if (system?.size === undefined)
 		problems.push({
 			path: [...at, "system", "size"],
@@ -56,6 +62,30 @@ function installProblems({ install, system }: ServerDefinition, at: Problem["pat
 			message: "what is installed would be lost with the first session; leave it out",
 		});
 	return problems;
+}
+
+function answerProblems({ install, guest, data = [] }: ServerDefinition): Problem[] {
+	const answers = install?.answers;
+	if (!answers) return [];
+	if (guest === undefined || !isWindowsVersion(guest))
+		return [
+			{
+				path: [],
+				message: "are for Windows; say `guest: windows-server-2022`, or whichever it is, or leave them out",
+			},
+		];
+	const names = data.map(({ name }) => name);
+	const missing = (answers.roles ?? []).flatMap((role, index) =>
+		"disk" in role && role.disk !== undefined && !names.includes(role.disk)
+			? [
+					{
+						path: ["roles", index, "disk"],
+						message: `there is no data disk ${role.disk}; add it under \`data:\``,
+					},
+				]
+			: [],
+	);
+	return [...answersProblems(guest, answers), ...missing];
 }
 
 function crashProblems({ recovery }: ServerDefinition, at: Problem["path"]): Problem[] {

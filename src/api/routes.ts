@@ -11,12 +11,14 @@ import {
 } from "./domain.ts";
 import { eventView } from "./event.ts";
 import { incidentView } from "./incident.ts";
+import { keysBody, keysView } from "./keys.ts";
 import { planView } from "./plan.ts";
 import { publishBody, publishingView, unpublishBody } from "./publish.ts";
 import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
 import { serviceView } from "./service.ts";
 import { trafficView } from "./traffic.ts";
+import { windowsIsoView } from "./windows.ts";
 
 /**
  * The daemon's HTTP API, said once: the daemon serves it, the client calls it, the OpenAPI page shows it.
@@ -170,6 +172,22 @@ export const routes = {
 		body: z.object({ fault: z.enum(faults) }),
 		answer: z.object({ session: z.int(), at: z.number() }),
 	},
+	keys: {
+		method: "POST",
+		path: "/v1/servers/:server/keys",
+		params: server,
+		summary: "Press keys on a server's keyboard, one after the other",
+		body: keysBody,
+		answer: keysView,
+	},
+	eject: {
+		method: "POST",
+		path: "/v1/servers/:server/eject",
+		params: server,
+		body: null,
+		summary: "Take the discs out of a server's CD drives, for its next sessions too",
+		answer: z.object({ server: z.string(), discs: z.array(z.string()) }),
+	},
 	domain: {
 		method: "GET",
 		path: "/v1/domain",
@@ -234,6 +252,14 @@ export const routes = {
 		summary: "The last 1,000 events, oldest first",
 		answer: z.array(eventView),
 	},
+	windowsIso: {
+		method: "POST",
+		path: "/v1/windows-iso",
+		params: none,
+		summary: "Which Windows an ISO on this host installs, and its editions",
+		body: z.object({ path: z.string().regex(/^\/[^\0\n]{1,4000}$/, { error: "must be an absolute path" }) }),
+		answer: windowsIsoView,
+	},
 	plan: {
 		method: "POST",
 		path: "/v1/site/plan",
@@ -272,6 +298,8 @@ export const streams = {
 	evidence: "/v1/incidents/:incident/evidence/:file",
 	/** Upgrade to `bulkhead-console`: raw bytes of the serial console both ways. */
 	console: "/v1/servers/:server/console",
+	/** Upgrade to `bulkhead-screen`: the screen, keyboard and pointer both ways, as VNC (RFB, RFC 6143). */
+	screen: "/v1/servers/:server/screen",
 } as const;
 
 export const applyBody = z.object({

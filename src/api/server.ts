@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { firmwares, guestNames } from "./guest.ts";
 
 export const serverStates = [
 	"stopped",
@@ -26,6 +27,7 @@ export const allowedIn = {
 	"begin-changes": ["running", "stopped", "failed"],
 	"commit-changes": ["stopped", "failed"],
 	"abandon-changes": ["stopped", "failed"],
+	keys: ["starting", "running", "stopping"],
 	screenshot: ["starting", "running", "recovering", "stopping"],
 	maintenance: serverStates,
 } as const satisfies Record<string, readonly ServerState[]>;
@@ -88,6 +90,12 @@ export const serverView = z.object({
 	source: z.string(),
 	memoryBytes: z.number(),
 	cpus: z.int(),
+	/** What it runs, and what of its hardware follows from that. */
+	guest: z.enum(guestNames),
+	firmware: z.enum(firmwares),
+	tpm: z.boolean(),
+	/** Files on the host that are in its CD drives. */
+	discs: z.array(z.string()),
 	systemDisk: z.enum(["kept", "disposable"]),
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),

@@ -154,7 +154,7 @@ function throughAddress(
 }
 
 function warmProblems(
-	{ recovery, system, template, sleep, publish = [] }: ServerDefinition,
+	{ recovery, system, template, install, agent, sleep, publish = [] }: ServerDefinition,
 	at: string[],
 ): Problem[] {
 	if (recovery?.mode !== "warm") {
@@ -175,12 +175,28 @@ function warmProblems(
 		return [{ path: [...at, "sleep"], message }];
 	}
 	const path = [...at, "recovery", "mode"];
-	if (template === undefined)
+	if (install !== undefined)
 		return [
 			{
 				path,
 				message:
-					"warm is possible only for a `template:`: of what is imported or installed nothing is known that a seal needs; use `cold`",
+					"warm is not possible for what is installed: its system disk is kept; use `cold`, or make a server of a copy of its disk (docs/warm.md)",
+			},
+		];
+	if (template === undefined && agent !== true)
+		return [
+			{
+				path,
+				message:
+					"warm needs a guest that is prepared for it (docs/warm.md) and runs qemu-guest-agent; say `agent: true` when it is, or use `cold`",
+			},
+		];
+	if (template === undefined && system?.disk !== "disposable")
+		return [
+			{
+				path,
+				message:
+					"warm needs a disposable system disk, and that of an image is kept; say `system: { disk: disposable }` if nothing to keep lives there, or use `cold`",
 			},
 		];
 	if (system?.disk !== "kept") return [];

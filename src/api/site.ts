@@ -5,6 +5,7 @@ import { buses, cards, firmwares, guestNames, machines } from "./guest.ts";
 import { outboundSchema } from "./outbound.ts";
 import { strict } from "./strict.ts";
 import { duration, size } from "./units.ts";
+import { answersSchema } from "./windows.ts";
 
 const MiB = 2 ** 20;
 
@@ -161,6 +162,9 @@ const installSchema = strict({
 	drivers: hostFile("an ISO image on this host, such as virtio-win.iso")
 		.optional()
 		.meta({ description: "In a second drive: drivers that Windows' installer does not bring along." }),
+	answers: answersSchema.optional().meta({
+		description: "What Windows' installer is told, so that nobody has to sit before it.",
+	}),
 });
 
 export const allowSchema = strict({
@@ -227,6 +231,10 @@ export const serverSchema = strict({
 	guest: choice(guestNames).optional().meta({
 		description:
 			"What it runs: its virtual hardware is what suits that (`linux`; `other` for images and installations).",
+	}),
+	agent: z.boolean({ error: "must be true or false" }).optional().meta({
+		description:
+			"Whether it runs qemu-guest-agent, which is then expected to answer; of templates that is known.",
 	}),
 	machine: choice(machines).optional().meta({
 		description: "Its chip set, when it is not to be the guest's usual: `q35` (2009) or `pc` (1996).",

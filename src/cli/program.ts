@@ -5,19 +5,23 @@ import { defaultState, socketPath } from "../api/routes.ts";
 import { Client } from "../client/http.ts";
 import { addApply } from "./commands/apply.ts";
 import { addConsole } from "./commands/console.ts";
+import { addCreate } from "./commands/create.ts";
 import { addDaemon } from "./commands/daemon.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addDomain } from "./commands/domain.ts";
 import { addDrill } from "./commands/drill.ts";
+import { addEject } from "./commands/eject.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
+import { addKeys } from "./commands/keys.ts";
 import { addList } from "./commands/list.ts";
 import { addMaintenance } from "./commands/maintenance.ts";
 import { addPublish, addUnpublish } from "./commands/publish.ts";
 import { addRenew } from "./commands/renew.ts";
 import { addRestart } from "./commands/restart.ts";
 import { addSandbox } from "./commands/sandbox.ts";
+import { addScreen } from "./commands/screen.ts";
 import { addScreenshot } from "./commands/screenshot.ts";
 import { addSeal } from "./commands/seal.ts";
 import { addServices } from "./commands/services.ts";
@@ -30,13 +34,13 @@ import type { Open } from "./context.ts";
 import type { Terminal } from "./terminal.ts";
 
 const groups = [
-	["Begin:", [addDoctor, addDaemon, addApply]],
+	["Begin:", [addDoctor, addDaemon, addCreate, addApply]],
 	["Look:", [addList, addShow, addSandbox, addTraffic, addServices, addIncidents, addEvents, addStatus]],
 	[
 		"Act on a server:",
 		[addStart, addStop, addRestart, addDelete, addRenew, addSeal, addMaintenance, addDrill],
 	],
-	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreenshot]],
+	["Reach a server:", [addPublish, addUnpublish, addConsole, addScreen, addKeys, addEject, addScreenshot]],
 	["This host:", [addDomain]],
 ] as const;
 

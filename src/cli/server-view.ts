@@ -75,6 +75,10 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 			["Session", sessionText(server, now)],
 			["Comes from", server.source],
 			["Hardware", `${plural(server.cpus, "processor")}, ${formatSize(server.memoryBytes)} of memory`],
+			...(server.guest === "linux" && server.firmware === "bios"
+				? []
+				: [["Built for", platformText(server)] as const]),
+			...(server.discs.length > 0 ? [["In its drives", server.discs.join(", ")] as const] : []),
 			["System disk", server.systemDisk === "kept" ? "kept" : "disposable: ends with each session"],
 			["Data disks", server.dataDisks.join(", ") || "none"],
 			...(server.domain ? [["Domain", `controller of ${server.domain.realm}`] as const] : []),
@@ -95,6 +99,11 @@ function sessionText({ session }: ServerView, now: number): string {
 	const { number, pid, startedAt, readyAt, accelerator, from } = session;
 	const ready = readyAt === null ? "not ready yet" : `ready after ${formatDuration(readyAt - startedAt)}`;
 	return `#${number}, since ${formatTime(startedAt)} (${formatAgo(startedAt, now)}), ${ready}, process ${pid}, ${accelerator}${from === "seal" ? ", from the seal" : ""}`;
+}
+
+function platformText({ guest, firmware, tpm }: ServerView): string {
+	const words = { bios: "BIOS", uefi: "UEFI", "uefi-secure": "UEFI with Secure Boot" } as const;
+	return [guest, words[firmware], ...(tpm ? ["TPM 2.0"] : [])].join(", ");
 }
 
 function sealText({ seal, why, standbys }: NonNullable<ServerView["warm"]>): string {

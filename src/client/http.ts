@@ -104,6 +104,15 @@ export class Client {
 		);
 	}
 
+	/** A server's screen, keyboard and pointer, as VNC. The stream ends with the session. */
+	async screen(server: string, options: CallOptions = {}): Promise<Duplex> {
+		const path = fillPath(streams.screen, { server });
+		const { deadlineMs = deadlineMarginMs } = options;
+		return within(deadlineMs, `GET ${path}`, options.signal, (signal) =>
+			upgrade(this.#socket, path, "bulkhead-screen", signal),
+		);
+	}
+
 	/** See `followEvents`. */
 	events(after: number | undefined, signal: AbortSignal, options: FollowOptions = {}): AsyncIterable<Event> {
 		return followEvents(this.#socket, after, signal, options);

@@ -17,6 +17,7 @@ function server(
 			subnet: "10.77.0.0/24",
 			subnet6: six ? "fd00:77::/64" : null,
 			lan: null,
+			ejected: [],
 			domain: null,
 		},
 		definition: {
@@ -34,6 +35,7 @@ function server(
 			...{ boot: { kind: "disk" }, agent: true, memoryBytes: 2 ** 27, cpus: 1, systemDisk: "disposable" },
 			...{
 				systemBytes: 2 ** 26,
+				guest: "linux",
 				domainDisk: null,
 				services: { page: { port: 8080, protocol: "http", healthPath: "/", rehearse: [] } },
 			},

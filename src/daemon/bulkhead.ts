@@ -16,6 +16,7 @@ import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
 import { administerDomain, makeDomain } from "./domains.ts";
+import { lookAtInstallation } from "./installations.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
@@ -262,6 +263,11 @@ export class Bulkhead {
 		return unit;
 	}
 
+	/** Takes the discs out of a server's CD drives. @returns the files that were in */
+	async eject(name: string): Promise<string[]> {
+		return await this.soon(async () => await this.units.server(name).eject(this.context));
+	}
+
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
 		await this.changing.take(async () => {
@@ -317,6 +323,7 @@ export class Bulkhead {
 			this.sandbox.leases.check();
 			if (look % 10 === 9) await this.guardWaysOut();
 			await this.yielding.look(look % 10 === 9);
+			if (look % 10 === 4) for (const unit of this.list()) await lookAtInstallation(unit, this.context);
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}

@@ -1,7 +1,7 @@
 import type { ServerDefinition } from "../api/site.ts";
 
 /** Parts of a server's definition that take effect at once, as no session has anything of them. */
-export const atOnce = ["publish", "allow", "outbound", "after", "sleep", "start"] as const;
+export const atOnce = ["publish", "allow", "outbound", "after", "sleep", "start", "agent"] as const;
 
 /** What a session has of its server's definition, to see later whether it is still the same. */
 export function definitionMark({ recovery, ...definition }: ServerDefinition): string {

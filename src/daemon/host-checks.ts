@@ -8,6 +8,7 @@ import type { Installed, StoredServer } from "../store/servers.ts";
 import { readTemplate, templateNames } from "../templates/catalogue.ts";
 import type { Template } from "../templates/template.ts";
 import { allowedOf } from "./between.ts";
+import { hardwareOnHost } from "./hardware-checks.ts";
 import { lanOf } from "./lan.ts";
 import { lanProblems } from "./lan-checks.ts";
 import { subnetsOf } from "./plan.ts";
@@ -30,6 +31,7 @@ export async function hostProblems(site: Site, present: readonly Present[]): Pro
 		problems.push(...source.problems, ...(old?.inUse ? runningProblems(site, definition, old.stored) : []));
 		problems.push(...warmProblems(name, definition, source.warm));
 		problems.push(...(await diskProblems(name, definition)));
+		problems.push(...(await hardwareOnHost(name, definition, old?.stored)));
 		const onLan = lanOf(site, definition.network?.segment) !== null;
 		const entries = publishedEntries(definition.publish ?? [], source.services, onLan);
 		problems.push(...reachProblems(name, entries, onLan));
@@ -80,7 +82,8 @@ async function sourceProblems(
 	old: StoredServer | undefined,
 ): Promise<Source> {
 	if (old) {
-		const { services, agent, systemDisk } = old.installed;
+		const { services, systemDisk } = old.installed;
+		const agent = definition.agent ?? old.installed.agent;
 		return { problems: [], services, warm: { agent, systemDisk } };
 	}
 	try {
@@ -90,7 +93,7 @@ async function sourceProblems(
 		return {
 			problems: [],
 			services: template ? servicesOfTemplate(template) : {},
-			warm: { agent: template?.agent ?? false, systemDisk },
+			warm: { agent: template?.agent ?? definition.agent ?? false, systemDisk },
 		};
 	} catch (error) {
 		const key = definition.template === undefined ? "image" : "template";

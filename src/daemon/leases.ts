@@ -22,8 +22,8 @@ export function leasesOf(servers: readonly StoredServer[]): Leases {
 		const segment = segmentOf(server);
 		if (!segment || !definition.network) return [];
 		segments.set(segment.name, segment);
-		const { address, address6 } = definition.network;
-		return [{ segment: segment.name, mac: macOf(site, name), address, address6 }];
+		const { address, address6, mac = macOf(site, name) } = definition.network;
+		return [{ segment: segment.name, mac, address, address6 }];
 	});
 	return { segments: [...segments.values()], servers: told };
 }

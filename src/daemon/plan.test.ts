@@ -21,11 +21,20 @@ const installed: StoredServer["installed"] = {
 	cpus: 1,
 	systemDisk: "disposable",
 	systemBytes: 2 ** 26,
+	guest: "linux",
 	domainDisk: null,
 	services: {},
 };
 const web: StoredServer = {
-	...{ name: "web", site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, domain: null },
+	...{
+		name: "web",
+		site: "home",
+		subnet: "10.77.0.0/24",
+		subnet6: null,
+		lan: null,
+		ejected: [],
+		domain: null,
+	},
 	...{ definition, installed },
 };
 

@@ -132,6 +132,8 @@ function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site):
 	if (definition.template !== old.definition.template)
 		refuse([...at, "template"], `cannot be changed; ${another}`);
 	if (definition.image !== old.definition.image) refuse([...at, "image"], `cannot be changed; ${another}`);
+	if ((definition.install === undefined) !== (old.definition.install === undefined))
+		refuse([...at, "install"], `cannot be ${definition.install ? "added" : "left out"}; ${another}`);
 	const { systemDisk } = old.installed;
 	if ((definition.system?.disk ?? systemDisk) !== systemDisk) {
 		const lost = "what is on it would be lost or kept against your expectation";

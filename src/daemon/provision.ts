@@ -4,10 +4,13 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import { errorCode, writeFileAtomic } from "../host/files.ts";
+import { createEmptyImage } from "../qemu/empty-image.ts";
+import { guests } from "../qemu/guests.ts";
 import { convertImage, createDataImage, growImage, ImageError, inspectImage } from "../qemu/image.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
+import { makeAnswers } from "./answers.ts";
 import type { Context } from "./context.ts";
 import { qemuUid } from "./resolve.ts";
 
@@ -59,6 +62,7 @@ export async function createServer(
 			definition,
 			installed: { ...source.installed, index, uid, uuid },
 			domain: null,
+			ejected: [],
 		};
 		await mkdir(paths.disks, { mode: 0o750 });
 		await mkdir(paths.boot, { mode: 0o755 });
@@ -67,6 +71,7 @@ export async function createServer(
 		await source.install(paths.disk("system"), paths.boot);
 		await growImage(paths.disk("system"), stored.installed.systemBytes);
 		await own(paths.disk("system"), stored);
+		if (definition.install?.answers) await makeAnswers(stored, context, signal);
 		for (const disk of definition.data ?? []) {
 			onStep(`making data disk ${disk.name}`, 0.85);
 			await createDisk(stored, disk.name, disk.size, context, signal);
@@ -132,9 +137,8 @@ async function sourceOf(
 	signal?: AbortSignal,
 ): Promise<Source> {
 	const { template, image } = wanted.definition;
-	return template === undefined
-		? await imageSource(wanted, image ?? "", signal)
-		: await templateSource(wanted, template, context, onStep, signal);
+	if (template !== undefined) return await templateSource(wanted, template, context, onStep, signal);
+	return image === undefined ? installSource(wanted) : await imageSource(wanted, image, signal);
 }
 
 async function templateSource(
@@ -167,6 +171,7 @@ async function templateSource(
 		installed: {
 			source: `template ${name} ${built.hash}`,
 			boot: { kind: "kernel", append: template.boot.append },
+			guest: "linux",
 			agent: template.agent,
 			domainDisk: template.domainDisk,
 			memoryBytes: parseSize(template.memory) ?? 0,
@@ -206,18 +211,39 @@ async function imageSource(wanted: NewServer, image: string, signal?: AbortSigna
 		bytes: await sizeOnDisk([image]),
 		installed: {
 			source: `image ${image}`,
-			boot: { kind: "disk" },
-			agent: false,
-			domainDisk: null,
-			memoryBytes: 2 ** 30,
-			cpus: 1,
+			...ownBoot(wanted),
 			// What users put on C: or / stays, unless a person says otherwise.
 			systemDisk: wanted.definition.system?.disk ?? "kept",
 			systemBytes: asked,
-			services: {},
 		},
 		install: async (systemDisk) => await convertImage(image, facts.format, systemDisk, signal),
 	};
+}
+
+/** An empty disk, and an ISO image that puts a system on it or runs by itself. */
+function installSource(wanted: NewServer): Source {
+	const { install, system } = wanted.definition;
+	const systemBytes = parseSize(system?.size ?? "") ?? 0;
+	return {
+		bytes: 0,
+		installed: { source: `install ${install?.iso}`, ...ownBoot(wanted), systemDisk: "kept", systemBytes },
+		install: async (systemDisk) => await createEmptyImage(systemDisk, systemBytes),
+	};
+}
+
+/** What there is to know of a system that boots by its own boot loader: what its guest is. */
+function ownBoot({ definition }: NewServer) {
+	const guest = definition.guest ?? "other";
+	const { memory, cpus } = guests[guest];
+	return {
+		boot: { kind: "disk" },
+		agent: false,
+		domainDisk: null,
+		guest,
+		memoryBytes: parseSize(memory) ?? 2 ** 30,
+		cpus,
+		services: {},
+	} as const;
 }
 
 function fieldError(wanted: NewServer, field: string, message: string): BulkheadError {

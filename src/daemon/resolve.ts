@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
 import { gatewayOf6, parseSubnet6 } from "../api/addresses6.ts";
+import type { Bus } from "../api/guest.ts";
 import { parseDuration, parseSize } from "../api/units.ts";
 import { bridgeAddressOnLan, bridgeLinkLocal, macOf, type PortPlan } from "../network/plan.ts";
-import type { Disk, Hardware, Memory } from "../qemu/hardware.ts";
+import { guests, platformOf } from "../qemu/guests.ts";
+import type { Disk, Drive, Hardware, Memory } from "../qemu/hardware.ts";
 import { inside } from "../qemu/hardware.ts";
 import type { Policy } from "../session/supervisor.ts";
-import { instanceTag } from "../store/paths.ts";
+import { instanceTag, type ServerPaths } from "../store/paths.ts";
 import type { StoredServer } from "../store/servers.ts";
+import { hasAnswersFloppy } from "../templates/windows/versions.ts";
 import { heardServicesOf } from "./published.ts";
 
 /**
@@ -50,11 +54,7 @@ export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware
 	const { session, accelerator, memory, generation } = beginning;
 	const { installed, name } = server;
 	const port = portOf(server, session);
-	const system: Disk = beginning.changing
-		? { name: "system", file: changesInside, keep: "kept" }
-		: installed.systemDisk === "disposable"
-			? ({ name: "system", file: `${inside.session}/system.qcow2`, keep: "throw-away" } as const)
-			: ({ name: "system", file: `${inside.disks}/system.qcow2`, keep: "kept" } as const);
+	const system = systemDiskOf(server, beginning.changing ?? false);
 	const boots = memory.kind === "own";
 	return {
 		name: `${name}#${session}`,
@@ -69,15 +69,83 @@ export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware
 				? installed.boot
 				: // What was sealed has no number of its own, and all that comes from it has the same command line.
 					{ kind: "kernel", append: appendOf(server, boots ? session : 0) },
+		platform: platformOf(guestOf(server), accelerator, server.definition),
 		// A seal knows of no data: that comes to each session when it begins.
 		disks: boots ? [system, ...dataDisksOf(server)] : [system],
-		dataBus: isWarm(server) ? "scsi" : "virtio-blk",
-		nic: port ? { tap: port.tap, mac: port.mac } : null,
+		hotplug: isWarm(server),
+		drives: drivesOf(server),
+		nic: port ? { tap: port.tap, mac: port.mac, card: cardOf(server) } : null,
+		screen: hasScreen(server),
 		limits: {
 			bytesPerSecond: parseSize(server.definition.limits?.diskBytesPerSecond ?? "") ?? 200 * 2 ** 20,
 			operationsPerSecond: server.definition.limits?.diskOperationsPerSecond ?? 4000,
 		},
 	};
+}
+
+function systemDiskOf({ installed, definition }: StoredServer, changing: boolean): Disk {
+	const bus = definition.system?.bus ?? guests[definition.guest ?? installed.guest].disk;
+	const name = "system";
+	if (changing) return { name, file: changesInside, keep: "kept", bus };
+	return installed.systemDisk === "disposable"
+		? { name, file: `${inside.session}/system.qcow2`, keep: "throw-away", bus }
+		: { name, file: `${inside.disks}/system.qcow2`, keep: "kept", bus };
+}
+
+/** What a server runs: what its site says, or what it was made as. */
+export const guestOf = ({ definition, installed }: Pick<StoredServer, "definition" | "installed">) =>
+	definition.guest ?? installed.guest;
+
+const cardOf = (server: StoredServer) => server.definition.network?.card ?? guests[guestOf(server)].card;
+
+/** Templates' guests are told everything by their kernel's command line, and show nothing on a screen that they need. */
+export const hasScreen = ({ installed }: StoredServer) => installed.boot.kind === "disk";
+
+/** Its CD drives, each with the disc that the site names for it. */
+export function drivesOf(server: StoredServer): Drive[] {
+	const {
+		definition: { install },
+		ejected,
+	} = server;
+	const discs = { installer: install?.iso, drivers: install?.drivers };
+	const cds = Object.entries(discs).flatMap(([name, disc]): Drive[] =>
+		disc === undefined
+			? []
+			: [{ name, kind: "cd", file: ejected.includes(disc) ? null : `${inside.discs}/${name}.iso` }],
+	);
+	return [...cds, ...answersDrive(server)];
+}
+
+/** Windows' installers look for their answers on whatever can be taken out; those of before 2008 on a floppy disk alone. */
+function answersDrive(server: StoredServer): Drive[] {
+	if (!server.definition.install?.answers) return [];
+	const floppy = hasAnswersFloppy(guestOf(server));
+	const file = `${inside.discs}/${answersFile(floppy)}`;
+	return [
+		{
+			name: "answers",
+			kind: floppy ? "floppy" : "cd",
+			file: server.ejected.includes("answers") ? null : file,
+		},
+	];
+}
+
+/** Whether a Windows is being installed unattended: its answers are in the drive. */
+export function isInstalling(server: StoredServer): boolean {
+	return drivesOf(server).some(({ name, file }) => name === "answers" && file !== null);
+}
+
+const answersFile = (floppy: boolean) => (floppy ? "answers.img" : "answers.iso");
+
+/** The host's file of a disc, and what it is known by as ejected. */
+export function discOf(
+	{ definition: { install } }: StoredServer,
+	{ name, kind }: Drive,
+	{ answers }: Pick<ServerPaths, "answers">,
+): { file: string; name: string } {
+	if (name === "answers") return { file: join(answers, answersFile(kind === "floppy")), name };
+	const file = (name === "drivers" ? install?.drivers : install?.iso) ?? "";
+	return { file, name: file };
 }
 
 /** Where a session finds the system disk that is being changed. */
@@ -87,10 +155,12 @@ export const changesInside = `${inside.disks}/changes.qcow2`;
 export const isWarm = (server: StoredServer) => server.definition.recovery?.mode === "warm";
 
 export function dataDisksOf(server: StoredServer): Disk[] {
-	return (server.definition.data ?? []).map(({ name }) => ({
+	const usual: Bus = isWarm(server) ? "virtio-scsi" : guests[guestOf(server)].disk;
+	return (server.definition.data ?? []).map(({ name, bus = usual }) => ({
 		name,
 		file: `${inside.disks}/${name}.qcow2`,
 		keep: "kept",
+		bus,
 	}));
 }
 
@@ -148,7 +218,7 @@ export function portOf(server: StoredServer, session: number): PortPlan | null {
 	const { network } = server.definition;
 	if (!network) return null;
 	const { name: own, site } = server;
-	const mac = macOf(site, own);
+	const mac = network.mac ?? macOf(site, own);
 	// Interface names have at most 15 characters; sessions that live at the same time are never a million apart.
 	return {
 		server: own,
@@ -164,7 +234,7 @@ export function policyOf(server: StoredServer): Policy {
 	return {
 		server: server.name,
 		hearing: {
-			agent: server.installed.agent,
+			agent: server.definition.agent ?? server.installed.agent,
 			services: heardServicesOf(server),
 		},
 		patience: {

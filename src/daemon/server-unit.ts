@@ -3,18 +3,21 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
+import { platformOf } from "../qemu/guests.ts";
+import { QmpError } from "../qemu/qmp/errors.ts";
 import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { type Policy, Supervisor } from "../session/supervisor.ts";
-import type { Paths } from "../store/paths.ts";
+import type { Paths, ServerPaths } from "../store/paths.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
+import { removeAnswersMedia } from "../templates/windows/media.ts";
 import type { Context } from "./context.ts";
 import { isOutdated } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
 import { HostMachines } from "./parts/machines.ts";
 import { publishedOf } from "./published.ts";
-import { cpusOf, memoryOf, policyOf } from "./resolve.ts";
+import { cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
 
 /** How long a crashed session has for a dump, before it is ended without one. */
 const dumpWithinMs = 600_000;
@@ -88,6 +91,7 @@ export class ServerUnit {
 			source: stored.installed.source,
 			memoryBytes: memoryOf(stored),
 			cpus: cpusOf(stored),
+			...hardwareView(stored, this.paths.server(stored.name)),
 			systemDisk: stored.installed.systemDisk,
 			dataDisks: (stored.definition.data ?? []).map(({ name }) => name),
 			address: stored.definition.network?.address ?? null,
@@ -137,11 +141,63 @@ export class ServerUnit {
 		});
 	}
 
+	/** Reads a file inside its guest. @returns undefined when there is none, or no session or agent @throws AgentError, DeadlineError */
+	async readGuestFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
+		const machine = this.record.session ? this.machines.current : undefined;
+		return machine?.qemu.hasAgent ? await machine.qemu.readGuestFile(path, limit, deadlineMs) : undefined;
+	}
+
 	/** @returns the path of its serial console's socket. @throws BulkheadError not-allowed-now */
 	consoleSocket(): string {
 		const { session } = this.record;
 		if (!session) throw this.noSession();
 		return join(this.paths.sockets(this.stored.name, session.number), "console.sock");
+	}
+
+	/** @returns the path of the socket by which its screen is watched (VNC). @throws BulkheadError not-allowed-now */
+	screenSocket(): string {
+		const { session } = this.record;
+		if (!session) throw this.noSession();
+		if (!hasScreen(this.stored))
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${this.stored.name} was made from a template, whose guests are used by their serial console: bulkhead console ${this.stored.name}`,
+			);
+		return join(this.paths.sockets(this.stored.name, session.number), "vnc.sock");
+	}
+
+	/**
+	 * Presses keys, one combination after the other.
+	 * @throws BulkheadError not-allowed-now, bad-input for a key that there is not (those before it were pressed)
+	 */
+	async pressKeys(keys: readonly string[]): Promise<void> {
+		const machine = this.machines.current;
+		if (!machine || !this.record.session) throw this.noSession();
+		for (const key of keys)
+			await machine.qemu.pressKeys(key.split("-")).catch((cause) => {
+				if (!(cause instanceof QmpError)) throw cause;
+				throw new BulkheadError("bad-input", `there is no key ${key}: ${explain(cause)}`, { cause });
+			});
+	}
+
+	/** Takes the discs out of its CD drives, of the session that runs and of all later ones. @returns the files that were in */
+	async eject(context: Context): Promise<string[]> {
+		const { stored } = this;
+		const filled = drivesOf(stored).filter(({ file }) => file !== null);
+		const paths = context.paths.server(stored.name);
+		const discs = filled.map((drive) => discOf(stored, drive, paths));
+		const ejected = {
+			...stored,
+			ejected: [...new Set([...stored.ejected, ...discs.map(({ name }) => name)])],
+		};
+		await context.servers.save(ejected);
+		this.stored = ejected;
+		this.machines.server = ejected;
+		this.door.server = ejected;
+		const machine = this.record.session ? this.machines.current : undefined;
+		for (const drive of machine ? filled : []) await machine?.qemu.eject(drive);
+		await removeAnswersMedia(paths.answers);
+		return discs.map(({ file }) => file);
 	}
 
 	private noSession(): BulkheadError {
@@ -164,7 +220,7 @@ function supervisionOf(stored: StoredServer): Policy {
 	const policy = policyOf(stored);
 	const { recovery } = stored.definition;
 	const does = recovery?.onCrash ?? "new-session-now";
-	const hearing = { ...policy.hearing, screen: stored.installed.boot.kind === "disk" };
+	const hearing = { ...policy.hearing, screen: hasScreen(stored) };
 	return does === "new-session-now"
 		? { ...policy, hearing }
 		: { ...policy, hearing, onCrash: { does, withinMs: dumpWithinMs } };
@@ -177,6 +233,18 @@ function watchWords({ agent, services, screen }: Policy["hearing"]): string[] {
 		...(agent ? ["guest agent"] : []),
 		...services.map((service) => `health of ${service}`),
 	];
+}
+
+function hardwareView(
+	stored: StoredServer,
+	paths: ServerPaths,
+): Pick<ServerView, "guest" | "firmware" | "tpm" | "discs"> {
+	const guest = guestOf(stored);
+	const { firmware, tpm } = platformOf(guest, "tcg", stored.definition);
+	const discs = drivesOf(stored)
+		.filter(({ file }) => file !== null)
+		.map((drive) => discOf(stored, drive, paths).file);
+	return { guest, firmware, tpm: tpm !== "none", discs };
 }
 
 function sessionView({ session }: ServerRecord): ServerView["session"] {

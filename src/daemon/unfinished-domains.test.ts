@@ -7,7 +7,15 @@ const domain = {
 	...{ realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["dc1", "dc2"], madeOn: [uuid(1), uuid(2)] },
 };
 const server = (name: string, number: number, known: boolean): StoredServer => ({
-	...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, domain: known ? domain : null },
+	...{
+		name,
+		site: "home",
+		subnet: "10.77.0.0/24",
+		subnet6: null,
+		lan: null,
+		ejected: [],
+		domain: known ? domain : null,
+	},
 	definition: { template: "debian-domain-controller" },
 	installed: {
 		...{
@@ -18,7 +26,7 @@ const server = (name: string, number: number, known: boolean): StoredServer => (
 			boot: { kind: "disk" },
 		},
 		...{ agent: true, memoryBytes: 2 ** 27, cpus: 1, systemDisk: "disposable", systemBytes: 2 ** 26 },
-		...{ domainDisk: "domain", services: {} },
+		...{ guest: "linux" as const, domainDisk: "domain", services: {} },
 	},
 });
 

@@ -12,7 +12,7 @@ function server(
 	const address = `10.77.0.${name.at(-1)}`;
 	const address6 = six ? { address6: `fd00:77::${name.at(-1)}` } : {};
 	const stored: StoredServer = {
-		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null },
+		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, ejected: [] },
 		domain: controllers && { realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers, madeOn: [] },
 		definition: {
 			template: "debian-domain-controller",
@@ -21,7 +21,7 @@ function server(
 		installed: {
 			...{ index: 1, uid: 1_900_000_001, uuid: "00000000-0000-4000-8000-000000000001", source: "a template" },
 			...{ boot: { kind: "disk" }, agent: true, memoryBytes: 2 ** 27, cpus: 1, systemDisk: "disposable" },
-			...{ systemBytes: 2 ** 26, domainDisk: "directory", services: {} },
+			...{ guest: "linux" as const, systemBytes: 2 ** 26, domainDisk: "directory", services: {} },
 		},
 	};
 	return { stored, state };

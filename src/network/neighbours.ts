@@ -9,6 +9,8 @@ export interface Known {
 	name: string;
 	address: string;
 	address6?: string | undefined;
+	/** Of its network card, when it is not the one that it is given here. */
+	mac?: string | undefined;
 }
 
 const entries = z.array(z.object({ dst: z.string(), dev: z.string() }));
@@ -20,9 +22,9 @@ const entries = z.array(z.object({ dst: z.string(), dev: z.string() }));
  */
 export async function knowOnly(namespace: string, site: string, servers: readonly Known[]): Promise<void> {
 	const known = new Set(
-		servers.flatMap(({ name, address, address6 }) => [
+		servers.flatMap(({ name, address, address6, mac = macOf(site, name) }) => [
 			ipv4(address),
-			...(address6 === undefined ? [] : [ipv6(address6), linkLocalOf(macOf(site, name))]),
+			...(address6 === undefined ? [] : [ipv6(address6), linkLocalOf(mac)]),
 		]),
 	);
 	const told = await read(namespace, "neigh", "show", "nud", "permanent");

@@ -124,3 +124,37 @@ test("nobody there is no error", async () => {
 	ear.close();
 	expect(() => ear.ask()).not.toThrow();
 });
+
+test("reads a file of the guest's, up to a limit, and closes it", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	const commands = () =>
+		server.received
+			.split("\n")
+			.filter((line) => line.includes("guest-file"))
+			.map((line) => JSON.parse(line));
+	const reply = async (count: number, value: unknown) => {
+		await server.until((received) => received.split("guest-file").length > count);
+		server.say(`${JSON.stringify({ return: value, id: commands()[count - 1].id })}\n`);
+	};
+	const read = ear.readFile("C:\\x", 4, 5000);
+	await reply(1, 1000);
+	await reply(2, { count: 6, "buf-b64": Buffer.from("abcdef").toString("base64"), eof: true });
+	await reply(3, {});
+	expect((await read)?.toString()).toBe("abcd");
+	expect(commands().map(({ execute }) => execute)).toEqual([
+		"guest-file-open",
+		"guest-file-read",
+		"guest-file-close",
+	]);
+});
+
+test("a file that is not there is none", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	const read = ear.readFile("C:\\x", 4, 5000);
+	await server.until((received) => received.includes("guest-file-open"));
+	const { id } = JSON.parse(server.received.split("\n")[0] ?? "");
+	server.say(`${JSON.stringify({ error: { class: "GenericError", desc: "No such file" }, id })}\n`);
+	expect(await read).toBeUndefined();
+});

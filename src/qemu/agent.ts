@@ -100,6 +100,27 @@ export class GuestAgent {
 		}
 	}
 
+	/**
+	 * Reads a file of the guest's, up to a limit in bytes.
+	 * @returns undefined when it cannot be opened, mostly as it is not there
+	 * @throws AgentError, DeadlineError
+	 */
+	async readFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
+		const end = performance.now() + deadlineMs;
+		const left = () => Math.max(1, Math.ceil(end - performance.now()));
+		const handle = await this.execute("guest-file-open", { path, mode: "r" }, left()).catch((error) => {
+			if (error instanceof AgentError) return undefined;
+			throw error;
+		});
+		if (typeof handle !== "number") return undefined;
+		try {
+			const read = objectOf(await this.execute("guest-file-read", { handle, count: limit }, left()));
+			return Buffer.from(String(read["buf-b64"] ?? ""), "base64").subarray(0, limit);
+		} finally {
+			await this.execute("guest-file-close", { handle }, left());
+		}
+	}
+
 	close(): void {
 		this.closed = true;
 		this.socket?.destroy();

@@ -1,3 +1,5 @@
+import type { Bus, Card, FirmwareKind, MachineKind } from "../api/guest.ts";
+
 /** A virtual machine as QEMU shall build it. Paths are those inside the session's confinement. */
 export interface Hardware {
 	/** Shown by QEMU and in process lists: `dc1#7`. */
@@ -10,11 +12,17 @@ export interface Hardware {
 	memory: Memory;
 	cpus: number;
 	boot: Boot;
+	/** What suits the guest. */
+	platform: Platform;
 	/** Those that are there when it starts. */
 	disks: readonly Disk[];
-	/** How data disks are attached: to a controller of their own, where they can come and go, or each by itself. */
-	dataBus: "virtio-blk" | "scsi";
+	/** Whether there is a controller for data disks that come and go. */
+	hotplug: boolean;
+	/** CD drives, in the order in which they are booted from, after all disks; and a floppy drive. */
+	drives: readonly Drive[];
 	nic: Nic | null;
+	/** Whether its screen can be watched and its keyboard used from outside, by VNC. */
+	screen: boolean;
 	limits: DiskLimits;
 }
 
@@ -27,17 +35,40 @@ export type Memory = { kind: "own" } | { kind: "sealing" | "sealed"; descriptor:
 /** A kernel that QEMU loads itself, or whatever the system disk holds. */
 export type Boot = { kind: "kernel"; append: string } | { kind: "disk" };
 
+/** What suits a guest: see guests/NAME.yaml, and `guestSchema` for what each means. */
+export interface Platform {
+	machine: MachineKind;
+	firmware: FirmwareKind;
+	/** QEMU's `-cpu`, with all its properties. */
+	processor: string;
+	tpm: "none" | "crb" | "tis";
+	clock: "utc" | "localtime";
+	hpet: boolean;
+	video: "VGA" | "cirrus-vga";
+	usb: "none" | "uhci" | "xhci";
+	virtio: boolean;
+}
+
+/** A CD or floppy drive; null: without a disc. Discs are only read. */
+export interface Drive {
+	name: string;
+	kind: "cd" | "floppy";
+	file: string | null;
+}
+
 export interface Disk {
 	/** `system`, or the data disk's name; the guest sees it as the disk's serial number. */
 	name: string;
 	file: string;
 	/** `throw-away` disks may lose what was flushed; all others never do. */
 	keep: "kept" | "throw-away";
+	bus: Bus;
 }
 
 export interface Nic {
 	tap: string;
 	mac: string;
+	card: Card;
 }
 
 export interface DiskLimits {
@@ -51,11 +82,15 @@ export const inside = {
 	sockets: "/sockets",
 	boot: "/boot",
 	disks: "/disks",
+	firmware: "/firmware",
+	discs: "/discs",
 	console: "/session/console.log",
 	qmp: "/sockets/qmp.sock",
 	serial: "/sockets/console.sock",
 	agent: "/sockets/agent.sock",
 	gdb: "/sockets/gdb.sock",
+	tpm: "/sockets/tpm.sock",
+	vnc: "/sockets/vnc.sock",
 	screen: "/session/screen.png",
 	dump: "/session/memory.dump",
 	state: "/sockets/state.sock",

@@ -14,9 +14,10 @@ import {
 } from "../host/process.ts";
 import { Starvation } from "../host/starvation.ts";
 import { GuestAgent } from "./agent.ts";
+import { driveOf } from "./command-line/disks.ts";
 import { dumpMemory } from "./dump.ts";
 import { hangProcessors } from "./gdb.ts";
-import { type Disk, inside } from "./hardware.ts";
+import { type Disk, type Drive, inside } from "./hardware.ts";
 import { attachDisk, detachDisk } from "./hotplug.ts";
 import { QmpConnection, type QmpEvent } from "./qmp/connection.ts";
 import { QmpError } from "./qmp/errors.ts";
@@ -55,6 +56,9 @@ const panicPrintsMs = 150;
 const letGoWithinMs = 500;
 /** 4096 by 4096 pixels, and a header; of a longer file the end alone is read, and that is no picture. */
 const frameLimit = 4096 * 4096 * 3 + 100;
+/** BIOS menus and boot loaders miss keys that are shorter. */
+const keyHeldMs = 30;
+const keyPauseMs = 20;
 /** QEMU's docs/system/qemu-manpage: filter-buffer. Its interval is never waited for: taking it away empties it. */
 const packetBuffer = {
 	"qom-type": "filter-buffer",
@@ -133,6 +137,22 @@ export class QemuMachine {
 
 	async pressPowerButton(): Promise<void> {
 		await this.monitor().execute("system_powerdown", {});
+	}
+
+	/** Presses keys that belong together, as `["ctrl", "alt", "delete"]`. @throws QmpError for a key that there is not */
+	async pressKeys(keys: readonly string[]): Promise<void> {
+		await this.monitor().execute("send-key", {
+			// What is no key is QEMU's to refuse.
+			keys: keys.map((data) => ({ type: "qcode", data })),
+			"hold-time": keyHeldMs,
+		});
+		// Keys that come while others are held are lost.
+		await systemClock.sleep(keyHeldMs + keyPauseMs);
+	}
+
+	/** Takes the disc out of a CD drive, also when the guest holds it. */
+	async eject(drive: Pick<Drive, "name">): Promise<void> {
+		await this.monitor().execute("eject", { id: driveOf(drive), force: true });
 	}
 
 	async resume(): Promise<void> {
@@ -293,6 +313,16 @@ export class QemuMachine {
 		input?: string,
 	): Promise<string> {
 		return await this.agent.run(path, args, deadlineMs, input);
+	}
+
+	/** Whether the guest's agent has answered. */
+	get hasAgent(): boolean {
+		return this.agentHeardAt !== null;
+	}
+
+	/** Reads a file inside the guest. @returns undefined when it is not there @throws AgentError, DeadlineError */
+	async readGuestFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
+		return await this.agent.readFile(path, limit, deadlineMs);
 	}
 
 	async attach(disk: Disk): Promise<void> {

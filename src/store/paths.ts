@@ -52,6 +52,12 @@ export interface ServerPaths {
 	/** What is being changed of a disposable system disk. */
 	changes: string;
 	boot: string;
+	/** Variables of its UEFI. */
+	firmware: string;
+	/** What its installer is told, with passwords; root's alone. */
+	answers: string;
+	/** State of its TPM. */
+	tpm: string;
 	/** There while a domain is being made for it; root's alone. */
 	making: string;
 	/** Device nodes of its own; not below /run, where most systems let no device be opened. */
@@ -84,6 +90,9 @@ export interface SessionPaths {
 	output: string;
 	/** bubblewrap's account of the process that it started. */
 	launch: string;
+	/** The same of its TPM's process, and what that said. */
+	tpmLaunch: string;
+	tpmOutput: string;
 	/** The throw-away overlay of a disposable system disk. */
 	overlay: string;
 	/** A dump of the guest's memory, until it is taken away. */
@@ -145,6 +154,9 @@ function serverPaths(folder: string): ServerPaths {
 		// Not below disks/, where a data disk may have any name.
 		changes: join(folder, "changes.qcow2"),
 		boot: join(folder, "boot"),
+		firmware: join(folder, "firmware"),
+		answers: join(folder, "answers"),
+		tpm: join(folder, "tpm"),
 		making: join(folder, "domain.making"),
 		device: (name) => join(folder, `device-${name}`),
 		incidents,
@@ -177,6 +189,8 @@ function sessionPaths(folder: string): SessionPaths {
 		console: join(own, "console.log"),
 		output: join(folder, "qemu.log"),
 		launch: join(folder, "launch.json"),
+		tpmLaunch: join(folder, "tpm.json"),
+		tpmOutput: join(folder, "tpm.log"),
 		overlay: join(own, "system.qcow2"),
 		dump: join(own, "memory.dump"),
 	};

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { BulkheadError } from "../api/errors.ts";
+import { guestNames } from "../api/guest.ts";
 import { serverSchema } from "../api/site.ts";
 import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
 import type { Paths } from "./paths.ts";
@@ -25,6 +26,8 @@ const installedSchema = z.object({
 	cpus: z.int(),
 	systemDisk: z.enum(["kept", "disposable"]),
 	systemBytes: z.number(),
+	/** What it runs, unless its site says otherwise; servers of earlier versions had what suits Linux. */
+	guest: z.enum(guestNames).default("linux"),
 	/** The data disk that a domain has to be made on before it starts for the first time. */
 	domainDisk: z.string().nullable().default(null),
 	/** The template's services, by name. */
@@ -48,6 +51,8 @@ const storedSchema = z.object({
 	lan: z.object({ interface: z.string(), gateway: z.string() }).nullable().default(null),
 	definition: serverSchema,
 	installed: installedSchema,
+	/** Files on this host that were taken out of its CD drives as discs: its next sessions have them no more. */
+	ejected: z.array(z.string()).default([]),
 	/** The domain on its data disk, as it was made here. */
 	domain: z
 		.object({

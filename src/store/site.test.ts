@@ -8,6 +8,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 	subnet: "10.77.0.0/24",
 	subnet6: null,
 	lan: null,
+	ejected: [],
 	domain: null,
 	definition: { template: "tiny", network: { segment, address } },
 	installed: {
@@ -21,6 +22,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 		cpus: 1,
 		systemDisk: "disposable",
 		systemBytes: 2 ** 26,
+		guest: "linux",
 		domainDisk: null,
 		services: {},
 	},

@@ -5,7 +5,7 @@ import { BulkheadError, explain, statusOf } from "../../api/errors.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
-/** The serial console: an upgraded connection that carries raw bytes both ways. */
+/** The serial console and the screen: upgraded connections that carry raw bytes both ways. */
 export function addConsole(server: Server, bulkhead: Bulkhead, context: Context): void {
 	server.on("upgrade", (request, socket, head) => {
 		// A client may go away at any moment, also while it is being refused.
@@ -21,25 +21,29 @@ export function addConsole(server: Server, bulkhead: Bulkhead, context: Context)
 }
 
 function join(request: IncomingMessage, socket: Duplex, head: Buffer, bulkhead: Bulkhead): void {
-	const name = /^\/v1\/servers\/([a-z0-9-]{1,40})\/console$/.exec(request.url ?? "")?.[1];
-	if (name === undefined || request.headers.upgrade !== "bulkhead-console") {
-		throw new BulkheadError("not-found", "only a server's console can be upgraded to: bulkhead-console");
-	}
-	const serial = connect(bulkhead.server(name).consoleSocket());
-	const unreachable = (error: Error) =>
-		refuse(socket, new BulkheadError("not-allowed-now", `the console cannot be reached: ${error.message}`));
-	serial.once("error", unreachable);
-	serial.once("connect", () => {
-		serial.off("error", unreachable);
-		serial.on("error", () => serial.destroy());
-		socket.write(
-			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bulkhead-console\r\n\r\n",
+	const [, name, what] = /^\/v1\/servers\/([a-z0-9-]{1,40})\/(console|screen)$/.exec(request.url ?? "") ?? [];
+	if (name === undefined || request.headers.upgrade !== `bulkhead-${what}`) {
+		throw new BulkheadError(
+			"not-found",
+			"only a server's console and screen can be upgraded to: bulkhead-console, bulkhead-screen",
 		);
-		serial.write(head);
-		socket.pipe(serial).pipe(socket);
+	}
+	const unit = bulkhead.server(name);
+	const inner = connect(what === "screen" ? unit.screenSocket() : unit.consoleSocket());
+	const unreachable = (error: Error) =>
+		refuse(socket, new BulkheadError("not-allowed-now", `the ${what} cannot be reached: ${error.message}`));
+	inner.once("error", unreachable);
+	inner.once("connect", () => {
+		inner.off("error", unreachable);
+		inner.on("error", () => inner.destroy());
+		socket.write(
+			`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bulkhead-${what}\r\n\r\n`,
+		);
+		inner.write(head);
+		socket.pipe(inner).pipe(socket);
 	});
-	socket.on("close", () => serial.destroy());
-	serial.on("close", () => socket.destroy());
+	socket.on("close", () => inner.destroy());
+	inner.on("close", () => socket.destroy());
 }
 
 function refuse(socket: Duplex, error: BulkheadError): void {

@@ -2,6 +2,7 @@ import { BulkheadError } from "../../api/errors.ts";
 import type { Answer, Body, Params, RouteName } from "../../api/routes.ts";
 import { isAllowed } from "../../api/server.ts";
 import { servicesView } from "../../network/services.ts";
+import { inspectWindowsIso } from "../../templates/windows/inspect-iso.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
@@ -58,6 +59,11 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			if (!drill) throw new BulkheadError("internal", "the drill left no trace");
 			return { session: drill.session, at: drill.at };
 		},
+		keys: async ({ server }, { keys }) => {
+			await bulkhead.server(server).pressKeys(keys);
+			return { server, pressed: keys.length };
+		},
+		eject: async ({ server }) => ({ server, discs: await bulkhead.eject(server) }),
 		domain: async () => ({ domain: await bulkhead.membership.view() }),
 		createDomain: async ({ server }, wanted) => await bulkhead.createDomain(server, wanted),
 		administerDomain: async ({ server }, wanted) => await bulkhead.administerDomain(server, wanted),
@@ -73,6 +79,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			);
 		},
 		events: async () => await context.history.last(1000),
+		windowsIso: async (_, { path }) => await inspectWindowsIso(path),
 		plan: async (_, { text }) => (await bulkhead.plan(text)).plan,
 	};
 }

@@ -12,9 +12,11 @@ import { createOverlay } from "../../qemu/image.ts";
 import { type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { type Context, sessionGroup } from "../context.ts";
-import { changesInside, cpusOf, dataDisksOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
+import { changesInside, cpusOf, dataDisksOf, discOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
+import { ensureVariables } from "./firmware.ts";
 import { forgetOldSessions } from "./old-sessions.ts";
+import { endTpm, startTpm } from "./tpm.ts";
 
 /** Beyond the guest's own memory: QEMU itself, its screen, and the translated code of TCG. */
 const overheadBytes = 384 * 2 ** 20;
@@ -73,10 +75,12 @@ export class Launcher {
 		undo.defer(async () => void (await this.cleanUp(number)));
 		const command = commandLine(plan.hardware);
 		await this.makeFolders(plan, command);
+		const variables = await ensureVariables(this.own, qemuUid(this.server), plan.hardware);
 		const port = portOf(this.server, number);
 		if (port) await this.sandbox.addPort(port);
 		const group = await this.setImportance(number, plan.importance);
-		const launched = await this.launch(plan, command, group);
+		if (plan.hardware.platform.tpm !== "none") await this.startTpm(number, group);
+		const launched = await this.launch(plan, command, group, variables);
 		const { identity, ended } = launched;
 		const qemu = await this.connect(identity, number, onEvent, ended).catch(async (cause) => {
 			throw await this.withWords(number, cause);
@@ -116,7 +120,9 @@ export class Launcher {
 		const { paths, groups, log } = this.context;
 		const group = ControlGroup.at(sessionGroup(paths, this.server.name, number), groups);
 		const stuck = await group.destroy();
-		if (stuck.length > 0 || !(await this.endLeftover(number))) {
+		const ended =
+			(await this.endLeftover(number)) && (await endTpm(`${this.server.name}#${number}`, this.files(number)));
+		if (stuck.length > 0 || !ended) {
 			log.error({ server: this.server.name, session: number, pids: stuck }, "processes do not end");
 			return false;
 		}
@@ -157,6 +163,21 @@ export class Launcher {
 		return process === undefined || (await endProcess(process, 0));
 	}
 
+	private async startTpm(number: number, group: ControlGroup): Promise<void> {
+		const { name } = this.server;
+		const around = {
+			namespace: this.sandbox.namespace,
+			uid: qemuUid(this.server),
+			groups: group.entries,
+		};
+		const sockets = this.context.paths.sockets(name, number);
+		await startTpm(`${name}#${number}`, around, this.own, this.files(number), sockets);
+	}
+
+	private get own() {
+		return this.context.paths.server(this.server.name);
+	}
+
 	/** @returns the session's process, as it noted it itself, when it lives */
 	private async processOf(number: number): Promise<ProcessIdentity | undefined> {
 		const process = launchedProcess(this.files(number).launch);
@@ -184,9 +205,14 @@ export class Launcher {
 		await forgetOldSessions(dirname(files.folder), number, lives);
 	}
 
-	private async launch(plan: LaunchPlan, command: string[], group: ControlGroup): Promise<ConfinedProcess> {
+	private async launch(
+		plan: LaunchPlan,
+		command: string[],
+		group: ControlGroup,
+		variables: string | undefined,
+	): Promise<ConfinedProcess> {
 		const { number, hardware, fromSeal } = plan;
-		const own = this.context.paths.server(this.server.name);
+		const { own } = this;
 		const files = this.files(number);
 		const changing = hardware.disks.some((disk) => disk.file === changesInside);
 		const throwAway = hardware.disks.some((disk) => disk.keep === "throw-away");
@@ -203,14 +229,20 @@ export class Launcher {
 					[files.own, inside.session],
 					[this.context.paths.sockets(this.server.name, number), inside.sockets],
 					...[...kept, ...later].map((disk) => [pathOf(disk), disk.file] as const),
+					...(variables === undefined ? [] : [[variables, inside.firmware] as const]),
 				],
 				readable: [
 					...(hardware.boot.kind === "kernel" ? [[own.boot, inside.boot] as const] : []),
 					...(throwAway || changing ? [[own.disk("system"), `${inside.disks}/system.qcow2`] as const] : []),
 					...(fromSeal ? [[own.seal.system, sealedSystem] as const] : []),
+					...hardware.drives.flatMap((drive) =>
+						drive.file === null ? [] : [[discOf(this.server, drive, own).file, drive.file] as const],
+					),
 				],
 				devices: await makeDevices(own, qemuUid(this.server), hardware),
 				workingFolder: inside.session,
+				// Without a time zone of its own QEMU would take the guest's local time to be UTC.
+				...(hardware.platform.clock === "localtime" ? { environment: { TZ: timeZone() } } : {}),
 				// Memory in a file is opened by /proc/self/fd.
 				ownProc: hardware.memory.kind !== "own",
 				expendable: importance[plan.importance].expendable,
@@ -223,6 +255,9 @@ export class Launcher {
 		);
 	}
 }
+
+/** The host's, as /usr/share/zoneinfo names it. */
+const timeZone = () => `:${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 
 /** Makes a process as important as one that serves. */
 export const servingExpendable = importance.serving.expendable;

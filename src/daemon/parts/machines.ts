@@ -12,7 +12,17 @@ import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { definitionMark } from "../definition-mark.ts";
-import { dataDisksOf, generationOf, hardwareOf, isWarm, memoryOf, portOf } from "../resolve.ts";
+import {
+	dataDisksOf,
+	generationOf,
+	hardwareOf,
+	hasScreen,
+	isInstalling,
+	isWarm,
+	memoryOf,
+	portOf,
+} from "../resolve.ts";
+import { pressAnyKey } from "./any-key.ts";
 import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
@@ -72,6 +82,8 @@ export class HostMachines implements Machines {
 			await this.launcher.cleanUp(number);
 			throw error;
 		}
+		if (isInstalling(this.server) && hardware.platform.firmware !== "bios")
+			void pressAnyKey(launched.qemu, accelerator);
 		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
 	}
 
@@ -193,7 +205,7 @@ export class HostMachines implements Machines {
 			keep,
 			keepFile: async (incident, name, path) =>
 				await this.context.incidents.keepFile(this.server.name, incident, name, path),
-			screens: this.server.installed.boot.kind === "disk",
+			screens: hasScreen(this.server),
 			requireRoom: async () => await this.requireRoomForDump(session.number),
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),

@@ -7,7 +7,8 @@ import { parseDuration } from "../../api/units.ts";
 import { withDeadline } from "../../host/clock.ts";
 import { run } from "../../host/command.ts";
 import { SharedMemory } from "../../host/shared-memory.ts";
-import { commandLine, machineType } from "../../qemu/command-line/index.ts";
+import { commandLine, machineTypeOf } from "../../qemu/command-line/index.ts";
+import { platformOf } from "../../qemu/guests.ts";
 import type { QemuMachine } from "../../qemu/machine.ts";
 import type { SealPaths } from "../../store/paths.ts";
 import {
@@ -21,7 +22,7 @@ import {
 } from "../../store/seals.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
-import { type Beginning, hardwareOf, memoryOf, qemuUid } from "../resolve.ts";
+import { type Beginning, guestOf, hardwareOf, memoryOf, qemuUid } from "../resolve.ts";
 import type { Launcher } from "./launcher.ts";
 
 const dayMs = 86_400_000;
@@ -232,7 +233,7 @@ export class Seals {
 		const { size, mtimeMs } = await stat(this.context.paths.server(this.server.name).disk("system"));
 		return {
 			qemu: await qemuVersion(),
-			machine: machineType,
+			machine: machineTypeOf(platformOf(guestOf(this.server), accelerator)),
 			accelerator,
 			processor: accelerator === "kvm" ? processor() : "",
 			command: fingerprint(this.server, accelerator),

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { type Bus, type GuestName, guestNames } from "../../api/guest.ts";
+import { guests, platformOf } from "../guests.ts";
 import type { Disk, Hardware } from "../hardware.ts";
 import { commandLine } from "./index.ts";
 
@@ -10,8 +12,13 @@ import { commandLine } from "./index.ts";
  */
 const goldens = join(import.meta.dirname, "goldens");
 
-const disposable: Disk = { name: "system", file: "/session/system.qcow2", keep: "throw-away" };
-const kept = (name: string): Disk => ({ name, file: `/disks/${name}.qcow2`, keep: "kept" });
+const disposable: Disk = { name: "system", file: "/session/system.qcow2", keep: "throw-away", bus: "virtio" };
+const kept = (name: string, bus: Bus = "virtio"): Disk => ({
+	name,
+	file: `/disks/${name}.qcow2`,
+	keep: "kept",
+	bus,
+});
 
 const tiny: Hardware = {
 	name: "web#7",
@@ -20,14 +27,17 @@ const tiny: Hardware = {
 	generation: "d3b07384-d113-4ec6-a7a8-0c9f5b1e2a44",
 	memoryBytes: 128 * 2 ** 20,
 	memory: { kind: "own" },
-	dataBus: "virtio-blk",
+	hotplug: false,
+	drives: [],
+	screen: false,
+	platform: platformOf("linux", "tcg"),
 	cpus: 1,
 	boot: {
 		kind: "kernel",
 		append: "console=ttyS0 quiet bulkhead.address=10.77.0.10/24 bulkhead.server=web bulkhead.session=7",
 	},
 	disks: [disposable],
-	nic: { tap: "tap1", mac: "52:54:00:a1:15:fb" },
+	nic: { tap: "tap1", mac: "52:54:00:a1:15:fb", card: "virtio" },
 	limits: { bytesPerSecond: 200 * 2 ** 20, operationsPerSecond: 4000 },
 };
 
@@ -41,29 +51,91 @@ const machines: Record<string, Hardware> = {
 		disks: [kept("system"), kept("directory"), kept("mail")],
 		limits: { bytesPerSecond: 20 * 2 ** 20, operationsPerSecond: 500 },
 	},
-	"kvm-kernel": { ...tiny, accelerator: "kvm" },
+	"kvm-kernel": { ...tiny, accelerator: "kvm", platform: platformOf("linux", "kvm") },
 	"kvm-disk-image": {
 		...tiny,
 		name: "erp#1",
 		accelerator: "kvm",
+		platform: platformOf("linux", "kvm"),
 		memoryBytes: 8 * 2 ** 30,
 		cpus: 4,
 		boot: { kind: "disk" },
 		disks: [kept("system")],
 	},
-	"tcg-tiny-sealing": { ...tiny, dataBus: "scsi", memory: { kind: "sealing", descriptor: 4 } },
-	"tcg-tiny-sealed": { ...tiny, dataBus: "scsi", memory: { kind: "sealed", descriptor: 4 } },
-	"kvm-warm-booted": { ...tiny, accelerator: "kvm", dataBus: "scsi", disks: [disposable, kept("ledger")] },
-	"kvm-sealed": { ...tiny, accelerator: "kvm", dataBus: "scsi", memory: { kind: "sealed", descriptor: 4 } },
+	"tcg-tiny-sealing": { ...tiny, hotplug: true, memory: { kind: "sealing", descriptor: 4 } },
+	"tcg-tiny-sealed": { ...tiny, hotplug: true, memory: { kind: "sealed", descriptor: 4 } },
+	"kvm-warm-booted": {
+		...tiny,
+		accelerator: "kvm",
+		platform: platformOf("linux", "kvm"),
+		hotplug: true,
+		disks: [disposable, kept("ledger", "virtio-scsi")],
+	},
+	"kvm-sealed": {
+		...tiny,
+		accelerator: "kvm",
+		platform: platformOf("linux", "kvm"),
+		hotplug: true,
+		memory: { kind: "sealed", descriptor: 4 },
+	},
 	"no-network": { ...tiny, nic: null },
 };
+
+/** A server as it is installed: an empty disk, a card and two discs, with what suits its guest. */
+function guestMachine(guest: GuestName, accelerator: "kvm" | "tcg"): Hardware {
+	const { disk, card } = guests[guest];
+	return {
+		...tiny,
+		accelerator,
+		platform: platformOf(guest, accelerator),
+		boot: { kind: "disk" },
+		disks: [kept("system", disk), kept("data", disk)],
+		drives: [
+			{ name: "installer", kind: "cd", file: "/discs/installer.iso" },
+			{ name: "drivers", kind: "cd", file: null },
+			...(guest === "windows-server-2003"
+				? [{ name: "answers", kind: "floppy" as const, file: "/discs/answers.img" }]
+				: []),
+		],
+		nic: { tap: "tap1", mac: "52:54:00:a1:15:fb", card },
+		screen: true,
+	};
+}
+
+const ofGuests = guestNames.flatMap((guest) =>
+	(["kvm", "tcg"] as const).map((accelerator): [string, Hardware] => [
+		`guest-${guest}-${accelerator}`,
+		guestMachine(guest, accelerator),
+	]),
+);
+
+/** Disks on each kind of controller, as they come with imported servers. */
+const buses: [string, Hardware][] = [
+	[
+		"buses-pc",
+		{
+			...guestMachine("windows-server-2003", "tcg"),
+			disks: [
+				kept("system", "lsi"),
+				kept("a", "lsi-sas"),
+				kept("b", "pvscsi"),
+				kept("c", "ide"),
+				kept("d", "sata"),
+			],
+		},
+	],
+	[
+		"buses-q35",
+		{ ...guestMachine("linux", "tcg"), disks: [kept("system", "virtio-scsi"), kept("a", "sata"), kept("b")] },
+	],
+];
 
 /** Options with their value, a line each. */
 function lines(command: readonly string[]): string {
 	return `${command.join("\n").replaceAll(/\n(?!-)/g, " ")}\n`;
 }
 
-test.each(Object.entries(machines))("%s", (name, hardware) => {
+test.each([...Object.entries(machines), ...ofGuests, ...buses])("%s", (name, hardware) => {
 	const file = join(goldens, `${name}.args`);
 	const text = lines(commandLine(hardware));
 	if (process.env.UPDATE) writeFileSync(file, text);

@@ -1,27 +1,81 @@
-import type { Disk, Hardware } from "../hardware.ts";
+import type { Disk, Drive, Hardware } from "../hardware.ts";
+import { controllerArguments, drivePlace, hotplugController, type Place, placesOf } from "./controllers.ts";
 
-/** An underscore is in no name of a disk. */
-const controller = "data_disks";
 const throttle = "disk-limits";
 /** A full host disk pauses the guest instead of feeding it errors. */
 const onError = { werror: "enospc", rerror: "report" };
 
 /** All disks of a session share one throttle: a guest gone wild leaves the host's disk to others. */
-export function diskArguments({ disks, limits, dataBus }: Hardware): string[] {
+export function diskArguments(hardware: Hardware): string[] {
+	const { disks, limits } = hardware;
 	const group = {
 		"qom-type": "throttle-group",
 		id: throttle,
 		limits: { "bps-total": limits.bytesPerSecond, "iops-total": limits.operationsPerSecond },
 	};
-	const scsi = dataBus === "scsi";
+	const places = placesOf(hardware);
 	return [
 		...["-object", JSON.stringify(group)],
-		...(scsi ? ["-device", `virtio-scsi-pci,id=${controller}`] : []),
-		...disks.flatMap((disk, index) => [
-			...["-blockdev", JSON.stringify(diskNode(disk))],
-			...["-device", flat(scsi && disk.name !== "system" ? scsiDisk(disk) : virtioDisk(disk, index))],
-		]),
+		...controllerArguments(hardware),
+		...disks.flatMap((disk, index) => {
+			// What can be unplugged is no part of the order in which a machine boots.
+			const order = disk.bus === "virtio-scsi" ? {} : { bootindex: index + 1 };
+			const { driver = "", ...place } = places[index] ?? {};
+			const device = {
+				driver,
+				id: disk.name,
+				...place,
+				drive: nodeOf(disk),
+				serial: serialOf(disk),
+				...order,
+				...onError,
+			};
+			return ["-blockdev", JSON.stringify(diskNode(disk)), "-device", flat(device)];
+		}),
 	];
+}
+
+/** CD drives with their discs, which are only read. They are booted from after the disks: an empty disk is passed over. */
+export function driveArguments({ disks, drives, platform }: Hardware): string[] {
+	const floppies = drives.filter(({ kind }) => kind === "floppy");
+	const cds = drives.filter(({ kind }) => kind === "cd");
+	return [
+		...cds.flatMap((drive, index) => {
+			const order = { bootindex: disks.length + index + 1 };
+			return driveWithDisc(drive, drivePlace(platform, index), order);
+		}),
+		// A board of 1996 has a controller for floppies; nobody boots from one.
+		...(floppies.length > 0 && platform.machine === "q35" ? ["-device", "isa-fdc,id=fdc"] : []),
+		...floppies.flatMap((drive) => {
+			const bus = platform.machine === "q35" ? { bus: "fdc.0" } : {};
+			return driveWithDisc(drive, { driver: "floppy", ...bus }, { "drive-type": "144" });
+		}),
+	];
+}
+
+function driveWithDisc(
+	drive: Drive,
+	{ driver, ...place }: Place,
+	more: Record<string, string | number>,
+): string[] {
+	const disc = drive.file === null ? {} : { drive: discOf(drive) };
+	return [
+		...(drive.file === null ? [] : ["-blockdev", JSON.stringify(discNode(drive, drive.file))]),
+		...["-device", flat({ driver, id: driveOf(drive), ...place, ...disc, ...more })],
+	];
+}
+
+/** A dot is in no name of a disk. */
+export const driveOf = ({ name }: Pick<Drive, "name">) => `drive.${name}`;
+const discOf = ({ name }: Pick<Drive, "name">) => `disc-${name}`;
+
+function discNode(drive: Drive, filename: string) {
+	return {
+		driver: "raw",
+		"node-name": discOf(drive),
+		"read-only": true,
+		file: { driver: "file", filename, "read-only": true },
+	};
 }
 
 /** What QEMU reads and writes a disk by: `blockdev-add` takes it, too. */
@@ -47,25 +101,16 @@ export function scsiDisk(disk: Disk) {
 	return {
 		driver: "scsi-hd",
 		id: disk.name,
-		bus: `${controller}.0`,
+		bus: `${hotplugController}.0`,
 		drive: nodeOf(disk),
-		serial: disk.name,
+		serial: serialOf(disk),
 		...onError,
 	};
 }
 
 export const nodeOf = ({ name }: Pick<Disk, "name">) => `disk-${name}`;
 
-function virtioDisk(disk: Disk, index: number) {
-	return {
-		driver: "virtio-blk-pci",
-		id: disk.name,
-		drive: nodeOf(disk),
-		serial: disk.name,
-		bootindex: index + 1,
-		...onError,
-	};
-}
+const serialOf = ({ name }: Pick<Disk, "name">) => name;
 
 function flat({ driver, ...properties }: Record<string, string | number>): string {
 	return [driver, ...Object.entries(properties).map(([name, value]) => `${name}=${value}`)].join(",");

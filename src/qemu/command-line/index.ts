@@ -1,8 +1,8 @@
 import type { Hardware } from "../hardware.ts";
-import { diskArguments } from "./disks.ts";
+import { diskArguments, driveArguments } from "./disks.ts";
 import { monitorArguments } from "./monitor.ts";
 import { networkArguments } from "./network.ts";
-import { machineType, systemArguments } from "./system.ts";
+import { machineTypeOf, systemArguments } from "./system.ts";
 import { watchArguments } from "./watch.ts";
 
 /**
@@ -13,10 +13,13 @@ export function commandLine(hardware: Hardware): string[] {
 		"qemu-system-x86_64",
 		...systemArguments(hardware),
 		...diskArguments(hardware),
+		...driveArguments(hardware),
 		...networkArguments(hardware),
-		...watchArguments(),
+		...watchArguments(hardware),
 		...monitorArguments(),
 	];
 }
 
-export { machineType };
+export { whyNotAttachable } from "./controllers.ts";
+export { firmwareFiles, variablesFile } from "./firmware.ts";
+export { machineTypeOf };

@@ -1,30 +1,45 @@
 import { type Hardware, inside, type Memory } from "../hardware.ts";
+import { firmwareArguments, firmwareOptions } from "./firmware.ts";
 
 /** Versioned, so that a newer QEMU builds the same machine: Windows asks for activation again when hardware moves. */
-export const machineType = "pc-q35-7.2";
+const machineTypes = { q35: "pc-q35-7.2", pc: "pc-i440fx-7.2" } as const;
+
+export const machineTypeOf = ({ machine }: Hardware["platform"]) => machineTypes[machine];
 
 /** Machine, processor, memory, clock and boot. */
 export function systemArguments(hardware: Hardware): string[] {
-	const { name, uuid, memory, cpus } = hardware;
+	const { name, uuid, memory, cpus, platform } = hardware;
 	const size = `${Math.ceil(hardware.memoryBytes / 2 ** 20)}M`;
 	return [
 		...["-name", `guest=${name},process=bulkhead-${name.replace("#", "-")}`],
 		...["-uuid", uuid],
-		...["-machine", `${machineType},usb=off,smm=off${memory.kind === "own" ? "" : ",memory-backend=ram"}`],
+		...["-machine", machine(hardware)],
 		...accelerator(hardware),
 		...["-m", size],
 		...memoryArguments(memory, size),
 		...["-smp", `${cpus},sockets=1,cores=${cpus},threads=1`],
-		...["-rtc", "base=utc,clock=host"],
+		...["-rtc", `base=${platform.clock},clock=host`],
 		...["-nodefaults", "-no-user-config"],
-		...["-display", "none"],
-		...["-device", "VGA,vgamem_mb=16"],
-		...["-device", "virtio-rng-pci"],
+		...firmwareArguments(platform),
+		...(hardware.screen ? ["-vnc", `unix:${inside.vnc}`] : ["-display", "none"]),
+		...["-device", platform.video === "VGA" ? "VGA,vgamem_mb=16" : platform.video],
+		...pointer(platform),
+		...(platform.virtio ? ["-device", "virtio-rng-pci"] : []),
 		...["-device", `vmgenid,guid=${hardware.generation}`],
 		// The last wall: a captured QEMU can neither start programs nor regain privileges.
 		...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
 		...boot(hardware),
 	];
+}
+
+function machine({ memory, platform }: Hardware): string {
+	return [
+		machineTypeOf(platform),
+		"usb=off",
+		...firmwareOptions(platform),
+		...(platform.hpet ? [] : ["hpet=off"]),
+		...(memory.kind === "own" ? [] : ["memory-backend=ram"]),
+	].join(",");
 }
 
 /**
@@ -39,10 +54,21 @@ function memoryArguments(memory: Memory, size: string): string[] {
 	return ["-object", file, ...(kind === "sealed" ? ["-S", "-incoming", "defer"] : [])];
 }
 
-function accelerator({ accelerator }: Hardware): string[] {
-	return accelerator === "kvm"
-		? ["-accel", "kvm", "-cpu", "host,migratable=on"]
-		: ["-accel", "tcg,thread=multi,tb-size=128", "-cpu", "max"];
+function accelerator({ accelerator, platform }: Hardware): string[] {
+	const accel = accelerator === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=128";
+	// A guest that missed ticks gets them later, one after the other: Windows takes its time from them.
+	const ticks =
+		accelerator === "kvm" && platform.clock === "localtime"
+			? ["-global", "kvm-pit.lost_tick_policy=delay"]
+			: [];
+	return ["-accel", accel, "-cpu", platform.processor, ...ticks];
+}
+
+/** The pointer of a tablet is where the viewer's is; that of a mouse drifts away. */
+function pointer({ usb }: Hardware["platform"]): string[] {
+	if (usb === "none") return [];
+	const controller = usb === "xhci" ? "qemu-xhci" : "piix3-usb-uhci";
+	return ["-device", `${controller},id=usb`, "-device", "usb-tablet,bus=usb.0"];
 }
 
 function boot({ boot }: Hardware): string[] {

@@ -1,10 +1,10 @@
 // Made by scripts/qmp-types.ts from QEMU 7.2. Do not edit.
 
-type T20 = { enable?: readonly T48[] };
-type T48 = "oob";
+type T22 = { enable?: readonly T51[] };
+type T51 = "oob";
 type T0 = Record<string, never>;
-type T1 = { running: boolean; singlestep: boolean; status: T25 };
-type T25 =
+type T1 = { running: boolean; singlestep: boolean; status: T27 };
+type T27 =
 	| "debug"
 	| "inmigrate"
 	| "internal-error"
@@ -21,14 +21,171 @@ type T25 =
 	| "watchdog"
 	| "guest-panicked"
 	| "colo";
-type T21 = { qemu: T49; package: string };
-type T49 = { major: number; minor: number; micro: number };
-type T14 = { filename: string; device?: string; head?: number; format?: T41 };
-type T41 = "ppm" | "png";
-type T24 = { "command-line": string; "cpu-index"?: number };
-type T16 = { capabilities: readonly T17[] };
-type T17 = { capability: T47; state: boolean };
-type T47 =
+type T23 = { qemu: T52; package: string };
+type T52 = { major: number; minor: number; micro: number };
+type T15 = { filename: string; device?: string; head?: number; format?: T43 };
+type T43 = "ppm" | "png";
+type T16 = { keys: readonly T44[]; "hold-time"?: number };
+type T44 = { type: T61 } & (({ type: "number" } & T62) | ({ type: "qcode" } & T63) | object);
+type T61 = "number" | "qcode";
+type T62 = { data: number };
+type T63 = { data: T65 };
+type T65 =
+	| "unmapped"
+	| "shift"
+	| "shift_r"
+	| "alt"
+	| "alt_r"
+	| "ctrl"
+	| "ctrl_r"
+	| "menu"
+	| "esc"
+	| "1"
+	| "2"
+	| "3"
+	| "4"
+	| "5"
+	| "6"
+	| "7"
+	| "8"
+	| "9"
+	| "0"
+	| "minus"
+	| "equal"
+	| "backspace"
+	| "tab"
+	| "q"
+	| "w"
+	| "e"
+	| "r"
+	| "t"
+	| "y"
+	| "u"
+	| "i"
+	| "o"
+	| "p"
+	| "bracket_left"
+	| "bracket_right"
+	| "ret"
+	| "a"
+	| "s"
+	| "d"
+	| "f"
+	| "g"
+	| "h"
+	| "j"
+	| "k"
+	| "l"
+	| "semicolon"
+	| "apostrophe"
+	| "grave_accent"
+	| "backslash"
+	| "z"
+	| "x"
+	| "c"
+	| "v"
+	| "b"
+	| "n"
+	| "m"
+	| "comma"
+	| "dot"
+	| "slash"
+	| "asterisk"
+	| "spc"
+	| "caps_lock"
+	| "f1"
+	| "f2"
+	| "f3"
+	| "f4"
+	| "f5"
+	| "f6"
+	| "f7"
+	| "f8"
+	| "f9"
+	| "f10"
+	| "num_lock"
+	| "scroll_lock"
+	| "kp_divide"
+	| "kp_multiply"
+	| "kp_subtract"
+	| "kp_add"
+	| "kp_enter"
+	| "kp_decimal"
+	| "sysrq"
+	| "kp_0"
+	| "kp_1"
+	| "kp_2"
+	| "kp_3"
+	| "kp_4"
+	| "kp_5"
+	| "kp_6"
+	| "kp_7"
+	| "kp_8"
+	| "kp_9"
+	| "less"
+	| "f11"
+	| "f12"
+	| "print"
+	| "home"
+	| "pgup"
+	| "pgdn"
+	| "end"
+	| "left"
+	| "up"
+	| "down"
+	| "right"
+	| "insert"
+	| "delete"
+	| "stop"
+	| "again"
+	| "props"
+	| "undo"
+	| "front"
+	| "copy"
+	| "open"
+	| "paste"
+	| "find"
+	| "cut"
+	| "lf"
+	| "help"
+	| "meta_l"
+	| "meta_r"
+	| "compose"
+	| "pause"
+	| "ro"
+	| "hiragana"
+	| "henkan"
+	| "yen"
+	| "muhenkan"
+	| "katakanahiragana"
+	| "kp_comma"
+	| "kp_equals"
+	| "power"
+	| "sleep"
+	| "wake"
+	| "audionext"
+	| "audioprev"
+	| "audiostop"
+	| "audioplay"
+	| "audiomute"
+	| "volumeup"
+	| "volumedown"
+	| "mediaselect"
+	| "mail"
+	| "calculator"
+	| "computer"
+	| "ac_home"
+	| "ac_back"
+	| "ac_forward"
+	| "ac_refresh"
+	| "ac_bookmarks"
+	| "lang1"
+	| "lang2";
+type T9 = { device?: string; id?: string; force?: boolean };
+type T26 = { "command-line": string; "cpu-index"?: number };
+type T18 = { capabilities: readonly T19[] };
+type T19 = { capability: T50; state: boolean };
+type T50 =
 	| "xbzrle"
 	| "rdma-pin-all"
 	| "auto-converge"
@@ -50,14 +207,14 @@ type T47 =
 	| "background-snapshot"
 	| "zero-copy-send"
 	| "postcopy-preempt";
-type T18 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
-type T19 = { uri: string };
-type T15 = {
-	status?: T42;
-	ram?: T43;
-	disk?: T43;
-	vfio?: T44;
-	"xbzrle-cache"?: T45;
+type T20 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
+type T21 = { uri: string };
+type T17 = {
+	status?: T45;
+	ram?: T46;
+	disk?: T46;
+	vfio?: T47;
+	"xbzrle-cache"?: T48;
 	"total-time"?: number;
 	"expected-downtime"?: number;
 	downtime?: number;
@@ -67,10 +224,10 @@ type T15 = {
 	"blocked-reasons"?: readonly string[];
 	"postcopy-blocktime"?: number;
 	"postcopy-vcpu-blocktime"?: readonly number[];
-	compression?: T46;
-	"socket-address"?: readonly T40[];
+	compression?: T49;
+	"socket-address"?: readonly T42[];
 };
-type T42 =
+type T45 =
 	| "none"
 	| "setup"
 	| "cancelling"
@@ -85,7 +242,7 @@ type T42 =
 	| "pre-switchover"
 	| "device"
 	| "wait-unplug";
-type T43 = {
+type T46 = {
 	transferred: number;
 	remaining: number;
 	total: number;
@@ -105,8 +262,8 @@ type T43 = {
 	"postcopy-bytes": number;
 	"dirty-sync-missed-zero-copy": number;
 };
-type T44 = { transferred: number };
-type T45 = {
+type T47 = { transferred: number };
+type T48 = {
 	"cache-size": number;
 	bytes: number;
 	pages: number;
@@ -115,22 +272,22 @@ type T45 = {
 	"encoding-rate": number;
 	overflow: number;
 };
-type T46 = {
+type T49 = {
 	pages: number;
 	busy: number;
 	"busy-rate": number;
 	"compressed-size": number;
 	"compression-rate": number;
 };
-type T40 = { type: T54 } & (
-	| ({ type: "inet" } & T53)
-	| ({ type: "unix" } & T56)
-	| ({ type: "vsock" } & T57)
-	| ({ type: "fd" } & T55)
+type T42 = { type: T57 } & (
+	| ({ type: "inet" } & T56)
+	| ({ type: "unix" } & T59)
+	| ({ type: "vsock" } & T60)
+	| ({ type: "fd" } & T58)
 	| object
 );
-type T54 = "inet" | "unix" | "vsock" | "fd";
-type T53 = {
+type T57 = "inet" | "unix" | "vsock" | "fd";
+type T56 = {
 	host: string;
 	port: string;
 	numeric?: boolean;
@@ -140,39 +297,39 @@ type T53 = {
 	"keep-alive"?: boolean;
 	mptcp?: boolean;
 };
-type T56 = { path: string; abstract?: boolean; tight?: boolean };
-type T57 = { cid: string; port: string };
-type T55 = { str: string };
-type T11 = {
+type T59 = { path: string; abstract?: boolean; tight?: boolean };
+type T60 = { cid: string; port: string };
+type T58 = { str: string };
+type T12 = {
 	paging: boolean;
 	protocol: string;
 	detach?: boolean;
 	begin?: number;
 	length?: number;
-	format?: T38;
+	format?: T40;
 };
-type T38 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
-type T9 = { "node-name": string };
-type T23 = { id: string };
-type T22 = { id: string };
-type T5 = { reboot?: T28; shutdown?: T29; panic?: T30; watchdog?: T27 };
-type T28 = "reset" | "shutdown";
-type T29 = "poweroff" | "pause";
-type T30 = "pause" | "shutdown" | "exit-failure" | "none";
-type T27 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
-type T13 = { name: string; up: boolean };
-type T12 = { status: T39; completed: number; total: number };
-type T39 = "none" | "active" | "completed" | "failed";
-type T6 = { action: T31; info?: T32 };
-type T31 = "pause" | "poweroff" | "run";
-type T32 = { type: T50 } & (({ type: "hyper-v" } & T51) | ({ type: "s390" } & T52) | object);
-type T50 = "hyper-v" | "s390";
-type T51 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
-type T52 = { core: number; "psw-mask": number; "psw-addr": number; reason: T58 };
-type T58 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
-type T7 = { action: T31; info?: T32 };
-type T2 = { guest: boolean; reason: T26 };
-type T26 =
+type T40 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
+type T10 = { "node-name": string };
+type T25 = { id: string };
+type T24 = { id: string };
+type T5 = { reboot?: T30; shutdown?: T31; panic?: T32; watchdog?: T29 };
+type T30 = "reset" | "shutdown";
+type T31 = "poweroff" | "pause";
+type T32 = "pause" | "shutdown" | "exit-failure" | "none";
+type T29 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
+type T14 = { name: string; up: boolean };
+type T13 = { status: T41; completed: number; total: number };
+type T41 = "none" | "active" | "completed" | "failed";
+type T6 = { action: T33; info?: T34 };
+type T33 = "pause" | "poweroff" | "run";
+type T34 = { type: T53 } & (({ type: "hyper-v" } & T54) | ({ type: "s390" } & T55) | object);
+type T53 = "hyper-v" | "s390";
+type T54 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
+type T55 = { core: number; "psw-mask": number; "psw-addr": number; reason: T64 };
+type T64 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
+type T7 = { action: T33; info?: T34 };
+type T2 = { guest: boolean; reason: T28 };
+type T28 =
 	| "none"
 	| "host-error"
 	| "host-qmp-quit"
@@ -184,49 +341,51 @@ type T26 =
 	| "guest-panic"
 	| "subsystem-reset"
 	| "snapshot-load";
-type T3 = { guest: boolean; reason: T26 };
-type T10 = {
+type T3 = { guest: boolean; reason: T28 };
+type T11 = {
 	device: string;
 	"node-name"?: string;
-	operation: T36;
-	action: T37;
+	operation: T38;
+	action: T39;
 	nospace?: boolean;
 	reason: string;
 };
-type T36 = "read" | "write";
-type T37 = "ignore" | "report" | "stop";
-type T4 = { action: T27 };
-type T8 = { recipient: T33; action: T34; flags: T35 };
-type T33 = "hypervisor" | "guest";
-type T34 = "ignore" | "inject" | "fatal" | "reset";
-type T35 = { "action-required": boolean; recursive: boolean };
+type T38 = "read" | "write";
+type T39 = "ignore" | "report" | "stop";
+type T4 = { action: T29 };
+type T8 = { recipient: T35; action: T36; flags: T37 };
+type T35 = "hypervisor" | "guest";
+type T36 = "ignore" | "inject" | "fatal" | "reset";
+type T37 = { "action-required": boolean; recursive: boolean };
 
 /** The QMP commands that Bulkhead uses. */
 export interface Commands {
-	qmp_capabilities: { arguments: T20; return: T0 };
+	qmp_capabilities: { arguments: T22; return: T0 };
 	"query-status": { arguments: T0; return: T1 };
-	"query-version": { arguments: T0; return: T21 };
+	"query-version": { arguments: T0; return: T23 };
 	system_powerdown: { arguments: T0; return: T0 };
 	quit: { arguments: T0; return: T0 };
 	stop: { arguments: T0; return: T0 };
 	cont: { arguments: T0; return: T0 };
 	"inject-nmi": { arguments: T0; return: T0 };
-	screendump: { arguments: T14; return: T0 };
-	"human-monitor-command": { arguments: T24; return: string };
-	"migrate-set-capabilities": { arguments: T16; return: T0 };
-	migrate: { arguments: T18; return: T0 };
-	"migrate-incoming": { arguments: T19; return: T0 };
-	"query-migrate": { arguments: T0; return: T15 };
-	"dump-guest-memory": { arguments: T11; return: T0 };
+	screendump: { arguments: T15; return: T0 };
+	"send-key": { arguments: T16; return: T0 };
+	eject: { arguments: T9; return: T0 };
+	"human-monitor-command": { arguments: T26; return: string };
+	"migrate-set-capabilities": { arguments: T18; return: T0 };
+	migrate: { arguments: T20; return: T0 };
+	"migrate-incoming": { arguments: T21; return: T0 };
+	"query-migrate": { arguments: T0; return: T17 };
+	"dump-guest-memory": { arguments: T12; return: T0 };
 	"blockdev-add": { arguments: Record<string, unknown>; return: T0 };
-	"blockdev-del": { arguments: T9; return: T0 };
+	"blockdev-del": { arguments: T10; return: T0 };
 	device_add: { arguments: Record<string, unknown>; return: T0 };
-	device_del: { arguments: T23; return: T0 };
+	device_del: { arguments: T25; return: T0 };
 	"object-add": { arguments: Record<string, unknown>; return: T0 };
-	"object-del": { arguments: T22; return: T0 };
+	"object-del": { arguments: T24; return: T0 };
 	"set-action": { arguments: T5; return: T0 };
-	set_link: { arguments: T13; return: T0 };
-	"query-dump": { arguments: T0; return: T12 };
+	set_link: { arguments: T14; return: T0 };
+	"query-dump": { arguments: T0; return: T13 };
 }
 
 /** The QMP events that Bulkhead acts on. */
@@ -238,7 +397,7 @@ export interface Events {
 	STOP: T0;
 	RESUME: T0;
 	POWERDOWN: T0;
-	BLOCK_IO_ERROR: T10;
+	BLOCK_IO_ERROR: T11;
 	WATCHDOG: T4;
 	MEMORY_FAILURE: T8;
 }

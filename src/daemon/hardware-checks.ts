@@ -1,0 +1,98 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { BulkheadError, explain } from "../api/errors.ts";
+import type { Problem } from "../api/problem.ts";
+import type { ServerDefinition } from "../api/site.ts";
+import { isWindowsVersion } from "../api/windows.ts";
+import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
+import { guests, platformOf } from "../qemu/guests.ts";
+import type { StoredServer } from "../store/servers.ts";
+import { readPasswords } from "../templates/windows/passwords.ts";
+
+const readableByOthers = 0o004;
+const tpmProgram = "/usr/bin/swtpm";
+
+/** What of a server's hardware cannot be built on this host: disks without a place, discs that are not there, missing packages. */
+export async function hardwareOnHost(
+	name: string,
+	definition: ServerDefinition,
+	old: StoredServer | undefined,
+): Promise<Problem[]> {
+	if (definition.template !== undefined) return [];
+	const at = ["servers", name];
+	const guest = definition.guest ?? old?.installed.guest ?? "other";
+	const platform = platformOf(guest, "tcg", definition);
+	const usual = guests[guest].disk;
+	const { system, data = [], install } = definition;
+	const disks = [{ bus: system?.bus ?? usual }, ...data.map(({ bus = usual }) => ({ bus }))];
+	const drives = [install?.iso, install?.drivers].filter((disc) => disc !== undefined).length;
+	const sealable = platform.firmware === "bios" && platform.tpm === "none";
+	const unsealable =
+		"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`";
+	const unattachable = whyNotAttachable(platform, disks, drives);
+	return [
+		...(await answersOnHost(guest, definition, old, at)),
+		...(definition.recovery?.mode === "warm" && !sealable
+			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
+			: []),
+		...(unattachable === undefined ? [] : [{ path: [...at, "system", "bus"], message: unattachable }]),
+		...(await discProblem(install?.iso, [...at, "install", "iso"])),
+		...(await discProblem(install?.drivers, [...at, "install", "drivers"])),
+		...(await packageProblems(platform, at)),
+	];
+}
+
+/** They are read when the server is made, and never again. */
+async function answersOnHost(
+	guest: string,
+	{ install }: ServerDefinition,
+	old: StoredServer | undefined,
+	at: string[],
+): Promise<Problem[]> {
+	if (!install?.answers || old || !isWindowsVersion(guest)) return [];
+	try {
+		await readPasswords(guest, install.answers);
+		return [];
+	} catch (error) {
+		if (!(error instanceof BulkheadError)) throw error;
+		return [{ path: [...at, "install", "answers"], message: error.message }];
+	}
+}
+
+/** A session reads it as a user of its own. */
+async function discProblem(disc: string | undefined, path: string[]): Promise<Problem[]> {
+	if (disc === undefined) return [];
+	try {
+		const found = await stat(disc);
+		if (!found.isFile()) return [{ path, message: `${disc} is no file; name an ISO image` }];
+		if (found.mode & readableByOthers) return [];
+		return [
+			{ path, message: `${disc} can be read by its owner only; let sessions read it: chmod o+r ${disc}` },
+		];
+	} catch (error) {
+		return [{ path, message: `${disc} cannot be read (${explain(error)}); put it there, or name another` }];
+	}
+}
+
+async function packageProblems(
+	{ firmware, tpm }: ReturnType<typeof platformOf>,
+	at: string[],
+): Promise<Problem[]> {
+	const problems: Problem[] = [];
+	const missing = async (file: string) =>
+		await access(file, constants.R_OK).then(
+			() => false,
+			() => true,
+		);
+	if (firmware !== "bios" && (await missing(firmwareFiles[firmware].code)))
+		problems.push({
+			path: [...at, "firmware"],
+			message: `${firmware} needs the package ovmf; apt install ovmf`,
+		});
+	if (tpm !== "none" && (await missing(tpmProgram)))
+		problems.push({
+			path: [...at, "tpm"],
+			message: "a TPM needs the package swtpm; apt install swtpm, or say `tpm: false`",
+		});
+	return problems;
+}

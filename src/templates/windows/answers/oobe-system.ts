@@ -1,0 +1,53 @@
+import { component, hidden, type Installation, international, settings } from "./answer.ts";
+import { administratorName } from "./locales.ts";
+import { type Element, element, item } from "./xml.ts";
+
+/** The first logon begins what is on the answers' medium, whichever drive that is; one `%` outside of a batch file. */
+export const firstCommand =
+	"cmd.exe /d /c for %d in (D E F G H I J K) do @if exist %d:\\bulkhead\\start.cmd call %d:\\bulkhead\\start.cmd";
+
+/** The end: the Administrator's password, no questions, one logon that begins the scripts. */
+export function oobeSystem(installation: Installation): Element {
+	const { answers, passwords } = installation;
+	return settings("oobeSystem", [
+		component("Microsoft-Windows-International-Core", installation, international(installation)),
+		component("Microsoft-Windows-Shell-Setup", installation, [
+			element("AutoLogon", [
+				element("Enabled", true),
+				element("LogonCount", 1),
+				hidden("Password", passwords.administrator, "Password"),
+				element("Username", administratorName(answers.language)),
+			]),
+			element("FirstLogonCommands", [
+				item("SynchronousCommand", [
+					element("CommandLine", firstCommand),
+					element("Description", "Bulkhead"),
+					element("Order", 1),
+				]),
+			]),
+			element("OOBE", pages(installation)),
+			element("UserAccounts", [
+				hidden("AdministratorPassword", passwords.administrator, "AdministratorPassword"),
+			]),
+		]),
+	]);
+}
+
+/** Pages that are not shown. What Windows does not know yet it would call an error of the whole file. */
+function pages({ version, facts }: Installation): Element[] {
+	const seven = version === "windows-7" || version === "windows-server-2008-r2";
+	return [
+		element("HideEULAPage", true),
+		...(seven
+			? []
+			: ["HideLocalAccountScreen", "HideOEMRegistrationScreen", "HideOnlineAccountScreens"].map((name) =>
+					element(name, true),
+				)),
+		element("HideWirelessSetupInOOBE", true),
+		...(seven ? [element("NetworkLocation", "Work")] : []),
+		// 3: neither updates nor the sending of anything is turned on without being asked for.
+		element("ProtectYourPC", 3),
+		// Without an account of its own, a client would ask for one; only these leave that out.
+		...(facts.kind === "client" ? [element("SkipMachineOOBE", true), element("SkipUserOOBE", true)] : []),
+	];
+}

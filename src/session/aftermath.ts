@@ -13,6 +13,8 @@ import type { Timers } from "./timers.ts";
 /** A dump that the host has kept of a session's memory, or why there is none. */
 export type HostDump = { session: number } & ({ file: string } | { failed: string });
 
+export const outOfTime = "its time for a dump is over";
+
 /** Progress is told in steps of this many percent. */
 const toldEvery = 10;
 
@@ -158,11 +160,6 @@ export class Aftermath {
 		if (this.dumping.percent !== undefined)
 			this.tellProgress(this.dumping.percent, "of the guest's dump is written");
 		return dumpingIsOver(this.dumping);
-	}
-
-	/** There was no more time. */
-	get outOfTime(): string {
-		return "its time for a dump is over";
 	}
 
 	/** It is over: the session is to be ended. */

@@ -1,5 +1,5 @@
 import { BulkheadError, explain } from "../api/errors.ts";
-import type { HostDump } from "./aftermath.ts";
+import { type HostDump, outOfTime } from "./aftermath.ts";
 import type { Env } from "./env.ts";
 import { Inbox } from "./inbox.ts";
 import type { Command, Input } from "./input.ts";
@@ -227,7 +227,7 @@ export class Supervisor {
 			case "relaunch":
 				return await this.parts.recoverer.launch();
 			case "aftermath":
-				return await this.parts.recoverer.afterwards(this.parts.aftermath.outOfTime);
+				return await this.parts.recoverer.afterwards(outOfTime);
 			case "turn":
 				return await this.parts.life.beginInTurn();
 			default:

@@ -86,5 +86,5 @@ bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=6
 bench-screens: setup-tests ## how long a server's screen takes to be recognised, and what asking for it every two seconds costs; JSON in out/ (SECONDS=60)
 	@$(node) bench/screens.ts
 
-frames: setup ## record anew the screens that the recogniser is tested with (ONLY="memtest grub"); ten minutes
+frames: setup-tests ## record anew the screens that the recogniser is tested with (ONLY="memtest grub"); ten minutes
 	@$(node) test/frames/record.ts $(ONLY)

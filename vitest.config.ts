@@ -29,6 +29,7 @@ const pairs = [
 	"seals",
 	"sessions",
 	"site-names",
+	"systems",
 	"stand-in",
 	"tls",
 	"unattended",

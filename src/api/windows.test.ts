@@ -88,6 +88,8 @@ test.each([
 	[{ roles: [{ ...member, ou: "Servers" }] }, /^roles.0.ou: .*as in OU=Servers/],
 	[shares({ name: 'a"b' }), /^roles.0.shares.0.name: .*at most 80 characters, none of/],
 	[shares({ folder: "\\\\server\\share" }), /^roles.0.shares.0.folder: .*as in E:\\Data/],
+	[shares({ folder: `E:\\${"a".repeat(190)}"` }), /^roles.0.shares.0.folder/],
+	[shares({ folder: "E:\\a\\\\b" }), /^roles.0.shares.0.folder/],
 	[shares({ folder: "E:\\%TEMP%" }), /^roles.0.shares.0.folder/],
 	[shares({ folder: "E:\\a\\..\\b" }), /^roles.0.shares.0.folder/],
 	[shares({ change: ['x"y'] }), /^roles.0.shares.0.change.0: .*as in AD\\accounting/],

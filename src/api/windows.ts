@@ -157,6 +157,10 @@ const grantee = text(
 	/^[^"/[\]:;|=,+*?<>%@\p{Cc}]{1,104}$/u,
 );
 
+/** Ends in neither dot nor space. Each text can be read in one way only: a long one that is wrong is refused at once. */
+const folderName = '[^\\\\/:*?"<>|%\\p{Cc}]*[^\\\\/:*?"<>|%\\p{Cc}. ]';
+const folderPattern = new RegExp(`^[A-Za-z]:\\\\(?:${folderName}(?:\\\\${folderName})*\\\\?)?$`, "u");
+
 const share = strict({
 	name: text(
 		"the name of a share",
@@ -166,7 +170,7 @@ const share = strict({
 	folder: text(
 		"a folder of the server",
 		'as in E:\\Data, at most 200 characters, none of / : * ? " < > | % in its names',
-		/^[A-Za-z]:\\(?:[^\\/:*?"<>|%\p{Cc}]*[^\\/:*?"<>|%\p{Cc}. ]\\?)*$/u,
+		folderPattern,
 	).max(200),
 	change: z.array(grantee).max(50).optional().meta({ description: "Who may read and write." }),
 	read: z.array(grantee).max(50).optional().meta({ description: "Who may read." }),

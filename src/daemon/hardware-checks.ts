@@ -1,13 +1,13 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { BulkheadError, explain } from "../api/errors.ts";
+import { explain } from "../api/errors.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { isWindowsVersion } from "../api/windows.ts";
 import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { readPasswords } from "../templates/windows/passwords.ts";
+import { whyNotAnswerable } from "../templates/windows/media.ts";
 
 const readableByOthers = 0o004;
 const tpmProgram = "/usr/bin/swtpm";
@@ -45,18 +45,18 @@ export async function hardwareOnHost(
 /** They are read when the server is made, and never again. */
 async function answersOnHost(
 	guest: string,
-	{ install }: ServerDefinition,
+	{ install, ...wishes }: ServerDefinition,
 	old: StoredServer | undefined,
 	at: string[],
 ): Promise<Problem[]> {
 	if (!install?.answers || old || !isWindowsVersion(guest)) return [];
-	try {
-		await readPasswords(guest, install.answers);
-		return [];
-	} catch (error) {
-		if (!(error instanceof BulkheadError)) throw error;
-		return [{ path: [...at, "install", "answers"], message: error.message }];
-	}
+	const problems = await whyNotAnswerable({
+		version: guest,
+		firmware: platformOf(guest, "tcg", wishes).firmware === "bios" ? "bios" : "uefi",
+		answers: install.answers,
+		drivers: install.drivers !== undefined,
+	});
+	return problems.map(({ path, message }) => ({ path: [...at, "install", "answers", ...path], message }));
 }
 
 /** A session reads it as a user of its own. */

@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { serverSchema } from "../api/site.ts";
 import { type Paths, paths as pathsOf } from "../store/paths.ts";
 import { ServerStore } from "../store/servers.ts";
 import type { Context } from "./context.ts";
+import { hardwareOnHost } from "./hardware-checks.ts";
 import { HostJournal } from "./parts/journal.ts";
 import { createServer } from "./provision.ts";
 
@@ -42,6 +44,49 @@ test("files of a server that are there already are not touched, also when its de
 test("nothing is left of a server that could not be made", async () => {
 	await expect(createServer(wanted, context, () => {})).rejects.toThrow();
 	expect(await context.servers.names()).toEqual([]);
+});
+
+describe("a Windows that is installed unattended", () => {
+	const secret = () => join(paths.state, "secret");
+	const windows = (administrator = secret()) => ({
+		...wanted,
+		definition: serverSchema.parse({
+			guest: "windows-server-2022",
+			install: {
+				iso: "/srv/win.iso",
+				answers: {
+					...{ computerName: "DC1", edition: 1, language: "en-US", timeZone: "UTC" },
+					administrator: { passwordFile: administrator },
+				},
+			},
+			system: { size: "1GiB" },
+		}),
+	});
+	beforeEach(async () => await writeFile(secret(), "Sommer-2024\n", { mode: 0o600 }));
+
+	test("is not made without its password, and nothing is left of it", async () => {
+		await expect(createServer(windows("/nowhere/secret"), context, () => {})).rejects.toMatchObject({
+			code: "bad-input",
+			problems: [{ field: "answers.administrator.passwordFile" }],
+		});
+		expect(await context.servers.names()).toEqual([]);
+	});
+
+	test("is looked at before anything is made, and each problem is told by its field", async () => {
+		const { definition } = windows();
+		const found = async (changes: object) =>
+			(await hardwareOnHost("dc1", { ...definition, firmware: "bios", tpm: false, ...changes }, undefined))
+				.filter(({ path }) => path.includes("answers"))
+				.map(({ path, message }) => `${path.join(".")}: ${message}`);
+		expect(await found({})).toEqual([]);
+		expect(await found({ guest: "windows-11" })).toEqual([
+			"servers.dc1.install.answers: windows-11 can be installed with uefi firmware only, not with bios",
+		]);
+		await chmod(secret(), 0o644);
+		expect(await found({})).toEqual([
+			`servers.dc1.install.answers.administrator.passwordFile: ${secret()}: others may read it: chown root, chmod 600`,
+		]);
+	});
 });
 
 test("a lost record gives no session's number a second time, and the last session is ended first", async () => {

@@ -12,6 +12,7 @@ import {
 	widthOf,
 	wordWidths,
 } from "./marks.ts";
+import { ringOf } from "./ring.ts";
 
 /** How the parts of modern blue screens stand to each other: see modern.ts. Bare numbers are parts of the screen's width or height. */
 
@@ -28,7 +29,9 @@ export interface Layout {
  * @param isDark whether that is black: consoles have lines from one left edge on black, too, so there a face is needed
  */
 export function layoutOf(ink: Ink, ground: number, isDark: boolean): Layout | undefined {
-	return withFace(ink) ?? (isDark ? undefined : withoutFace(ink)) ?? centred(ink, ground);
+	const faced = withFace(ink);
+	if (faced || ringOf(ink).length > 0) return faced;
+	return (isDark ? undefined : withoutFace(ink)) ?? centred(ink, ground);
 }
 
 function withFace(ink: Ink): Layout | undefined {
@@ -55,13 +58,20 @@ function withoutFace(ink: Ink): Layout | undefined {
 		return undefined;
 	const sizes = lines.map(heightOf);
 	const small = sizes.at(-1) ?? 0;
-	if (Math.max(...sizes.slice(0, 2)) < small * 1.35) return undefined;
+	if (Math.max(...sizes.slice(0, 2)) < small * 1.35 || hasTitle(lines, ink)) return undefined;
 	return layout(lines, ink);
 }
 
-/** A field, a button, a bar. */
+/** The recovery environment has a title in letters twice as large as what is below; a crash begins with its sentence. */
+function hasTitle([first, second]: readonly Line[], { width }: Ink): boolean {
+	if (!first || !second) return false;
+	const ratio = heightOf(second) / heightOf(first);
+	return ratio < 0.48 || (ratio < 0.7 && widthOf(first) < width * 0.45);
+}
+
+/** A field, a button, a bar: higher than small letters, which may run into each other. */
 function isSolid(mark: Mark, { height }: Ink): boolean {
-	return fill(mark) > 0.8 && widthOf(mark) > height * 0.05;
+	return fill(mark) > 0.8 && widthOf(mark) > height * 0.05 && heightOf(mark) > height * 0.025;
 }
 
 /** One or two lines in the middle, and the stop code, which is one long word, in small letters at the bottom. */

@@ -162,7 +162,9 @@ const likeWidest = 0.62;
  */
 export function wordWidths(line: Box, { pixels, scale }: Ink, ground: number): number[] {
 	const box = scaled(line, scale);
-	const columns = inkedColumns(box, pixels, lighterThan(ground, faintest));
+	// Underscores are below all other ink of a line without letters that reach down.
+	const bottom = Math.min(pixels.height, box.bottom + Math.ceil(heightOf(box) * 0.3));
+	const columns = inkedColumns({ ...box, bottom }, pixels, lighterThan(ground, faintest));
 	const runs = runsOf(columns);
 	const gaps = runs.slice(1).map(({ from }, i) => from - (runs[i]?.to ?? 0));
 	const second = gaps.toSorted((a, b) => b - a)[1] ?? 0;

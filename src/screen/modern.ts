@@ -2,7 +2,6 @@ import type { BlueScreen } from "../api/screen.ts";
 import { layoutOf } from "./layouts.ts";
 import { type Box, heightOf, type Ink, type Line, scaled, widthOf } from "./marks.ts";
 import { brightness, isBlack, isBlue, isGreen, lighterThan, type Pixels, type Survey } from "./pixels.ts";
-import { ringOf } from "./ring.ts";
 
 /**
  * Blue screens of Windows 8 and later: one colour with smooth white letters. Known by their layout, whatever the language
@@ -17,6 +16,9 @@ const leastGround = 0.8;
 /** Smooth letters have shades between ink and ground; those of bitmap fonts have none. */
 const fewestShades = 8;
 
+/** Letters and a QR code: a screen with more ink than this part has something else on it. */
+const mostInk = 0.2;
+
 /** What can be told of one frame; the percentage's place, to see it change. */
 export interface Crash {
 	readonly screen: BlueScreen;
@@ -28,7 +30,7 @@ export interface Crash {
 export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: Ink): Crash | undefined {
 	const ground = groundOf(background);
 	if (!ground || share < leastGround) return undefined;
-	if (ink.share > 0.2 || ringOf(ink).length > 0) return undefined;
+	if (ink.share > mostInk) return undefined;
 	const found = layoutOf(ink, background, ground === "black");
 	if (!found || !isSmooth(pixels, scaled(found.body, ink.scale))) return undefined;
 	const digits = found.percentage ? digitsOf(pixels, found.percentage, ink.scale, background) : 0;

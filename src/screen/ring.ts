@@ -8,6 +8,8 @@ const radii = { least: 0.01, most: 0.06 };
 /** What is farther from a dot belongs to something else. */
 const widestGap = 0.013;
 const mostDots = 8;
+/** In points; what is less is a speck of a faint letter. */
+const leastDot = 3;
 /** Screens with a ring have a few lines of letters beside it. */
 const mostMarks = 1500;
 /** How far ink may be off the circle, as a part of its radius: dots have a size. */
@@ -21,7 +23,10 @@ interface Point {
 /** @returns the ring's marks; empty when there is none */
 export function ringOf(ink: Ink): Mark[] {
 	if (ink.marks.length > mostMarks) return [];
-	const isAlone = (marks: readonly Mark[]) => marks.length <= mostDots && isSmall(around(marks), ink.height);
+	const isAlone = (marks: readonly Mark[]) =>
+		marks.length <= mostDots &&
+		marks.every(({ area }) => area >= leastDot) &&
+		isSmall(around(marks), ink.height);
 	return (
 		groups(ink.marks, Math.max(2, ink.height * widestGap)).find(
 			(marks) => isAlone(marks) && isRound(marks, ink),

@@ -500,6 +500,9 @@ const peaceful: Drawing[] = [
 	["sad-page", modern.sadPage(wide), other],
 	["plain-blue", working.plain(xga, "#0078d7"), other],
 	["plain-dark-blue", working.plain(vga, "#000080"), other],
+	["repair-automatic", working.automaticRepair(xga), other],
+	["repair-boot-failed", working.bootFailed(xga), other],
+	["repair-boot-failed-1920", working.bootFailed(full), other],
 	["black-1024", working.plain(xga, "#000000"), { kind: "black" }],
 ];
 

@@ -74,9 +74,10 @@ export function readPng(file: Buffer): Frame {
 function coloured(samples: Uint8Array, bytes: number, palette: Buffer | undefined): Uint8Array {
 	if (bytes === 3) return samples;
 	const rgb = new Uint8Array((samples.length / bytes) * 3);
-	for (let i = 0; i < samples.length / bytes; i++) {
-		const [from, at] = palette ? [palette, (samples[i] ?? 0) * 3] : [samples, i * bytes];
-		rgb.set(from.subarray(at, at + 3), i * 3);
+	for (let i = 0, to = 0; to < rgb.length; i++, to += 3) {
+		const from = palette ?? samples;
+		const at = palette ? (samples[i] ?? 0) * 3 : i * bytes;
+		for (let shade = 0; shade < 3; shade++) rgb[to + shade] = from[at + shade] ?? 0;
 	}
 	return rgb;
 }
@@ -86,6 +87,10 @@ function unfiltered(raw: Buffer, stride: number, height: number, bytes: number):
 	const out = new Uint8Array(stride * height);
 	for (let y = 0; y < height; y++) {
 		const filter = raw[y * (stride + 1)];
+		if (filter === 0) {
+			out.set(raw.subarray(y * (stride + 1) + 1, (y + 1) * (stride + 1)), y * stride);
+			continue;
+		}
 		for (let x = 0; x < stride; x++) {
 			const at = y * stride + x;
 			const left = x >= bytes ? (out[at - bytes] ?? 0) : 0;

@@ -62,7 +62,10 @@ test("a password file that others may read is told before anything is made", asy
 	const refused = instance.client.call("plan", {}, { text: JSON.stringify(site) });
 	await expect(refused).rejects.toMatchObject({
 		problems: [
-			{ field: "servers.w.install.answers", message: expect.stringContaining("others may read it") },
+			{
+				field: "servers.w.install.answers.administrator.passwordFile",
+				message: expect.stringContaining("others may read it"),
+			},
 		],
 	});
 });

@@ -181,7 +181,7 @@ test("an answers' medium is replaced whole, and an error leaves the old one", as
 	} as const;
 	await expect(buildAnswersMedia(options)).rejects.toMatchObject({
 		code: "bad-input",
-		problems: [{ field: "answers.roles.recoveryPasswordFile" }],
+		problems: [{ field: "answers.roles.0.recoveryPasswordFile" }],
 	});
 	expect(hash(file)).toBe(before);
 	await build("windows-server-2022", "domain-controller");

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, utimes, writeFile } 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BulkheadError, explain } from "../../api/errors.ts";
+import type { Problem } from "../../api/problem.ts";
 import { type Answers, answersProblems, type WindowsVersion } from "../../api/windows.ts";
 import { run } from "../../host/command.ts";
 import { listIfThere, syncFile, syncFolder } from "../../host/files.ts";
@@ -53,17 +54,8 @@ const scriptNames = [
  * @throws BulkheadError bad-input, with the field that has to be mended; host-lacks when it cannot be made here
  */
 export async function buildAnswersMedia(options: MediaOptions): Promise<AnswersMedia> {
-	const { version, firmware, answers, drivers, mac, folder, signal } = options;
-	const problems = answersProblems(version, answers);
-	if (problems.length > 0)
-		throw new BulkheadError("bad-input", `the answers do not fit ${version}`, {
-			problems: problems.map(({ path, message }) => ({ field: ["answers", ...path].join("."), message })),
-		});
-	const passwords = await readPasswords(version, answers);
-	const facts = windowsFacts[version];
-	const floppy = facts.answerFile === "winnt.sif";
-	const installation = { version, facts, firmware, answers, passwords, drivers, ...(mac ? { mac } : {}) };
-	const files = floppy ? oldFiles(installation) : await newFiles(installation);
+	const { folder, signal } = options;
+	const { files, floppy } = await filesOf(options);
 	const file = join(folder, floppy ? "answers.img" : "answers.iso");
 	// Only we can enter it.
 	const scratch = await mkdtemp(join(folder, ".answers-"));
@@ -81,6 +73,41 @@ export async function buildAnswersMedia(options: MediaOptions): Promise<AnswersM
 		await rm(scratch, { recursive: true, force: true });
 	}
 	return { file, kind: floppy ? "floppy" : "cdrom" };
+}
+
+/**
+ * Whether a medium could be made as things are: with files of passwords that are there and will do, for such firmware.
+ * @returns problems with paths relative to `answers:`
+ */
+export async function whyNotAnswerable(options: Omit<MediaOptions, "folder" | "signal">): Promise<Problem[]> {
+	try {
+		await filesOf(options);
+		return [];
+	} catch (error) {
+		if (!(error instanceof BulkheadError)) throw error;
+		const { problems, message } = error;
+		if (problems.length === 0) return [{ path: [], message }];
+		return problems.map((one) => ({ path: one.field.split(".").slice(1).map(partOf), message: one.message }));
+	}
+}
+
+const partOf = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
+
+/** @throws BulkheadError bad-input, with the field that has to be mended */
+async function filesOf(
+	options: Omit<MediaOptions, "folder" | "signal">,
+): Promise<{ files: Files; floppy: boolean }> {
+	const { version, firmware, answers, drivers, mac } = options;
+	const problems = answersProblems(version, answers);
+	if (problems.length > 0)
+		throw new BulkheadError("bad-input", `the answers do not fit ${version}`, {
+			problems: problems.map(({ path, message }) => ({ field: ["answers", ...path].join("."), message })),
+		});
+	const passwords = await readPasswords(version, answers);
+	const facts = windowsFacts[version];
+	const installation = { version, facts, firmware, answers, passwords, drivers, ...(mac ? { mac } : {}) };
+	const floppy = facts.answerFile === "winnt.sif";
+	return { files: floppy ? oldFiles(installation) : await newFiles(installation), floppy };
 }
 
 /**

@@ -40,15 +40,16 @@ export async function readPasswords(version: WindowsVersion, answers: Answers): 
 		...old,
 	);
 	if (!role) return { administrator };
+	const at = `roles.${answers.roles?.indexOf(role) ?? 0}`;
 	// dcpromo has an answer file of the old kind in Windows Server 2008 R2 too.
 	const plain = version === "windows-server-2008-r2" && role.role !== "member" ? [oldPasswordProblem] : old;
 	// Somebody else has chosen it: what its domain takes is that domain's to say.
 	const join =
-		"passwordFile" in role ? await read("roles.passwordFile", role.passwordFile, ...plain) : undefined;
+		"passwordFile" in role ? await read(`${at}.passwordFile`, role.passwordFile, ...plain) : undefined;
 	const recovery =
 		"recoveryPasswordFile" in role
 			? await read(
-					"roles.recoveryPasswordFile",
+					`${at}.recoveryPasswordFile`,
 					role.recoveryPasswordFile,
 					(one) => passwordProblem(one, ""),
 					...plain,
@@ -56,7 +57,7 @@ export async function readPasswords(version: WindowsVersion, answers: Answers): 
 			: undefined;
 	if (recovery === administrator)
 		refuse(
-			"roles.recoveryPasswordFile",
+			`${at}.recoveryPasswordFile`,
 			"",
 			"it is the Administrator's password; Microsoft wants another one for restoring the directory",
 		);

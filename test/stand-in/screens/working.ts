@@ -248,3 +248,61 @@ export function busy(size: Size): string {
 		),
 	);
 }
+
+/** The recovery environment of Windows 8 and later: a short title, sentences below it, and tiles or buttons. */
+export function recovery(
+	size: Size,
+	title: string,
+	texts: readonly string[],
+	buttons: readonly string[],
+): string {
+	const unit = size.height / 100;
+	const left = size.width * 0.1;
+	const wide = 26 * unit;
+	return picture(
+		size,
+		"#0078d7",
+		words(left, 20 * unit, title, { size: 6.5 * unit }),
+		lines(left, 32 * unit, texts, 4 * unit, { size: 2.5 * unit }),
+		...buttons.map((text, i) => {
+			const x = size.width - (buttons.length - i) * (wide + 3 * unit);
+			return (
+				rectangle(x, 86 * unit, wide, 6 * unit, "#3393df") +
+				words(x + wide / 2, 90 * unit, text, { size: 2.2 * unit, anchor: "middle" })
+			);
+		}),
+	);
+}
+
+export const automaticRepair = (size: Size) =>
+	recovery(
+		size,
+		"Automatic Repair",
+		[
+			"Your PC did not start correctly",
+			'Press "Restart" to restart your PC, which can sometimes fix the problem. You can also press',
+			'"Advanced options" to try other options to repair your PC.',
+		],
+		["Restart", "Advanced options"],
+	);
+
+/** What the boot manager says when it finds nothing to start: no buttons, keys to press. */
+export const bootFailed = (size: Size) =>
+	recovery(
+		size,
+		"Recovery",
+		[
+			"Your PC/Device needs to be repaired",
+			"The Boot Configuration Data file doesn't contain valid information for an operating system.",
+			"",
+			"File: \\BCD",
+			"Error code: 0xc0000098",
+			"",
+			"You'll need to use recovery tools. If you don't have any installation media (like a disc or USB",
+			"device), contact your PC administrator or PC/Device manufacturer.",
+			"",
+			"Press Enter to try again",
+			"Press F8 for Startup Settings",
+		],
+		[],
+	);

@@ -13,6 +13,8 @@ export function oobeSystem(installation: Installation): Element {
 		component("Microsoft-Windows-International-Core", installation, international(installation)),
 		component("Microsoft-Windows-Shell-Setup", installation, [
 			element("AutoLogon", [
+				// Otherwise a member of a domain would look for the account there.
+				element("Domain", answers.computerName),
 				element("Enabled", true),
 				element("LogonCount", 1),
 				hidden("Password", passwords.administrator, "Password"),

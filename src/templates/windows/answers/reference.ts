@@ -103,7 +103,7 @@ export const reference: Readonly<Record<string, Component>> = {
 		source: "microsoft-windows-shell-setup",
 		passes: ["specialize", "oobeSystem"],
 		settings: {
-			AutoLogon: { Enabled: "leaf", LogonCount: "leaf", Password: hidden, Username: "leaf" },
+			AutoLogon: { Domain: "leaf", Enabled: "leaf", LogonCount: "leaf", Password: hidden, Username: "leaf" },
 			ComputerName: "leaf",
 			FirstLogonCommands: {
 				SynchronousCommand: { CommandLine: "leaf", Description: "leaf", Order: "leaf" },

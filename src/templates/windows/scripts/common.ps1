@@ -25,6 +25,8 @@ function Get-Text($Node, [string] $Path) {
 function Invoke-Program([string] $Step, [string] $File, [string[]] $Words, [int[]] $Good = @(0)) {
     Write-Log $Step ($File + ' ' + ($Words -join ' '))
     $ErrorActionPreference = 'Continue'
+    # A program that is not there leaves that of the one before.
+    $global:LASTEXITCODE = -1
     & $File $Words 2>&1 | ForEach-Object { Write-Log $Step ('  ' + $_) }
     $code = $LASTEXITCODE
     Write-Log $Step ('  ended with ' + $code)
@@ -59,7 +61,11 @@ function Set-Number([string] $Key, [string] $Name, [int] $Value) {
 # Whether a restart is needed.
 function Add-Feature([string] $Step, [string[]] $Names) {
     Import-Module ServerManager
-    $result = Add-WindowsFeature $Names
+    if (Get-Command Install-WindowsFeature -ErrorAction SilentlyContinue) {
+        $result = Install-WindowsFeature $Names -IncludeManagementTools
+    } else {
+        $result = Add-WindowsFeature $Names
+    }
     Write-Log $Step ('features ' + ($Names -join ', ') + ': ' + $result.ExitCode)
     if (-not $result.Success) { throw ('the features ' + ($Names -join ', ') + ' could not be added') }
     return ($result.RestartNeeded.ToString() -eq 'Yes')

@@ -17,14 +17,14 @@ function Move-CdDrive([string] $Letter) {
     throw 'no drive letter is free for the CD drive'
 }
 
-# The serial number of a disk is its name in the site file; that of the system disk is `system`.
+# The serial number of a disk is its name in the site file. Old Windows shows that of SATA disks in other ways: the only
+# empty disk is meant then.
 function Find-EmptyDisk([string] $Name) {
-    $disks = @(Get-WmiObject Win32_DiskDrive | Where-Object {
-        $serial = ('' + $_.SerialNumber).Trim()
-        $_.Partitions -eq 0 -and $serial -ne 'system' -and ($Name -eq '' -or $serial -eq $Name)
-    } | Sort-Object Index)
-    if ($disks.Count -eq 0) { throw ('there is no empty data disk ' + $Name) }
-    return $disks[0].Index
+    $disks = @(Get-WmiObject Win32_DiskDrive | Where-Object { $_.Partitions -eq 0 } | Sort-Object Index)
+    $named = @($disks | Where-Object { $Name -eq '' -or ('' + $_.SerialNumber).Trim() -eq $Name })
+    if ($named.Count -gt 0) { return $named[0].Index }
+    if ($disks.Count -eq 1) { return $disks[0].Index }
+    throw ('there is no empty data disk ' + $Name)
 }
 
 function Initialize-DataDisk($Role) {

@@ -36,7 +36,7 @@ export interface Talk {
 	withinMs: number;
 	/** HAProxy's `tcp-check` rules after the connection; only of what the patterns below let through. None: it is enough. */
 	rules: readonly string[];
-	/** Whether a connection that the server closes, orderly or not, counts as an answer; it does not when left out. */
+	/** Whether a connection that the server closes, orderly or not, counts as an answer, as does any answer then; not when left out. */
 	hangUp?: "well";
 }
 

@@ -51,30 +51,48 @@ beforeAll(async () => {
 afterAll(() => checks.end());
 
 test("what answers is well, and what is silent is down", async () => {
-	const kinds = [
-		"ssh",
-		"ssh-warns",
-		"ssh-full",
-		"smtp",
-		"smtp-late",
-		"smtp-waits",
-		"smtp-refuses",
-		"imap",
-		"ldap",
-		"ldap-long",
-		"smb",
-		"kerberos",
-		"dns",
-		"mysql",
+	const answers: Record<string, string[]> = {
+		ssh: ["ssh", "ssh-warns", "ssh-full"],
+		smtp: ["smtp", "smtp-late", "smtp-waits", "smtp-refuses"],
+		imap: ["imap"],
+		ldap: ["ldap", "ldap-long"],
+		"active-directory": ["ldap-long"],
+		smb: ["smb"],
+		"file-server": ["smb"],
+		kerberos: ["kerberos"],
+		dns: ["dns"],
+		mysql: ["mysql", "mysql-refuses"],
+		"sql-server": [
+			"sql-server",
+			...["insists", "closes", "resets", "slow"].map((how) => `sql-server-${how}`),
+		],
+		"remote-desktop": [
+			"remote-desktop",
+			...["2003", "refuses", "slow"].map((how) => `remote-desktop-${how}`),
+		],
+		iis: ["iis", "iis-slow"],
+	};
+	const well = Object.entries(answers)
+		.flatMap(([service, each]) => each.map((one) => ({ name: `${service}:${one}`, answers: one, service })))
+		.map((one, i) => ({ ...one, port: 4001 + i }));
+	const talkers = [
+		...["https", "ssh", "smtp", "imap", "ldap", "smb", "kerberos", "dns", "mysql", "postgresql"],
+		...[
+			"active-directory",
+			"exchange",
+			"file-server",
+			"iis",
+			"print",
+			"remote-desktop",
+			"sql-server",
+			"sql-server-strict",
+		],
 	];
-	const well = [...kinds, "mysql-refuses"].map((name, i) => ({
-		...{ name, answers: name, service: name.replace(/-.*/, ""), port: 4001 + i },
-	}));
-	const talkers = ["https", "ssh", "smtp", "imap", "ldap", "smb", "kerberos", "dns", "mysql", "postgresql"];
 	const ill = talkers.map((service, i) => ({
 		...{ name: `${service}-silent`, answers: "silent", service, port: 4101 + i },
 	}));
 	ill.push({ name: "pg-starts", answers: "postgresql-starts", service: "postgresql", port: 4201 });
+	ill.push({ name: "iis-stopped", answers: "iis-stopped", service: "iis", port: 4202 });
 	const all = [...well, ...ill];
 	const script = join(import.meta.dirname, "../../src/network/testing/services-stand-in.ts");
 	const each = all.map(({ answers, port }) => `${answers}:${port}`);
@@ -120,7 +138,9 @@ test.skipIf(!postgres)("a PostgreSQL is well however it lets clients in", async 
 	const names = Object.keys(rules);
 	for (const [i, [name, rule]] of Object.entries(rules).entries())
 		await startPostgres(postgres ?? "", name, 4401 + i, rule);
-	const door = await checks.openDoor(names.map((name, i) => ({ name, service: "postgresql", port: 4401 + i })));
+	const door = await checks.openDoor(
+		names.map((name, i) => ({ name, service: "postgresql", port: 4401 + i })),
+	);
 	await becomes(door, Object.fromEntries(names.map((name) => [name, "up"])));
 	expect(await unwell(door, names, 5000)).toEqual([]);
 });

@@ -25,12 +25,17 @@ function judge(row: StatRow, { health }: ServicePlan): Health {
 }
 
 /**
- * Whether the server closed a connection that it had taken. To HAProxy 2.6 no rule can make that a success, and its
- * words are all that tells of it (`tcpcheck_main`): seen of one that closes and of one that resets.
+ * Whether the server closed a connection that it had taken. To HAProxy 2.6 no rule can make that a success: it says L7RSP
+ * of one that closes, or answers otherwise than expected, and SOCKERR of one that resets (`chk_report_conn_err`: any
+ * error after the connection, ours too). Why is in its words; while the next check runs they are gone.
  */
 function hasHungUp(row: StatRow): boolean {
+	const status = row.text("check_status").replace("* ", "");
 	const said = row.text("last_chk");
-	return said.startsWith("TCPCHK got an empty response") || /^Connection reset by peer at step (?!1 )/.test(said);
+	return (
+		status === "L7RSP" ||
+		(status === "SOCKERR" && (said === "" || said.startsWith("Connection reset by peer")))
+	);
 }
 
 /** Every check stops; one whose connection has begun runs to its end. */

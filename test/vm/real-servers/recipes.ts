@@ -1,7 +1,8 @@
 import type { Recipe } from "./server.ts";
 
 /** Each as Debian and its own documentation set it up, as far as a check may meet it: what is not said is its default. */
-const key = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=server.test -days 2 -keyout /etc/key.pem -out /etc/cert.pem 2>/dev/null";
+const key =
+	"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=server.test -days 2 -keyout /etc/key.pem -out /etc/cert.pem 2>/dev/null";
 
 const postfix = `compatibility_level = 3.6
 maillog_file = /dev/stdout
@@ -151,10 +152,11 @@ export const recipes: readonly Recipe[] = [
 		name: "xrdp",
 		files: {},
 		etc: ["xrdp"],
-		prepare: `${key}; cd /etc/xrdp; mv /etc/*.pem .; xrdp-keygen xrdp /etc/xrdp/rsakeys.ini >/dev/null
-			sed -i -e 's/^EnableSyslog=true/EnableSyslog=false/' -e 's/^#EnableConsole=.*/EnableConsole=true/' \
-				-e 's/^port=3389/port=tcp:\\/\\/127.0.0.1:3389/' xrdp.ini`,
+		prepare: `${key}; cd /etc/xrdp; mv /etc/*.pem .
+			xrdp-keygen xrdp /etc/xrdp/rsakeys.ini >/dev/null
+			sed -i -e 's/^EnableSyslog=true/EnableSyslog=false/' -e 's/^port=3389/port=tcp:\\/\\/127.0.0.1:3389/' xrdp.ini`,
 		command: ["/usr/sbin/xrdp", "--nodaemon"],
+		log: "var/log/xrdp.log",
 	},
 	{
 		name: "nginx",

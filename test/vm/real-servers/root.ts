@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { run } from "../../../src/host/command.ts";
 
 const packages = [
-	...["cups-daemon", "dovecot-imapd", "mariadb-client-core", "mariadb-server-core", "nginx-light", "openssh-server"],
+	...[
+		"cups-daemon",
+		"dovecot-imapd",
+		"mariadb-client-core",
+		"mariadb-server-core",
+		"nginx-light",
+		"openssh-server",
+	],
 	...["postfix", "postgresql", "samba", "slapd", "xrdp"],
 	// What Debian takes for granted, as far as the servers' own scripts need it.
 	...["bash", "coreutils", "dash", "diffutils", "findutils", "grep", "openssl", "sed"],
@@ -17,7 +24,10 @@ const packages = [
  */
 export async function debianRoot(): Promise<string> {
 	const suite = /^VERSION_CODENAME=(.+)$/m.exec(await readFile("/etc/os-release", "utf8"))?.[1] ?? "bookworm";
-	const hash = createHash("sha256").update(`${suite} ${packages.join(" ")}`).digest("hex").slice(0, 12);
+	const hash = createHash("sha256")
+		.update(`${suite} ${packages.join(" ")}`)
+		.digest("hex")
+		.slice(0, 12);
 	const cache = join(process.env.BULKHEAD_CACHE ?? "/var/cache/bulkhead", "test");
 	const root = join(cache, `servers-${hash}`);
 	if (existsSync(root)) return root;

@@ -14,6 +14,8 @@ export interface Recipe {
 	/** Run once before it is started the first time. */
 	prepare?: string;
 	command: readonly string[];
+	/** Where it writes its log, when not to its output. */
+	log?: string;
 	/** It changes to several users by itself, and is to be begun as root. All others have one user, which is nobody here. */
 	asRoot?: true;
 }
@@ -77,25 +79,27 @@ export class RealServer {
 
 	/** @returns what it has written since it was last asked */
 	takeLines(): string[] {
-		const text = readFileSync(this.log, "utf8");
+		const text = readFileSync(join(this.folder, this.recipe.log ?? "output"), "utf8");
 		const lines = text.slice(this.taken).split("\n").slice(0, -1);
 		this.taken = text.lastIndexOf("\n") + 1;
 		return lines;
 	}
 
-	private get log(): string {
-		return join(this.folder, "log");
-	}
-
 	private spawn(command: readonly string[]): ChildProcess {
-		const own = ["etc", "var", "run", "tmp"].flatMap((name) => ["--bind", join(this.folder, name), `/${name}`]);
-		const who = this.recipe.asRoot ? ["--cap-add", "ALL"] : ["--unshare-user", "--uid", "1000", "--gid", "1000"];
+		const own = ["etc", "var", "run", "tmp"].flatMap((name) => [
+			"--bind",
+			join(this.folder, name),
+			`/${name}`,
+		]);
+		const who = this.recipe.asRoot
+			? ["--cap-add", "ALL"]
+			: ["--unshare-user", "--uid", "1000", "--gid", "1000"];
 		const view = ["--ro-bind", this.root, "/", ...own, "--proc", "/proc", "--dev", "/dev"];
 		const shared = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--clearenv"];
 		const path = ["--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "HOME", "/tmp"];
 		const args = [`--net=/run/netns/${this.namespace}`, "bwrap", ...who, ...view, ...shared, ...path];
 		// A file, as servers open their standard output by its name, and that cannot be done with a socket.
-		const log = openSync(this.log, "a");
+		const log = openSync(join(this.folder, "output"), "a");
 		const child = spawn("nsenter", [...args, ...command], { stdio: ["ignore", log, log] });
 		closeSync(log);
 		return child;

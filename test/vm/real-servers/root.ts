@@ -8,12 +8,14 @@ const packages = [
 	...[
 		"cups-daemon",
 		"dovecot-imapd",
-		"mariadb-client-core",
-		"mariadb-server-core",
 		"nginx-light",
 		"openssh-server",
+		"postfix",
+		"postgresql",
+		"slapd",
+		"xrdp",
 	],
-	...["postfix", "postgresql", "samba", "slapd", "xrdp"],
+	...["mariadb-client-core", "mariadb-server-core", "samba"],
 	// What Debian takes for granted, as far as the servers' own scripts need it.
 	...["bash", "coreutils", "dash", "diffutils", "findutils", "grep", "openssl", "sed"],
 ];

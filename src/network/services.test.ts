@@ -16,7 +16,7 @@ test("each service that is checked has a row that says what with", () => {
 	const tried = page.slice(page.indexOf("## What the checks say"));
 	const named = tried
 		.split("\n")
-		.flatMap((line) => /^\| ([a-z-]+(?:, [a-z-]+)*) \|/.exec(line)?.[1]?.split(", ") ?? []);
+		.flatMap((line) => /^\| ([a-z][a-z-]*(?:, [a-z-]+)*) \|/.exec(line)?.[1]?.split(", ") ?? []);
 	const checked = servicesView().filter(({ health }) => health !== "none");
 	expect(named.filter((name) => name !== "profile").sort()).toEqual(checked.map(({ name }) => name));
 });

@@ -31,7 +31,11 @@ const served: Record<string, Record<string, { port: number; lines: number }>> = 
 		"sql-server-strict": { port: 443, lines: 0 },
 	},
 	cups: { print: { port: 631, lines: 0 } },
-	openldap: { ldap: { port: 389, lines: 5 }, "active-directory": { port: 389, lines: 5 } },
+	openldap: {
+		ldap: { port: 389, lines: 5 },
+		"active-directory": { port: 389, lines: 5 },
+		ldaps: { port: 636, lines: 2 },
+	},
 	samba: { smb: { port: 445, lines: 0 }, "file-server": { port: 445, lines: 0 } },
 	mariadb: { mysql: { port: 3306, lines: 1 } },
 	postgresql: { postgresql: { port: 5432, lines: 0 } },

@@ -103,6 +103,8 @@ SystemGroup root
 
 const slapd = `include /etc/ldap/schema/core.schema
 pidfile /run/slapd.pid
+TLSCertificateFile /etc/cert.pem
+TLSCertificateKeyFile /etc/key.pem
 modulepath /usr/lib/ldap
 moduleload back_mdb
 database mdb
@@ -174,7 +176,16 @@ export const recipes: readonly Recipe[] = [
 		name: "openldap",
 		files: { "etc/slapd.conf": slapd, "var/ldap/.keep": "" },
 		etc: ["ldap"],
-		command: ["/usr/sbin/slapd", "-d", "stats", "-h", "ldap://127.0.0.1:389", "-f", "/etc/slapd.conf"],
+		prepare: key,
+		command: [
+			"/usr/sbin/slapd",
+			"-d",
+			"stats",
+			"-h",
+			"ldap://127.0.0.1:389 ldaps://127.0.0.1:636",
+			"-f",
+			"/etc/slapd.conf",
+		],
 	},
 	{
 		name: "samba",

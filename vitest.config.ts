@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Real namespaces, nftables and HAProxy, and no machines: each file has its own, and most of its time is waiting. */
-const net = ["between", "inbound", "leases", "names", "network", "outbound", "services"].map(
+const net = ["between", "inbound", "leases", "names", "network", "outbound", "real-services", "services"].map(
 	(name) => `test/vm/${name}.test.ts`,
 );
 
@@ -9,6 +9,7 @@ const net = ["between", "inbound", "leases", "names", "network", "outbound", "se
 const pairs = [
 	"after",
 	"bad-input",
+	"blue-screen",
 	"controllers",
 	"daemon",
 	"damage",

@@ -12,7 +12,7 @@ import { Client } from "../src/client/http.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../src/host/cgroup.ts";
 import { instanceTag } from "../src/store/paths.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+export const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** A daemon of its own on a state directory of its own, for demos and benchmarks. */
 export class Lab {

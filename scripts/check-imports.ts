@@ -17,11 +17,13 @@ const folders = ["src", "web", "bench", "test", "scripts"].filter((folder) => ex
 
 async function copyFolder(folder: string, to: string): Promise<void> {
 	for (const entry of await readdir(join(root, folder), { withFileTypes: true, recursive: true })) {
-		if (!entry.isFile() || entry.parentPath.includes("node_modules") || !/\.tsx?$/.test(entry.name)) continue;
+		if (!entry.isFile() || entry.parentPath.includes("node_modules")) continue;
+		if (!/\.(?:tsx?|json)$/.test(entry.name)) continue;
 		const path = join(entry.parentPath, entry.name);
 		const copy = join(to, path.slice(root.length).replace(/\.tsx?$/, ".js"));
 		await mkdir(dirname(copy), { recursive: true });
-		await writeFile(copy, withoutTypes(await readFile(path, "utf8")));
+		const text = await readFile(path, "utf8");
+		await writeFile(copy, entry.name.endsWith(".json") ? text : withoutTypes(text));
 	}
 }
 

@@ -31,11 +31,15 @@ const usedCommands = [
 	"device_del",
 	"object-add",
 	"object-del",
+	"set-action",
+	"set_link",
+	"query-dump",
 ];
 /** Their arguments are unions of everything QEMU can build: thousands of lines for the few that are used. */
 const openArguments = ["blockdev-add", "device_add", "object-add"];
 const usedEvents = [
 	"GUEST_PANICKED",
+	"GUEST_CRASHLOADED",
 	"SHUTDOWN",
 	"RESET",
 	"STOP",

@@ -239,6 +239,10 @@ export const answersSchema = strict({
 		.boolean({ error: "must be true or false" })
 		.optional()
 		.meta({ description: "Administrators may connect by Remote Desktop." }),
+	crashKeys: z.boolean({ error: "must be true or false" }).optional().meta({
+		description:
+			"For drills: the right Ctrl key held and Scroll Lock pressed twice make its keyboard driver crash it.",
+	}),
 	roles: z.array(roleSchema, { error: "must be a list of roles" }).max(20).optional(),
 });
 export type Answers = z.infer<typeof answersSchema>;

@@ -134,8 +134,8 @@ function healthOf(
 	page: string | null | undefined,
 	profile: ServiceProfile | undefined,
 ): ServicePlan["health"] {
-	if (protocol === "http") return health === "connect" ? null : { path: page ?? "/" };
 	const talk = profile?.protocol === protocol ? talkOf(profile) : null;
+	if (protocol === "http" && (page || !talk)) return health === "connect" ? null : { path: page ?? "/" };
 	return talk && health === "connect" ? connectionOf(talk) : talk;
 }
 

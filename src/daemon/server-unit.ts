@@ -7,7 +7,7 @@ import { platformOf } from "../qemu/guests.ts";
 import { QmpError } from "../qemu/qmp/errors.ts";
 import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
-import { Supervisor } from "../session/supervisor.ts";
+import { type Policy, Supervisor } from "../session/supervisor.ts";
 import type { Paths, ServerPaths } from "../store/paths.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { removeAnswersMedia } from "../templates/windows/media.ts";
@@ -18,6 +18,9 @@ import { HostJournal } from "./parts/journal.ts";
 import { HostMachines } from "./parts/machines.ts";
 import { publishedOf } from "./published.ts";
 import { cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
+
+/** How long a crashed session has for a dump, before it is ended without one. */
+const dumpWithinMs = 600_000;
 
 /** One server with all its parts on the real host. */
 export class ServerUnit {
@@ -43,7 +46,7 @@ export class ServerUnit {
 			...{ clock: systemClock, machines: this.machines, door: this.door, journal },
 			others: () => others(this.stored.definition.after ?? []),
 		};
-		this.supervisor = new Supervisor(policyOf(stored), record, env);
+		this.supervisor = new Supervisor(supervisionOf(stored), record, env);
 	}
 
 	/**
@@ -66,7 +69,7 @@ export class ServerUnit {
 		this.stored = stored;
 		this.machines.server = stored;
 		this.door.server = stored;
-		this.supervisor.policy = policyOf(stored);
+		this.supervisor.policy = supervisionOf(stored);
 		await this.door.open();
 	}
 
@@ -77,7 +80,7 @@ export class ServerUnit {
 	view(): ServerView {
 		const { record, stored } = this;
 		const { recovery } = stored.definition;
-		const policy = policyOf(stored);
+		const policy = supervisionOf(stored);
 		return {
 			name: stored.name,
 			state: record.state,
@@ -212,9 +215,21 @@ function reasonOf(stored: StoredServer, { state, reason }: ServerRecord, remark:
 	return remark;
 }
 
-function watchWords({ agent, services }: { agent: boolean; services: readonly string[] }): string[] {
+/** What is decided by its definition, and by how it boots: what templates bring along has no screens that would tell anything. */
+function supervisionOf(stored: StoredServer): Policy {
+	const policy = policyOf(stored);
+	const { recovery } = stored.definition;
+	const does = recovery?.onCrash ?? "new-session-now";
+	const hearing = { ...policy.hearing, screen: hasScreen(stored) };
+	return does === "new-session-now"
+		? { ...policy, hearing }
+		: { ...policy, hearing, onCrash: { does, withinMs: dumpWithinMs } };
+}
+
+function watchWords({ agent, services, screen }: Policy["hearing"]): string[] {
 	return [
 		"panic device",
+		...(screen ? ["screen"] : []),
 		...(agent ? ["guest agent"] : []),
 		...services.map((service) => `health of ${service}`),
 	];

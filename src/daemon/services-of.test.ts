@@ -20,7 +20,7 @@ test("the site comes first, then the template, then the catalogue", () => {
 test("a check of the catalogue is used where the service is treated as the catalogue says", () => {
 	const speaks = { everyMs: 2000, withinMs: 8000, rules: expect.any(Array) };
 	expect(planOf({ service: "ssh", port: 2222 })).toMatchObject({ port: 2222, health: speaks });
-	expect(planOf({ service: "remote-desktop", health: "connect" })).toMatchObject({ health: null });
+	expect(planOf({ service: "remote-desktop", health: "connect" })).toMatchObject({ health: { rules: [] } });
 	expect(planOf({ service: "http", health: "connect" })).toMatchObject({ health: null });
 	expect(planOf({ service: "http", protocol: "tcp" })).toMatchObject({ health: null });
 	expect(planOf({ service: "https", protocol: "http" })).toMatchObject({ health: { path: "/" } });
@@ -110,4 +110,11 @@ test.each<[string, Omit<PublishDefinition, "to">, key: string, message: RegExp]>
 		key,
 		message: expect.stringMatching(message),
 	});
+});
+
+test("web pages with a conversation in the catalogue have it, unless the template names a page", () => {
+	expect(planOf({ service: "iis" })).toMatchObject({ protocol: "http", health: { withinMs: 20_000 } });
+	expect(planOf({ service: "iis", health: "connect" })).toMatchObject({ health: { rules: [] } });
+	const known: Known = { iis: { port: 80, protocol: "http", healthPath: "/healthz", rehearse: [] } };
+	expect(planOf({ service: "iis" }, known)).toMatchObject({ health: { path: "/healthz" } });
 });

@@ -12,6 +12,15 @@ test("each service has a row in docs/services.md, and each row is a service", ()
 	expect(page.split("\n").filter((line) => line.startsWith("| `"))).toEqual(rows);
 });
 
+test("each service that is checked has a row that says what with", () => {
+	const tried = page.slice(page.indexOf("## What the checks say"));
+	const named = tried
+		.split("\n")
+		.flatMap((line) => /^\| ([a-z][a-z-]*(?:, [a-z-]+)*) \|/.exec(line)?.[1]?.split(", ") ?? []);
+	const checked = servicesView().filter(({ health }) => health !== "none");
+	expect(named.filter((name) => name !== "profile").sort()).toEqual(checked.map(({ name }) => name));
+});
+
 test("only what is a file of the catalogue is in it", () => {
 	expect(profileOf("postgresql")).toMatchObject({ port: 5432, protocol: "tcp" });
 	for (const name of ["constructor", "toString", "nothing"]) expect(profileOf(name)).toBeUndefined();

@@ -30,6 +30,8 @@ export const profileSchema = z.strictObject({
 	through: z.enum(["address"]).optional(),
 	/** How it is asked whether it is well; a page of `http` and a connection of `tcp` when left out. */
 	health: talkSchema.optional(),
+	/** A server that closes the connection, or answers otherwise, is well too: one that hangs keeps it open. */
+	hangUp: z.literal("well").optional(),
 	...timesSchema,
 	/** Where that is written. */
 	source: z.string(),

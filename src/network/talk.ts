@@ -36,6 +36,8 @@ export interface Talk {
 	withinMs: number;
 	/** HAProxy's `tcp-check` rules after the connection; only of what the patterns below let through. None: it is enough. */
 	rules: readonly string[];
+	/** Whether a connection that the server closes, orderly or not, counts as an answer, as does any answer then; not when left out. */
+	hangUp?: "well";
 }
 
 /** How often it is asked, and how long it may take; milliseconds. */
@@ -55,16 +57,17 @@ export const timesSchema = {
 /** What a profile says of its health check. */
 interface Described {
 	health?: z.infer<typeof talkSchema> | undefined;
+	hangUp?: "well" | undefined;
 	everyMs: number;
 	withinMs: number;
 }
 
 /** @returns the check that a profile describes, null when it describes none */
-export function talkOf({ health, everyMs, withinMs }: Described): Talk | null {
+export function talkOf({ health, hangUp, everyMs, withinMs }: Described): Talk | null {
 	if (health === undefined) return null;
 	const rules =
 		health === "tls" ? [sending(clientHello()), expecting(["16 03", "15 03"])] : health.map(ruleOf);
-	return { everyMs, withinMs, rules };
+	return { everyMs, withinMs, rules, ...(hangUp ? { hangUp } : {}) };
 }
 
 /** The same at the same pace, with the connection alone: who comes more often may be refused (see `everyMs`). */

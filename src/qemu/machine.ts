@@ -15,6 +15,7 @@ import {
 import { Starvation } from "../host/starvation.ts";
 import { GuestAgent } from "./agent.ts";
 import { driveOf } from "./command-line/disks.ts";
+import { dumpMemory } from "./dump.ts";
 import { hangProcessors } from "./gdb.ts";
 import { type Disk, type Drive, inside } from "./hardware.ts";
 import { attachDisk, detachDisk } from "./hotplug.ts";
@@ -53,6 +54,8 @@ const answersWithinMs = 400;
 const evidenceWithinMs = 2000;
 const panicPrintsMs = 150;
 const letGoWithinMs = 500;
+/** 4096 by 4096 pixels, and a header; of a longer file the end alone is read, and that is no picture. */
+const frameLimit = 4096 * 4096 * 3 + 100;
 /** BIOS menus and boot loaders miss keys that are shorter. */
 const keyHeldMs = 30;
 const keyPauseMs = 20;
@@ -169,6 +172,27 @@ export class QemuMachine {
 		}
 	}
 
+	/**
+	 * The screen as PPM, in at most `deadlineMs`. Not in the same file as a screenshot, which may be taken meanwhile.
+	 * @throws QmpError, DeadlineError, QmpGone, or that there is no picture
+	 */
+	async frame(deadlineMs: number): Promise<Buffer> {
+		const name = "screen.ppm";
+		const path = join(this.folders.session, name);
+		try {
+			await this.monitor().execute(
+				"screendump",
+				{ filename: `${inside.session}/${name}`, format: "ppm" },
+				deadlineMs,
+			);
+			const picture = await readUntrustedTail(path, frameLimit);
+			if (!picture) throw new Error("QEMU wrote no picture");
+			return picture;
+		} finally {
+			await rm(path, { force: true });
+		}
+	}
+
 	/** What can be learned from a failed session before it is closed; parts that do not answer are left out. */
 	async evidence(withRegisters: boolean): Promise<{
 		screen: Buffer | undefined;
@@ -186,21 +210,31 @@ export class QemuMachine {
 	}
 
 	/**
-	 * Writes the guest's memory into the session's folder, packed: a Windows crash dump where the guest has told QEMU how
-	 * to make one, a kdump file for `crash` else.
+	 * Pauses the guest and writes its memory into the session's folder, packed: a Windows crash dump where the guest has
+	 * told QEMU how to make one, a kdump file for `crash` else.
 	 * @returns the host path of the file, which is the session's own and to be taken away
 	 * @throws QmpError, DeadlineError
 	 */
-	async dumpMemory(deadlineMs: number): Promise<string> {
-		const monitor = this.monitor();
-		const target = { paging: false, protocol: `file:${inside.dump}` };
-		await monitor
-			.execute("dump-guest-memory", { ...target, format: "win-dmp" }, deadlineMs)
-			.catch(async (error) => {
+	async dumpMemory(deadlineMs: number, onProgress?: (percent: number) => void): Promise<string> {
+		return await dumpMemory(this.monitor(), this.folders.session, deadlineMs, onProgress);
+	}
+
+	/**
+	 * Lets a guest that has crashed run on, without its network: a kernel that has panicked may go on answering there. When
+	 * it restarts or shuts down, QEMU stays paused instead, in the state `shutdown`; nothing boots in it. A further sign of
+	 * its crash does not pause it again.
+	 * @throws QmpError, DeadlineError, QmpGone
+	 */
+	async letGuestDump(): Promise<void> {
+		await this.monitor().execute("set-action", { reboot: "shutdown", shutdown: "pause", panic: "none" });
+		await this.monitor()
+			.execute("set_link", { name: "net0", up: false })
+			.catch((error) => {
+				// A server without a network has no such card.
 				if (!(error instanceof QmpError)) throw error;
-				await monitor.execute("dump-guest-memory", { ...target, format: "kdump-zlib" }, deadlineMs);
 			});
-		return join(this.folders.session, "memory.dump");
+		const { status } = await this.monitor().execute("query-status", {});
+		if (status === "guest-panicked" || status === "paused") await this.resume();
 	}
 
 	/**

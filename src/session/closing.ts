@@ -1,4 +1,6 @@
 import { explain } from "../api/errors.ts";
+import type { Seen } from "../api/screen.ts";
+import { crashDetails, crashWords } from "./crash.ts";
 import type { Machine, Machines } from "./env.ts";
 import type { Holder } from "./holder.ts";
 import type { IncidentBook } from "./incident-book.ts";
@@ -51,7 +53,7 @@ export class Closing {
 			await this.giveUp(stuckWords(number));
 			return false;
 		}
-		this.ledger.set({ session: null, planned: null, parked: [] });
+		this.ledger.set({ session: null, planned: null, parked: [], aftermath: null });
 		return true;
 	}
 
@@ -70,8 +72,9 @@ export class Closing {
 	/** Without evidence is better than without the server; what there is, the next daemon knows of, too. */
 	private async takeEvidence(machine: Machine, incident: string): Promise<void> {
 		try {
-			const { files, details } = await machine.collectEvidence(incident);
+			const { files, details, screen } = await machine.collectEvidence(incident);
 			this.book.addEvidence(files, details);
+			this.readCause(screen);
 			this.book.note("evidence taken");
 			await this.book.save();
 		} catch (error) {
@@ -79,9 +82,18 @@ export class Closing {
 		}
 	}
 
+	/** A panic device says that Windows has crashed, and its screen says why. */
+	private readCause(screen: Seen | undefined): void {
+		const { open } = this.book;
+		if (screen?.kind !== "blue-screen" || !screen.stop) return;
+		if (open?.cause !== "panic" || "stop code" in open.details) return;
+		this.book.learn(crashWords(screen.stop), crashDetails(screen.stop));
+	}
+
 	/** Leaves the server down, keeps everything, and calls a person. */
 	async giveUp(reason: string): Promise<void> {
 		this.timers.cancel();
+		this.ledger.set({ aftermath: null });
 		this.book.note(`given up: ${reason}`);
 		await this.incidents.end("gave-up");
 		await this.ledger.become("failed", reason);

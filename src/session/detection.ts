@@ -1,6 +1,9 @@
 import type { Cause } from "../api/incident.ts";
+import type { BlueScreen } from "../api/screen.ts";
 import { formatDuration } from "../api/units.ts";
+import { blueScreenWords, crashDetails, crashWords, type Stop } from "./crash.ts";
 import type { Sign } from "./evidence.ts";
+import { workOf } from "./screens.ts";
 import type { Watch } from "./watch.ts";
 
 /** What follows from evidence. */
@@ -14,8 +17,20 @@ export type Verdict =
 	| { kind: "disk-full"; text: string }
 	/** The guest shut itself down: no failure. */
 	| { kind: "ended"; text: string }
-	/** `forMs`: how long it has already been so, milliseconds; left out for what has just happened. */
-	| { kind: "failed"; cause: Cause; summary: string; forMs?: number };
+	/**
+	 * `forMs`: how long it has already been so, milliseconds; left out for what has just happened.
+	 * `details`: what the guest said of it. `stop`: of a Windows that crashed, where that is known. `restarted`: the guest
+	 * boots again already, within its session.
+	 */
+	| {
+			kind: "failed";
+			cause: Cause;
+			summary: string;
+			forMs?: number;
+			details?: Record<string, string>;
+			stop?: Stop;
+			restarted?: true;
+	  };
 
 export type Failure = Extract<Verdict, { kind: "failed" }>;
 
@@ -32,6 +47,11 @@ export interface Patience {
 const provenHang = { silenceMs: 1500, interruptsOffMs: 2000 };
 const frozenMs = 1000;
 const monitorSilenceMs = 10_000;
+/** So long a blue screen has to stand, over two looks at least: a picture that somebody shows for a moment is no crash. */
+const blueScreenMs = 3000;
+/** A hang is proven sooner than the screen is looked at again, and may turn out to be a crash then. */
+const screenWithinMs = 5000;
+const longestWorkMs = 7_200_000;
 const resetsWithoutReady = 5;
 const paused = { toldMs: 10_000, failedMs: 60_000 };
 const diskWaitToldMs = 3000;
@@ -41,16 +61,22 @@ export const diskFull = {
 	kind: "disk-full",
 	text: "The host's disk is full: the guest waits, and goes on as soon as there is room",
 } as const satisfies Verdict;
-const failed = (cause: Cause, summary: string, forMs?: number): Verdict => ({
+const failed = (cause: Cause, summary: string, forMs?: number): Failure => ({
 	...{ kind: "failed", cause, summary },
 	...(forMs === undefined ? {} : { forMs }),
 });
+
+/** @param details what else was said of it */
+export function crashed(stop: Stop | undefined, details: Record<string, string> = {}): Failure {
+	const said = { ...(stop ? crashDetails(stop) : {}), ...details };
+	return { kind: "failed", cause: "panic", summary: crashWords(stop), details: said, ...(stop && { stop }) };
+}
 
 /** Judges what the process itself said. */
 export function judgeSign(sign: Sign): Verdict {
 	switch (sign.kind) {
 		case "panicked":
-			return failed("panic", "The guest's kernel panicked");
+			return crashed(sign.stop, sign.details);
 		case "process-ended":
 			return failed("process-ended", `QEMU ended${endedHow(sign.code)} without being asked`);
 		case "qmp-lost":
@@ -70,7 +96,7 @@ export function judgeSign(sign: Sign): Verdict {
 
 /** Reasons are QEMU's ShutdownCause, qapi/run-state.json. */
 function judgeShutdown(guest: boolean, reason: string): Verdict {
-	if (reason === "guest-panic") return failed("panic", "The guest's kernel panicked");
+	if (reason === "guest-panic") return crashed(undefined);
 	if (reason === "guest-reset") return { kind: "rebooted" };
 	if (guest) return { kind: "ended", text: "The guest shut itself down" };
 	if (reason === "host-signal")
@@ -88,6 +114,7 @@ export function judgeWatch(watch: Watch, patience: Patience): Verdict {
 	return (
 		judgeStatus(watch) ??
 		judgeProcess(watch) ??
+		judgeScreen(watch) ??
 		judgeBoot(watch, patience) ??
 		judgeSilence(watch, patience) ??
 		fine
@@ -96,7 +123,9 @@ export function judgeWatch(watch: Watch, patience: Patience): Verdict {
 
 /** What lasts and is worth telling, as long as it lasts. */
 export function remarks(watch: Watch): string[] {
+	const work = workOf(watch.screen, watch.lastLook);
 	return [
+		...(work ? [`Windows ${work}: it is not expected to answer meanwhile`] : []),
 		...(watch.pausedMs >= paused.toldMs ? [`The guest is ${watch.status}, and nobody has let it go on`] : []),
 		...(watch.diskWaitMs >= diskWaitToldMs ? ["QEMU waits for the host's disk"] : []),
 	];
@@ -106,7 +135,7 @@ export function remarks(watch: Watch): string[] {
 function judgeStatus({ status }: Watch): Verdict | undefined {
 	switch (status) {
 		case "guest-panicked":
-			return failed("panic", "The guest's kernel panicked");
+			return crashed(undefined);
 		case "internal-error":
 			return failed("internal-error", "QEMU stopped the guest with an internal error");
 		case "shutdown":
@@ -139,6 +168,26 @@ function judgePause({ pausedMs, status }: Watch): Verdict | undefined {
 	return failed("hang", `The guest is ${status} for ${lasted}, and nobody lets it go on`, pausedMs);
 }
 
+function judgeScreen(watch: Watch): Verdict | undefined {
+	const { blue, blueMs, blueForMs, workMs } = watch.screen;
+	if (blue && blueMs >= blueScreenMs) return blueScreen(blue, blueForMs);
+	const work = workOf(watch.screen, watch.lastLook);
+	if (!work || workMs < longestWorkMs) return undefined;
+	const words = `Windows ${work} for ${formatDuration(workMs)} and is not done`;
+	return failed(watch.phase === "booting" ? "boot-timeout" : "hang", words, workMs);
+}
+
+function blueScreen(blue: BlueScreen, forMs: number): Failure {
+	return { ...crashed(blue.stop), summary: blueScreenWords(blue), forMs };
+}
+
+/** @returns the crash that a restart of the guest came from, as far as its screen has told of one */
+export function crashBeforeRestart({ screen: { blue } }: Watch): Failure | undefined {
+	if (!blue) return undefined;
+	const { forMs: _, ...crash } = blueScreen(blue, 0);
+	return { ...crash, summary: `${crash.summary}; it restarts by itself`, restarted: true };
+}
+
 function judgeBoot(watch: Watch, patience: Patience): Verdict | undefined {
 	if (watch.phase !== "booting") return undefined;
 	if (watch.resets >= resetsWithoutReady)
@@ -156,8 +205,12 @@ function missing(watch: Watch): string {
 
 function judgeSilence(watch: Watch, patience: Patience): Verdict | undefined {
 	const { silenceMs, interruptsOffMs, phase } = watch;
-	if (phase !== "ready") return undefined;
+	if (phase !== "ready" || workOf(watch.screen, watch.lastLook)) return undefined;
 	if (silenceMs >= provenHang.silenceMs && interruptsOffMs >= provenHang.interruptsOffMs) {
+		// With all that, one look at it is enough.
+		const { blue, blueForMs } = watch.screen;
+		if (blue) return blueScreen(blue, blueForMs);
+		if (awaitsScreen(watch)) return undefined;
 		const off = formatDuration(interruptsOffMs);
 		return failed(
 			"hang",
@@ -175,4 +228,10 @@ function judgeSilence(watch: Watch, patience: Patience): Verdict | undefined {
 		);
 	}
 	return undefined;
+}
+
+/** Whether the screen was not looked at since the guest fell silent, and will be soon. */
+function awaitsScreen({ screen, silenceMs, lastLook }: Watch): boolean {
+	if (!screen.looks || silenceMs >= provenHang.silenceMs + screenWithinMs) return false;
+	return screen.at <= lastLook - silenceMs;
 }

@@ -1,5 +1,6 @@
 import type { Event, NewEvent } from "../api/event.ts";
 import type { Felt, Incident } from "../api/incident.ts";
+import type { Seen } from "../api/screen.ts";
 import type { Fault } from "../api/server.ts";
 import type { Pulse, Sign } from "./evidence.ts";
 import type { Other } from "./others.ts";
@@ -86,6 +87,14 @@ export interface Standby {
 	close(): Promise<boolean>;
 }
 
+/** What is kept of a failed session. */
+export interface Evidence {
+	files: string[];
+	details: Record<string, string>;
+	/** What stood on its screen, where that can be told. */
+	screen?: Seen;
+}
+
 /** One running session. */
 export interface Machine {
 	readonly session: Omit<SessionRecord, "readyAt">;
@@ -97,13 +106,25 @@ export interface Machine {
 	/** Lets a session run again that was paused because the host's disk was full. */
 	resume(): Promise<void>;
 	/** Screenshot, registers, console, monitor transcript, as far as they can be had within two seconds. */
-	collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }>;
+	collectEvidence(incident: string): Promise<Evidence>;
 	/**
 	 * Stops the guest for good and takes its data disks away, so that the next session may have them. It stays for its
 	 * evidence ("parked") where it can; else its process is ended.
 	 * @returns "stuck" when not even SIGKILL ended it: then it still holds its disks
 	 */
 	letGo(): Promise<"parked" | "ended" | "stuck">;
+	/**
+	 * Lets a guest that has crashed run on, so that it can write its own dump. From here on its session ends, paused, when
+	 * the guest restarts or shuts down, and nothing is begun anew in it; also when no daemon is there to see it.
+	 * @throws Error when it does not work; then it is to be ended
+	 */
+	letGuestDump(): Promise<void>;
+	/**
+	 * Pauses the guest for good and keeps a dump of its memory; goes on with one that an earlier daemon began.
+	 * @param onProgress how far it is, in percent, again and again
+	 * @returns the name of the file, which is kept with the incident @throws Error in words, also when time is up
+	 */
+	dumpMemory(incident: string, withinMs: number, onProgress: (percent: number) => void): Promise<string>;
 	/** Ends the process, asking first when `politely`. @returns "stuck" when not even SIGKILL ended it */
 	close(politely: boolean): Promise<"ended" | "stuck">;
 	/** Makes a failure on purpose. */

@@ -1,6 +1,12 @@
-/** Something that a session's process said by itself, at the moment it was heard (milliseconds since the Unix epoch). */
-export type Sign = { at: number } & (
-	| { kind: "panicked"; details: Record<string, string> }
+import type { Seen } from "../api/screen.ts";
+import type { Stop } from "./crash.ts";
+
+/**
+ * Something that a session's process said by itself, at the moment it was heard (milliseconds since the Unix epoch).
+ * `stop` of a panic: what a Windows says of it, where it does.
+ */
+export type Sign = { at: number } /** `stop`: what a Windows says of it, where it does. */ & (
+	| { kind: "panicked"; details: Record<string, string>; stop?: Stop }
 	| { kind: "shutdown"; guest: boolean; reason: string }
 	| { kind: "reset"; guest: boolean; reason: string }
 	| { kind: "process-ended"; code: number | null }
@@ -25,6 +31,8 @@ export interface Pulse {
 	interrupts: "on" | "off" | "unknown";
 	/** Share of the time since the last look that QEMU's threads wanted a processor of the host and got none, 0 to 1. */
 	starved: number;
+	/** What stands on its screen, when that was looked at this time: never for some servers, for others every few seconds. */
+	screen?: Seen;
 }
 
 /** Which signs of life a server can give at all. */
@@ -33,4 +41,6 @@ export interface Hearing {
 	services: readonly string[];
 	/** Those of its services that prove nothing by their silence, see Newcomers. */
 	unproven?: readonly string[];
+	/** Whether its screen is looked at. */
+	screen?: boolean;
 }

@@ -48,6 +48,13 @@ export class IncidentBook {
 		if (this.incident) this.incident = withEvidence(this.incident, files, details);
 	}
 
+	/** More is known now of what went wrong. */
+	learn(summary: string, details: Record<string, string>): void {
+		if (!this.incident) return;
+		this.incident = { ...withEvidence(this.incident, [], details), summary };
+		this.note(summary);
+	}
+
 	/** Writes down what is known so far, for the daemon that may have to go on from there. */
 	async save(): Promise<void> {
 		if (this.incident) await this.keep(this.incident);

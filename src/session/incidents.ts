@@ -20,10 +20,10 @@ export class Incidents {
 	}
 
 	/** @param at when the failure was noticed, milliseconds since the Unix epoch */
-	async begin(failure: Failure, at = this.clock.now(), details: Record<string, string> = {}): Promise<void> {
+	async begin(failure: Failure, at = this.clock.now()): Promise<void> {
 		const session = this.ledger.record.session?.number ?? this.ledger.record.nextSession - 1;
 		const { server } = this.ledger;
-		const { cause, summary, forMs = 0 } = failure;
+		const { cause, summary, forMs = 0, details = {} } = failure;
 		const made = this.drillOf(session, at - forMs);
 		const drill = made && { fault: made.fault, at: made.at };
 		const began = Math.max(at - forMs, made?.at ?? 0);

@@ -1,5 +1,6 @@
 import type { Felt } from "../api/incident.ts";
 import type { Fault } from "../api/server.ts";
+import type { HostDump } from "./aftermath.ts";
 import type { Pulse, Sign } from "./evidence.ts";
 import type { Activity } from "./idleness.ts";
 import type { ParkedEnd } from "./parked.ts";
@@ -25,6 +26,9 @@ export type Input =
 	| { kind: "pulse"; session: number; pulse: Pulse }
 	| Due
 	| { kind: "save" }
+	/** How far the dump of a crashed session is, and what came of it. */
+	| { kind: "dump-progress"; session: number; percent: number }
+	| { kind: "dumped"; dump: HostDump }
 	| { kind: "ask-felt"; incident: string; until: number }
 	| { kind: "felt"; incident: string; felt: Felt | null }
 	| { kind: "reserve"; news: ReserveNews }

@@ -1,5 +1,14 @@
 import { explain } from "../api/errors.ts";
-import { diskFull, type Failure, judgeSign, judgeWatch, type Patience, type Verdict } from "./detection.ts";
+import type { Aftermath } from "./aftermath.ts";
+import {
+	crashBeforeRestart,
+	diskFull,
+	type Failure,
+	judgeSign,
+	judgeWatch,
+	type Patience,
+	type Verdict,
+} from "./detection.ts";
 import type { Env } from "./env.ts";
 import type { Hearing, Pulse, Sign } from "./evidence.ts";
 import type { Holder } from "./holder.ts";
@@ -26,6 +35,7 @@ interface Parts {
 	readiness: Readiness;
 	newcomers: Newcomers;
 	remarks: Remarks;
+	aftermath: Aftermath;
 	others: Env["others"];
 	policy: () => { hearing: Hearing; patience: Patience };
 }
@@ -42,6 +52,7 @@ export class Judge {
 	private readonly readiness: Readiness;
 	private readonly newcomers: Newcomers;
 	private readonly remarks: Remarks;
+	private readonly aftermath: Aftermath;
 	private readonly others: Env["others"];
 	private readonly policy: Parts["policy"];
 	private resumedAt = 0;
@@ -57,15 +68,18 @@ export class Judge {
 		this.readiness = parts.readiness;
 		this.newcomers = parts.newcomers;
 		this.remarks = parts.remarks;
+		this.aftermath = parts.aftermath;
 		this.others = parts.others;
 		this.policy = parts.policy;
 	}
 
 	async onSign(sign: Sign): Promise<void> {
+		if (this.aftermath.isOn) return await this.goOnAfter(this.aftermath.hear(sign));
 		await this.act(judgeSign(sign), sign);
 	}
 
 	async onPulse(pulse: Pulse): Promise<void> {
+		if (this.aftermath.isOn) return await this.onPulseAfterCrash(pulse);
 		const { holder, ledger } = this;
 		const { patience, ...policy } = this.policy();
 		await this.newcomers.hear(pulse);
@@ -78,6 +92,16 @@ export class Judge {
 		if (ledger.record.state === "stopping") await this.life.pressAgain(pulse.at);
 		await this.act(judgeWatch(holder.seen, patience), undefined);
 		this.renewal.beginWhenOld(pulse.at);
+	}
+
+	private async onPulseAfterCrash(pulse: Pulse): Promise<void> {
+		// The guest's own dump needs room, too.
+		if (pulse.status === "io-error") await this.letGoOn(pulse.at);
+		await this.goOnAfter(this.aftermath.follow(pulse));
+	}
+
+	private async goOnAfter(over: string | undefined): Promise<void> {
+		if (over !== undefined) await this.recoverer.afterwards(over);
 	}
 
 	private async act(verdict: Verdict, sign: Sign | undefined): Promise<void> {
@@ -95,13 +119,15 @@ export class Judge {
 			case "ended":
 				return await this.onGuestShutdown(verdict.text);
 			case "failed":
-				return await this.onFailure(verdict, at, sign);
+				return await this.onFailure(verdict, at);
 			default:
 				verdict satisfies never;
 		}
 	}
 
 	private async onReboot(at: number): Promise<void> {
+		const crash = crashBeforeRestart(this.holder.seen);
+		if (crash && !this.ledger.record.maintenance) return await this.onFailure(crash, at);
 		if (!this.holder.rebooted(at)) return;
 		this.ledger.say("signal", "The guest restarts itself");
 		if (this.ledger.record.state === "running")
@@ -111,6 +137,10 @@ export class Judge {
 	private async onDiskFull(text: string, at: number): Promise<void> {
 		const { state, reason } = this.ledger.record;
 		if (reason !== text) await this.ledger.become(state, text);
+		await this.letGoOn(at);
+	}
+
+	private async letGoOn(at: number): Promise<void> {
 		if (at - this.resumedAt < resumeEveryMs) return;
 		this.resumedAt = at;
 		await this.holder.machine
@@ -135,13 +165,13 @@ export class Judge {
 		await this.life.closeAndStop("the guest shut itself down");
 	}
 
-	private async onFailure(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
+	private async onFailure(failure: Failure, at: number): Promise<void> {
 		const { state, maintenance } = this.ledger.record;
 		if (state === "stopping") return void (await this.life.closeAndStop(""));
 		if (maintenance) return await this.maintenance.suspend(failure);
 		if (state === "failed") return await this.onFailureWhenFailed(failure);
 		await this.renewal.breakOff();
-		await this.recoverer.fail(failure, at, sign);
+		await this.recoverer.fail(failure, at);
 	}
 
 	/** Its session lived on although the server was given up, mostly because its process did not end. */

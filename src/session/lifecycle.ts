@@ -7,12 +7,16 @@ import type { Ledger } from "./ledger.ts";
 import { waitWords } from "./others.ts";
 import type { Recoverer } from "./recoverer.ts";
 import type { Reserve } from "./reserve.ts";
+import { isUpdating } from "./screens.ts";
 import type { Starter } from "./starter.ts";
 import type { Timers } from "./timers.ts";
 
 /** A press of the power button is lost on a guest that does not listen yet. */
 const pressEveryMs = 5000;
 const turnEveryMs = 500;
+const forceAgainMs = 10_000;
+const sparedWords =
+	"Windows installs updates before it shuts down: it is not switched off meanwhile, but for a second stop";
 
 interface Parts {
 	ledger: Ledger;
@@ -40,6 +44,10 @@ export class Lifecycle {
 	private readonly timers: Timers;
 	private readonly others: Env["others"];
 	private pressedAt = 0;
+	/** A person asked for it once more. */
+	private insisted = false;
+	/** It was told that the guest is not switched off yet. */
+	private spared = false;
 
 	constructor(parts: Parts) {
 		this.ledger = parts.ledger;
@@ -96,10 +104,13 @@ export class Lifecycle {
 	 */
 	async stop(deadlineMs: number, startAgain: boolean, byHand = true): Promise<void> {
 		this.starter.isAwaited(byHand && startAgain);
+		this.insisted = byHand && this.ledger.record.state === "stopping";
+		this.spared = false;
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
-		if (!this.holder.machine) {
-			// No machine is held, and yet a process may live: one that does not end, or whose monitor is mute.
+		if (!this.holder.machine || this.ledger.record.aftermath) {
+			// No machine is held, and yet a process may live: one that does not end, or whose monitor is mute. And what has
+			// crashed hears no button.
 			if (await this.closeAndStop("")) return;
 			throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
 		}
@@ -109,8 +120,16 @@ export class Lifecycle {
 
 	/** The guest did not shut down in time. */
 	async force(): Promise<void> {
+		// Switched off in the midst of its updates, it may not start again.
+		if (isUpdating(this.holder.seen) && !this.insisted) return this.spare();
 		this.ledger.say("session", "The guest did not shut down in time; it is switched off");
 		await this.closeAndStop("");
+	}
+
+	private spare(): void {
+		if (!this.spared) this.ledger.say("session", sparedWords);
+		this.spared = true;
+		this.timers.due("force", forceAgainMs);
 	}
 
 	/** @param at when the guest was seen to run on, milliseconds since the Unix epoch */

@@ -1,10 +1,10 @@
 import { explain } from "../api/errors.ts";
 import { formatDuration } from "../api/units.ts";
+import type { Aftermath } from "./aftermath.ts";
 import type { Closing } from "./closing.ts";
 import type { Failure } from "./detection.ts";
 import type { Doorman } from "./doorman.ts";
 import type { Standby } from "./env.ts";
-import type { Sign } from "./evidence.ts";
 import type { IncidentBook } from "./incident-book.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
@@ -25,6 +25,7 @@ interface Parts {
 	starter: Starter;
 	recoveries: Recoveries;
 	timers: Timers;
+	aftermath: Aftermath;
 }
 
 /** Recovers a server from the failures of its sessions: does what recovery.ts decides. */
@@ -39,6 +40,7 @@ export class Recoverer {
 	private readonly starter: Starter;
 	private readonly recoveries: Recoveries;
 	private readonly timers: Timers;
+	private readonly aftermath: Aftermath;
 
 	constructor(parts: Parts) {
 		this.ledger = parts.ledger;
@@ -51,17 +53,33 @@ export class Recoverer {
 		this.starter = parts.starter;
 		this.recoveries = parts.recoveries;
 		this.timers = parts.timers;
+		this.aftermath = parts.aftermath;
 	}
 
 	/** Opens an incident, ends the failed session, and goes on as the budget allows. */
-	async fail(failure: Failure, at: number, sign: Sign | undefined): Promise<void> {
-		const details = sign?.kind === "panicked" ? sign.details : {};
-		const told = this.incidents.begin(failure, at, details);
+	async fail(failure: Failure, at: number): Promise<void> {
+		const told = this.incidents.begin(failure, at);
 		this.recoveries.countYoungDeath(at);
 		const standby = this.recoveries.nextStep().kind === "warm" ? this.reserve.take() : undefined;
 		if (standby) return await this.failOver(standby, failure, told);
 		await told;
+		this.aftermath.plan(failure);
 		await this.beginRecovering(failure.summary);
+		if (!(await this.aftermath.begin())) await this.endFailed();
+	}
+
+	/** Goes on with a session that has crashed, or else ends it; the daemon before was ended meanwhile. */
+	async resume(): Promise<void> {
+		if (!(await this.aftermath.begin())) await this.endFailed();
+	}
+
+	/** A crashed session has had its time. @param words why that is over */
+	async afterwards(words: string): Promise<void> {
+		await this.aftermath.end(words);
+		await this.endFailed();
+	}
+
+	private async endFailed(): Promise<void> {
 		if (await this.closing.closeFailed()) await this.recover();
 	}
 

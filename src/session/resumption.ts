@@ -139,8 +139,7 @@ export class Resumption {
 		if (this.ledger.record.state === "stopping")
 			return await this.life.stop(stopMs, this.ledger.record.wanted === "running", false);
 		// Between the incident and the end of its session the daemon was ended: go on from there.
-		if (this.ledger.record.state === "recovering" && (await this.closing.closeFailed()))
-			await this.recoverer.recover();
+		if (this.ledger.record.state === "recovering") await this.recoverer.resume();
 	}
 
 	private async sessionUnreachable(session: SessionRecord): Promise<void> {

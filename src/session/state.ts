@@ -26,6 +26,8 @@ import type { Attempt } from "./recovery.ts";
  * - A server has at most one session that has its disks and its address. A session that boots begins only after the
  *   process of the old one has ended; one from a seal when the old one has let go of the disks.
  * - A session's number is used once. It is persisted before its process is started.
+ * - A server that recovers may have a session still, which has crashed and is given time for a dump (`aftermath`): it
+ *   serves nobody any more.
  */
 const transitions = {
 	stopped: ["starting", "failed"],
@@ -71,6 +73,13 @@ export interface DrillRecord {
 	session: number;
 }
 
+/** What a session that has crashed is given time for, see Aftermath. */
+export interface AftermathRecord {
+	does: "let-guest-dump" | "dump-then-new-session";
+	/** When it is over at the latest, milliseconds since the Unix epoch. */
+	until: number;
+}
+
 /** What is remembered of a server across daemons. */
 export interface ServerRecord {
 	state: ServerState;
@@ -94,6 +103,8 @@ export interface ServerRecord {
 	recoveries: Attempt[];
 	/** The drill that was made last: its failure is told as such, also by the next daemon. */
 	drill: DrillRecord | null;
+	/** What its session, which has crashed, is given time for before it is ended. */
+	aftermath: AftermathRecord | null;
 	/** The incident that is being recovered from. */
 	openIncident: string | null;
 	incidents: number;
@@ -116,6 +127,7 @@ export function newRecord(): ServerRecord {
 		youngDeaths: 0,
 		recoveries: [],
 		drill: null,
+		aftermath: null,
 		openIncident: null,
 		incidents: 0,
 		unproven: [],

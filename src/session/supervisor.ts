@@ -1,4 +1,5 @@
 import { BulkheadError, explain } from "../api/errors.ts";
+import { type HostDump, outOfTime } from "./aftermath.ts";
 import type { Env } from "./env.ts";
 import { Inbox } from "./inbox.ts";
 import type { Command, Input } from "./input.ts";
@@ -7,6 +8,7 @@ import { Ledger } from "./ledger.ts";
 import { excuseOf, type Other } from "./others.ts";
 import type { Policy } from "./policy.ts";
 import type { Reserve } from "./reserve.ts";
+import { workOf } from "./screens.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
 import type { Due } from "./timers.ts";
 import { type Parts, wire } from "./wiring.ts";
@@ -93,12 +95,18 @@ export class Supervisor {
 		return this.record.drill;
 	}
 
-	/** What is to be said of its session, beside the reason of its state: services that are silent, and who is away that it needs. */
+	/**
+	 * What is to be said of its session, beside the reason of its state: what Windows is at work on, services that are silent,
+	 * and who is away that it needs.
+	 */
 	get remark(): string {
 		const { state, session } = this.record;
 		const silent = state === "running" ? this.parts.holder.seen.silentServices : [];
 		const boots = state === "starting" && session !== null;
+		const { seen } = this.parts.holder;
+		const work = session === null ? undefined : workOf(seen.screen, seen.lastLook);
 		return [
+			...(work ? [`Windows ${work}`] : []),
 			...(silent.length > 0 ? [`${silent.join(", ")} does not answer`] : []),
 			...(silent.length > 0 || boots ? [excuseOf(this.env.others())] : []),
 		]
@@ -174,6 +182,10 @@ export class Supervisor {
 				return await this.onDue(input.what);
 			case "save":
 				return await this.keeper.retry();
+			case "dump-progress":
+				return this.parts.aftermath.tell(input.session, input.percent);
+			case "dumped":
+				return await this.onDumped(input.dump);
 			case "ask-felt":
 				return this.parts.readiness.askFelt(input.incident, input.until);
 			case "felt":
@@ -202,12 +214,20 @@ export class Supervisor {
 		}
 	}
 
+	private async onDumped(dump: HostDump): Promise<void> {
+		const { aftermath, recoverer } = this.parts;
+		const over = aftermath.takeIn(dump);
+		if (over !== undefined) await recoverer.afterwards(over);
+	}
+
 	private async onDue(what: Due["what"]): Promise<void> {
 		switch (what) {
 			case "force":
 				return await this.parts.life.force();
 			case "relaunch":
 				return await this.parts.recoverer.launch();
+			case "aftermath":
+				return await this.parts.recoverer.afterwards(outOfTime);
 			case "turn":
 				return await this.parts.life.beginInTurn();
 			default:

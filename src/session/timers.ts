@@ -1,5 +1,5 @@
-/** What a server waits for: to be started again, to be switched off, or that it is its turn to start. */
-export type Due = { kind: "due"; what: "relaunch" | "force" | "turn"; token: number };
+/** What a server waits for: to be started again, to be switched off, that it is its turn to start, or that a crashed session has had its time. */
+export type Due = { kind: "due"; what: "relaunch" | "force" | "turn" | "aftermath"; token: number };
 
 /** The one timer of a server's session: whatever was set before means nothing any more. */
 export class Timers {

@@ -1,4 +1,5 @@
 import type { Hearing, Pulse } from "./evidence.ts";
+import { beginScreenWatch, followScreen, type ScreenWatch, workOf } from "./screens.ts";
 
 /**
  * What has been seen of a session so far, folded from one look after the other. Times count only as far as the guest
@@ -38,6 +39,7 @@ export interface Watch {
 	downMs: Readonly<Record<string, number>>;
 	/** How long all have been there that the server comes after. */
 	completeMs: number;
+	screen: ScreenWatch;
 	lastLook: number;
 }
 
@@ -60,6 +62,7 @@ export function beginWatch(at: number): Watch {
 		silentServices: [],
 		downMs: {},
 		completeMs: 0,
+		screen: beginScreenWatch(),
 		lastLook: at,
 	};
 }
@@ -79,6 +82,7 @@ export function rebooted(watch: Watch, at: number): Watch {
 		...beginWatch(at),
 		resets: watch.resets + 1,
 		bootingMs: watch.phase === "booting" ? watch.bootingMs : 0,
+		screen: beginScreenWatch(watch.screen.workMs),
 	};
 }
 
@@ -106,10 +110,16 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	const watchable = hearing.agent || provenOf(hearing).some((name) => isKnown(pulse, name));
 	const diskWait = pulse.process === "uninterruptible";
 	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
+	const screen = followScreen(watch.screen, {
+		...{ at: pulse.at, screen: pulse.screen, looks: hearing.screen ?? false },
+		...{ stepMs: step, fairMs: fair, heard, ready },
+	});
+	// A Windows at work on itself is silent for as long as that takes, and restarts as often as it likes.
+	const works = workOf(screen, pulse.at) !== undefined;
 	const running = !diskWait && (pulse.status === null || pulse.status === "running");
 	const paused = pulse.status === "paused" || pulse.status === "suspended";
 	const interruptsOffMs = pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0;
-	const unheardMs = heard || !watchable ? 0 : watch.silenceMs + (running ? fair : 0);
+	const unheardMs = heard || !watchable ? 0 : watch.silenceMs + (running && !works ? fair : 0);
 	// Without an agent, what its services do not say while one is away that they need counts only with its processors.
 	const silenceMs = complete || hearing.agent ? unheardMs : Math.min(unheardMs, interruptsOffMs);
 	const mute = pulse.status === null && pulse.qmpHeardAt <= watch.lastLook && !diskWait;
@@ -118,8 +128,8 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 		...watch,
 		since,
 		phase: ready ? "ready" : "booting",
-		bootingMs: ready || !complete ? 0 : watch.bootingMs + (running ? fair : 0),
-		resets: ready ? 0 : watch.resets,
+		bootingMs: ready || !complete || works ? 0 : watch.bootingMs + (running ? fair : 0),
+		resets: ready || works ? 0 : watch.resets,
 		silenceMs,
 		interruptsOffMs,
 		frozenMs: pulse.process === "frozen" ? watch.frozenMs + step : 0,
@@ -133,6 +143,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 		downMs,
 		completeMs: complete ? watch.completeMs + step : 0,
 		silentServices: hearing.services.filter((name) => (downMs[name] ?? 0) >= silentServiceMs),
+		screen,
 		lastLook: pulse.at,
 	};
 }

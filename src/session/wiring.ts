@@ -1,4 +1,5 @@
 import { explain } from "../api/errors.ts";
+import { Aftermath } from "./aftermath.ts";
 import { Changes } from "./changes.ts";
 import { Closing } from "./closing.ts";
 import { Commands } from "./commands.ts";
@@ -69,8 +70,14 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	const closing = new Closing({ ledger, machines, holder, book, incidents, reserve, timers });
 	const takeOver = new TakeOver({ ledger, clock, holder, book, doorman, closing, parked });
 	const starter = new Starter({ ledger, holder, book, doorman, reserve, takeOver, timers });
+	const aftermath = new Aftermath({
+		...{ ledger, clock, holder, book, timers },
+		policy: () => policy().onCrash,
+		onDump: (dump) => put({ kind: "dumped", dump }),
+		onProgress: (session, percent) => put({ kind: "dump-progress", session, percent }),
+	});
 	const recoverer = new Recoverer({
-		...{ ledger, book, incidents, doorman, closing },
+		...{ ledger, book, incidents, doorman, closing, aftermath },
 		...{ reserve, takeOver, starter, recoveries, timers },
 	});
 	const life = new Lifecycle({
@@ -107,7 +114,19 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	const newcomers = new Newcomers(ledger);
 	const remarks = new Remarks(ledger);
 	const judge = new Judge({
-		...{ ledger, clock, holder, life, recoverer, renewal, maintenance, readiness, newcomers, remarks },
+		...{
+			ledger,
+			clock,
+			holder,
+			life,
+			recoverer,
+			renewal,
+			maintenance,
+			readiness,
+			newcomers,
+			remarks,
+			aftermath,
+		},
 		others: () => env.others(),
 		policy,
 	});
@@ -115,7 +134,7 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 		...{ ledger, clock, holder, reserve, life, sleep, renewal, changes, maintenance, warm },
 	});
 	return {
-		...{ book, closing, commands, holder, idleness, judge, life, newcomers, parked, readiness },
+		...{ aftermath, book, closing, commands, holder, idleness, judge, life, newcomers, parked, readiness },
 		...{ recoverer, renewal, reserve, resumption, sleep, timers },
 	};
 }

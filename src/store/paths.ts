@@ -95,6 +95,8 @@ export interface SessionPaths {
 	tpmOutput: string;
 	/** The throw-away overlay of a disposable system disk. */
 	overlay: string;
+	/** A dump of the guest's memory, until it is taken away. */
+	dump: string;
 }
 
 export interface IncidentPaths {
@@ -190,5 +192,6 @@ function sessionPaths(folder: string): SessionPaths {
 		tpmLaunch: join(folder, "tpm.json"),
 		tpmOutput: join(folder, "tpm.log"),
 		overlay: join(own, "system.qcow2"),
+		dump: join(own, "memory.dump"),
 	};
 }

@@ -1,3 +1,4 @@
+import type { Seen } from "../../src/api/screen.ts";
 import type { Fault } from "../../src/api/server.ts";
 import type { Pulse, Sign } from "../../src/session/evidence.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -17,6 +18,8 @@ export interface Surroundings {
 	wakes: BootPlan;
 	services: readonly string[];
 	agent: boolean;
+	/** Whether its screen is looked at. */
+	screens: boolean;
 	ignoresPowerButton: boolean;
 	/** The front door does not say how services are. */
 	doorMute: boolean;
@@ -27,7 +30,16 @@ export interface Surroundings {
 	starved: number;
 }
 
-type Doing = "waiting" | "booting" | "serving" | "hangs" | "hangs-with-interrupts" | "panicked" | "off";
+type Doing =
+	| "waiting"
+	| "booting"
+	| "serving"
+	| "hangs"
+	| "hangs-with-interrupts"
+	| "panicked"
+	/** Has crashed, and was let run on. */
+	| "dumps"
+	| "off";
 /** The distributive form of Omit, which keeps the union apart. */
 type Said = Sign extends infer S ? (S extends Sign ? Omit<S, "at"> : never) : never;
 
@@ -36,6 +48,7 @@ const checkLagMs = 1000;
 const shutdownMs = 3000;
 const agentAnswersMs = 300;
 const firmwareMs = 500;
+const screenEveryMs = { usually: 3000, interruptsOff: 1000 };
 
 interface Service {
 	silenced: boolean;
@@ -62,6 +75,11 @@ export class Guest {
 	private paused: "paused" | "suspended" | undefined;
 	private bootedAt = 0;
 	private boot = 0;
+	/** A restart ends its session: it stays paused instead. */
+	private endsAtReset = false;
+	/** What stands on its screen. */
+	private screen: Seen = { kind: "other" };
+	private screenSeenAt = 0;
 	private agentHeardAt: number | null = null;
 	private agentAsked = false;
 	private qmpHeardAt: number;
@@ -92,6 +110,7 @@ export class Guest {
 
 	becomeReady(): void {
 		this.doing = "serving";
+		this.screen = { kind: "other" };
 		this.changed();
 	}
 
@@ -100,7 +119,24 @@ export class Guest {
 		this.tell({ kind: "panicked", details: { action: "pause" } });
 	}
 
+	/** Crashes, and QEMU says so as it does. */
+	panicAs(sign: Sign): void {
+		// Once it was let run on, no further sign pauses it.
+		if (!this.endsAtReset) this.stopDoing("panicked");
+		this.tell(sign);
+	}
+
+	show(screen: Seen): void {
+		this.screen = screen;
+	}
+
 	reset(): void {
+		if (this.endsAtReset) {
+			this.stopDoing("off");
+			this.tell({ kind: "shutdown", guest: true, reason: "guest-reset" });
+			return;
+		}
+		this.screen = { kind: "boot" };
 		this.tell({ kind: "reset", guest: true, reason: "guest-reset" });
 		this.begin();
 	}
@@ -202,6 +238,22 @@ export class Guest {
 		this.changed();
 	}
 
+	/** As QEMU does when it is told that a restart is the end. */
+	letDump(): void {
+		this.require();
+		this.endsAtReset = true;
+		if (this.doing === "panicked") this.stopDoing("dumps");
+	}
+
+	/** The screen, when it was not looked at a moment ago. */
+	private lookAtScreen(): Seen | undefined {
+		const now = this.around.clock.now();
+		const every = this.interrupts() === "off" ? screenEveryMs.interruptsOff : screenEveryMs.usually;
+		if (!this.around.screens || !this.reachable || now - this.screenSeenAt < every) return undefined;
+		this.screenSeenAt = now;
+		return this.screen;
+	}
+
 	async inject(fault: Fault): Promise<void> {
 		if (this.around.withstandsDrills) return;
 		switch (fault) {
@@ -227,7 +279,9 @@ export class Guest {
 		await clock.sleep(speaks ? 3 : 400);
 		const status = this.reachable ? this.status() : null;
 		if (status !== null) this.qmpHeardAt = clock.now();
+		const screen = this.lookAtScreen();
 		return {
+			...(screen && { screen }),
 			at: clock.now(),
 			process: this.process,
 			status,
@@ -247,6 +301,7 @@ export class Guest {
 		this.bootedAt = clock.now();
 		this.changed();
 		const boot = ++this.boot;
+		this.screenSeenAt = 0;
 		if (boots.kind === "never") return;
 		const act = { ready: () => this.becomeReady(), panics: () => this.panic(), resets: () => this.reset() };
 		clock.after(boots.afterMs, () => {
@@ -273,7 +328,7 @@ export class Guest {
 
 	private interrupts(): Pulse["interrupts"] {
 		const firmware = this.doing === "booting" && this.around.clock.now() - this.bootedAt < firmwareMs;
-		return this.doing === "hangs" || firmware ? "off" : "on";
+		return this.doing === "hangs" || this.doing === "dumps" || firmware ? "off" : "on";
 	}
 
 	private get answers(): boolean {

@@ -1,6 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { explain } from "../../src/api/errors.ts";
+import type { Seen } from "../../src/api/screen.ts";
 import { serverStates } from "../../src/api/server.ts";
 import { formatDuration } from "../../src/api/units.ts";
+import { signOf } from "../../src/daemon/parts/signs.ts";
+import { parseEvent, type QmpEvent } from "../../src/qemu/qmp/connection.ts";
+import type { Sign } from "../../src/session/evidence.ts";
 import { type Policy, Supervisor } from "../../src/session/supervisor.ts";
 import { settled } from "./clock.ts";
 import type { BootPlan, Guest } from "./guest.ts";
@@ -57,6 +63,8 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"is asked for something": ({ activity }) => Object.assign(activity, { total: activity.total + 1 }),
 	"gets a visitor": ({ onKnock }) => onKnock?.resolve(),
 	"hears no visitors any more": ({ onKnock }) => onKnock?.reject(new Error("conntrack ended")),
+	"dumps slowly": (world) => Object.assign(world, { dumpMs: 3_600_000 }),
+	"has no room for dumps": (world) => Object.assign(world, { keepsDumps: false }),
 	"has long requests": (world) => Object.assign(world, { doorBusyMs: 60_000 }),
 	"cannot seal": (world) => Object.assign(world.trouble, { seal: "it was not settled within 300 s" }),
 	"cannot load from the seal": (world) => Object.assign(world.trouble, { load: "QEMU says: invalid state" }),
@@ -75,14 +83,15 @@ class Run {
 
 	constructor(script: Script) {
 		this.script = script;
-		const { agent, services, boot, silence, budget } = script.policy;
-		this.world = new World(script.boots, agent, services);
+		const { agent, services, screens, boot, silence, budget, onCrash } = script.policy;
+		this.world = new World(script.boots, { agent, services, screens });
 		this.policy = {
 			server: "dc1",
-			hearing: { agent, services },
+			hearing: { agent, services, ...(screens && { screen: true }) },
 			patience: { boot, silence },
 			budget: { attempts: budget.attempts, withinMs: budget.within },
 			warm: warmOf(script.policy),
+			...(onCrash && { onCrash: { does: onCrash, withinMs: 600_000 } }),
 		};
 	}
 
@@ -114,6 +123,14 @@ class Run {
 		if ("guest" in step) {
 			world.log("guest", step.guest);
 			return this.guest(step.guest);
+		}
+		if ("event" in step) {
+			world.log("guest", `crashes: ${step.event}`);
+			return world.guest.panicAs(signOfEvent(step.event, world.clock.now()));
+		}
+		if ("screen" in step) {
+			world.log("guest", `shows ${screenWords(step.screen)}`);
+			return world.guest.show(step.screen);
 		}
 		if ("other" in step) {
 			world.log("other", step.other);
@@ -213,7 +230,8 @@ class Run {
 		return [
 			`at the end: ${saved.state}${about}, wanted ${saved.wanted}${session}`,
 			...[...incidents.values()].flatMap((incident) => {
-				const { id, cause, summary, outcome, nextSession, outageMs, drill, evidence, felt } = incident;
+				const { id, cause, summary, outcome, nextSession, outageMs, drill, evidence, felt, details } =
+					incident;
 				const next = nextSession === null ? "" : `, next session ${nextSession}`;
 				const outage = outageMs === null ? "" : `, outage ${formatDuration(outageMs)}`;
 				return [
@@ -221,11 +239,30 @@ class Run {
 					`incident ${id}: ${cause}, ${outcome}${next}${outage}${drill ? `, a drill (${drill.fault})` : ""}`,
 					`  ${summary}`,
 					...incident.timeline.map(({ atMs, what }) => `  ${String(atMs).padStart(8)}  ${what}`),
+					...Object.entries(details)
+						.filter(([name]) => name !== "action")
+						.map(([name, value]) => `  ${name}: ${value}`),
 					`  evidence: ${evidence.join(", ") || "none"}; felt: ${felt ? formatDuration(felt.longestPauseMs) : "not read"}`,
 				];
 			}),
 		];
 	}
+}
+
+/** What the daemon makes of a line that QEMU has sent. */
+function signOfEvent(name: string, at: number): Sign {
+	const line = readFileSync(join(import.meta.dirname, "events", `${name}.json`), "utf8");
+	const event = { ...parseEvent(line), receivedAt: at } as QmpEvent;
+	const sign = signOf({ kind: "qmp", event, at });
+	if (!sign) throw new Error(`nothing follows from events/${name}.json`);
+	return sign;
+}
+
+function screenWords(screen: Seen): string {
+	if (screen.kind !== "blue-screen") return screen.kind;
+	const { stop, dump, percent } = screen;
+	const code = stop ? ` 0x${stop.code.toString(16)}` : "";
+	return `blue-screen${code}, dump ${dump}${percent === undefined ? "" : ` ${percent} %`}`;
 }
 
 function warmOf({ standby, sleep, renew }: Script["policy"]): Policy["warm"] {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
+import { seenView } from "../../src/api/screen.ts";
 import { faults, serverStates } from "../../src/api/server.ts";
 import { parseDuration } from "../../src/api/units.ts";
 import type { BootPlan } from "./guest.ts";
@@ -69,6 +70,10 @@ const step = z.union([
 			z.templateLiteral(["service ", z.string(), " answers"]),
 		]),
 	}),
+	/** The guest crashes, and QEMU says so as in events/NAME.json. */
+	z.strictObject({ ...at, event: z.string().regex(/^[a-z0-9-]+$/) }),
+	/** What stands on the guest's screen from here on. */
+	z.strictObject({ ...at, screen: seenView }),
 	/** One that this server comes after: `dc0 is recovering`, `dc0 is in maintenance`. */
 	z.strictObject({
 		...at,
@@ -95,6 +100,8 @@ const step = z.union([
 				"gets a visitor",
 				"hears no visitors any more",
 				"has long requests",
+				"dumps slowly",
+				"has no room for dumps",
 				"cannot seal",
 				"cannot load from the seal",
 				"cannot let a standby run",
@@ -123,6 +130,9 @@ const scriptSchema = z.strictObject({
 		.strictObject({
 			agent: z.boolean().default(true),
 			services: z.array(z.string()).default(["http"]),
+			/** Whether its screen is looked at. */
+			screens: z.boolean().default(false),
+			onCrash: z.enum(["let-guest-dump", "dump-then-new-session"]).optional(),
 			boot: duration.prefault("5m"),
 			silence: duration.prefault("20s"),
 			/** Recovers warm, with so many sessions standing by. */

@@ -44,6 +44,11 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	boots: Surroundings["boots"];
 	readonly services: readonly string[];
 	readonly agent: boolean;
+	readonly screens: boolean;
+	/** How long it takes to dump a guest's memory. */
+	dumpMs = 20_000;
+	/** Whether there is room for a dump of a guest's memory. */
+	keepsDumps = true;
 	bootId = "boot-1";
 	startFailure: string | undefined;
 	keepsEvidence = true;
@@ -69,9 +74,13 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	readonly others = new Map<string, Other>();
 	private daemon = 0;
 
-	constructor(boots: Surroundings["boots"], agent: boolean, services: readonly string[]) {
+	constructor(
+		boots: Surroundings["boots"],
+		{ agent, services, screens }: Pick<Surroundings, "agent" | "services" | "screens">,
+	) {
 		this.boots = boots;
 		this.agent = agent;
+		this.screens = screens;
 		this.services = services;
 	}
 
@@ -322,6 +331,25 @@ class SimulatedMachine implements Machine {
 			await this.world.clock.sleep(took.evidence);
 			if (!this.world.keepsEvidence) throw new Error("No space left on device");
 			return { files: ["screen.png", "console.txt"], details: {} };
+		});
+	}
+
+	async letGuestDump(): Promise<void> {
+		await this.ask("let the guest dump", async () => this.guest.letDump());
+	}
+
+	async dumpMemory(_: string, withinMs: number, onProgress: (percent: number) => void): Promise<string> {
+		return await this.ask("dump memory", async () => {
+			const { clock, dumpMs, keepsDumps } = this.world;
+			if (!keepsDumps) throw new Error("the host's disk has 3 GiB of room, and the dump may need 8 GiB");
+			for (let percent = 5; percent <= 100; percent += 5) {
+				const late = (dumpMs / 100) * percent > withinMs;
+				await clock.sleep(late ? withinMs % (dumpMs / 20) : dumpMs / 20);
+				if (!this.guest.alive) throw new Error("QEMU closed its monitor");
+				if (late) throw new Error("the dump did not finish in time");
+				onProgress(percent);
+			}
+			return "memory.dump";
 		});
 	}
 

@@ -47,7 +47,7 @@ async function untilBooted(session: number): Promise<void> {
 test("an image boots by its own boot loader; its system disk is kept", async () => {
 	const view = await instance.until("own", "running");
 	expect(view.systemDisk).toBe("kept");
-	expect(view.watch).toEqual(["panic device"]);
+	expect(view.watch).toEqual(["panic device", "screen"]);
 	await untilBooted(1);
 	const screen = await instance.client.bytes("/v1/servers/own/screenshot");
 	expect(Buffer.from(screen).subarray(1, 4).toString()).toBe("PNG");

@@ -1,85 +1,21 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { appendFile, chown, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { appendFile, chown, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
-import { endProcess, identify } from "../../src/host/process.ts";
 import type { Health } from "../../src/network/front-door/health.ts";
-import { FrontDoor } from "../../src/network/front-door/process.ts";
-import type { DoorPlan, ServicePlan } from "../../src/network/plan.ts";
-import { profileOf } from "../../src/network/services.ts";
-import { talkOf } from "../../src/network/talk.ts";
+import { becomes, Checks, unwell } from "./checks.ts";
 
 /** A real HAProxy and a namespace in which servers listen on its loopback: what the checks make of each. */
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
-const namespace = `bhv${process.pid}`;
-const uid = 320_000 + (process.pid % 10_000);
-const doors: FrontDoor[] = [];
+let checks: Checks;
 let folder: string;
 
 function inNamespace(command: readonly string[]): ChildProcess {
-	const args = [`--net=/run/netns/${namespace}`, ...command];
-	return spawn("nsenter", args, { stdio: ["ignore", "pipe", "ignore"] });
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
-}
-
-interface Checked {
-	/** What the check is called here: one service is checked at several servers. */
-	name: string;
-	/** Whose check it is. */
-	service: string;
-	port: number;
-}
-
-/** Opens a door with a service for each. */
-async function openDoor(checked: readonly Checked[]): Promise<FrontDoor> {
-	const services = checked.map(async ({ name, service, port }): Promise<ServicePlan> => {
-		const profile = profileOf(service);
-		const health = profile ? talkOf(profile) : null;
-		const listen = await freePort();
-		return { service: name, protocol: "tcp", port, to: "host", listen, holdMs: 1000, health, rehearse: [] };
-	});
-	const plan: DoorPlan = {
-		...{ server: "s1", namespace, address: "127.0.0.1", uid, groups: [] },
-		...{ folder: join(folder, `door${doors.length}`), services: await Promise.all(services) },
-	};
-	const door = await FrontDoor.ensure(plan);
-	doors.push(door);
-	return door;
-}
-
-async function becomes(door: FrontDoor, expected: Record<string, Health>): Promise<void> {
-	// The most patient check takes as long as its `withinMs` to find silence.
-	const end = performance.now() + 50_000;
-	let found = await door.health();
-	while (JSON.stringify(found) !== JSON.stringify(expected) && performance.now() < end) {
-		await delay(100);
-		found = await door.health();
-	}
-	expect(found).toEqual(expected);
-}
-
-/** Asks HAProxy for so long. @returns services that were not up at some moment */
-async function unwell(door: FrontDoor, names: readonly string[], forMs: number): Promise<string[]> {
-	const seen = new Set<string>();
-	for (const end = performance.now() + forMs; performance.now() < end; await delay(100)) {
-		const health = await door.health();
-		for (const name of names) if (health[name] !== "up") seen.add(name);
-	}
-	return [...seen];
+	const child = checks.inside(command);
+	child.stderr?.resume();
+	return child;
 }
 
 const postgres = await newestPostgres();
@@ -108,49 +44,55 @@ async function startPostgres(bin: string, name: string, port: number, rule: stri
 }
 
 beforeAll(async () => {
-	folder = await mkdtemp(join(tmpdir(), "bulkhead-services-"));
-	await run("chmod", ["755", folder], { deadlineMs: 5000 });
-	await run("ip", ["netns", "add", namespace], { deadlineMs: 10_000 });
-	await run("ip", ["-n", namespace, "link", "set", "lo", "up"], { deadlineMs: 10_000 });
+	checks = await Checks.begin(`bhv${process.pid}`, 320_000 + (process.pid % 10_000));
+	folder = checks.folder;
 });
 
-afterAll(async () => {
-	for (const door of doors) await door.stop().catch(() => {});
-	// PostgreSQL has children of its own; one that has just ended is none to end.
-	const { stdout } = await run("ip", ["netns", "pids", namespace], { deadlineMs: 10_000 });
-	for (const pid of stdout.split("\n").filter((line) => line !== "")) {
-		const found = identify(Number(pid));
-		if (found) await endProcess(found, 0);
-	}
-	await run("ip", ["netns", "del", namespace], { deadlineMs: 10_000 });
-	await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => checks.end());
 
 test("what answers is well, and what is silent is down", async () => {
-	const kinds = [
-		"ssh",
-		"ssh-warns",
-		"ssh-full",
-		"smtp",
-		"smtp-late",
-		"smtp-waits",
-		"smtp-refuses",
-		"imap",
-		"ldap",
-		"ldap-long",
-		"smb",
-		"kerberos",
-		"dns",
-		"mysql",
+	const answers: Record<string, string[]> = {
+		ssh: ["ssh", "ssh-warns", "ssh-full"],
+		smtp: ["smtp", "smtp-late", "smtp-waits", "smtp-refuses"],
+		imap: ["imap"],
+		ldap: ["ldap", "ldap-long"],
+		"active-directory": ["ldap-long"],
+		smb: ["smb"],
+		"file-server": ["smb"],
+		kerberos: ["kerberos"],
+		dns: ["dns"],
+		mysql: ["mysql", "mysql-refuses"],
+		"sql-server": [
+			"sql-server",
+			...["insists", "closes", "resets", "slow"].map((how) => `sql-server-${how}`),
+		],
+		"remote-desktop": [
+			"remote-desktop",
+			...["2003", "refuses", "slow"].map((how) => `remote-desktop-${how}`),
+		],
+		iis: ["iis", "iis-slow"],
+	};
+	const well = Object.entries(answers)
+		.flatMap(([service, each]) => each.map((one) => ({ name: `${service}:${one}`, answers: one, service })))
+		.map((one, i) => ({ ...one, port: 4001 + i }));
+	const talkers = [
+		...["https", "ssh", "smtp", "imap", "ldap", "smb", "kerberos", "dns", "mysql", "postgresql"],
+		...[
+			"active-directory",
+			"exchange",
+			"file-server",
+			"iis",
+			"print",
+			"remote-desktop",
+			"sql-server",
+			"sql-server-strict",
+		],
 	];
-	const well = [...kinds, "mysql-refuses"].map((name, i) => ({
-		...{ name, answers: name, service: name.replace(/-.*/, ""), port: 4001 + i },
-	}));
-	const talkers = ["https", "ssh", "smtp", "imap", "ldap", "smb", "kerberos", "dns", "mysql", "postgresql"];
 	const ill = talkers.map((service, i) => ({
 		...{ name: `${service}-silent`, answers: "silent", service, port: 4101 + i },
 	}));
 	ill.push({ name: "pg-starts", answers: "postgresql-starts", service: "postgresql", port: 4201 });
+	ill.push({ name: "iis-stopped", answers: "iis-stopped", service: "iis", port: 4202 });
 	const all = [...well, ...ill];
 	const script = join(import.meta.dirname, "../../src/network/testing/services-stand-in.ts");
 	const each = all.map(({ answers, port }) => `${answers}:${port}`);
@@ -160,7 +102,7 @@ test("what answers is well, and what is silent is down", async () => {
 		said += text;
 	});
 	await vi.waitUntil(() => said.includes("ready"), { timeout: 10_000 });
-	const door = await openDoor(all);
+	const door = await checks.openDoor(all);
 	const names = well.map(({ name }) => name);
 	const expected = all.map(({ name }): [string, Health] => [name, names.includes(name) ? "up" : "down"]);
 	await becomes(door, Object.fromEntries(expected));
@@ -181,7 +123,7 @@ test("a TLS server is well, whichever version it speaks, and when it answers wit
 	// Nothing in common.
 	serve(4303, "-nocert", "-tls1_2");
 	const ports = [4301, 4302, 4303];
-	const door = await openDoor(ports.map((port) => ({ name: `tls-${port}`, service: "https", port })));
+	const door = await checks.openDoor(ports.map((port) => ({ name: `tls-${port}`, service: "https", port })));
 	const names = ports.map((port) => `tls-${port}`);
 	await becomes(door, Object.fromEntries(names.map((name) => [name, "up"])));
 	expect(await unwell(door, names, 3000)).toEqual([]);
@@ -196,7 +138,9 @@ test.skipIf(!postgres)("a PostgreSQL is well however it lets clients in", async 
 	const names = Object.keys(rules);
 	for (const [i, [name, rule]] of Object.entries(rules).entries())
 		await startPostgres(postgres ?? "", name, 4401 + i, rule);
-	const door = await openDoor(names.map((name, i) => ({ name, service: "postgresql", port: 4401 + i })));
+	const door = await checks.openDoor(
+		names.map((name, i) => ({ name, service: "postgresql", port: 4401 + i })),
+	);
 	await becomes(door, Object.fromEntries(names.map((name) => [name, "up"])));
 	expect(await unwell(door, names, 5000)).toEqual([]);
 });

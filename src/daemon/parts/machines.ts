@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { rm, statfs } from "node:fs/promises";
+import { formatSize } from "../../api/units.ts";
 import { readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
@@ -9,7 +12,16 @@ import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { definitionMark } from "../definition-mark.ts";
-import { dataDisksOf, generationOf, hardwareOf, isInstalling, isWarm, portOf } from "../resolve.ts";
+import {
+	dataDisksOf,
+	generationOf,
+	hardwareOf,
+	hasScreen,
+	isInstalling,
+	isWarm,
+	memoryOf,
+	portOf,
+} from "../resolve.ts";
 import { pressAnyKey } from "./any-key.ts";
 import { beginChanges, endChanges } from "./changes.ts";
 import { type Launched, Launcher } from "./launcher.ts";
@@ -19,6 +31,8 @@ import { signOf } from "./signs.ts";
 import { loadStandby } from "./standby.ts";
 
 const consoleTailBytes = 64 * 1024;
+/** What is left free for everybody else. */
+const dumpReserveBytes = 2 ** 30;
 const thawsWithinMs = 10_000;
 
 /** Sessions of one server on the real host. */
@@ -140,7 +154,21 @@ export class HostMachines implements Machines {
 	}
 
 	async cleanUp(number: number): Promise<boolean> {
-		return await this.launcher.cleanUp(number);
+		const ended = await this.launcher.cleanUp(number);
+		if (ended) await rm(this.launcher.files(number).dump, { force: true });
+		return ended;
+	}
+
+	/** A dump must not fill the disk that all servers have their own on. */
+	private async requireRoomForDump(number: number): Promise<void> {
+		const { own, dump } = this.launcher.files(number);
+		// One that is being written already, as an earlier daemon began it, was asked about then.
+		if (existsSync(dump)) return;
+		const { bavail, bsize } = await statfs(own);
+		const needed = memoryOf(this.server) + dumpReserveBytes;
+		if (bavail * bsize >= needed) return;
+		const [room, most] = [bavail * bsize, needed].map(formatSize);
+		throw new Error(`the host's disk has ${room} of room, and a dump may need ${most}`);
 	}
 
 	/** It is over for a session: nothing leaves it any more, and its process comes after all others. */
@@ -177,6 +205,8 @@ export class HostMachines implements Machines {
 			keep,
 			keepFile: async (incident, name, path) =>
 				await this.context.incidents.keepFile(this.server.name, incident, name, path),
+			screens: hasScreen(this.server),
+			requireRoom: async () => await this.requireRoomForDump(session.number),
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),
 			dataDisks,

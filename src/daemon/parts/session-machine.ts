@@ -1,17 +1,21 @@
+import { explain } from "../../api/errors.ts";
+import type { Seen } from "../../api/screen.ts";
 import type { Fault } from "../../api/server.ts";
 import { emptyWhenLarger, readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
 import type { Disk } from "../../qemu/hardware.ts";
-import type { QemuMachine } from "../../qemu/machine.ts";
+import type { Look, QemuMachine } from "../../qemu/machine.ts";
 import { readProcessors } from "../../qemu/registers.ts";
-import type { Machine } from "../../session/env.ts";
+import type { Evidence, Machine } from "../../session/env.ts";
 import type { Pulse } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { SessionPaths } from "../../store/paths.ts";
+import { noScreens, RecognisedScreens, type Screens } from "./screens.ts";
 
 /** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
 const consoleLimitBytes = 8 * 2 ** 20;
 const settlesWithinMs = 2000;
+const frameWithinMs = 400;
 const dumpWithinMs = 600_000;
 const consoleTailBytes = 64 * 1024;
 
@@ -24,6 +28,10 @@ export interface Surroundings {
 	openSockets: () => Promise<AsyncDisposable>;
 	/** Takes a file over as evidence. @returns its name */
 	keepFile: (incident: string, name: string, path: string) => Promise<string>;
+	/** @throws Error in words, when the host's disk has no room for a dump of the guest's memory */
+	requireRoom: () => Promise<void>;
+	/** Whether its screen is looked at. */
+	screens: boolean;
 	/** How much is kept of a failure. */
 	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
@@ -37,19 +45,28 @@ export class SessionMachine implements Machine {
 	readonly session: Omit<SessionRecord, "readyAt">;
 	readonly qemu: QemuMachine;
 	private readonly around: Surroundings;
+	private readonly screens: Screens;
 	private parked = false;
 
 	constructor(qemu: QemuMachine, session: Omit<SessionRecord, "readyAt">, around: Surroundings) {
 		this.qemu = qemu;
 		this.session = session;
 		this.around = around;
+		this.screens = around.screens
+			? new RecognisedScreens(async () => await qemu.frame(frameWithinMs))
+			: noScreens;
 	}
 
 	async look(): Promise<Pulse> {
 		const [look, services] = await Promise.all([this.qemu.look(), this.around.health().catch(() => ({}))]);
+		const screen = await this.screenOf(look);
 		const { console, output } = this.around.files;
 		for (const log of [console, output]) await emptyWhenLarger(log, consoleLimitBytes).catch(() => false);
-		return { ...look, services };
+		return { ...look, services, ...(screen && { screen }) };
+	}
+
+	private async screenOf({ status, interrupts }: Look): Promise<Seen | undefined> {
+		return status === "running" ? await this.screens.look(interrupts === "off") : undefined;
 	}
 
 	async pressPowerButton(): Promise<void> {
@@ -65,14 +82,16 @@ export class SessionMachine implements Machine {
 		await this.qemu.resume();
 	}
 
-	async collectEvidence(incident: string): Promise<{ files: string[]; details: Record<string, string> }> {
+	async collectEvidence(incident: string): Promise<Evidence> {
 		const { files, evidence } = this.around;
 		const { screen, registers, transcript } = await this.qemu.evidence(evidence !== "screen");
+		const seen = screen && (await this.screens.lookNow());
 		const console = await readUntrustedTail(files.console, consoleTailBytes);
 		const said = await readUntrustedTail(files.output, consoleTailBytes);
 		const argv = await readUntrustedTail(files.argv, consoleTailBytes);
 		const parts = {
 			"screen.png": screen,
+			"screen.txt": textOf(seen),
 			"console.txt": console,
 			"registers.txt": registers,
 			"qmp.log": transcript,
@@ -83,15 +102,30 @@ export class SessionMachine implements Machine {
 		for (const [name, content] of Object.entries(parts)) {
 			if (content?.length) kept.push(await this.around.keep(incident, name, content));
 		}
-		if (evidence === "dump") kept.push(...(await this.dump(incident)));
-		return { files: kept, details: processorDetails(registers) };
+		const details = processorDetails(registers);
+		// Only of a session that nobody waits for any more.
+		if (evidence === "dump" && this.parked && isAlive(this.qemu.identity)) {
+			const dumped = await this.dumpMemory(incident, dumpWithinMs).catch((error: unknown) => ({
+				whyNot: explain(error),
+			}));
+			if (typeof dumped === "string") kept.push(dumped);
+			else details["memory.dump"] = `could not be kept: ${dumped.whyNot}`;
+		}
+		return { files: kept, details, ...(seen && { screen: seen }) };
 	}
 
-	/** Only of a session that nobody waits for any more. */
-	private async dump(incident: string): Promise<string[]> {
-		if (!this.parked || !isAlive(this.qemu.identity)) return [];
-		const file = await this.qemu.dumpMemory(dumpWithinMs);
-		return [await this.around.keepFile(incident, "memory.dump", file)];
+	async letGuestDump(): Promise<void> {
+		await this.qemu.letGuestDump();
+	}
+
+	async dumpMemory(
+		incident: string,
+		withinMs: number,
+		onProgress: (percent: number) => void = () => {},
+	): Promise<string> {
+		await this.around.requireRoom();
+		const file = await this.qemu.dumpMemory(withinMs, onProgress);
+		return await this.around.keepFile(incident, "memory.dump", file);
 	}
 
 	async letGo(): Promise<"parked" | "ended" | "stuck"> {
@@ -129,6 +163,12 @@ export class SessionMachine implements Machine {
 	leave(): void {
 		this.qemu.leave();
 	}
+}
+
+/** What could be read off the screen; the guest's own words. */
+function textOf(seen: Seen | undefined): string | undefined {
+	if (seen?.kind !== "blue-screen" && seen?.kind !== "linux-panic") return undefined;
+	return seen.text?.slice(0, consoleTailBytes);
 }
 
 function processorDetails(registers: string | undefined): Record<string, string> {

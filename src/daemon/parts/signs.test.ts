@@ -41,12 +41,42 @@ test.each<[MachineEvent, unknown]>([
 });
 
 test("a panic keeps what the guest says of it, flat", () => {
-	const info = { type: "hyper-v", arg1: 0x7e, arg2: 3 };
+	const info = { type: "s390", core: 3, reason: "disabled-wait" };
 	expect(signOf(qmp("GUEST_PANICKED", { action: "pause", info }))).toEqual({
 		kind: "panicked",
 		at,
-		details: { action: "pause", "info.type": "hyper-v", "info.arg1": "126", "info.arg2": "3" },
+		details: { action: "pause", "info.type": "s390", "info.core": "3", "info.reason": "disabled-wait" },
 	});
+});
+
+test("of a Windows its stop code and parameters are read, to the last digit", () => {
+	const info = { type: "hyper-v", arg1: 0xd1, arg2: 18446735291779260016n, arg3: 2, arg4: 0, arg5: -1 };
+	expect(signOf(qmp("GUEST_PANICKED", { action: "pause", info }))).toEqual({
+		kind: "panicked",
+		at,
+		details: { action: "pause" },
+		stop: { code: 0xd1, parameters: ["0xFFFFF8034C2A1E70", "0x2", "0x0", "0xFFFFFFFFFFFFFFFF"] },
+	});
+});
+
+test("a guest that will dump its memory by itself has panicked, too", () => {
+	expect(signOf(qmp("GUEST_CRASHLOADED", { action: "run" }))).toEqual({
+		...{ kind: "panicked", at, details: { action: "run" } },
+	});
+});
+
+test.each<[string, object]>([
+	["a Linux", { arg1: 0, arg2: 0x8100_0006_0100_0000n, arg3: 1, arg4: 0, arg5: 0 }],
+	["a Linux with an error code", { arg1: 2, arg2: 0x8100_0006_0100_0000n, arg3: 1, arg4: 0, arg5: 0 }],
+	["one that leaves a message", { arg1: 0, arg2: 0, arg3: 0, arg4: 0x7000, arg5: 300 }],
+	["a code of more than 32 bits", { arg1: 0x1_0000_00d1, arg2: 0, arg3: 0, arg4: 0, arg5: 0 }],
+	["too few numbers", { arg1: 0xd1, arg2: 0 }],
+	["words", { arg1: "0xd1", arg2: "", arg3: "", arg4: "", arg5: "" }],
+	["broken numbers", { arg1: 209.5, arg2: 0, arg3: 0, arg4: 0, arg5: 1e300 }],
+])("no stop code is made up from %s", (_, args) => {
+	const sign = signOf(qmp("GUEST_PANICKED", { info: { type: "hyper-v", ...args } }));
+	expect(sign).toMatchObject({ kind: "panicked", details: { "info.type": "hyper-v" } });
+	expect(sign).not.toHaveProperty("stop");
 });
 
 test("what a captured QEMU says is cut, and never followed far", () => {

@@ -31,3 +31,32 @@ test("only checks that are paused are resumed, and what they found is forgotten"
 	);
 	expect(resumeCommand("", both)).toBe("");
 });
+
+test("a server that hangs up is well where its profile says so, one that is silent or gone is not", () => {
+	const sql = doorPlan.services[1];
+	if (!sql) throw new Error("the plan has two services");
+	const talk = { everyMs: 2000, withinMs: 8000, rules: [] };
+	const judged = (check: string, said: string, hangUp?: "well") => {
+		const columns = `health.sql.14330,guest,0,DOWN,${check},${said},\n`;
+		const services = [{ ...sql, health: hangUp ? { ...talk, hangUp } : talk }];
+		return healthOf(`# pxname,svname,qcur,status,check_status,last_chk,\n${columns}`, services).sql;
+	};
+	// HAProxy 2.6.12's own words, and what is left of them while the next check runs.
+	for (const [check, said] of [
+		["L7RSP", "TCPCHK got an empty response at step 3"],
+		["SOCKERR", "Connection reset by peer at step 3 of tcp-check (expect binary regex)"],
+		["* L7RSP", ""],
+		["* SOCKERR", ""],
+	] as const) {
+		expect(judged(check, said, "well")).toBe("up");
+		expect(judged(check, said)).toBe("down");
+	}
+	for (const [check, said] of [
+		["L4CON", "Connection refused at step 1 of tcp-check (connect)"],
+		["L4TOUT", ""],
+		["L7TOUT", ""],
+		["* L7TOUT", ""],
+		["SOCKERR", "Software caused connection abort at step 3 of tcp-check (expect binary regex)"],
+	] as const)
+		expect(judged(check, said, "well")).toBe("down");
+});

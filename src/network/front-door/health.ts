@@ -1,6 +1,6 @@
 import type { ServicePlan } from "../plan.ts";
 import { healthNameOf } from "./names.ts";
-import { parseStat } from "./stat.ts";
+import { parseStat, type StatRow } from "./stat.ts";
 
 export type Health = "up" | "down" | "unknown";
 
@@ -10,15 +10,32 @@ export function healthOf(stat: string, services: readonly ServicePlan[]): Record
 	const found: Record<string, Health> = {};
 	for (const service of services) {
 		const row = rows.find(({ proxy, server }) => proxy === healthNameOf(service) && server === "guest");
-		found[service.service] = row ? judge(row.text("status"), row.text("check_status")) : "unknown";
+		found[service.service] = row ? judge(row, service) : "unknown";
 	}
 	return found;
 }
 
 /** A server counts as up until its first check has ended (INI); that is not a finding. */
-function judge(status: string, checkStatus: string): Health {
+function judge(row: StatRow, { health }: ServicePlan): Health {
+	const checkStatus = row.text("check_status");
 	if (checkStatus === "" || checkStatus.includes("INI")) return "unknown";
-	return status.startsWith("UP") ? "up" : "down";
+	if (row.text("status").startsWith("UP")) return "up";
+	const hangUpIsWell = health !== null && typeof health === "object" && "rules" in health && health.hangUp;
+	return hangUpIsWell && hasHungUp(row) ? "up" : "down";
+}
+
+/**
+ * Whether the server closed a connection that it had taken. To HAProxy 2.6 no rule can make that a success: it says L7RSP
+ * of one that closes, or answers otherwise than expected, and SOCKERR of one that resets (`chk_report_conn_err`: any
+ * error after the connection, ours too). Why is in its words; while the next check runs they are gone.
+ */
+function hasHungUp(row: StatRow): boolean {
+	const status = row.text("check_status").replace("* ", "");
+	const said = row.text("last_chk");
+	return (
+		status === "L7RSP" ||
+		(status === "SOCKERR" && (said === "" || said.startsWith("Connection reset by peer")))
+	);
 }
 
 /** Every check stops; one whose connection has begun runs to its end. */

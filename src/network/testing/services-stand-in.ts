@@ -11,7 +11,16 @@ const greets = (text: string | Buffer, reply = "") => {
 		socket.on("data", () => (reply === "" ? undefined : socket.end(reply)));
 	};
 };
+/** Answers late, as a server that is busy. */
+const repliesLate = (reply: string | Buffer, afterMs: number) => (socket: Socket) =>
+	socket.once("data", () => setTimeout(() => socket.end(reply), afterMs));
 const replies = (reply: Buffer) => (socket: Socket) => socket.on("data", () => socket.write(reply));
+const greetsLast = (text: string) => (socket: Socket) => socket.once("data", () => socket.end(text));
+const tdsResponse = (encryption: string) =>
+	`0401002b0000010000001a000601002000010200210001030022000004002200 01ff0f0007d00000${encryption}0000`.replace(
+		" ",
+		"",
+	);
 const mysqlGreeting = `0a352e352e352d31302e31312e31392d4d617269614442${"00".repeat(77)}`;
 
 const servers: Record<string, (socket: Socket) => void> = {
@@ -37,6 +46,24 @@ const servers: Record<string, (socket: Socket) => void> = {
 	dns: replies(hex("001162688185000100000000000000000200 01".replace(" ", ""))),
 	mysql: greets(hex(`${(mysqlGreeting.length / 2).toString(16)}000000${mysqlGreeting}`)),
 	"mysql-refuses": (socket) => socket.end(hex("09000000ff6a04486f7374203f")),
+	// MS-TDS, 4.2: VERSION, ENCRYPTION, INSTOPT, THREADID (empty) and MARS; SQL Server 2019, as far as anybody looks.
+	"sql-server": replies(hex(tdsResponse("00"))),
+	// ENCRYPT_REQ: it talks to those who encrypt, and to nobody else.
+	"sql-server-insists": replies(hex(tdsResponse("03"))),
+	// One of TDS 8.0 alone closes the connection (error 17819); whether with a reset is not documented.
+	"sql-server-closes": (socket) => socket.once("data", () => socket.end()),
+	"sql-server-resets": (socket) => socket.once("data", () => socket.resetAndDestroy()),
+	"sql-server-slow": repliesLate(hex(tdsResponse("00")), 5000),
+	// MS-RDPBCGR, 2.2.1.2: a confirm alone (Windows Server 2003), one that chose CredSSP, and one with a failure.
+	"remote-desktop-2003": replies(hex("0300000b06d00000123400")),
+	"remote-desktop": replies(hex("030000130ed00000123400021f080002000000")),
+	"remote-desktop-refuses": (socket) =>
+		socket.once("data", () => socket.end(hex("030000130ed000001234000300080005000000"))),
+	"remote-desktop-slow": repliesLate(hex("0300000b06d00000123400"), 5000),
+	// An application that is being started, and http.sys where no site has the name.
+	"iis-slow": repliesLate("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 12_000),
+	iis: greetsLast("HTTP/1.1 404 Not Found\r\nServer: Microsoft-HTTPAPI/2.0\r\n\r\n"),
+	"iis-stopped": greetsLast("HTTP/1.1 503 Service Unavailable\r\nServer: Microsoft-HTTPAPI/2.0\r\n\r\n"),
 	"postgresql-starts": (socket) =>
 		socket.on("data", () => socket.end("E\0\0\0\x28SFATAL\0VFATAL\0C57P03\0Mstarting up\0\0")),
 };

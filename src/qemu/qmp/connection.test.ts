@@ -45,6 +45,24 @@ test("greets, negotiates and asks", async () => {
 	connection.close();
 });
 
+test("what an event says is taken in to its last digit, also where a number of JavaScript has no room for it", async () => {
+	await using server = await qemu();
+	const ear = new Ear();
+	const connection = await QmpConnection.open(server.path, ear);
+	server.say(
+		'{"timestamp": {"seconds": 1764200000, "microseconds": 123456}, "event": "GUEST_PANICKED", "data": {"action": "pause", "info": {"type": "hyper-v", "arg1": 209, "arg2": 18446735291779260016, "arg3": 9007199254740993, "arg4": 0, "arg5": 18446744073709551615}}}\r\n',
+	);
+	await vi.waitFor(() => expect(ear.events).toHaveLength(1));
+	expect(ear.events[0]?.data).toEqual({
+		action: "pause",
+		info: {
+			...{ type: "hyper-v", arg1: 209, arg2: 18446735291779260016n, arg3: 9007199254740993n },
+			...{ arg4: 0, arg5: 18446744073709551615n },
+		},
+	});
+	connection.close();
+});
+
 test("answers that come in another order reach their questions", async () => {
 	const waiting: number[] = [];
 	await using server = await qemu((_, id) => {
@@ -232,9 +250,13 @@ test("the transcript leaves out the routine, and keeps what matters", async () =
 	await using server = await qemu((_, id) => `{"return": {"status": "running"}, "id": ${id}}`);
 	const connection = await QmpConnection.open(server.path, new Ear());
 	await connection.execute("query-status", {});
+	await connection.execute("screendump", { filename: "/session/screen.ppm", format: "ppm" });
+	await connection.execute("screendump", { filename: "/session/screen.png", format: "png" });
 	await connection.execute("cont", {});
 	const text = connection.transcript.text();
 	expect(text).not.toContain("query-status");
+	expect(text).not.toContain("screen.ppm");
+	expect(text).toContain("screen.png");
 	expect(text.match(/→ .*cont/g)).toHaveLength(1);
 	connection.close();
 });

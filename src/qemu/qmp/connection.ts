@@ -113,7 +113,7 @@ export class QmpConnection {
 		}
 		this.transcript.received(line);
 		if ("QMP" in message) this.greeted.resolve();
-		else if (typeof message.event === "string") this.announce(message.event, message.data);
+		else if (typeof message.event === "string") this.announce(message.event, parseEvent(line).data);
 		else this.settle(message);
 	}
 
@@ -148,10 +148,25 @@ export class QmpConnection {
 	}
 }
 
+/**
+ * Reads an event, with whole numbers that a number of JavaScript does not hold as bigint: QEMU's are 64 bits long, and
+ * a crashed guest's are addresses. Only for events: what commands return is reckoned with.
+ */
+export function parseEvent(line: string): Record<string, unknown> {
+	const event = parseObject(line, (_key, value, { source = "" }) =>
+		typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d{1,20}$/.test(source)
+			? BigInt(source)
+			: value,
+	);
+	return event ?? {};
+}
+
+type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+
 /** @returns the message, or undefined when the line is not a JSON object */
-export function parseObject(line: string): Record<string, unknown> | undefined {
+export function parseObject(line: string, reviver?: Reviver): Record<string, unknown> | undefined {
 	try {
-		const value: unknown = JSON.parse(line);
+		const value: unknown = JSON.parse(line, reviver as Parameters<typeof JSON.parse>[1]);
 		return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
 	} catch {
 		return undefined;

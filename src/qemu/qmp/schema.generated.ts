@@ -1,10 +1,10 @@
 // Made by scripts/qmp-types.ts from QEMU 7.2. Do not edit.
 
-type T18 = { enable?: readonly T43[] };
-type T43 = "oob";
+type T22 = { enable?: readonly T51[] };
+type T51 = "oob";
 type T0 = Record<string, never>;
-type T1 = { running: boolean; singlestep: boolean; status: T23 };
-type T23 =
+type T1 = { running: boolean; singlestep: boolean; status: T27 };
+type T27 =
 	| "debug"
 	| "inmigrate"
 	| "internal-error"
@@ -21,16 +21,16 @@ type T23 =
 	| "watchdog"
 	| "guest-panicked"
 	| "colo";
-type T19 = { qemu: T44; package: string };
-type T44 = { major: number; minor: number; micro: number };
-type T11 = { filename: string; device?: string; head?: number; format?: T35 };
-type T35 = "ppm" | "png";
-type T12 = { keys: readonly T36[]; "hold-time"?: number };
-type T36 = { type: T53 } & (({ type: "number" } & T54) | ({ type: "qcode" } & T55) | object);
-type T53 = "number" | "qcode";
-type T54 = { data: number };
-type T55 = { data: T57 };
-type T57 =
+type T23 = { qemu: T52; package: string };
+type T52 = { major: number; minor: number; micro: number };
+type T15 = { filename: string; device?: string; head?: number; format?: T43 };
+type T43 = "ppm" | "png";
+type T16 = { keys: readonly T44[]; "hold-time"?: number };
+type T44 = { type: T61 } & (({ type: "number" } & T62) | ({ type: "qcode" } & T63) | object);
+type T61 = "number" | "qcode";
+type T62 = { data: number };
+type T63 = { data: T65 };
+type T65 =
 	| "unmapped"
 	| "shift"
 	| "shift_r"
@@ -181,11 +181,11 @@ type T57 =
 	| "ac_bookmarks"
 	| "lang1"
 	| "lang2";
-type T7 = { device?: string; id?: string; force?: boolean };
-type T22 = { "command-line": string; "cpu-index"?: number };
-type T14 = { capabilities: readonly T15[] };
-type T15 = { capability: T42; state: boolean };
-type T42 =
+type T9 = { device?: string; id?: string; force?: boolean };
+type T26 = { "command-line": string; "cpu-index"?: number };
+type T18 = { capabilities: readonly T19[] };
+type T19 = { capability: T50; state: boolean };
+type T50 =
 	| "xbzrle"
 	| "rdma-pin-all"
 	| "auto-converge"
@@ -207,14 +207,14 @@ type T42 =
 	| "background-snapshot"
 	| "zero-copy-send"
 	| "postcopy-preempt";
-type T16 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
-type T17 = { uri: string };
-type T13 = {
-	status?: T37;
-	ram?: T38;
-	disk?: T38;
-	vfio?: T39;
-	"xbzrle-cache"?: T40;
+type T20 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
+type T21 = { uri: string };
+type T17 = {
+	status?: T45;
+	ram?: T46;
+	disk?: T46;
+	vfio?: T47;
+	"xbzrle-cache"?: T48;
 	"total-time"?: number;
 	"expected-downtime"?: number;
 	downtime?: number;
@@ -224,10 +224,10 @@ type T13 = {
 	"blocked-reasons"?: readonly string[];
 	"postcopy-blocktime"?: number;
 	"postcopy-vcpu-blocktime"?: readonly number[];
-	compression?: T41;
-	"socket-address"?: readonly T34[];
+	compression?: T49;
+	"socket-address"?: readonly T42[];
 };
-type T37 =
+type T45 =
 	| "none"
 	| "setup"
 	| "cancelling"
@@ -242,7 +242,7 @@ type T37 =
 	| "pre-switchover"
 	| "device"
 	| "wait-unplug";
-type T38 = {
+type T46 = {
 	transferred: number;
 	remaining: number;
 	total: number;
@@ -262,8 +262,8 @@ type T38 = {
 	"postcopy-bytes": number;
 	"dirty-sync-missed-zero-copy": number;
 };
-type T39 = { transferred: number };
-type T40 = {
+type T47 = { transferred: number };
+type T48 = {
 	"cache-size": number;
 	bytes: number;
 	pages: number;
@@ -272,22 +272,22 @@ type T40 = {
 	"encoding-rate": number;
 	overflow: number;
 };
-type T41 = {
+type T49 = {
 	pages: number;
 	busy: number;
 	"busy-rate": number;
 	"compressed-size": number;
 	"compression-rate": number;
 };
-type T34 = { type: T49 } & (
-	| ({ type: "inet" } & T48)
-	| ({ type: "unix" } & T51)
-	| ({ type: "vsock" } & T52)
-	| ({ type: "fd" } & T50)
+type T42 = { type: T57 } & (
+	| ({ type: "inet" } & T56)
+	| ({ type: "unix" } & T59)
+	| ({ type: "vsock" } & T60)
+	| ({ type: "fd" } & T58)
 	| object
 );
-type T49 = "inet" | "unix" | "vsock" | "fd";
-type T48 = {
+type T57 = "inet" | "unix" | "vsock" | "fd";
+type T56 = {
 	host: string;
 	port: string;
 	numeric?: boolean;
@@ -297,30 +297,39 @@ type T48 = {
 	"keep-alive"?: boolean;
 	mptcp?: boolean;
 };
-type T51 = { path: string; abstract?: boolean; tight?: boolean };
-type T52 = { cid: string; port: string };
-type T50 = { str: string };
-type T10 = {
+type T59 = { path: string; abstract?: boolean; tight?: boolean };
+type T60 = { cid: string; port: string };
+type T58 = { str: string };
+type T12 = {
 	paging: boolean;
 	protocol: string;
 	detach?: boolean;
 	begin?: number;
 	length?: number;
-	format?: T33;
+	format?: T40;
 };
-type T33 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
-type T8 = { "node-name": string };
-type T21 = { id: string };
-type T20 = { id: string };
-type T5 = { action: T26; info?: T27 };
-type T26 = "pause" | "poweroff" | "run";
-type T27 = { type: T45 } & (({ type: "hyper-v" } & T46) | ({ type: "s390" } & T47) | object);
-type T45 = "hyper-v" | "s390";
-type T46 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
-type T47 = { core: number; "psw-mask": number; "psw-addr": number; reason: T56 };
-type T56 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
-type T2 = { guest: boolean; reason: T24 };
-type T24 =
+type T40 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
+type T10 = { "node-name": string };
+type T25 = { id: string };
+type T24 = { id: string };
+type T5 = { reboot?: T30; shutdown?: T31; panic?: T32; watchdog?: T29 };
+type T30 = "reset" | "shutdown";
+type T31 = "poweroff" | "pause";
+type T32 = "pause" | "shutdown" | "exit-failure" | "none";
+type T29 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
+type T14 = { name: string; up: boolean };
+type T13 = { status: T41; completed: number; total: number };
+type T41 = "none" | "active" | "completed" | "failed";
+type T6 = { action: T33; info?: T34 };
+type T33 = "pause" | "poweroff" | "run";
+type T34 = { type: T53 } & (({ type: "hyper-v" } & T54) | ({ type: "s390" } & T55) | object);
+type T53 = "hyper-v" | "s390";
+type T54 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
+type T55 = { core: number; "psw-mask": number; "psw-addr": number; reason: T64 };
+type T64 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
+type T7 = { action: T33; info?: T34 };
+type T2 = { guest: boolean; reason: T28 };
+type T28 =
 	| "none"
 	| "host-error"
 	| "host-qmp-quit"
@@ -332,60 +341,63 @@ type T24 =
 	| "guest-panic"
 	| "subsystem-reset"
 	| "snapshot-load";
-type T3 = { guest: boolean; reason: T24 };
-type T9 = {
+type T3 = { guest: boolean; reason: T28 };
+type T11 = {
 	device: string;
 	"node-name"?: string;
-	operation: T31;
-	action: T32;
+	operation: T38;
+	action: T39;
 	nospace?: boolean;
 	reason: string;
 };
-type T31 = "read" | "write";
-type T32 = "ignore" | "report" | "stop";
-type T4 = { action: T25 };
-type T25 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
-type T6 = { recipient: T28; action: T29; flags: T30 };
-type T28 = "hypervisor" | "guest";
-type T29 = "ignore" | "inject" | "fatal" | "reset";
-type T30 = { "action-required": boolean; recursive: boolean };
+type T38 = "read" | "write";
+type T39 = "ignore" | "report" | "stop";
+type T4 = { action: T29 };
+type T8 = { recipient: T35; action: T36; flags: T37 };
+type T35 = "hypervisor" | "guest";
+type T36 = "ignore" | "inject" | "fatal" | "reset";
+type T37 = { "action-required": boolean; recursive: boolean };
 
 /** The QMP commands that Bulkhead uses. */
 export interface Commands {
-	qmp_capabilities: { arguments: T18; return: T0 };
+	qmp_capabilities: { arguments: T22; return: T0 };
 	"query-status": { arguments: T0; return: T1 };
-	"query-version": { arguments: T0; return: T19 };
+	"query-version": { arguments: T0; return: T23 };
 	system_powerdown: { arguments: T0; return: T0 };
 	quit: { arguments: T0; return: T0 };
 	stop: { arguments: T0; return: T0 };
 	cont: { arguments: T0; return: T0 };
 	"inject-nmi": { arguments: T0; return: T0 };
-	screendump: { arguments: T11; return: T0 };
-	"send-key": { arguments: T12; return: T0 };
-	eject: { arguments: T7; return: T0 };
-	"human-monitor-command": { arguments: T22; return: string };
-	"migrate-set-capabilities": { arguments: T14; return: T0 };
-	migrate: { arguments: T16; return: T0 };
-	"migrate-incoming": { arguments: T17; return: T0 };
-	"query-migrate": { arguments: T0; return: T13 };
-	"dump-guest-memory": { arguments: T10; return: T0 };
+	screendump: { arguments: T15; return: T0 };
+	"send-key": { arguments: T16; return: T0 };
+	eject: { arguments: T9; return: T0 };
+	"human-monitor-command": { arguments: T26; return: string };
+	"migrate-set-capabilities": { arguments: T18; return: T0 };
+	migrate: { arguments: T20; return: T0 };
+	"migrate-incoming": { arguments: T21; return: T0 };
+	"query-migrate": { arguments: T0; return: T17 };
+	"dump-guest-memory": { arguments: T12; return: T0 };
 	"blockdev-add": { arguments: Record<string, unknown>; return: T0 };
-	"blockdev-del": { arguments: T8; return: T0 };
+	"blockdev-del": { arguments: T10; return: T0 };
 	device_add: { arguments: Record<string, unknown>; return: T0 };
-	device_del: { arguments: T21; return: T0 };
+	device_del: { arguments: T25; return: T0 };
 	"object-add": { arguments: Record<string, unknown>; return: T0 };
-	"object-del": { arguments: T20; return: T0 };
+	"object-del": { arguments: T24; return: T0 };
+	"set-action": { arguments: T5; return: T0 };
+	set_link: { arguments: T14; return: T0 };
+	"query-dump": { arguments: T0; return: T13 };
 }
 
 /** The QMP events that Bulkhead acts on. */
 export interface Events {
-	GUEST_PANICKED: T5;
+	GUEST_PANICKED: T6;
+	GUEST_CRASHLOADED: T7;
 	SHUTDOWN: T2;
 	RESET: T3;
 	STOP: T0;
 	RESUME: T0;
 	POWERDOWN: T0;
-	BLOCK_IO_ERROR: T9;
+	BLOCK_IO_ERROR: T11;
 	WATCHDOG: T4;
-	MEMORY_FAILURE: T6;
+	MEMORY_FAILURE: T8;
 }

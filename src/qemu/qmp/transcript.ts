@@ -29,6 +29,8 @@ export class Transcript {
 }
 
 function isRoutine(message: { execute?: string; arguments?: Record<string, unknown> }): boolean {
-	if (message.execute === "query-status") return true;
+	if (message.execute === "query-status" || message.execute === "query-dump") return true;
+	// A look at the screen; a screenshot that somebody wants is another format.
+	if (message.execute === "screendump" && message.arguments?.format === "ppm") return true;
 	return message.arguments?.["command-line"] === "info registers -a";
 }

@@ -10,6 +10,7 @@ const databaseAllocationUnit = 65_536;
 /** Steps of scripts/first-boot.ps1, in their order. */
 export type Step =
 	| "machine"
+	| "crash-keys"
 	| "drivers"
 	| "remote-desktop"
 	| "member"
@@ -27,6 +28,7 @@ export function stepsOf({ answers, drivers }: Pick<Installation, "answers" | "dr
 	const when = (wanted: boolean, ...steps: Step[]) => (wanted ? steps : []);
 	return [
 		"machine",
+		...when(answers.crashKeys === true, "crash-keys"),
 		...when(drivers, "drivers"),
 		...when(answers.remoteDesktop === true || roles.has("remote-desktop"), "remote-desktop"),
 		...when(roles.has("member"), "member"),

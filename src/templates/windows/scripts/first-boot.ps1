@@ -5,7 +5,7 @@ $folder = Split-Path -Parent $MyInvocation.MyCommand.Path
 foreach ($part in 'common', 'machine', 'drivers', 'disks', 'files', 'domain', 'finish') { . (Join-Path $folder ($part + '.ps1')) }
 
 $commands = @{
-    'machine' = 'Step-Machine'; 'drivers' = 'Step-Drivers'; 'remote-desktop' = 'Step-RemoteDesktop'
+    'machine' = 'Step-Machine'; 'drivers' = 'Step-Drivers'; 'remote-desktop' = 'Step-RemoteDesktop'; 'crash-keys' = 'Step-CrashKeys'
     'member' = 'Step-Member'; 'disks' = 'Step-Disks'; 'file-server' = 'Step-FileServer'
     'session-host' = 'Step-SessionHost'; 'domain-controller' = 'Step-DomainController'; 'domain-ready' = 'Step-DomainReady'
     'last-restart' = 'Step-LastRestart'

@@ -26,6 +26,14 @@ function Step-Machine($Settings) {
     return 'done'
 }
 
+# Microsoft's "Forcing a System Crash from the Keyboard": its driver stops Windows with MANUALLY_INITIATED_CRASH (0xE2).
+function Step-CrashKeys($Settings) {
+    foreach ($driver in 'i8042prt', 'kbdhid') {
+        Set-Number "HKLM:\SYSTEM\CurrentControlSet\Services\$driver\Parameters" 'CrashOnCtrlScroll' 1
+    }
+    return 'done'
+}
+
 function Step-RemoteDesktop($Settings) {
     $server = 'HKLM:\SYSTEM\CurrentControlSet\Control\Terminal Server'
     Set-Number $server 'fDenyTSConnections' 0

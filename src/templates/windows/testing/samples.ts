@@ -79,7 +79,7 @@ export const answers: Record<string, unknown> = {
 			},
 		],
 	},
-	"remote-desktop": { ...plain, roles: [{ role: "remote-desktop" }] },
+	"remote-desktop": { ...plain, crashKeys: true, roles: [{ role: "remote-desktop" }] },
 	disks: {
 		...plain,
 		remoteDesktop: true,

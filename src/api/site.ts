@@ -261,7 +261,10 @@ export const serverSchema = strict({
 				size: size(4 * MiB),
 				image: hostFile("a disk image")
 					.optional()
-					.meta({ description: "A disk image to copy the disk from; an empty ext4 when left out." }),
+					.meta({
+						description:
+							"A disk image to copy the disk from; without one it is empty, for Linux an empty ext4.",
+					}),
 				bus,
 			}),
 		)

@@ -13,7 +13,7 @@ import { readTemplate } from "../templates/catalogue.ts";
 import { makeAnswers } from "./answers.ts";
 import type { Context } from "./context.ts";
 import { type ImageDisk, openImageDisk, tooSmall } from "./image-disks.ts";
-import { qemuUid } from "./resolve.ts";
+import { guestOf, qemuUid } from "./resolve.ts";
 
 export type OnStep = (text: string, fraction: number | null) => void;
 
@@ -132,7 +132,9 @@ export async function createDisk(
 	{ signal, from, onCopied = () => {} }: DiskOptions = {},
 ): Promise<void> {
 	const { disks, disk } = context.paths.server(server.name);
-	const options = { owner: qemuUid(server), ...(signal ? { signal } : {}) };
+	// What Windows does not know it would offer to format; Linux guests find their disks by the label.
+	const blank = guests[guestOf(server)].family !== "linux";
+	const options = { owner: qemuUid(server), blank, ...(signal ? { signal } : {}) };
 	const bytes = parseSize(size) ?? 0;
 	try {
 		if (image === undefined) return await createDataImage(disk(name), name, bytes, options);

@@ -2,6 +2,7 @@ import { chmod, chown, link, lstat, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CommandError, run } from "../host/command.ts";
 import { errorCode } from "../host/files.ts";
+import { createEmptyImage } from "./empty-image.ts";
 import { parseObject } from "./qmp/connection.ts";
 
 const quick = { deadlineMs: 30_000 };
@@ -31,9 +32,17 @@ export async function growImage(path: string, bytes: number): Promise<void> {
 	await run("qemu-img", ["resize", "-q", "-f", "qcow2", path, String(bytes)], quick);
 }
 
+interface DataImageOptions {
+	owner?: number;
+	content?: string;
+	blank?: boolean;
+	signal?: AbortSignal;
+}
+
 /**
- * Makes a data disk: a qcow2 image with an ext4 labelled with the disk's name. It is there whole or not at all.
+ * Makes a data disk: a qcow2 image with an ext4 labelled with the disk's name, or with nothing. It is there whole or not at all.
  * @param owner the user that it belongs to, and nobody else may read it
+ * @param blank nothing is on it, not even a partition: for guests that make file systems of their own
  * @param content folder whose files it begins with; empty when left out
  * @throws ImageError when there is a file of that name; it is not touched
  */
@@ -41,18 +50,32 @@ export async function createDataImage(
 	path: string,
 	name: string,
 	bytes: number,
-	{ owner, content, signal }: { owner?: number; content?: string; signal?: AbortSignal } = {},
+	{ owner, content, blank, signal }: DataImageOptions = {},
 ): Promise<void> {
 	if (await isThere(path)) throw alreadyThere(path);
 	const draft = `${path}.draft`;
 	const raw = `${path}.draft.raw`;
 	try {
 		for (const file of [draft, raw]) await rm(file, { force: true });
-		await run("truncate", ["-s", String(bytes), raw], quick);
-		const filled = content === undefined ? [] : ["-d", content];
-		const ext4 = ["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,root_owner=0:0", "-L", name];
-		await run("mke2fs", [...ext4, ...filled, raw], quick);
-		await convertImage(raw, "raw", draft, signal);
+		if (blank) await createEmptyImage(draft, bytes);
+		else {
+			await run("truncate", ["-s", String(bytes), raw], quick);
+			const filled = content === undefined ? [] : ["-d", content];
+			const ext4 = [
+				"-q",
+				"-F",
+				"-t",
+				"ext4",
+				"-m",
+				"0",
+				"-E",
+				"lazy_itable_init=1,root_owner=0:0",
+				"-L",
+				name,
+			];
+			await run("mke2fs", [...ext4, ...filled, raw], quick);
+			await convertImage(raw, "raw", draft, signal);
+		}
 		if (owner !== undefined) {
 			await chown(draft, owner, owner);
 			await chmod(draft, 0o600);

@@ -259,12 +259,10 @@ export const serverSchema = strict({
 			strict({
 				name: name("disk", 16),
 				size: size(4 * MiB),
-				image: hostFile("a disk image")
-					.optional()
-					.meta({
-						description:
-							"A disk image to copy the disk from; without one it is empty, for Linux an empty ext4.",
-					}),
+				image: hostFile("a disk image").optional().meta({
+					description:
+						"A disk image to copy the disk from; without one it is empty, for Linux an empty ext4.",
+				}),
 				bus,
 			}),
 		)

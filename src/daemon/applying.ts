@@ -102,7 +102,7 @@ export class Applying {
 		else if (change.kind === "create" && definition)
 			await this.changes.create(site, change.server, definition, report, signal);
 		else if (change.kind === "change" && definition)
-			await this.changes.change(site, change.server, definition, report);
+			await this.changes.change(site, change.server, definition, report, signal);
 	}
 
 	private async closeEmptySandbox(site: Site): Promise<void> {

@@ -65,6 +65,7 @@ export class Bulkhead {
 	private readonly checks: Promise<void>;
 	private readonly counting: Promise<void>;
 	private readonly following: Promise<void>;
+	private readonly installing: Promise<void>;
 
 	constructor(context: Context) {
 		this.context = context;
@@ -87,6 +88,7 @@ export class Bulkhead {
 		this.checks = this.watchDoors();
 		this.counting = this.traffic.watch(this.gone.signal);
 		this.following = this.followNames();
+		this.installing = this.watchInstallations();
 	}
 
 	get siteName(): string | null {
@@ -345,6 +347,7 @@ export class Bulkhead {
 			this.checks,
 			this.counting,
 			this.following,
+			this.installing,
 			this.membership.end(),
 			this.yielding.end(),
 		]);
@@ -362,7 +365,6 @@ export class Bulkhead {
 			this.sandbox.leases.check();
 			if (look % 10 === 9) await this.guardWaysOut();
 			await this.yielding.look(look % 10 === 9);
-			if (look % 10 === 4) for (const unit of this.list()) await lookAtInstallation(unit, this.context);
 			if (isShortOfMemory()) for (const unit of this.list()) unit.supervisor.giveBackMemory();
 			await delay(1000, undefined, { signal }).catch(() => {});
 		}
@@ -374,6 +376,16 @@ export class Bulkhead {
 		await this.changing
 			.take(async () => await this.sandbox.guard())
 			.catch((error) => this.context.log.error({ err: error }, "the ways out could not be looked at"));
+	}
+
+	/** By itself: guests that are slow to answer keep nothing else waiting. */
+	private async watchInstallations(): Promise<void> {
+		const { signal } = this.gone;
+		while (!signal.aborted) {
+			for (const unit of this.list())
+				await lookAtInstallation(unit, this.context, async (name) => await this.eject(name));
+			await delay(10_000, undefined, { signal }).catch(() => {});
+		}
 	}
 
 	/** By itself: a name server that is silent keeps nothing else waiting. */

@@ -36,10 +36,15 @@ export async function hardwareOnHost(
 			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
 			: []),
 		...(unattachable === undefined ? [] : [{ path: [...at, "system", "bus"], message: unattachable }]),
-		...(await discProblem(install?.iso, [...at, "install", "iso"])),
-		...(await discProblem(install?.drivers, [...at, "install", "drivers"])),
+		...(await discProblem(inDrive(install?.iso, old), [...at, "install", "iso"])),
+		...(await discProblem(inDrive(install?.drivers, old), [...at, "install", "drivers"])),
 		...(await packageProblems(platform, at)),
 	];
+}
+
+/** A disc that was ejected may be gone. */
+function inDrive(disc: string | undefined, old: StoredServer | undefined): string | undefined {
+	return disc !== undefined && old?.ejected.includes(disc) ? undefined : disc;
 }
 
 /** They are read when the server is made, and never again. */

@@ -2,6 +2,7 @@ import { explain } from "../api/errors.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { nearest } from "../api/strict.ts";
 import { portInUse, portIsFree } from "../network/front-door/listen.ts";
+import { macOf } from "../network/plan.ts";
 import { serviceCatalogue } from "../network/services.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
 import { readTemplate, templateNames } from "../templates/catalogue.ts";
@@ -106,7 +107,10 @@ async function sourceProblems(
 function runningProblems(site: Site, definition: ServerDefinition, old: StoredServer): SiteProblem[] {
 	const at = ["servers", old.name];
 	const mend = `cannot be changed while it has a session; first: bulkhead stop ${old.name}`;
-	const place = ({ network }: ServerDefinition) => [network?.segment, network?.address, network?.address6];
+	const place = ({ network }: ServerDefinition) => [
+		...[network?.segment, network?.address, network?.address6],
+		network && (network.mac ?? macOf(old.site, old.name)),
+	];
 	const { subnet, subnet6, lan } = subnetsOf(definition, site);
 	const network = [...place(definition), subnet, subnet6, lan?.interface, lan?.gateway];
 	const before = [

@@ -7,6 +7,7 @@ import { formatSize, parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { atOnce } from "./definition-mark.ts";
 import { lanOf } from "./lan.ts";
+import { guestOf, isInstalling } from "./resolve.ts";
 
 /**
  * What applying a site would do. Pure.
@@ -134,6 +135,7 @@ function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site):
 	if (definition.image !== old.definition.image) refuse([...at, "image"], `cannot be changed; ${another}`);
 	if ((definition.install === undefined) !== (old.definition.install === undefined))
 		refuse([...at, "install"], `cannot be ${definition.install ? "added" : "left out"}; ${another}`);
+	else problems.push(...answersProblems(old, definition, at));
 	const { systemDisk } = old.installed;
 	if ((definition.system?.disk ?? systemDisk) !== systemDisk) {
 		const lost = "what is on it would be lost or kept against your expectation";
@@ -146,6 +148,22 @@ function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site):
 		);
 	}
 	return [...problems, ...addressProblems(old, definition, at), ...sizeProblems(old, definition, at)];
+}
+
+/** The medium with them is made once, for the guest that the server was then; while it is needed nothing of that may change. */
+function answersProblems(old: StoredServer, definition: ServerDefinition, at: string[]): Problem[] {
+	const [was, is] = [old.definition.install?.answers, definition.install?.answers];
+	const path = [...at, "install", "answers"];
+	if (is !== undefined && JSON.stringify(is) !== JSON.stringify(was))
+		return [
+			{ path, message: "are told once, when the server is made, and cannot be changed; put them back" },
+		];
+	if (!isInstalling(old)) return [];
+	const mend = `while it is being installed; afterwards, or after: bulkhead eject ${old.name}`;
+	if (is === undefined) return [{ path, message: `cannot be left out ${mend}` }];
+	if ((definition.guest ?? old.installed.guest) !== guestOf(old))
+		return [{ path: [...at, "guest"], message: `cannot be changed ${mend}` }];
+	return [];
 }
 
 /** A controller's addresses are in its domain's DNS, where its clients find it. */

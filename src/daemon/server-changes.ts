@@ -72,7 +72,13 @@ export class ServerChanges {
 		return Array.from({ length: used.length + 1 }, (_, i) => i + 1).find((i) => !used.includes(i)) ?? 1;
 	}
 
-	async change(site: Site, name: string, definition: ServerDefinition, report: Report): Promise<void> {
+	async change(
+		site: Site,
+		name: string,
+		definition: ServerDefinition,
+		report: Report,
+		signal?: AbortSignal,
+	): Promise<void> {
 		const subject = `server ${name}`;
 		report({ type: "step", subject, text: "changing its definition", fraction: null });
 		const unit = this.units.server(name);
@@ -93,7 +99,7 @@ export class ServerChanges {
 		end.defer(async () => await endDiskChanges(stored, this.context));
 		{
 			await using undo = new AsyncDisposableStack();
-			await this.addDisks(added, stored, undo);
+			await this.addDisks(added, stored, undo, report, signal);
 			undo.defer(async () => await this.changeBack(unit, before));
 			await this.units.permit([...this.units.stored(unit), stored]);
 			await unit.change(stored);
@@ -113,9 +119,14 @@ export class ServerChanges {
 		disks: readonly Disk[],
 		stored: StoredServer,
 		undo: AsyncDisposableStack,
+		report: Report,
+		signal?: AbortSignal,
 	): Promise<void> {
 		for (const disk of disks) {
-			await createDisk(stored, disk, this.context);
+			const text = `copying data disk ${disk.name}`;
+			const onCopied = (fraction: number) =>
+				report({ type: "step", subject: `server ${stored.name}`, text, fraction });
+			await createDisk(stored, disk, this.context, { ...(signal ? { signal } : {}), onCopied });
 			const path = this.context.paths.server(stored.name).disk(disk.name);
 			undo.defer(async () => await rm(path, { force: true }));
 		}

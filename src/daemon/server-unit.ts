@@ -194,9 +194,14 @@ export class ServerUnit {
 		this.stored = ejected;
 		this.machines.server = ejected;
 		this.door.server = ejected;
-		const machine = this.record.session ? this.machines.current : undefined;
-		for (const drive of machine ? filled : []) await machine?.qemu.eject(drive);
+		// First: it holds passwords, and what follows may fail.
 		await removeAnswersMedia(paths.answers);
+		const machine = this.record.session ? this.machines.current : undefined;
+		for (const drive of machine ? filled : [])
+			await machine?.qemu.eject(drive).catch((err) => {
+				// One that the session does not have yet, or one of a session that is just ending.
+				context.log.warn({ err, server: stored.name, drive: drive.name }, "a disc could not be taken out");
+			});
 		return discs.map(({ file }) => file);
 	}
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { digestOf } from "../../host/digest.ts";
 import { tarEnd, tarHeader, tarPadding } from "../../host/tar.ts";
 import type { StoredServer } from "../../store/servers.ts";
@@ -47,7 +47,9 @@ export async function packOva(
 	);
 	onStep("reckoning checksums", 0);
 	const manifest = await manifestOf(`${server.name}.ovf`, description, members, signal);
+	await using undo = new AsyncDisposableStack();
 	await using archive = await open(to, "wx", 0o600);
+	undo.defer(async () => await rm(to, { force: true }));
 	const now = new Date();
 	const put = async (name: string, content: Buffer) =>
 		await archive.appendFile(
@@ -63,6 +65,7 @@ export async function packOva(
 	}
 	await archive.appendFile(tarEnd());
 	await archive.sync();
+	undo.move();
 }
 
 async function manifestOf(

@@ -64,7 +64,7 @@ async function copyAll(
 	const subject = `server ${stored.name}`;
 	const files = filesOf(unit, wanted, context);
 	const made = wanted.format === "ova" ? [wanted.to] : files.map(({ to }) => to);
-	await refuseThere(made);
+	await refuseThere([...made, ...new Set([...made, ...files.map(({ to }) => to)].map(draftOf))]);
 	await using undo = new AsyncDisposableStack();
 	await refuseSmall(files, wanted, context, signal);
 	// An OVA is put together from its disks, which are there a second time until it is whole.
@@ -78,11 +78,11 @@ async function copyAll(
 				fraction: ((i + fraction) / files.length) * share,
 			});
 		onProgress(0);
-		undo.defer(async () => await rm(draftOf(file.to), { force: true }));
 		await copyDisk(file, wanted.format, context, onProgress, signal);
+		// Not before: until then a file of that name is somebody else's, and what was begun is removed by who began it.
+		undo.defer(async () => await rm(draftOf(file.to), { force: true }));
 	}
 	if (wanted.format === "ova") {
-		undo.defer(async () => await rm(draftOf(wanted.to), { force: true }));
 		const drafts = files.map((file) => ({ ...file, to: draftOf(file.to) }));
 		await packOva(
 			stored,
@@ -91,6 +91,7 @@ async function copyAll(
 			(text, fraction) => report({ type: "step", subject, text, fraction: share + fraction * (1 - share) }),
 			signal,
 		);
+		undo.defer(async () => await rm(draftOf(wanted.to), { force: true }));
 	}
 	await putInPlace(made);
 	report({ type: "done", subject });

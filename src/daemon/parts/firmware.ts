@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { chmod, chown, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { explain } from "../../api/errors.ts";
-import { errorCode } from "../../host/files.ts";
+import { errorCode, syncFile, syncFolder } from "../../host/files.ts";
 import { firmwareFiles, variablesFile } from "../../qemu/command-line/index.ts";
 import type { Hardware } from "../../qemu/hardware.ts";
 import type { ServerPaths } from "../../store/paths.ts";
@@ -31,6 +31,9 @@ export async function ensureVariables(
 	}
 	await chown(draft, uid, uid);
 	await chmod(draft, 0o600);
+	// Whole before it has its name: what is there is never made anew.
+	await syncFile(draft);
 	await rename(draft, file);
+	await syncFolder(firmware);
 	return firmware;
 }

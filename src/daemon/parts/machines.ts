@@ -4,6 +4,7 @@ import { formatSize } from "../../api/units.ts";
 import { readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
+import { platformOf } from "../../qemu/guests.ts";
 import type { Disk } from "../../qemu/hardware.ts";
 import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { Adopted, Machine, Machines, Standby } from "../../session/env.ts";
@@ -15,6 +16,7 @@ import { definitionMark } from "../definition-mark.ts";
 import {
 	dataDisksOf,
 	generationOf,
+	guestOf,
 	hardwareOf,
 	hasScreen,
 	isInstalling,
@@ -24,6 +26,7 @@ import {
 } from "../resolve.ts";
 import { pressAnyKey } from "./any-key.ts";
 import { beginChanges, endChanges } from "./changes.ts";
+import { presentDrives } from "./discs.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
 import { SessionMachine } from "./session-machine.ts";
@@ -64,13 +67,17 @@ export class HostMachines implements Machines {
 	async start(number: number, onSign: (sign: Sign) => void, changing: boolean): Promise<Machine> {
 		const { accelerator } = this.context.acceleration;
 		const generation = generationOf(this.server);
-		const hardware = hardwareOf(this.server, {
+		const beginning = {
 			session: number,
 			accelerator,
 			memory: { kind: "own" },
 			generation,
 			changing,
-		});
+		} as const;
+		const hardware = {
+			...hardwareOf(this.server, beginning),
+			drives: presentDrives(this.server, this.context),
+		};
 		const launched = await this.launcher.start(
 			{ number, hardware, importance: "serving" },
 			listenFor(onSign),
@@ -82,8 +89,7 @@ export class HostMachines implements Machines {
 			await this.launcher.cleanUp(number);
 			throw error;
 		}
-		if (isInstalling(this.server) && hardware.platform.firmware !== "bios")
-			void pressAnyKey(launched.qemu, accelerator);
+		if (asksForKey(this.server)) void pressAnyKey(launched.qemu, accelerator, launched.startedAt);
 		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
 	}
 
@@ -132,6 +138,7 @@ export class HostMachines implements Machines {
 			const port = portOf(this.server, session.number);
 			// An earlier daemon may have ended while it handed over to another session, which is ended by now.
 			if (port) await this.sandbox.connect(port).catch((err) => this.context.log.warn({ err }, "no address"));
+			if (asksForKey(this.server)) void pressAnyKey(qemu, session.accelerator, session.startedAt);
 			if (isWarm(this.server)) void qemu.thawFiles(thawsWithinMs).catch(() => {});
 			return this.machine(qemu, session, dataDisksOf(this.server));
 		} catch (error) {
@@ -214,6 +221,11 @@ export class HostMachines implements Machines {
 		});
 		return this.current;
 	}
+}
+
+/** With BIOS Windows' disc asks only when there is something else to boot. */
+function asksForKey(server: StoredServer): boolean {
+	return isInstalling(server) && platformOf(guestOf(server), "tcg", server.definition).firmware !== "bios";
 }
 
 function listenFor(onSign: (sign: Sign) => void): (event: MachineEvent) => void {

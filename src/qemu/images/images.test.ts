@@ -317,8 +317,9 @@ describe("not for us", () => {
 
 	test("encrypted ones", async () => {
 		const secret = "--object secret,id=s,data=abc";
+		// Not luks: making that measures the processor, and gives up now and then ("Unable to get accurate CPU usage").
 		await sh(
-			`qemu-img create -q ${secret} -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 secret.qcow2 1M`,
+			`qemu-img create -q ${secret} -f qcow2 -o encrypt.format=aes,encrypt.key-secret=s secret.qcow2 1M`,
 		);
 		expect(await refused("secret.qcow2")).toMatch(/is encrypted/);
 	});

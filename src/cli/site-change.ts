@@ -8,7 +8,7 @@ import { readSite, writeSite } from "./site-file.ts";
 
 /**
  * Changes a site file and applies it. The file tells the truth about what runs: it is written before, and put back when
- * nothing came of it. What else the file says than what is there may be applied with it, but never destroys anything.
+ * nothing came of it, unless somebody else has changed it since. What else the file says than what is there may be applied with it, but never destroys anything.
  * @param edit makes the new text; what it throws as SiteEditError is told with the file's name
  * @param question to be answered with yes before anything is written
  */
@@ -33,9 +33,18 @@ export async function changeSite(
 	try {
 		return { plan, text: await carryOut(context, plan, after) };
 	} catch (error) {
-		await writeSite(file, before);
+		await putBack(context, file, before, after);
 		throw error;
 	}
+}
+
+/** What somebody else has saved meanwhile is theirs. */
+async function putBack(context: Context, file: string, before: string, after: string): Promise<void> {
+	if ((await readSite(file)) === after) await writeSite(file, before);
+	else
+		context.terminal.note([
+			`${file} was changed by somebody else meanwhile, and is left as it is: look at it before the next apply.`,
+		]);
 }
 
 function edited(file: string, before: string, edit: (before: string) => string): string {

@@ -252,3 +252,43 @@ test("a controller that has a domain keeps its addresses; one that awaits it may
 	expect(refusedChanges(wanted, [web])).toEqual([]);
 	expect(refusedChanges(site({ web: definition }), [{ ...web, domain }])).toEqual([]);
 });
+
+const answers = {
+	computerName: "W",
+	edition: 1,
+	language: "en-US",
+	timeZone: "Etc/UTC",
+	administrator: { passwordFile: "/root/w" },
+};
+const windows: ServerDefinition = {
+	guest: "windows-server-2022",
+	install: { iso: "/srv/w.iso", answers },
+	system: { size: "1GiB" },
+};
+const installing: StoredServer = {
+	...web,
+	definition: windows,
+	installed: { ...installed, guest: "windows-server-2022", systemDisk: "kept", systemBytes: 2 ** 30 },
+};
+const refusedOfWindows = (stored: StoredServer, after: Partial<ServerDefinition>) =>
+	refusedChanges(site({ web: { ...windows, ...after } }), [stored]).map(
+		({ path, message }) => `${path.join(".")}: ${message}`,
+	);
+
+test("what an installation is told is told once, and its guest stays until it is over", () => {
+	const iso = "/srv/w.iso";
+	expect(
+		refusedOfWindows(installing, { install: { iso, answers: { ...answers, computerName: "V" } } }),
+	).toEqual([expect.stringMatching(/^servers\.web\.install\.answers: are told once/)]);
+	const plain = { ...installing, definition: { ...windows, install: { iso } } };
+	expect(refusedOfWindows(plain, {})).toEqual([expect.stringMatching(/install\.answers: are told once/)]);
+	expect(refusedOfWindows(installing, { install: { iso } })).toEqual([
+		expect.stringMatching(/install\.answers: cannot be left out while it is being installed/),
+	]);
+	expect(refusedOfWindows(installing, { guest: "windows-server-2003" })).toEqual([
+		expect.stringMatching(/servers\.web\.guest: cannot be changed while it is being installed/),
+	]);
+	const done = { ...installing, ejected: [iso, "answers"] };
+	expect(refusedOfWindows(done, { install: { iso } })).toEqual([]);
+	expect(refusedOfWindows(done, { guest: "windows-server-2025" })).toEqual([]);
+});

@@ -145,6 +145,16 @@ describe("refused, and nothing is left", () => {
 		expect(await files()).toEqual(before);
 	});
 
+	test.each(["qcow2", "ova"])("somebody else's draft of the name is left alone, as %s", async (format) => {
+		const draft = at(`other.${format}.part`);
+		await writeFile(draft, "not yours");
+		const said = await bulkhead.command("export", "erp", "--to", at(`other.${format}`));
+		expect(said.code).toBe(1);
+		expect(said.stderr).toMatch(/there is already a file \S+\.part, which is not touched/);
+		expect(await readFile(draft, "utf8")).toBe("not yours");
+		await rm(draft);
+	});
+
 	test("a disk that its session has made lean on a file of the host", async () => {
 		const disk = diskOf("erp", "more");
 		const whole = await readFile(disk);

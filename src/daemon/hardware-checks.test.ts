@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import type { ServerDefinition } from "../api/site.ts";
+import type { StoredServer } from "../store/servers.ts";
+import { hardwareOnHost } from "./hardware-checks.ts";
+
+const gone = "/nowhere/installer.iso";
+const definition: ServerDefinition = { install: { iso: gone }, system: { size: "1GiB" } };
+const messages = async (one: ServerDefinition, old?: StoredServer) =>
+	(await hardwareOnHost("lab", one, old)).map(({ path, message }) => `${path.join(".")}: ${message}`);
+const stored = (ejected: string[]) =>
+	({ definition, ejected, installed: { guest: "other" } }) as unknown as StoredServer;
+
+test("a disc that is not there is told, unless it was ejected", async () => {
+	const missing = [
+		expect.stringMatching(/^servers\.lab\.install\.iso: \/nowhere\/installer\.iso cannot be read/),
+	];
+	expect(await messages(definition)).toEqual(missing);
+	expect(await messages(definition, stored([]))).toEqual(missing);
+	expect(await messages(definition, stored([gone]))).toEqual([]);
+});
+
+test("disks without a place are told, and the mend", async () => {
+	const ide: ServerDefinition = {
+		...definition,
+		install: { iso: import.meta.filename },
+		system: { size: "1GiB", bus: "ide" },
+	};
+	expect(await messages(ide)).toEqual([
+		expect.stringMatching(/system\.bus: the chip set q35 has no IDE; say `machine: pc`/),
+	]);
+	const data = ["a", "b", "c"].map((name) => ({ name, size: "1GiB" }));
+	expect(await messages({ ...ide, machine: "pc", data, system: { size: "1GiB", bus: "ide" } })).toEqual([]);
+	const many = ["a", "b", "c", "d", "e"].map((name) => ({ name, size: "1GiB" }));
+	expect(
+		await messages({
+			...definition,
+			install: { iso: import.meta.filename },
+			data: [...many, { name: "f", size: "1GiB" }],
+		}),
+	).toEqual([expect.stringMatching(/sata has room for 6 disks and CD drives, and these are 8/)]);
+});
+
+test("a server that recovers warm has neither UEFI nor a TPM", async () => {
+	const warm: ServerDefinition = {
+		image: "/srv/x.qcow2",
+		agent: true,
+		firmware: "uefi",
+		system: { disk: "disposable" },
+		recovery: { mode: "warm" },
+	};
+	expect(await messages(warm)).toContainEqual(
+		expect.stringMatching(/recovery\.mode: warm is not possible with UEFI or a TPM/),
+	);
+	expect(await messages({ ...warm, firmware: "bios" })).toEqual([]);
+});

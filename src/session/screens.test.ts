@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Seen } from "../api/screen.ts";
 import { crashBeforeRestart, judgeWatch, remarks } from "./detection.ts";
 import type { Hearing, Pulse } from "./evidence.ts";
+import { beginScreenWatch, followScreen } from "./screens.ts";
 import { beginWatch, observe, rebooted, type Watch } from "./watch.ts";
 
 const hearing: Hearing = { agent: true, services: ["http"], screen: true };
@@ -272,4 +273,21 @@ describe.each<[Seen, string]>([
 			).verdict,
 		).toBe("fine");
 	});
+});
+
+test("no time runs against a server that answers, whatever its screen shows", () => {
+	const step = {
+		screen: { kind: "updating" } as const,
+		looks: true,
+		stepMs: 1000,
+		fairMs: 1000,
+		ready: true,
+	};
+	const follow = (heard: boolean) => {
+		let watch = beginScreenWatch();
+		for (let at = 1000; at <= 10_000; at += 1000) watch = followScreen(watch, { ...step, at, heard });
+		return watch.workMs;
+	};
+	expect(follow(true)).toBe(0);
+	expect(follow(false)).toBe(10_000);
 });

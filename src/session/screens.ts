@@ -52,7 +52,8 @@ export function followScreen(before: ScreenWatch, step: Step): ScreenWatch {
 	const { at, screen } = step;
 	const seen = screen ?? before.seen;
 	const now = { ...before, looks: step.looks, seen, at: screen ? at : before.at };
-	const work = workOf(now, at);
+	// A server that answers is not at work, whatever its screen shows: no time runs against it.
+	const work = step.heard && step.ready ? undefined : workOf(now, at);
 	const workMs = work ? before.workMs + step.stepMs : before.workMs;
 	return { ...now, ...followBlue(before, step), workMs: step.ready && !work ? 0 : workMs };
 }

@@ -37,6 +37,8 @@ interface Way {
 	judged?: boolean;
 }
 
+/** As the product does: every three seconds, into the folder of the session, which is on a disk. */
+const usual = { everyMs: 3000, folder: "/var/tmp", brief: true } as const;
 const inMemory = "/dev/shm";
 const guests = {
 	still: ["desktop-busy"],
@@ -47,14 +49,14 @@ type Guest = keyof typeof guests;
 
 const ways: Way[] = [
 	{ name: "not asked", everyMs: 0, guest: "still" },
-	{ name: "every 2 s, each looked at, on disk", everyMs: 2000, folder: "/var/tmp", guest: "still" },
-	{ name: "every 2 s, each looked at, in memory", everyMs: 2000, folder: inMemory, guest: "still" },
-	{ name: "every 2 s", everyMs: 2000, folder: inMemory, brief: true, guest: "still", judged: true },
-	{ name: "every 0.5 s", everyMs: 500, folder: inMemory, brief: true, guest: "still" },
+	{ name: "every 3 s", ...usual, guest: "still", judged: true },
+	{ name: "every 3 s, each looked at in full", ...usual, brief: false, guest: "still" },
+	{ name: "every 3 s, in memory", ...usual, folder: inMemory, guest: "still" },
+	{ name: "every 0.5 s", ...usual, everyMs: 500, guest: "still" },
 	{ name: "not asked, a clock", everyMs: 0, guest: "clock" },
-	{ name: "every 2 s, a clock", everyMs: 2000, folder: inMemory, brief: true, guest: "clock", judged: true },
+	{ name: "every 3 s, a clock", ...usual, guest: "clock", judged: true },
 	{ name: "not asked, all changes", everyMs: 0, guest: "busy" },
-	{ name: "every 2 s, all changes", everyMs: 2000, folder: inMemory, brief: true, guest: "busy" },
+	{ name: "every 3 s, all changes", ...usual, guest: "busy" },
 ];
 
 interface Cost {
@@ -184,7 +186,7 @@ const rows = costs.map((cost) => {
 });
 const cheap = rows.filter(({ judged }) => judged).every(({ more }) => more < limits.shareOfACore);
 console.log(
-	`Every 2 s costs under ${percent(limits.shareOfACore)} of a core, still and with a clock: ${cheap ? "yes" : "NO"}`,
+	`Every 3 s costs under ${percent(limits.shareOfACore)} of a core, still and with a clock: ${cheap ? "yes" : "NO"}`,
 );
 await writeResult("screens", {
 	frames: times.length / rounds,

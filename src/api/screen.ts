@@ -28,6 +28,11 @@ export const seenView = z.discriminatedUnion("kind", [
 		era: z.enum(blueScreenEras),
 		stop: stopView.optional(),
 		dump: z.enum(["none", "writing", "done", "unknown"]),
+		/**
+		 * True where there is neither a sad face nor a text that could be read: lines in that order alone, which other screens
+		 * may have too.
+		 */
+		faceless: z.literal(true).optional(),
 		/** How far the dump is, where that can be read. */
 		percent: z.int().min(0).max(100).optional(),
 		/** The screen's lines, where they can be read. */

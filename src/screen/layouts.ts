@@ -22,6 +22,8 @@ export interface Layout {
 	/** The line that has the percentage alone. */
 	percentage: Line | undefined;
 	centred: boolean;
+	/** Whether a sad face is above it. */
+	face: boolean;
 }
 
 /**
@@ -40,7 +42,7 @@ function withFace(ink: Ink): Layout | undefined {
 	const lines = linesOf(ink.marks, ink.height).filter(({ top }) => top >= face.bottom);
 	const [first] = lines;
 	if (!first || Math.abs(first.left - face.left) > ink.width * 0.04) return undefined;
-	return layout(lines, ink);
+	return layout(lines, ink, true);
 }
 
 /** Lines from one left edge, the upper ones large, the lower ones small, and nothing else but a QR code. */
@@ -59,7 +61,7 @@ function withoutFace(ink: Ink): Layout | undefined {
 	const sizes = lines.map(heightOf);
 	const small = sizes.at(-1) ?? 0;
 	if (Math.max(...sizes.slice(0, 2)) < small * 1.35 || hasTitle(lines, ink)) return undefined;
-	return layout(lines, ink);
+	return layout(lines, ink, false);
 }
 
 /** The recovery environment has a title in letters twice as large as what is below; a crash begins with its sentence. */
@@ -88,7 +90,7 @@ function centred(ink: Ink, ground: number): Layout | undefined {
 		return undefined;
 	const stop = lower[0] as Line;
 	if (heightOf(stop) > heightOf(first) * 0.95 || !hasLongWord(stop, ink, ground)) return undefined;
-	return { body: around(upper), percentage: second, centred: true };
+	return { body: around(upper), percentage: second, centred: true, face: false };
 }
 
 function hasLongWord(line: Line, ink: Ink, ground: number): boolean {
@@ -97,7 +99,7 @@ function hasLongWord(line: Line, ink: Ink, ground: number): boolean {
 }
 
 /** Finds the line with the percentage: of the large letters, below the sentence with a gap, and short. */
-function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
+function layout(lines: readonly Line[], ink: Ink, face: boolean): Layout | undefined {
 	const [first] = lines;
 	if (!first) return undefined;
 	const large = lines.filter(
@@ -108,7 +110,7 @@ function layout(lines: readonly Line[], ink: Ink): Layout | undefined {
 	const percentage = large.find(
 		(line, i) => i > 0 && widthOf(line) < widest * 0.45 && isApart(steps, i, heightOf(first)),
 	);
-	return { body: around(large), percentage, centred: false };
+	return { body: around(large), percentage, centred: false, face };
 }
 
 /** Whether a line is farther from the one above than lines of one sentence are. */

@@ -39,6 +39,7 @@ export function modernCrash(pixels: Pixels, { background, share }: Survey, ink: 
 		screen: {
 			kind: "blue-screen",
 			era,
+			...(found.face ? {} : { faceless: true as const }),
 			...(digits === 3 ? { dump: "done", percent: 100 } : { dump: "unknown" }),
 		},
 		place: scaled(found.percentage ?? found.body, ink.scale),

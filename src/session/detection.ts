@@ -170,11 +170,16 @@ function judgePause({ pausedMs, status }: Watch): Verdict | undefined {
 
 function judgeScreen(watch: Watch): Verdict | undefined {
 	const { blue, blueMs, blueForMs, workMs } = watch.screen;
-	if (blue && blueMs >= blueScreenMs) return blueScreen(blue, blueForMs);
+	if (blue && blueMs >= blueScreenMs && isCertain(blue, watch)) return blueScreen(blue, blueForMs);
 	const work = workOf(watch.screen, watch.lastLook);
 	if (!work || workMs < longestWorkMs) return undefined;
 	const words = `Windows ${work} for ${formatDuration(workMs)} and is not done`;
 	return failed(watch.phase === "booting" ? "boot-timeout" : "hang", words, workMs);
+}
+
+/** Notices and kiosks have large lines above small ones, too: those count with a dump that goes on, or processors that stand. */
+function isCertain({ faceless, dump }: BlueScreen, { interruptsOffMs }: Watch): boolean {
+	return !faceless || dump === "writing" || interruptsOffMs >= provenHang.interruptsOffMs;
 }
 
 function blueScreen(blue: BlueScreen, forMs: number): Failure {
@@ -182,8 +187,9 @@ function blueScreen(blue: BlueScreen, forMs: number): Failure {
 }
 
 /** @returns the crash that a restart of the guest came from, as far as its screen has told of one */
-export function crashBeforeRestart({ screen: { blue } }: Watch): Failure | undefined {
-	if (!blue) return undefined;
+export function crashBeforeRestart(watch: Watch): Failure | undefined {
+	const { blue } = watch.screen;
+	if (!blue || !isCertain(blue, watch)) return undefined;
 	const { forMs: _, ...crash } = blueScreen(blue, 0);
 	return { ...crash, summary: `${crash.summary}; it restarts by itself`, restarted: true };
 }

@@ -104,7 +104,8 @@ export class Lifecycle {
 	 */
 	async stop(deadlineMs: number, startAgain: boolean, byHand = true): Promise<void> {
 		this.starter.isAwaited(byHand && startAgain);
-		this.insisted = byHand && this.ledger.record.state === "stopping";
+		// Who gives it no time at all means it, and so does who says it twice.
+		this.insisted = deadlineMs === 0 || (byHand && this.ledger.record.state === "stopping");
 		this.spared = false;
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");

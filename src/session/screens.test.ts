@@ -70,6 +70,24 @@ describe("a blue screen", () => {
 			"3 s, panic: Windows stopped with CRITICAL",
 		],
 		["of a guest that the host does not let run", { ...silent, starved: 0.9 }, () => blue(), "33 s, panic"],
+		[
+			"without a face, which a notice may look like, until silence tells",
+			silent,
+			() => blue({ faceless: true }),
+			"20 s, hang",
+		],
+		[
+			"without a face whose dump is seen to go on once",
+			silent,
+			(at) => blue({ faceless: true, dump: at === 6000 ? "writing" : "unknown" }),
+			"6 s, panic",
+		],
+		[
+			"without a face of a guest whose processors take no interrupts",
+			{ ...silent, interrupts: "off" },
+			() => blue({ faceless: true }),
+			"3 s, panic",
+		],
 	])("%s", (_, pulse, screen, expected) => {
 		expect(look(40, screen, () => pulse).verdict).toContain(expected);
 	});

@@ -68,7 +68,10 @@ function followBlue(
 	if (!screen) return { blue, blueMs, blueForMs: lasted };
 	// What could be read of it once is not forgotten when the next picture is worse.
 	const stop = screen.stop ?? blue?.stop;
-	return { blue: { ...screen, ...(stop && { stop }) }, blueMs: lasted, blueForMs: lasted };
+	// Nor that it moved: a percentage stands still between two looks now and then.
+	const dump =
+		screen.dump === "unknown" && blue?.dump === "writing" && screen.faceless ? "writing" : screen.dump;
+	return { blue: { ...screen, dump, ...(stop && { stop }) }, blueMs: lasted, blueForMs: lasted };
 }
 
 /** Whether Windows is seen to install updates. */

@@ -222,7 +222,7 @@ const blueScreens: Drawing[] = [
 	[
 		"2012-server-1024",
 		modern.windows8({ size: xga, background: "#0058a8", stopCode: irql, face: false }),
-		modernTruth("8-to-10", "unknown"),
+		modernTruth("8-to-10", "unknown", { faceless: true }),
 	],
 	[
 		"10-1920",
@@ -280,7 +280,7 @@ const blueScreens: Drawing[] = [
 			face: false,
 			qr: false,
 		}),
-		modernTruth("8-to-10", "unknown"),
+		modernTruth("8-to-10", "unknown", { faceless: true }),
 	],
 	[
 		"2016-server-1024-later",
@@ -292,7 +292,7 @@ const blueScreens: Drawing[] = [
 			face: false,
 			qr: false,
 		}),
-		modernTruth("8-to-10", "writing", { before: "2016-server-1024" }),
+		modernTruth("8-to-10", "writing", { faceless: true, before: "2016-server-1024" }),
 	],
 	[
 		"2019-server-800",
@@ -304,7 +304,7 @@ const blueScreens: Drawing[] = [
 			face: false,
 			qr: false,
 		}),
-		modernTruth("8-to-10", "done", { percent: 100 }),
+		modernTruth("8-to-10", "done", { faceless: true, percent: 100 }),
 	],
 	[
 		"2022-server-1920",
@@ -317,7 +317,7 @@ const blueScreens: Drawing[] = [
 			qr: false,
 			called: "device",
 		}),
-		modernTruth("8-to-10", "unknown"),
+		modernTruth("8-to-10", "unknown", { faceless: true }),
 	],
 	[
 		"10-insider-1280",
@@ -348,7 +348,7 @@ const blueScreens: Drawing[] = [
 			percent: 0,
 			stopCode: "CRITICAL_PROCESS_DIED (0xEF)",
 		}),
-		modernTruth("11", "unknown"),
+		modernTruth("11", "unknown", { faceless: true }),
 	],
 	[
 		"11-24h2-1920-later",
@@ -358,7 +358,7 @@ const blueScreens: Drawing[] = [
 			percent: 80,
 			stopCode: "CRITICAL_PROCESS_DIED (0xEF)",
 		}),
-		modernTruth("11", "writing", { before: "11-24h2-1920" }),
+		modernTruth("11", "writing", { faceless: true, before: "11-24h2-1920" }),
 	],
 	[
 		"11-24h2-1024-module",
@@ -369,7 +369,7 @@ const blueScreens: Drawing[] = [
 			stopCode: "DRIVER_IRQL_NOT_LESS_OR_EQUAL (0xD1)",
 			module: "tcpip.sys",
 		}),
-		modernTruth("11", "done", { percent: 100 }),
+		modernTruth("11", "done", { faceless: true, percent: 100 }),
 	],
 	[
 		"2025-server-1280",
@@ -379,7 +379,7 @@ const blueScreens: Drawing[] = [
 			percent: 20,
 			stopCode: "MANUALLY_INITIATED_CRASH (0xE2)",
 		}),
-		modernTruth("11", "unknown"),
+		modernTruth("11", "unknown", { faceless: true }),
 	],
 	[
 		"11-24h2-insider-1024",
@@ -390,7 +390,7 @@ const blueScreens: Drawing[] = [
 			stopCode: `${irql} (0xA)`,
 			called: "device",
 		}),
-		modernTruth("11", "unknown"),
+		modernTruth("11", "unknown", { faceless: true }),
 	],
 	[
 		"10-1024-parameters",

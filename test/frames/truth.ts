@@ -6,6 +6,7 @@ export interface Truth {
 	era?: string;
 	stop?: { code: number; parameters: string[]; name?: string; module?: string };
 	dump?: string;
+	faceless?: true;
 	percent?: number;
 	/** Words that the text has. */
 	says?: string;

@@ -36,10 +36,11 @@ test("a server that hangs up is well where its profile says so, one that is sile
 	const sql = doorPlan.services[1];
 	if (!sql) throw new Error("the plan has two services");
 	const talk = { everyMs: 2000, withinMs: 8000, rules: [] };
-	const judged = (check: string, said: string, hangUp?: "well") => {
+	const judged = (check: string, said: string, hangUp?: "well", forgottenMs?: number) => {
 		const columns = `health.sql.14330,guest,0,DOWN,${check},${said},\n`;
 		const services = [{ ...sql, health: hangUp ? { ...talk, hangUp } : talk }];
-		return healthOf(`# pxname,svname,qcur,status,check_status,last_chk,\n${columns}`, services).sql;
+		return healthOf(`# pxname,svname,qcur,status,check_status,last_chk,\n${columns}`, services, forgottenMs)
+			.sql;
 	};
 	// HAProxy 2.6.12's own words, and what is left of them while the next check runs.
 	for (const [check, said] of [
@@ -50,6 +51,9 @@ test("a server that hangs up is well where its profile says so, one that is sile
 	] as const) {
 		expect(judged(check, said, "well")).toBe("up");
 		expect(judged(check, said)).toBe("down");
+		// 2 * 8000 + 2000: until then it may be the session before that hung up, or was cut off.
+		expect(judged(check, said, "well", 17_999)).toBe("down");
+		expect(judged(check, said, "well", 18_001)).toBe("up");
 	}
 	for (const [check, said] of [
 		["L4CON", "Connection refused at step 1 of tcp-check (connect)"],

@@ -1,28 +1,42 @@
 import type { ServicePlan } from "../plan.ts";
+import type { Talk } from "../talk.ts";
 import { healthNameOf } from "./names.ts";
 import { parseStat, type StatRow } from "./stat.ts";
 
 export type Health = "up" | "down" | "unknown";
 
-/** Reads `show stat`: what the checks of each service last found. */
-export function healthOf(stat: string, services: readonly ServicePlan[]): Record<string, Health> {
+/**
+ * Reads `show stat`: what the checks of each service last found.
+ * @param forgottenMs how long ago all that was found before was to be forgotten; milliseconds
+ */
+export function healthOf(
+	stat: string,
+	services: readonly ServicePlan[],
+	forgottenMs = Number.POSITIVE_INFINITY,
+): Record<string, Health> {
 	const rows = parseStat(stat);
 	const found: Record<string, Health> = {};
 	for (const service of services) {
 		const row = rows.find(({ proxy, server }) => proxy === healthNameOf(service) && server === "guest");
-		found[service.service] = row ? judge(row, service) : "unknown";
+		found[service.service] = row ? judge(row, service, forgottenMs) : "unknown";
 	}
 	return found;
 }
 
 /** A server counts as up until its first check has ended (INI); that is not a finding. */
-function judge(row: StatRow, { health }: ServicePlan): Health {
+function judge(row: StatRow, { health }: ServicePlan, forgottenMs: number): Health {
 	const checkStatus = row.text("check_status");
 	if (checkStatus === "" || checkStatus.includes("INI")) return "unknown";
 	if (row.text("status").startsWith("UP")) return "up";
-	const hangUpIsWell = health !== null && typeof health === "object" && "rules" in health && health.hangUp;
-	return hangUpIsWell && hasHungUp(row) ? "up" : "down";
+	const talk = health !== null && typeof health === "object" && "rules" in health ? health : undefined;
+	return talk?.hangUp && forgottenMs > forgetsHangUpsMs(talk) && hasHungUp(row) ? "up" : "down";
 }
+
+/**
+ * HAProxy keeps a check's words when it is told that a server is down, and the check that runs then may end with the session
+ * before being cut off, which looks like a hang-up: only what the one after it finds is of the session that is there.
+ */
+const forgetsHangUpsMs = ({ everyMs, withinMs }: Talk) => 2 * withinMs + everyMs;
 
 /**
  * Whether the server closed a connection that it had taken. To HAProxy 2.6 no rule can make that a success: it says L7RSP

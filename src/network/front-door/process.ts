@@ -44,6 +44,9 @@ export class FrontDoor {
 	#failedAt: number | undefined;
 	#stopping = false;
 
+	/** When what the checks had found was forgotten last, milliseconds of `performance.now()`. */
+	#forgottenAt = Number.NEGATIVE_INFINITY;
+
 	private constructor(plan: DoorPlan, process: ProcessIdentity, ended?: Promise<number>) {
 		this.plan = plan;
 		this.#process = process;
@@ -113,11 +116,12 @@ export class FrontDoor {
 	/** @returns what the health checks last found of each service; "unknown" where HAProxy does not say */
 	async health(): Promise<Record<string, Health>> {
 		const stat = await this.#ask("show stat").catch(() => "");
-		return healthOf(stat, checkedOf(this.plan));
+		return healthOf(stat, checkedOf(this.plan), performance.now() - this.#forgottenAt);
 	}
 
 	/** A new session begins: services count as down until a check of it has passed. */
 	async forgetHealth(): Promise<void> {
+		this.#forgottenAt = performance.now();
 		const commands = checkedOf(this.plan).map(
 			(service) => `set server ${healthNameOf(service)}/guest health down`,
 		);
@@ -139,6 +143,7 @@ export class FrontDoor {
 	 */
 	async resumeHealth(): Promise<void> {
 		const commands = resumeCommand(await this.#ask("show stat"), checkedOf(this.plan));
+		if (commands !== "") this.#forgottenAt = performance.now();
 		await this.#tell(commands);
 	}
 

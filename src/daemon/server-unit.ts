@@ -73,6 +73,11 @@ export class ServerUnit {
 		await this.door.open();
 	}
 
+	/** @param yields whether others do its work meanwhile, so that they come first */
+	async setYielding(yields: boolean): Promise<void> {
+		await this.machines.setYielding(yields);
+	}
+
 	get record(): ServerRecord {
 		return this.supervisor.record;
 	}

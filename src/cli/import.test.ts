@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { BulkheadError } from "../api/errors.ts";
 import type { ImportView } from "../api/import.ts";
 import type { Progress } from "../api/plan.ts";
-import { samplePlan } from "../client/samples.ts";
+import { samplePlan, sampleServer } from "../client/samples.ts";
 import { StandIn } from "../client/stand-in.ts";
 import { runHere } from "./harness.ts";
 import { nameFrom } from "./import/definition.ts";
@@ -199,6 +199,9 @@ describe("export", () => {
 
 describe("convert-to-virtio", () => {
 	const server = "servers:\n  erp:\n    image: /srv/erp.vmdk\n    system: { bus: lsi-sas }\n";
+	beforeEach(() => {
+		daemon.answers.show = () => sampleServer({ name: "erp", systemBus: "lsi-sas" });
+	});
 	const convert = (...words: string[]) =>
 		bulkhead("convert-to-virtio", "erp", "--site", site, "--yes", ...words);
 
@@ -208,15 +211,33 @@ describe("convert-to-virtio", () => {
 		expect(first.code, first.err).toBe(0);
 		expect(first.out).toMatch(/virtio-win-guest-tools\.exe/);
 		expect((await convert()).out).toMatch(/has its small virtio disk already/);
-		const refused = await convert("--switch");
-		expect([refused.code, refused.err]).toEqual([
-			1,
-			expect.stringMatching(/nothing says that erp has the driver/),
-		]);
+		const refused = async () => {
+			const { code, err } = await convert("--switch");
+			expect(code).toBe(1);
+			return err;
+		};
+		daemon.answers.guestDisks = () => {
+			throw new BulkheadError("guest-did-not-answer", "no guest agent answers in erp");
+		};
+		expect(await refused()).toMatch(/nothing says that erp has the driver \(no guest agent answers in erp\)/);
+		daemon.answers.guestDisks = () => ({ server: "erp", disks: [{ serial: "system", bus: "scsi" }] });
+		expect(await refused()).toMatch(/sees no disk on virtio: begin without --switch/);
 		expect((await convert("--switch", "--driver-is-in")).out).toMatch(/When it does not boot .* --back/);
 		expect(parse(await readFile(site, "utf8")).servers.erp.system.bus).toBe("virtio");
 		expect((await convert("--back")).code).toBe(0);
 		expect(parse(await readFile(site, "utf8")).servers.erp.system.bus).toBe("lsi-sas");
 		expect(told).toHaveLength(3);
+	});
+
+	test.each([
+		{ serial: null, bus: "virtio" },
+		{ serial: "was-lsi-sas", bus: "scsi" },
+	])("a guest that sees %j has the driver", async (disk) => {
+		await writeFile(site, before + server);
+		await convert();
+		const disks = [{ serial: "system", bus: "scsi" }, disk];
+		daemon.answers.guestDisks = () => ({ server: "erp", disks });
+		expect((await convert("--switch")).code).toBe(0);
+		expect(parse(await readFile(site, "utf8")).servers.erp.system.bus).toBe("virtio");
 	});
 });

@@ -42,6 +42,8 @@ export const routes = {
 			startedAt: z.number(),
 			state: z.string(),
 			site: z.string().nullable(),
+			/** Whether a change of the site is under way. */
+			changing: z.boolean(),
 			accelerator: z.enum(["kvm", "tcg"]),
 		}),
 	},

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { BulkheadError } from "../api/errors.ts";
 import type { ImportView } from "../api/import.ts";
-import type { Progress } from "../api/plan.ts";
+import type { Change, Progress } from "../api/plan.ts";
 import { samplePlan, sampleServer } from "../client/samples.ts";
 import { StandIn } from "../client/stand-in.ts";
 import { runHere } from "./harness.ts";
@@ -16,6 +16,8 @@ let folder: string;
 let site: string;
 /** What the daemon was told to do, beside being asked. */
 let told: { path: string; body: Record<string, unknown> }[];
+
+const undone = (change: Change): Change => ({ ...change, kind: "same", differences: [], destroys: [] });
 
 const erp: ImportView = {
 	source: "/srv/erp.ova",
@@ -133,6 +135,29 @@ describe("import", () => {
 		expect([code, err]).toEqual([1, "bulkhead: no room\n"]);
 		expect(await readFile(site, "utf8")).toBe(before);
 		expect(await readdir(folder)).toEqual(["site.yaml"]);
+	});
+
+	test("when it was made all the same, the file says so", async () => {
+		let looks = 0;
+		ending = { type: "failed", error: { code: "internal", message: "the client went away" } };
+		const status = {
+			version: "0",
+			pid: 1,
+			startedAt: 0,
+			state: "/s",
+			site: null,
+			accelerator: "tcg",
+		} as const;
+		daemon.answers.status = () => ({ ...status, changing: ++looks < 3 });
+		daemon.answers.plan = () =>
+			looks === 0
+				? { ...samplePlan, destructive: false }
+				: { ...samplePlan, segments: [], changes: samplePlan.changes.map(undone) };
+		const { code, err } = await bulkhead("import", "/srv/erp.ova", "--site", site, "--yes");
+		expect(code).toBe(1);
+		expect(err).toMatch(/too late to break off: .*site\.yaml is applied/);
+		expect(looks).toBe(3);
+		expect(parse(await readFile(site, "utf8")).servers).toHaveProperty("erp-old");
 	});
 
 	test("nothing is written without a yes, or when there is a server of that name", async () => {

@@ -29,6 +29,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			pid: process.pid,
 			state: context.paths.state,
 			site: bulkhead.siteName,
+			changing: bulkhead.isChanging,
 			accelerator: context.acceleration.accelerator,
 		}),
 		services: async () => servicesView(),

@@ -41,7 +41,7 @@ export class ServerUnit {
 		this.stored = stored;
 		this.paths = context.paths;
 		this.door = new HostDoor(stored, context, sandbox);
-		this.machines = new HostMachines(stored, context, sandbox, async () => await this.door.health());
+		this.machines = new HostMachines(stored, context, sandbox, async () => await this.door.look());
 		const env = {
 			...{ clock: systemClock, machines: this.machines, door: this.door, journal },
 			others: () => others(this.stored.definition.after ?? []),

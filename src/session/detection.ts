@@ -169,8 +169,9 @@ function judgePause({ pausedMs, status }: Watch): Verdict | undefined {
 }
 
 function judgeScreen(watch: Watch): Verdict | undefined {
-	const { blue, blueMs, blueForMs, workMs } = watch.screen;
-	if (blue && blueMs >= blueScreenMs && isCertain(blue, watch)) return blueScreen(blue, blueForMs);
+	const { blue, blueMs, blueForMs, awaitsAnswer, workMs } = watch.screen;
+	if (blue && blueMs >= blueScreenMs && !awaitsAnswer && isCertain(blue, watch))
+		return blueScreen(blue, blueForMs);
 	const work = workOf(watch.screen, watch.lastLook);
 	if (!work || workMs < longestWorkMs) return undefined;
 	const words = `Windows ${work} for ${formatDuration(workMs)} and is not done`;

@@ -102,6 +102,37 @@ describe("a blue screen", () => {
 		).toBe("fine");
 	});
 
+	test("counts from when it came: what was known of services before that is no answer", () => {
+		const from = ready({ ...mute, services: ["smtp"] });
+		const to = { ...mute, services: ["smtp"] };
+		/** Asked every 10 s and for the last time at 1 s, with the 30 s that it has for its answer. */
+		const stale = (at: number) => {
+			const since = at - from.lastLook - 1000;
+			const asked = since - 10_000;
+			const answer =
+				asked < 0 ? { ageMs: Math.max(0, since), late: false } : { ageMs: since, late: asked > 2000 };
+			return { services: { smtp: "up" as const }, answers: { smtp: answer } };
+		};
+		expect(look(60, () => blue({ stop }), stale, { from, to }).verdict).toContain("13.5 s, panic");
+		const { watch } = look(8, () => blue({ stop }), stale, { from, to });
+		expect(crashBeforeRestart(watch)?.summary).toContain(says);
+	});
+
+	test("of a server whose services are asked seldom, and answer, is a picture", () => {
+		const to = { ...mute, services: ["smtp"] };
+		const from = ready(to);
+		// Nobody knows when in the last ten seconds it was.
+		const slow = () => ({
+			services: { smtp: "up" as const },
+			answers: { smtp: { ageMs: 10_000, late: false } },
+		});
+		expect(look(120, () => blue({ stop }), slow, { from, to }).verdict).toBe("fine");
+		// Whatever a crash looks like: it is one when the picture stays and the answers do not.
+		const dies = (at: number) =>
+			at < from.lastLook + 30_000 ? slow() : { services: { smtp: "down" as const } };
+		expect(look(120, () => blue({ stop }), dies, { from, to }).verdict).toContain("panic");
+	});
+
 	test("of a server that can be heard by nothing else", () => {
 		const from = ready(mute);
 		expect(
@@ -299,6 +330,8 @@ test("no time runs against a server that answers, whatever its screen shows", ()
 		looks: true,
 		stepMs: 1000,
 		fairMs: 1000,
+		heardAt: 0,
+		mayAnswer: false,
 		ready: true,
 	};
 	const follow = (heard: boolean) => {

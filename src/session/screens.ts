@@ -10,6 +10,10 @@ export interface ScreenWatch {
 	at: number;
 	/** The blue screen that stands there, with nothing else seen or heard since it came. */
 	blue: BlueScreen | undefined;
+	/** When it came, or was seen with something heard since the look before; 0 when none stands there. */
+	blueAt: number;
+	/** Whether it is to be seen yet if something of the guest still answers that did before it came. */
+	awaitsAnswer: boolean;
 	/** How long that was seen to stand, from the first look to the last, milliseconds of un-starved time. */
 	blueMs: number;
 	/** The same up to now. */
@@ -27,10 +31,12 @@ const works = {
 /** Older than this, a look says nothing of now. */
 const staleMs = 15_000;
 
+const noBlue = { blue: undefined, blueAt: 0, awaitsAnswer: false, blueMs: 0, blueForMs: 0 };
+
 /** @param workMs of the boot before */
 export function beginScreenWatch(workMs = 0): ScreenWatch {
 	return {
-		...{ looks: false, seen: undefined, at: 0, blue: undefined, blueMs: 0, blueForMs: 0 },
+		...{ looks: false, seen: undefined, at: 0, ...noBlue },
 		workMs,
 	};
 }
@@ -45,6 +51,10 @@ interface Step {
 	fairMs: number;
 	/** Whether agent or services have answered since the look before. */
 	heard: boolean;
+	/** The latest moment at which any of them has answered for certain; 0 when that is not known. */
+	heardAt: number;
+	/** Whether there are services that may answer still, as the last that was known of them was good. */
+	mayAnswer: boolean;
 	ready: boolean;
 }
 
@@ -58,12 +68,29 @@ export function followScreen(before: ScreenWatch, step: Step): ScreenWatch {
 	return { ...now, ...followBlue(before, step), workMs: step.ready && !work ? 0 : workMs };
 }
 
-/** A blue screen of a guest that answers is a picture that somebody shows. */
+/**
+ * A blue screen of a guest that answers is a picture that somebody shows. Only what is newer than the screen counts as an
+ * answer: that services were well a moment ago is known of a guest that has just crashed, too.
+ */
 function followBlue(
+	before: ScreenWatch,
+	{ at, screen, fairMs, heardAt, mayAnswer }: Step,
+): Pick<ScreenWatch, keyof typeof noBlue> {
+	if (screen && screen.kind !== "blue-screen") return noBlue;
+	// The system's clock may be set back.
+	const blueAt = Math.min(before.blueAt, at);
+	if (blueAt > 0 && heardAt > blueAt) return { ...noBlue, blueAt: screen ? at : blueAt };
+	if (!screen && !before.blue) return { ...noBlue, blueAt };
+	const stays = { blueAt: blueAt || at, awaitsAnswer: mayAnswer };
+	return { ...stays, ...standing(before, screen, fairMs) };
+}
+
+/** @param screen left out when it was not looked at this time */
+function standing(
 	{ blue, blueMs, blueForMs }: ScreenWatch,
-	{ screen, fairMs, heard }: Step,
+	screen: BlueScreen | undefined,
+	fairMs: number,
 ): Pick<ScreenWatch, "blue" | "blueMs" | "blueForMs"> {
-	if (heard || (screen && screen.kind !== "blue-screen")) return { blue: undefined, blueMs: 0, blueForMs: 0 };
 	const lasted = blue ? blueForMs + fairMs : 0;
 	if (!screen) return { blue, blueMs, blueForMs: lasted };
 	// What could be read of it once is not forgotten when the next picture is worse.

@@ -83,8 +83,11 @@ class Run {
 
 	constructor(script: Script) {
 		this.script = script;
-		const { agent, services, screens, boot, silence, budget, onCrash } = script.policy;
-		this.world = new World(script.boots, { agent, services, screens });
+		const { agent, services, screens, boot, silence, budget, onCrash, checks } = script.policy;
+		this.world = new World(script.boots, {
+			...{ agent, services, screens },
+			checks: checks && { everyMs: checks.every, withinMs: checks.within },
+		});
 		this.policy = {
 			server: "dc1",
 			hearing: { agent, services, ...(screens && { screen: true }) },

@@ -132,6 +132,8 @@ const scriptSchema = z.strictObject({
 			services: z.array(z.string()).default(["http"]),
 			/** Whether its screen is looked at. */
 			screens: z.boolean().default(false),
+			/** Its services are asked so often, and have so long to answer. */
+			checks: z.strictObject({ every: duration, within: duration }).optional(),
 			onCrash: z.enum(["let-guest-dump", "dump-then-new-session"]).optional(),
 			boot: duration.prefault("5m"),
 			silence: duration.prefault("20s"),

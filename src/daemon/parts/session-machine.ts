@@ -20,7 +20,7 @@ const dumpWithinMs = 600_000;
 const consoleTailBytes = 64 * 1024;
 
 export interface Surroundings {
-	health: () => Promise<Pulse["services"]>;
+	services: () => Promise<Pick<Pulse, "services" | "answers">>;
 	files: SessionPaths;
 	/** Keeps a file of evidence. @returns its name */
 	keep: (incident: string, name: string, content: string | Buffer) => Promise<string>;
@@ -58,11 +58,12 @@ export class SessionMachine implements Machine {
 	}
 
 	async look(): Promise<Pulse> {
-		const [look, services] = await Promise.all([this.qemu.look(), this.around.health().catch(() => ({}))]);
+		const unknown = { services: {} };
+		const [look, heard] = await Promise.all([this.qemu.look(), this.around.services().catch(() => unknown)]);
 		const screen = await this.screenOf(look);
 		const { console, output } = this.around.files;
 		for (const log of [console, output]) await emptyWhenLarger(log, consoleLimitBytes).catch(() => false);
-		return { ...look, services, ...(screen && { screen }) };
+		return { ...look, ...heard, ...(screen && { screen }) };
 	}
 
 	private async screenOf({ status, interrupts }: Look): Promise<Seen | undefined> {

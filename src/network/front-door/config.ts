@@ -1,6 +1,7 @@
 import { BulkheadError } from "../../api/errors.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { isTalkRule, type Talk } from "../talk.ts";
+import { checkEveryMs } from "./health.ts";
 import {
 	adminSocket,
 	checkedOf,
@@ -224,7 +225,7 @@ function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 			: talks
 				? talkCheck(health, tells !== "")
 				: httpCheck(plan, service, health.path)),
-		`server guest ${plan.address}:${service.port} check ${intervals(talks ? health.everyMs : 400)} fall 1 rise 1${tells}`,
+		`server guest ${plan.address}:${service.port} check ${intervals(checkEveryMs(service))} fall 1 rise 1${tells}`,
 	]);
 }
 

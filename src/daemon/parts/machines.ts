@@ -212,7 +212,7 @@ export class HostMachines implements Machines {
 			keep,
 			keepFile: async (incident, name, path) =>
 				await this.context.incidents.keepFile(this.server.name, incident, name, path),
-			screens: hasScreen(this.server),
+			screens: hasScreen(this.server) ? this.context.screens : undefined,
 			requireRoom: async () => await this.requireRoomForDump(session.number),
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),

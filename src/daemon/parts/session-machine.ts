@@ -10,6 +10,7 @@ import type { Evidence, Machine } from "../../session/env.ts";
 import type { Pulse } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { SessionPaths } from "../../store/paths.ts";
+import type { ScreenReader } from "./screen-reader.ts";
 import { noScreens, RecognisedScreens, type Screens } from "./screens.ts";
 
 /** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
@@ -30,8 +31,8 @@ export interface Surroundings {
 	keepFile: (incident: string, name: string, path: string) => Promise<string>;
 	/** @throws Error in words, when the host's disk has no room for a dump of the guest's memory */
 	requireRoom: () => Promise<void>;
-	/** Whether its screen is looked at. */
-	screens: boolean;
+	/** Reads its screen; undefined when that is not looked at. */
+	screens: ScreenReader | undefined;
 	/** How much is kept of a failure. */
 	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
@@ -53,7 +54,7 @@ export class SessionMachine implements Machine {
 		this.session = session;
 		this.around = around;
 		this.screens = around.screens
-			? new RecognisedScreens(async () => await qemu.frame(frameWithinMs))
+			? new RecognisedScreens(async () => await qemu.frame(frameWithinMs), around.screens)
 			: noScreens;
 	}
 

@@ -305,10 +305,13 @@ describe.each<[Seen, string]>([
 		).toContain("hang");
 	});
 
-	test("once it was ready again it has two hours anew", () => {
+	test.each([
+		[60, `hang: Windows ${words} for 2 h 0 min`],
+		[660, "fine"],
+	])("once it was ready for ten minutes it has two hours anew, and not before: %i s", (seconds, expected) => {
 		let { watch } = look(6000, () => screen);
 		({ watch } = look(
-			30,
+			seconds,
 			() => ({ kind: "other" }),
 			() => ({ services: { http: "up" } }),
 			{ from: watch },
@@ -320,7 +323,37 @@ describe.each<[Seen, string]>([
 				() => silent,
 				{ from: watch },
 			).verdict,
-		).toBe("fine");
+		).toContain(expected);
+	});
+
+	/** Installs for two minutes, restarts, shows a logo for one minute, and so on. @returns the verdict, and how many restarts it took */
+	function loop(pulse: () => Partial<Pulse>, to: Hearing, turns: number) {
+		let watch = ready(to);
+		for (let restarts = 0; restarts <= turns; restarts++) {
+			const turn = look(180, (at) => (at <= 120_000 ? screen : { kind: "boot" }), pulse, { from: watch, to });
+			if (turn.verdict !== "fine") return { restarts, verdict: turn.verdict };
+			watch = rebooted(turn.watch, turn.watch.lastLook + 1000);
+		}
+		return { restarts: turns, verdict: "fine" };
+	}
+
+	test("a loop of it ends after twenty restarts, where nothing but the screen tells of it", () => {
+		const { restarts, verdict } = loop(() => ({ services: {} }), mute, 40);
+		expect([restarts, verdict]).toEqual([
+			20,
+			`3 s, reset-loop: Windows ${words} again and again: it has restarted itself 20 times, and was never done for 10 min`,
+		]);
+	});
+
+	test("and where services answer in between, but not where they answer meanwhile", () => {
+		const web: Hearing = { ...mute, services: ["http"] };
+		expect(loop(() => ({ services: { http: "up" } }), web, 40).verdict).toBe("fine");
+		let looks = 0;
+		const now = () => ({ services: { http: ++looks % 360 > 240 ? ("up" as const) : ("down" as const) } });
+		expect(loop(now, web, 40)).toMatchObject({
+			restarts: 20,
+			verdict: expect.stringContaining("again and again"),
+		});
 	});
 });
 
@@ -330,13 +363,13 @@ test("no time runs against a server that answers, whatever its screen shows", ()
 		looks: true,
 		stepMs: 1000,
 		fairMs: 1000,
-		heardAt: 0,
 		mayAnswer: false,
 		ready: true,
 	};
 	const follow = (heard: boolean) => {
 		let watch = beginScreenWatch();
-		for (let at = 1000; at <= 10_000; at += 1000) watch = followScreen(watch, { ...step, at, heard });
+		for (let at = 1000; at <= 10_000; at += 1000)
+			watch = followScreen(watch, { ...step, at, heardAt: heard ? at : 0 });
 		return watch.workMs;
 	};
 	expect(follow(true)).toBe(0);

@@ -82,7 +82,7 @@ export function rebooted(watch: Watch, at: number): Watch {
 		...beginWatch(at),
 		resets: watch.resets + 1,
 		bootingMs: watch.phase === "booting" ? watch.bootingMs : 0,
-		screen: beginScreenWatch(watch.screen.workMs),
+		screen: beginScreenWatch(watch.screen),
 	};
 }
 
@@ -113,7 +113,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
 	const screen = followScreen(watch.screen, {
 		...{ at: pulse.at, screen: pulse.screen, looks: hearing.screen ?? false },
-		...{ stepMs: step, fairMs: fair, heard, ready },
+		...{ stepMs: step, fairMs: fair, ready },
 		heardAt: newestAnswer(pulse, services),
 		// Each of them is asked again within seconds, and has not been late so far.
 		mayAnswer: services.length > 0,

@@ -10,6 +10,11 @@ export function checkEveryMs({ health }: ServicePlan): number {
 	return isTalk(health) ? health.everyMs : 400;
 }
 
+/** Whether a service that hangs up on its check is well: to HAProxy it is down then. */
+export function mayHangUp({ health }: ServicePlan): boolean {
+	return isTalk(health) && health.hangUp !== undefined;
+}
+
 function isTalk(health: ServicePlan["health"]): health is Talk {
 	return health !== null && typeof health === "object" && "rules" in health;
 }

@@ -183,7 +183,7 @@ export class Supervisor {
 			case "save":
 				return await this.keeper.retry();
 			case "dump-progress":
-				return this.parts.aftermath.tell(input.session, input.percent);
+				return await this.parts.aftermath.tell(input.session, input.percent);
 			case "dumped":
 				return await this.onDumped(input.dump);
 			case "ask-felt":

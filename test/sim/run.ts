@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { explain } from "../../src/api/errors.ts";
 import type { Seen } from "../../src/api/screen.ts";
 import { serverStates } from "../../src/api/server.ts";
-import { formatDuration } from "../../src/api/units.ts";
+import { formatDuration, parseDuration } from "../../src/api/units.ts";
 import { signOf } from "../../src/daemon/parts/signs.ts";
 import { parseEvent, type QmpEvent } from "../../src/qemu/qmp/connection.ts";
 import type { Sign } from "../../src/session/evidence.ts";
@@ -178,6 +178,8 @@ class Run {
 		const { world } = this;
 		if (does === "restarts") this.supervisor = undefined;
 		if (does === "gives the server other hardware") this.changeHardware();
+		else if (does.startsWith("sets its clock"))
+			world.clock.set(-(parseDuration(does.split(" ").at(-1) ?? "") ?? 0));
 		else if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
 		else if (does.startsWith("cannot start sessions"))
 			world.startFailure = does.split(": ").slice(1).join(": ");

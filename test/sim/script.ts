@@ -111,6 +111,7 @@ const step = z.union([
 				"gives the server other hardware",
 			]),
 			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
+			z.templateLiteral(["sets its clock back by ", z.string()]),
 			z.templateLiteral(["cannot start sessions: ", z.string()]),
 		]),
 	}),

@@ -15,6 +15,7 @@ import type { Context } from "./context.ts";
 import { isOutdated } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
+import { pressKeys } from "./parts/keys.ts";
 import { HostMachines } from "./parts/machines.ts";
 import { publishedOf } from "./published.ts";
 import { cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
@@ -168,16 +169,12 @@ export class ServerUnit {
 
 	/**
 	 * Presses keys, one combination after the other.
-	 * @throws BulkheadError not-allowed-now, bad-input for a key that there is not (those before it were pressed)
+	 * @throws BulkheadError not-allowed-now, bad-input for a key that there is not, guest-did-not-answer; those before it were pressed
 	 */
 	async pressKeys(keys: readonly string[]): Promise<void> {
 		const machine = this.machines.current;
 		if (!machine || !this.record.session) throw this.noSession();
-		for (const key of keys)
-			await machine.qemu.pressKeys(key.split("-")).catch((cause) => {
-				if (!(cause instanceof QmpError)) throw cause;
-				throw new BulkheadError("bad-input", `there is no key ${key}: ${explain(cause)}`, { cause });
-			});
+		await pressKeys(this.stored.name, machine.qemu, keys);
 	}
 
 	/** Takes the discs out of its CD drives, of the session that runs and of all later ones. @returns the files that were in */

@@ -1,42 +1,24 @@
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { identify } from "../host/process.ts";
-import { QemuMachine } from "./machine.ts";
-import { ScriptedSocket } from "./testing/scripted.ts";
+import { scriptedMachine } from "./testing/monitor.ts";
 
 let folder = "";
 beforeEach(async () => {
 	folder = await mkdtemp(join(tmpdir(), "bulkhead-machine-"));
-	await mkdir(join(folder, "sockets"));
 });
 afterEach(async () => {
 	await rm(folder, { recursive: true });
 });
 
-/** The monitor of a QEMU whose guest has panicked, and the commands that it was given. */
-async function panicked() {
-	const asked: string[] = [];
-	const monitor = await ScriptedSocket.open((socket) => {
-		socket.write('{"QMP": {"version": {}, "capabilities": []}}\n');
-		socket.on("data", (chunk) => {
-			for (const line of chunk.toString().split("\n").filter(Boolean)) {
-				const { execute, id } = JSON.parse(line);
-				asked.push(execute);
-				const status = execute === "query-dump" ? "completed" : "guest-panicked";
-				socket.write(`${JSON.stringify({ return: { status, completed: 1, total: 1 }, id })}\n`);
-			}
-		});
-	});
-	await symlink(monitor.path, join(folder, "sockets/qmp.sock"));
-	// Any process that lives will do.
-	const identity = identify(process.pid);
-	if (!identity) throw new Error("this process has no identity");
-	const folders = { session: folder, sockets: join(folder, "sockets") };
-	const machine = await QemuMachine.connect(identity, folders, () => {});
-	return { monitor, machine, asked };
-}
+/** A QEMU whose guest has panicked. */
+const panicked = async () =>
+	await scriptedMachine(folder, (execute) => ({
+		status: execute === "query-dump" ? "completed" : "guest-panicked",
+		completed: 1,
+		total: 1,
+	}));
 
 test("a panic is let be printed before its screen is taken", async () => {
 	const { monitor, machine, asked } = await panicked();

@@ -56,6 +56,8 @@ const mostWork = { ms: 7_200_000, restarts: 20 };
 const resetsWithoutReady = 5;
 const paused = { toldMs: 10_000, failedMs: 60_000 };
 const diskWaitToldMs = 3000;
+/** It ends with QEMU, and may be seen to be gone before that is. */
+const tpmToldMs = 1500;
 
 const fine: Verdict = { kind: "fine" };
 export const diskFull = {
@@ -128,8 +130,18 @@ export function remarks(watch: Watch): string[] {
 	return [
 		...(work ? [`Windows ${work}: it is not expected to answer meanwhile`] : []),
 		...(watch.pausedMs >= paused.toldMs ? [`The guest is ${watch.status}, and nobody has let it go on`] : []),
+		...(isTpmGone(watch)
+			? [
+					"Its TPM has ended: what the guest keeps there (BitLocker, keys) cannot be had until its next session",
+				]
+			: []),
 		...(watch.diskWaitMs >= diskWaitToldMs ? ["QEMU waits for the host's disk"] : []),
 	];
+}
+
+/** Whether its TPM has ended before its session, which goes on: most guests ask it when they start, and little later. */
+export function isTpmGone({ tpmGoneMs }: Watch): boolean {
+	return tpmGoneMs >= tpmToldMs;
 }
 
 /** States that were entered before anybody listened: the sign itself was missed. */

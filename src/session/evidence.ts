@@ -41,6 +41,8 @@ export interface Pulse {
 	interrupts: "on" | "off" | "unknown";
 	/** Share of the time since the last look that QEMU's threads wanted a processor of the host and got none, 0 to 1. */
 	starved: number;
+	/** Its TPM, a process beside QEMU, has ended. */
+	tpmGone?: true;
 	/** What stands on its screen, when that was looked at this time: never for some servers, for others every few seconds. */
 	screen?: Seen;
 }

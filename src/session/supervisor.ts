@@ -1,5 +1,6 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import { type HostDump, outOfTime } from "./aftermath.ts";
+import { isTpmGone } from "./detection.ts";
 import type { Env } from "./env.ts";
 import { Inbox } from "./inbox.ts";
 import type { Command, Input } from "./input.ts";
@@ -96,7 +97,7 @@ export class Supervisor {
 	}
 
 	/**
-	 * What is to be said of its session, beside the reason of its state: what Windows is at work on, services that are silent,
+	 * What is to be said of its session, beside the reason of its state: what Windows is at work on, a TPM that has ended, services that are silent,
 	 * and who is away that it needs.
 	 */
 	get remark(): string {
@@ -107,6 +108,7 @@ export class Supervisor {
 		const work = session === null ? undefined : workOf(seen.screen, seen.lastLook);
 		return [
 			...(work ? [`Windows ${work}`] : []),
+			...(session !== null && isTpmGone(seen) ? ["its TPM has ended; a restart gives it another"] : []),
 			...(silent.length > 0 ? [`${silent.join(", ")} does not answer`] : []),
 			...(silent.length > 0 || boots ? [excuseOf(this.env.others())] : []),
 		]

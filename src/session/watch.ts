@@ -27,6 +27,8 @@ export interface Watch {
 	pausedMs: number;
 	/** How long QEMU has waited in the host's kernel, mostly for a disk. */
 	diskWaitMs: number;
+	/** How long its process has run on without its TPM, which ends with it. */
+	tpmGoneMs: number;
 	/** Whether the server has an agent: without one, the silence of services proves nothing. */
 	agent: boolean;
 	process: Pulse["process"];
@@ -55,6 +57,7 @@ export function beginWatch(at: number): Watch {
 		monitorSilenceMs: 0,
 		pausedMs: 0,
 		diskWaitMs: 0,
+		tpmGoneMs: 0,
 		agent: true,
 		process: "runs",
 		status: null,
@@ -140,6 +143,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 		monitorSilenceMs: mute ? watch.monitorSilenceMs + fair : 0,
 		pausedMs: paused ? watch.pausedMs + step : 0,
 		diskWaitMs: diskWait ? watch.diskWaitMs + step : 0,
+		tpmGoneMs: pulse.tpmGone && pulse.process !== "ended" ? watch.tpmGoneMs + step : 0,
 		agent: hearing.agent,
 		process: pulse.process,
 		status: pulse.status,

@@ -70,6 +70,8 @@ export class Guest {
 	process: Pulse["process"] = "runs";
 	/** Not even SIGKILL ends it: it waits in the kernel for a disk then. */
 	stuck = false;
+	/** Its TPM has ended. */
+	tpmGone = false;
 	onSign: ((sign: Sign) => void) | undefined;
 	private readonly around: Surroundings;
 	private doing: Doing = "booting";
@@ -285,6 +287,7 @@ export class Guest {
 		const screen = this.lookAtScreen();
 		return {
 			...(screen && { screen }),
+			...(this.tpmGone && { tpmGone: true }),
 			at: clock.now(),
 			process: this.process,
 			status,

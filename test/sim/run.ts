@@ -42,6 +42,7 @@ const guestActs: Readonly<Record<string, (guest: Guest, world: World) => void>> 
 	"is paused": (guest) => guest.pause("paused"),
 	"is suspended": (guest) => guest.pause("suspended"),
 	"goes on": (guest) => guest.pause(undefined),
+	"loses its TPM": (guest) => Object.assign(guest, { tpmGone: true }),
 	"has a mute monitor": (guest) => guest.muteMonitor(),
 	"ends at last": (guest) => guest.getUnstuck(),
 	"ignores the power button": (_, world) => {

@@ -54,6 +54,7 @@ const step = z.union([
 				"hangs with interrupts on",
 				"is killed",
 				"loses its monitor",
+				"loses its TPM",
 				"is frozen",
 				"finds the disk full",
 				"does not end",

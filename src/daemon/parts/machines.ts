@@ -32,6 +32,7 @@ import { Seals } from "./seals.ts";
 import { SessionMachine } from "./session-machine.ts";
 import { signOf } from "./signs.ts";
 import { loadStandby } from "./standby.ts";
+import { watchTpm } from "./tpm.ts";
 
 const consoleTailBytes = 64 * 1024;
 /** What is left free for everybody else. */
@@ -214,6 +215,7 @@ export class HostMachines implements Machines {
 				await this.context.incidents.keepFile(this.server.name, incident, name, path),
 			screens: hasScreen(this.server) ? this.context.screens : undefined,
 			requireRoom: async () => await this.requireRoomForDump(session.number),
+			tpmLives: watchTpm(`${this.server.name}#${session.number}`, this.launcher.files(session.number)),
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),
 			dataDisks,

@@ -33,6 +33,8 @@ export interface Surroundings {
 	requireRoom: () => Promise<void>;
 	/** Reads its screen; undefined when that is not looked at. */
 	screens: ScreenReader | undefined;
+	/** Whether its TPM lives; undefined when it has none. */
+	tpmLives: (() => boolean) | undefined;
 	/** How much is kept of a failure. */
 	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
@@ -64,7 +66,8 @@ export class SessionMachine implements Machine {
 		const screen = await this.screenOf(look);
 		const { console, output } = this.around.files;
 		for (const log of [console, output]) await emptyWhenLarger(log, consoleLimitBytes).catch(() => false);
-		return { ...look, ...heard, ...(screen && { screen }) };
+		const tpmGone = this.around.tpmLives?.() === false;
+		return { ...look, ...heard, ...(screen && { screen }), ...(tpmGone && { tpmGone: true as const }) };
 	}
 
 	private async screenOf({ status, interrupts }: Look): Promise<Seen | undefined> {

@@ -4,7 +4,7 @@ import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
 import { platformOf } from "../qemu/guests.ts";
-import { QmpError } from "../qemu/qmp/errors.ts";
+import type { Command } from "../session/input.ts";
 import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { type Policy, Supervisor } from "../session/supervisor.ts";
@@ -30,6 +30,8 @@ export class ServerUnit {
 	readonly supervisor: Supervisor;
 	private readonly machines: HostMachines;
 	private readonly paths: Paths;
+	/** Its disks are being read from beginning to end. */
+	private exported = false;
 
 	private constructor(
 		stored: StoredServer,
@@ -72,6 +74,34 @@ export class ServerUnit {
 		this.door.server = stored;
 		this.supervisor.policy = supervisionOf(stored);
 		await this.door.open();
+	}
+
+	/**
+	 * What a person asks of it, or what starts it by itself.
+	 * @throws BulkheadError not-allowed-now, when its state does not allow it or its disks are being exported
+	 */
+	async command(command: Command): Promise<void> {
+		// Whatever else there is may begin a session, or change its disks.
+		if (command.do !== "maintenance" || !command.on) this.refuseWhileExported();
+		await this.supervisor.command(command);
+	}
+
+	/** Does what reads its disks as a whole; nobody may write to them meanwhile. @throws BulkheadError not-allowed-now */
+	async whileExported(work: () => Promise<void>): Promise<void> {
+		this.refuseWhileExported();
+		this.exported = true;
+		try {
+			await work();
+		} finally {
+			this.exported = false;
+		}
+	}
+
+	/** @throws BulkheadError not-allowed-now */
+	refuseWhileExported(): void {
+		if (!this.exported) return;
+		const { name } = this.stored;
+		throw new BulkheadError("not-allowed-now", `${name} is being exported; wait for that to end, or end it`);
 	}
 
 	get record(): ServerRecord {

@@ -7,7 +7,7 @@ import type { CurrentSite } from "./current-site.ts";
 import { hostProblems } from "./host-checks.ts";
 import { imageProblems } from "./image-disks.ts";
 import { planOf, refusedChanges } from "./plan.ts";
-import { isInUse, type Report, type ServerChanges } from "./server-changes.ts";
+import { isInUse, type Report, refuseDeleting, type ServerChanges } from "./server-changes.ts";
 import { readSiteFile } from "./site-file.ts";
 import type { SiteSandbox } from "./site-sandbox.ts";
 import type { Units } from "./units.ts";
@@ -68,7 +68,7 @@ export class Applying {
 			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
 		// Before anything changes.
 		for (const { kind, server } of plan.changes)
-			if (kind === "delete") this.units.server(server).refuseWhileExported();
+			if (kind === "delete") refuseDeleting(this.units.server(server));
 		// Servers move one by one: until then both the old segments and the new ones are there.
 		try {
 			await this.sandbox.open({ ...site, segments: meanwhile(this.current.site?.segments, site.segments) });

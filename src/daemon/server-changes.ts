@@ -149,7 +149,7 @@ export class ServerChanges {
 	async delete(name: string, report: Report): Promise<void> {
 		const subject = `server ${name}`;
 		const unit = this.units.server(name);
-		unit.refuseWhileExported();
+		refuseDeleting(unit);
 		report({ type: "step", subject, text: "stopping and deleting it", fraction: null });
 		if (!isDown(unit)) {
 			await unit.command({ do: "stop", deadlineMs: 30_000 }).catch((error) => {
@@ -210,8 +210,23 @@ function disksInUse(server: string, disks: readonly Disk[]): BulkheadError {
 	);
 }
 
+/** @throws BulkheadError not-allowed-now, when a server cannot be stopped and deleted within a minute */
+export function refuseDeleting(unit: ServerUnit): void {
+	unit.refuseWhileExported();
+	if (!isDown(unit) && unit.supervisor.installsUpdates) throw installsUpdates(unit);
+}
+
+function installsUpdates({ stored: { name } }: ServerUnit): BulkheadError {
+	return new BulkheadError(
+		"not-allowed-now",
+		`${name} installs updates, is not switched off meanwhile, and was not deleted: apply again when it has stopped, or pull its plug first: bulkhead stop ${name} --force`,
+	);
+}
+
 async function untilStopped(unit: ServerUnit): Promise<void> {
 	for (let waited = 0; !isDown(unit); waited += 50) {
+		// It may take them an hour; it goes on stopping meanwhile.
+		if (unit.supervisor.installsUpdates) throw installsUpdates(unit);
 		if (waited > 60_000)
 			throw new BulkheadError("guest-did-not-answer", `${unit.stored.name} did not stop within a minute`);
 		await delay(50);

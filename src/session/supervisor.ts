@@ -9,7 +9,7 @@ import { Ledger } from "./ledger.ts";
 import { excuseOf, type Other } from "./others.ts";
 import type { Policy } from "./policy.ts";
 import type { Reserve } from "./reserve.ts";
-import { workOf } from "./screens.ts";
+import { isUpdating, workOf } from "./screens.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
 import type { Due } from "./timers.ts";
 import { type Parts, wire } from "./wiring.ts";
@@ -114,6 +114,11 @@ export class Supervisor {
 		]
 			.filter(Boolean)
 			.join("; ");
+	}
+
+	/** Whether its Windows is seen to install updates: it is not switched off meanwhile, unless a person insists. */
+	get installsUpdates(): boolean {
+		return this.record.session !== null && isUpdating(this.parts.holder.seen);
 	}
 
 	/** How it is to those that come after it. */

@@ -14,7 +14,7 @@ const restFactor = 20;
 /** So long a look at a session waits for its screen; what is seen later is told with the next one. Milliseconds. */
 const patienceMs = 100;
 /** So long evidence waits for it. */
-const nowWithinMs = 1000;
+const nowWithinMs = 1500;
 /** So long it waits for those of other guests. */
 const turnWithinMs = 2000;
 
@@ -26,7 +26,7 @@ export interface Screens {
 	 *   throws, and takes a tenth of a second at most
 	 */
 	look(suspicious: boolean): Promise<Seen | undefined>;
-	/** Looks at once, within a second. */
+	/** Looks at once, within a second and a half. */
 	lookNow(): Promise<Seen | undefined>;
 }
 

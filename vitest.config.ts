@@ -35,6 +35,7 @@ const pairs = [
 	"stand-in",
 	"tls",
 	"unattended",
+	"virtio",
 ].map((name) => `test/vm/${name}.test.ts`);
 
 /**

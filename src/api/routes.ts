@@ -10,6 +10,7 @@ import {
 	leaveView,
 } from "./domain.ts";
 import { eventView } from "./event.ts";
+import { guestDisk } from "./guest-disks.ts";
 import { examineBody, importView } from "./import.ts";
 import { incidentView } from "./incident.ts";
 import { keysBody, keysView } from "./keys.ts";
@@ -41,6 +42,8 @@ export const routes = {
 			startedAt: z.number(),
 			state: z.string(),
 			site: z.string().nullable(),
+			/** Whether a change of the site is under way. */
+			changing: z.boolean(),
 			accelerator: z.enum(["kvm", "tcg"]),
 		}),
 	},
@@ -188,6 +191,14 @@ export const routes = {
 		body: null,
 		summary: "Take the discs out of a server's CD drives, for its next sessions too",
 		answer: z.object({ server: z.string(), discs: z.array(z.string()) }),
+	},
+	guestDisks: {
+		method: "GET",
+		path: "/v1/servers/:server/guest-disks",
+		params: server,
+		body: null,
+		summary: "The disks that a server's guest sees, as its guest agent says",
+		answer: z.object({ server: z.string(), disks: z.array(guestDisk) }),
 	},
 	domain: {
 		method: "GET",

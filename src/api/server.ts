@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { firmwares, guestNames } from "./guest.ts";
+import { buses, firmwares, guestNames } from "./guest.ts";
 
 export const serverStates = [
 	"stopped",
@@ -97,6 +97,8 @@ export const serverView = z.object({
 	/** Files on the host that are in its CD drives. */
 	discs: z.array(z.string()),
 	systemDisk: z.enum(["kept", "disposable"]),
+	/** What its system disk is attached to. */
+	systemBus: z.enum(buses),
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),
 	/** The Active Directory domain that it is a controller of, as it was made here; null for any other server. */

@@ -97,6 +97,7 @@ describe("show and status", () => {
 			pid: 5,
 			startedAt: noon,
 			state: "/s",
+			changing: false,
 			site: null,
 			accelerator: "tcg",
 			from: "boot",

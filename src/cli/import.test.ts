@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { BulkheadError } from "../api/errors.ts";
 import type { ImportView } from "../api/import.ts";
-import type { Progress } from "../api/plan.ts";
-import { samplePlan } from "../client/samples.ts";
+import type { Change, Progress } from "../api/plan.ts";
+import { samplePlan, sampleServer } from "../client/samples.ts";
 import { StandIn } from "../client/stand-in.ts";
 import { runHere } from "./harness.ts";
 import { nameFrom } from "./import/definition.ts";
@@ -16,6 +16,8 @@ let folder: string;
 let site: string;
 /** What the daemon was told to do, beside being asked. */
 let told: { path: string; body: Record<string, unknown> }[];
+
+const undone = (change: Change): Change => ({ ...change, kind: "same", differences: [], destroys: [] });
 
 const erp: ImportView = {
 	source: "/srv/erp.ova",
@@ -135,6 +137,29 @@ describe("import", () => {
 		expect(await readdir(folder)).toEqual(["site.yaml"]);
 	});
 
+	test("when it was made all the same, the file says so", async () => {
+		let looks = 0;
+		ending = { type: "failed", error: { code: "internal", message: "the client went away" } };
+		const status = {
+			version: "0",
+			pid: 1,
+			startedAt: 0,
+			state: "/s",
+			site: null,
+			accelerator: "tcg",
+		} as const;
+		daemon.answers.status = () => ({ ...status, changing: ++looks < 3 });
+		daemon.answers.plan = () =>
+			looks === 0
+				? { ...samplePlan, destructive: false }
+				: { ...samplePlan, segments: [], changes: samplePlan.changes.map(undone) };
+		const { code, err } = await bulkhead("import", "/srv/erp.ova", "--site", site, "--yes");
+		expect(code).toBe(1);
+		expect(err).toMatch(/too late to break off: .*site\.yaml is applied/);
+		expect(looks).toBe(3);
+		expect(parse(await readFile(site, "utf8")).servers).toHaveProperty("erp-old");
+	});
+
 	test("nothing is written without a yes, or when there is a server of that name", async () => {
 		expect((await bulkhead("import", "/srv/erp.ova", "--site", site)).err).toMatch(
 			/Write erp-old into .* say it with --yes/,
@@ -199,6 +224,9 @@ describe("export", () => {
 
 describe("convert-to-virtio", () => {
 	const server = "servers:\n  erp:\n    image: /srv/erp.vmdk\n    system: { bus: lsi-sas }\n";
+	beforeEach(() => {
+		daemon.answers.show = () => sampleServer({ name: "erp", systemBus: "lsi-sas" });
+	});
 	const convert = (...words: string[]) =>
 		bulkhead("convert-to-virtio", "erp", "--site", site, "--yes", ...words);
 
@@ -208,15 +236,33 @@ describe("convert-to-virtio", () => {
 		expect(first.code, first.err).toBe(0);
 		expect(first.out).toMatch(/virtio-win-guest-tools\.exe/);
 		expect((await convert()).out).toMatch(/has its small virtio disk already/);
-		const refused = await convert("--switch");
-		expect([refused.code, refused.err]).toEqual([
-			1,
-			expect.stringMatching(/nothing says that erp has the driver/),
-		]);
+		const refused = async () => {
+			const { code, err } = await convert("--switch");
+			expect(code).toBe(1);
+			return err;
+		};
+		daemon.answers.guestDisks = () => {
+			throw new BulkheadError("guest-did-not-answer", "no guest agent answers in erp");
+		};
+		expect(await refused()).toMatch(/nothing says that erp has the driver \(no guest agent answers in erp\)/);
+		daemon.answers.guestDisks = () => ({ server: "erp", disks: [{ serial: "system", bus: "scsi" }] });
+		expect(await refused()).toMatch(/sees no disk on virtio: begin without --switch/);
 		expect((await convert("--switch", "--driver-is-in")).out).toMatch(/When it does not boot .* --back/);
 		expect(parse(await readFile(site, "utf8")).servers.erp.system.bus).toBe("virtio");
 		expect((await convert("--back")).code).toBe(0);
 		expect(parse(await readFile(site, "utf8")).servers.erp.system.bus).toBe("lsi-sas");
 		expect(told).toHaveLength(3);
+	});
+
+	test.each([
+		{ serial: null, bus: "virtio" },
+		{ serial: "was-lsi-sas", bus: "scsi" },
+	])("a guest that sees %j has the driver", async (disk) => {
+		await writeFile(site, before + server);
+		await convert();
+		const disks = [{ serial: "system", bus: "scsi" }, disk];
+		daemon.answers.guestDisks = () => ({ server: "erp", disks });
+		expect((await convert("--switch")).code).toBe(0);
+		expect(parse(await readFile(site, "utf8")).servers.erp.system.bus).toBe("virtio");
 	});
 });

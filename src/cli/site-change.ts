@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Plan } from "../api/plan.ts";
 import { carryOut, planOf } from "./applying.ts";
@@ -5,6 +6,9 @@ import { type Context, confirm } from "./context.ts";
 import { planLines } from "./plan-view.ts";
 import { SiteEditError } from "./site-edit.ts";
 import { readSite, writeSite } from "./site-file.ts";
+
+/** How long a change that was broken off may take to be undone before nobody waits for it any more. */
+const settlesWithinMs = 30_000;
 
 /**
  * Changes a site file and applies it. The file tells the truth about what runs: it is written before, and put back when
@@ -33,9 +37,28 @@ export async function changeSite(
 	try {
 		return { plan, text: await carryOut(context, plan, after) };
 	} catch (error) {
-		await putBack(context, file, before, after);
+		if (await wasApplied(context, after)) noteApplied(context, file);
+		else await putBack(context, file, before, after);
 		throw error;
 	}
+}
+
+/** Who breaks off in the last moment may come too late: then the site is what the file says. */
+async function wasApplied({ client }: Context, after: string): Promise<boolean> {
+	const signal = AbortSignal.timeout(settlesWithinMs);
+	try {
+		while ((await client.call("status", {}, null, { signal })).changing)
+			await delay(100, undefined, { signal });
+		const { changes, segments } = await client.call("plan", {}, { text: after }, { signal });
+		return segments.length === 0 && changes.every(({ kind }) => kind === "same");
+	} catch {
+		// Nobody can say: then it counts as undone, which the next plan shows where it is not so.
+		return false;
+	}
+}
+
+function noteApplied({ terminal }: Context, file: string): void {
+	terminal.note([`It was too late to break off: ${file} is applied, and stays as it is now.`]);
 }
 
 /** What somebody else has saved meanwhile is theirs. */

@@ -21,6 +21,7 @@ export function sampleServer(changes: Partial<ServerView> = {}): ServerView {
 		tpm: false,
 		discs: [],
 		systemDisk: "kept",
+		systemBus: "virtio",
 		dataDisks: ["files"],
 		address: "10.77.0.20",
 		domain: null,

@@ -90,6 +90,11 @@ export class Bulkhead {
 		this.installing = this.watchInstallations();
 	}
 
+	/** Whether the site is being changed, or is about to be. */
+	get isChanging(): boolean {
+		return this.changing.busy;
+	}
+
 	get siteName(): string | null {
 		return this.current.site?.name ?? null;
 	}

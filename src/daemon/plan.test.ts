@@ -292,3 +292,37 @@ test("what an installation is told is told once, and its guest stays until it is
 	expect(refusedOfWindows(done, { install: { iso } })).toEqual([]);
 	expect(refusedOfWindows(done, { guest: "windows-server-2025" })).toEqual([]);
 });
+
+test("hardware that is another one then is told, when it is not named", () => {
+	const old: ServerDefinition = {
+		image: "/srv/old.qcow2",
+		guest: "windows-server-2003",
+		data: [{ name: "books", size: "1GiB" }],
+		network: { segment: "office", address: "10.77.0.10" },
+	};
+	const stored = { ...web, definition: old, installed: { ...installed, guest: "other" as const } };
+	const differences = (after: Partial<ServerDefinition>) =>
+		planOf(site({ web: { ...old, ...after } }), [stored]).changes[0]?.differences;
+	expect(differences({ guest: "linux" })).toEqual([
+		"guest: windows-server-2003 → linux",
+		"machine: pc → q35 (as is usual then)",
+		"clock: localtime → utc (as is usual then)",
+		"system.bus: ide → virtio (as is usual then)",
+		"data[books].bus: ide → virtio (as is usual then)",
+		"network.card: e1000 → virtio (as is usual then)",
+	]);
+	const kept = {
+		machine: "pc",
+		system: { bus: "ide" },
+		data: [{ name: "books", size: "1GiB", bus: "ide" }],
+	} as const;
+	expect(differences({ guest: "linux", ...kept, data: [...kept.data] })).toEqual([
+		"guest: windows-server-2003 → linux",
+		"data[books].bus: (not set) → ide",
+		"machine: (not set) → pc",
+		"system.bus: (not set) → ide",
+		"clock: localtime → utc (as is usual then)",
+		"network.card: e1000 → virtio (as is usual then)",
+	]);
+	expect(differences({ cpus: 2 })).toEqual(["cpus: (not set) → 2"]);
+});

@@ -6,6 +6,7 @@ import type { ServerDefinition, Site } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { atOnce } from "./definition-mark.ts";
+import { followingChanges } from "./following-changes.ts";
 import { lanOf } from "./lan.ts";
 import { guestOf, isInstalling } from "./resolve.ts";
 
@@ -98,6 +99,9 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 		differences.push(`subnet6: ${old.subnet6 ?? "(none)"} → ${subnet6 ?? "(none)"}`);
 	const [wasLan, isLan] = [old.lan, lan].map(lanText);
 	if (wasLan !== isLan) differences.push(`lan: ${wasLan} → ${isLan}`);
+	differences.push(
+		...followingChanges(old, definition, (key) => differences.some((line) => line.startsWith(`${key}: `))),
+	);
 	const gone = (old.definition.data ?? []).filter(
 		({ name }) => !(definition.data ?? []).some((disk) => disk.name === name),
 	);

@@ -84,7 +84,7 @@ export function hardwareOf(server: StoredServer, beginning: Beginning): Hardware
 }
 
 function systemDiskOf({ installed, definition }: StoredServer, changing: boolean): Disk {
-	const bus = definition.system?.bus ?? guests[definition.guest ?? installed.guest].disk;
+	const bus = busOf({ installed, definition });
 	const name = "system";
 	if (changing) return { name, file: changesInside, keep: "kept", bus };
 	return installed.systemDisk === "disposable"
@@ -96,7 +96,12 @@ function systemDiskOf({ installed, definition }: StoredServer, changing: boolean
 export const guestOf = ({ definition, installed }: Pick<StoredServer, "definition" | "installed">) =>
 	definition.guest ?? installed.guest;
 
-const cardOf = (server: StoredServer) => server.definition.network?.card ?? guests[guestOf(server)].card;
+/** What its system disk is attached to. */
+export const busOf = (server: Pick<StoredServer, "definition" | "installed">): Bus =>
+	server.definition.system?.bus ?? guests[guestOf(server)].disk;
+
+export const cardOf = (server: StoredServer) =>
+	server.definition.network?.card ?? guests[guestOf(server)].card;
 
 /** Templates' guests are told everything by their kernel's command line, and show nothing on a screen that they need. */
 export const hasScreen = ({ installed }: StoredServer) => installed.boot.kind === "disk";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
+import type { GuestDisk } from "../api/guest-disks.ts";
 import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
@@ -18,8 +19,9 @@ import { HostJournal } from "./parts/journal.ts";
 import { pressKeys } from "./parts/keys.ts";
 import { HostMachines } from "./parts/machines.ts";
 import { publishedOf } from "./published.ts";
-import { cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
+import { busOf, cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
 
+const disksWithinMs = 10_000;
 /** How long a crashed session has for a dump, before it is ended without one. */
 const dumpWithinMs = 600_000;
 
@@ -104,6 +106,11 @@ export class ServerUnit {
 		throw new BulkheadError("not-allowed-now", `${name} is being exported; wait for that to end, or end it`);
 	}
 
+	/** @param yields whether others do its work meanwhile, so that they come first */
+	async setYielding(yields: boolean): Promise<void> {
+		await this.machines.setYielding(yields);
+	}
+
 	get record(): ServerRecord {
 		return this.supervisor.record;
 	}
@@ -124,6 +131,7 @@ export class ServerUnit {
 			cpus: cpusOf(stored),
 			...hardwareView(stored, this.paths.server(stored.name)),
 			systemDisk: stored.installed.systemDisk,
+			systemBus: busOf(stored),
 			dataDisks: (stored.definition.data ?? []).map(({ name }) => name),
 			address: stored.definition.network?.address ?? null,
 			domain: stored.domain,
@@ -176,6 +184,17 @@ export class ServerUnit {
 	async readGuestFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
 		const machine = this.record.session ? this.machines.current : undefined;
 		return machine?.qemu.hasAgent ? await machine.qemu.readGuestFile(path, limit, deadlineMs) : undefined;
+	}
+
+	/** @returns its disks as its guest sees them. @throws BulkheadError not-allowed-now, guest-did-not-answer */
+	async guestDisks(): Promise<GuestDisk[]> {
+		const machine = this.machines.current;
+		if (!machine || !this.record.session) throw this.noSession();
+		if (!machine.qemu.hasAgent)
+			throw new BulkheadError("guest-did-not-answer", `no guest agent answers in ${this.stored.name}`);
+		return await machine.qemu.guestDisks(disksWithinMs).catch((cause) => {
+			throw new BulkheadError("guest-did-not-answer", `${this.stored.name}: ${explain(cause)}`, { cause });
+		});
 	}
 
 	/** @returns the path of its serial console's socket. @throws BulkheadError not-allowed-now */

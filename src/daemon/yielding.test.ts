@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import type { ServerState } from "../api/server.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { yieldingAddresses } from "./yielding.ts";
+import { addressesOf, yieldingServers } from "./yielding.ts";
+
+const namesOf = (servers: Parameters<typeof yieldingServers>[0]) =>
+	yieldingServers(servers).map(({ name }) => name);
 
 function server(
 	name: string,
@@ -29,26 +32,22 @@ function server(
 
 test.each<[ServerState, ServerState, string[]]>([
 	["running", "running", []],
-	["recovering", "running", ["10.77.0.1"]],
-	["stopped", "running", ["10.77.0.1"]],
+	["recovering", "running", ["dc1"]],
+	["stopped", "running", ["dc1"]],
 	["asleep", "running", []],
-	["starting", "running", ["10.77.0.1"]],
+	["starting", "running", ["dc1"]],
 	["recovering", "starting", []],
 	["recovering", "asleep", []],
 ])("a controller that is %s while the other is %s", (one, other, yielding) => {
-	expect(yieldingAddresses([server("dc1", one), server("dc2", other)])).toEqual(yielding);
+	expect(namesOf([server("dc1", one), server("dc2", other)])).toEqual(yielding);
 });
 
 test("by both its addresses", () => {
-	expect(yieldingAddresses([server("dc1", "failed", undefined, true), server("dc2", "running")])).toEqual([
-		...["10.77.0.1", "fd00:77::1"],
-	]);
+	expect(addressesOf(server("dc1", "failed", undefined, true).stored)).toEqual(["10.77.0.1", "fd00:77::1"]);
 });
 
 test("not to a server that only has the name of a controller, nor without a domain of several", () => {
-	expect(yieldingAddresses([server("dc1", "recovering"), server("dc2", "running", null)])).toEqual([]);
-	expect(yieldingAddresses([server("dc1", "recovering"), server("dc2", "running", ["dc2"])])).toEqual([]);
-	expect(yieldingAddresses([server("dc1", "recovering", ["dc1"]), server("web2", "running", null)])).toEqual(
-		[],
-	);
+	expect(namesOf([server("dc1", "recovering"), server("dc2", "running", null)])).toEqual([]);
+	expect(namesOf([server("dc1", "recovering"), server("dc2", "running", ["dc2"])])).toEqual([]);
+	expect(namesOf([server("dc1", "recovering", ["dc1"]), server("web2", "running", null)])).toEqual([]);
 });

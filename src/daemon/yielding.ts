@@ -12,8 +12,9 @@ interface Parts {
 }
 
 /**
- * Has controllers that are away yield to others of their domain. It follows what happens to servers as it happens, and is
- * looked after every few seconds, as the rules may have been made anew.
+ * Has controllers that are away yield to others of their domain: who comes for them is refused at once, and goes to the
+ * others, which also come first where processors are short. It follows what happens to servers as it happens, and is looked
+ * after every few seconds, as the rules may have been made anew.
  */
 export class Yielding {
 	private readonly context: Context;
@@ -35,15 +36,10 @@ export class Yielding {
 	/** @param anew whether what was set may be gone */
 	async look(anew = false): Promise<void> {
 		await this.turns.take(async () => {
-			const namespace = this.parts.namespace();
-			if (namespace === null) return;
-			const servers = this.parts.units().map(({ stored, record: { state } }) => ({ stored, state }));
-			const addresses = yieldingAddresses(servers);
-			const wanted = [namespace, ...addresses].join(" ");
-			if (wanted === this.set && !(anew && addresses.length > 0)) return;
+			const units = this.parts.units();
+			const yielding = yieldingServers(units.map(({ stored, record: { state } }) => ({ stored, state })));
 			try {
-				await setYielding(namespace, addresses);
-				this.set = wanted;
+				await Promise.all([this.share(units, yielding), this.refuse(yielding, anew)]);
 				this.trouble = "";
 			} catch (error) {
 				const why = explain(error);
@@ -54,22 +50,42 @@ export class Yielding {
 		});
 	}
 
+	private async share(units: readonly ServerUnit[], yielding: readonly StoredServer[]): Promise<void> {
+		const yields = (unit: ServerUnit) => yielding.some(({ name }) => name === unit.stored.name);
+		await Promise.all(units.map(async (unit) => await unit.setYielding(yields(unit))));
+	}
+
+	private async refuse(yielding: readonly StoredServer[], anew: boolean): Promise<void> {
+		const namespace = this.parts.namespace();
+		if (namespace === null) return;
+		const addresses = yielding.flatMap(addressesOf);
+		const wanted = [namespace, ...addresses].join(" ");
+		if (wanted === this.set && !(anew && addresses.length > 0)) return;
+		await setYielding(namespace, addresses);
+		this.set = wanted;
+	}
+
 	async end(): Promise<void> {
 		this.unsubscribe();
 		await this.turns.settled();
 	}
 }
 
-/** Addresses of the controllers that are away while another of their domain is there. Pure. */
-export function yieldingAddresses(
+/** By which it yields. Pure. */
+export function addressesOf({ definition: { network } }: StoredServer): string[] {
+	if (!network) return [];
+	return [network.address, ...(network.address6 === undefined ? [] : [network.address6])];
+}
+
+/** Controllers that are away while another of their domain is there. Pure. */
+export function yieldingServers(
 	servers: readonly { stored: StoredServer; state: ServerUnit["record"]["state"] }[],
-): string[] {
-	return servers.flatMap(({ stored: { name, domain, definition }, state }) => {
-		const { network } = definition;
+): StoredServer[] {
+	const away = servers.filter(({ stored: { name, domain }, state }) => {
 		// Who comes wakes one that is asleep.
-		if (!domain || !network || state === "running" || state === "asleep") return [];
+		if (!domain || state === "running" || state === "asleep") return false;
 		// Another server may have got the name of a controller that was deleted.
-		const isThere = servers.some(
+		return servers.some(
 			(other) =>
 				other.state === "running" &&
 				other.stored.name !== name &&
@@ -77,7 +93,6 @@ export function yieldingAddresses(
 				other.stored.domain?.realm === domain.realm &&
 				other.stored.domain.controllers.includes(name),
 		);
-		if (!isThere) return [];
-		return [network.address, ...(network.address6 === undefined ? [] : [network.address6])];
 	});
+	return away.map(({ stored }) => stored);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -75,4 +75,16 @@ test("an idle group becomes an ordinary one again, with its share", async () => 
 	expect([await read("cpu.idle"), await read("cpu.weight")]).toEqual(["1", "1"]);
 	await ControlGroup.create("group", { ...limits, cpuWeight: 50 }, support);
 	expect([await read("cpu.idle"), await read("cpu.weight")]).toEqual(["0", "50"]);
+});
+
+test("the share of a group is changed alone, and of one that is gone not at all", async () => {
+	const support = { cpu: { version: 2, root: unified } } as const;
+	await ControlGroup.create("group", { memoryBytes: 2 ** 20, cpus: 1, tasks: 10, cpuWeight: 50 }, support);
+	await writeFile(join(unified, "group", "cpu.max"), "untouched");
+	await ControlGroup.weigh("group", 5, support);
+	const read = async (file: string) => await readFile(join(unified, "group", file), "utf8");
+	expect([await read("cpu.weight"), await read("cpu.max")]).toEqual(["5", "untouched"]);
+	await ControlGroup.weigh("gone", 5, support);
+	await expect(readdir(unified)).resolves.not.toContain("gone");
+	await ControlGroup.weigh("group", 5, {});
 });

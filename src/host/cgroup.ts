@@ -77,6 +77,20 @@ export class ControlGroup {
 		return new ControlGroup([...roots].map((root) => join(root, path)));
 	}
 
+	/** Changes the share of a group alone; nothing happens where there is no such group (any more). */
+	static async weigh(
+		path: string,
+		cpuWeight: GroupLimits["cpuWeight"],
+		support: GroupSupport,
+	): Promise<void> {
+		const hierarchy = support.cpu;
+		if (!hierarchy) return;
+		for (const [file, value, optional] of shareOf(hierarchy.version, cpuWeight))
+			await writeFile(join(hierarchy.root, path, file), value).catch((error: NodeJS.ErrnoException) => {
+				if (!optional && error.code !== "ENOENT") throw error;
+			});
+	}
+
 	/** Files to which a process writes `0` to enter the group. */
 	get entries(): string[] {
 		return this.folders.map((folder) => join(folder, "cgroup.procs"));
@@ -163,10 +177,13 @@ async function applyLimits(
 type Setting = [file: string, value: string, optional?: boolean];
 
 /** An idle group takes no share: it has to be made an ordinary one before. */
-function share(file: string, weight: number | "idle", inUnits: (weight: number) => number): Setting[] {
+function shareOf(version: 1 | 2, weight: GroupLimits["cpuWeight"]): Setting[] {
+	const number = weight === "idle" ? 1 : weight;
 	const ordinary: Setting[] = [
 		["cpu.idle", "0", true],
-		[file, String(inUnits(weight === "idle" ? 1 : weight))],
+		version === 2
+			? ["cpu.weight", String(number)]
+			: ["cpu.shares", String(Math.max(2, Math.round(number * 10.24)))],
 	];
 	return weight === "idle" ? [...ordinary, ["cpu.idle", "1", true]] : ordinary;
 }
@@ -188,11 +205,11 @@ function settings(controller: Controller, version: 1 | 2, limits: GroupLimits): 
 					];
 		case "cpu":
 			return version === 2
-				? [["cpu.max", `${quota} ${period}`], ...share("cpu.weight", limits.cpuWeight, (weight) => weight)]
+				? [["cpu.max", `${quota} ${period}`], ...shareOf(version, limits.cpuWeight)]
 				: [
 						["cpu.cfs_period_us", String(period)],
 						["cpu.cfs_quota_us", quota],
-						...share("cpu.shares", limits.cpuWeight, (weight) => Math.max(2, Math.round(weight * 10.24))),
+						...shareOf(version, limits.cpuWeight),
 					];
 		case "pids":
 			return [["pids.max", String(limits.tasks)]];

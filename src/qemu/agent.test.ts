@@ -158,3 +158,25 @@ test("a file that is not there is none", async () => {
 	server.say(`${JSON.stringify({ error: { class: "GenericError", desc: "No such file" }, id })}\n`);
 	expect(await read).toBeUndefined();
 });
+
+test("the disks that the guest sees, as far as it says what they are", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	const ask = async (answer: unknown) => {
+		const count = server.received.split("guest-get-disks").length;
+		const disks = ear.disks(5000);
+		await server.until((received) => received.split("guest-get-disks").length > count);
+		const { id } = JSON.parse(server.received.trim().split("\n").at(-1) ?? "");
+		server.say(`${JSON.stringify({ return: answer, id })}\n`);
+		return await disks;
+	};
+	const vda = { name: "/dev/vda", partition: false, address: { "bus-type": "virtio", serial: "was-ide " } };
+	const hostile = { name: 1, partition: 0, address: { "bus-type": ["virtio"], serial: "x".repeat(5000) } };
+	const all = [vda, { ...vda, partition: true }, { name: "/dev/dm-0", partition: false }, hostile, null, "x"];
+	expect(await ask(all)).toEqual([
+		{ bus: "virtio", serial: "was-ide" },
+		{ bus: null, serial: "x".repeat(100) },
+	]);
+	expect(await ask(Array.from({ length: 300 }, () => vda))).toHaveLength(100);
+	for (const nothing of [null, {}, "disks"]) expect(await ask(nothing)).toEqual([]);
+});

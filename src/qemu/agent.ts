@@ -1,9 +1,11 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import type { GuestDisk } from "../api/guest-disks.ts";
 import { DeadlineError } from "../host/clock.ts";
 import { parseObject } from "./qmp/connection.ts";
 
 const answerLimit = 64 * 1024;
+const mostDisks = 100;
 /** After this long without an answer the question is asked anew: the guest may have been reset in between. */
 const askAgainMs = 4000;
 /** The agent writes each question into the guest's log. */
@@ -119,6 +121,22 @@ export class GuestAgent {
 		} finally {
 			await this.execute("guest-file-close", { handle }, left());
 		}
+	}
+
+	/**
+	 * The disks that the guest sees; partitions, and what its own system puts together of them, are left out.
+	 * @throws AgentError, also of an agent of before QEMU 5.2, which does not know the question; DeadlineError
+	 */
+	async disks(deadlineMs: number): Promise<GuestDisk[]> {
+		const all = await this.execute("guest-get-disks", {}, deadlineMs);
+		if (!Array.isArray(all)) return [];
+		return all.slice(0, mostDisks).flatMap((one) => {
+			const { partition, address } = objectOf(one);
+			if (partition === true || typeof address !== "object" || address === null) return [];
+			const { serial, "bus-type": bus } = objectOf(address);
+			const word = (value: unknown) => (typeof value === "string" ? value.trim().slice(0, 100) : null);
+			return [{ serial: word(serial), bus: word(bus) }];
+		});
 	}
 
 	close(): void {

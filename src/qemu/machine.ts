@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import type { GuestDisk } from "../api/guest-disks.ts";
 import { systemClock, withDeadline } from "../host/clock.ts";
 import { errorCode, readUntrustedTail } from "../host/files.ts";
 import {
@@ -327,6 +328,11 @@ export class QemuMachine {
 	/** Reads a file inside the guest. @returns undefined when it is not there @throws AgentError, DeadlineError */
 	async readGuestFile(path: string, limit: number, deadlineMs: number): Promise<Buffer | undefined> {
 		return await this.agent.readFile(path, limit, deadlineMs);
+	}
+
+	/** @returns the disks that the guest sees @throws AgentError, DeadlineError */
+	async guestDisks(deadlineMs: number): Promise<GuestDisk[]> {
+		return await this.agent.disks(deadlineMs);
 	}
 
 	async attach(disk: Disk): Promise<void> {

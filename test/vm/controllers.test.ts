@@ -103,6 +103,11 @@ test.each<[Name, Name]>([
 				(error: Error) => error.message.includes("refused"),
 			);
 		await until("it yields", refused, patience.test);
+		const share = async () => {
+			const now = (await bulkhead.show(gone)).session?.number;
+			return now === undefined || now === session?.number ? 0 : await bulkhead.shareOf(gone, now);
+		};
+		await until("a small share", async () => [5, undefined].includes(await share()), patience.test);
 		const from = performance.now();
 		// The failed one is asked first.
 		const hosts = [gone, other].map((name) => `ldap://${client.fullName(name)}`).join(" ");
@@ -114,6 +119,7 @@ test.each<[Name, Name]>([
 		await client.addUser(other, user, "Al1ce-Passw0rd");
 		report(`without ${gone}`, { kerberosMs, ldapMs });
 		await bulkhead.untilNext(gone, session?.number ?? 0);
+		await until("its own share", async () => [50, undefined].includes(await share()), patience.test);
 		await until("it knows what happened meanwhile", async () => await knows(gone, user), patience.test);
 		for (const name of ["dc1", "dc2"] as const)
 			await until(`${name} replicates`, async () => await replicates(name), 2 * patience.test);

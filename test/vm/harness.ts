@@ -313,6 +313,16 @@ export class Instance {
 		return (await this.groupNames()).includes(`session.${server}-${session}`);
 	}
 
+	/** A session's share of the processors, 100 being the kernel's own default; undefined where the host has no such controller. */
+	async shareOf(server: string, session: number): Promise<number | undefined> {
+		const { cpu } = groups;
+		if (!cpu) return undefined;
+		const folder = join(cpu.root, `bulkhead-${this.tag}/session.${server}-${session}`);
+		const read = async (file: string) => Number(await readFile(join(folder, file), "utf8"));
+		if ((await read("cpu.idle").catch(() => 0)) === 1) return 0;
+		return cpu.version === 2 ? await read("cpu.weight") : Math.round((await read("cpu.shares")) / 10.24);
+	}
+
 	/** Names of the instance's network namespaces. */
 	async namespaces(): Promise<string[]> {
 		return (await listIfThere("/run/netns")).filter((name) => name.startsWith(`bh-${this.tag}-`));

@@ -13,18 +13,22 @@ import { changeServer, SiteEditError } from "../site-edit.ts";
  * way back goes by.
  */
 const prefix = "was-";
-const usual = "usual";
 const size = "64MiB";
 
-/** Adds the small disk. @returns the new text; undefined when it is there already. @throws SiteEditError */
-export function begin(text: string, name: string): string | undefined {
+/**
+ * Adds the small disk.
+ * @param usual what the system disk is attached to when the file does not say it
+ * @returns the new text; undefined when it is there already
+ * @throws SiteEditError
+ */
+export function begin(text: string, name: string, usual: Bus): string | undefined {
 	let there = false;
 	const after = changeServer(text, name, (document, at) => {
-		refuseUnfit(document, at, name);
+		refuseUnfit(document, at, name, usual);
 		there = markOf(document, at) !== undefined;
 		if (there) return;
 		const disk = document.createNode({
-			name: `${prefix}${busIn(document, at) ?? usual}`,
+			name: markFor(busIn(document, at) ?? usual),
 			size,
 			bus: "virtio",
 		});
@@ -36,10 +40,13 @@ export function begin(text: string, name: string): string | undefined {
 	return there ? undefined : after;
 }
 
+/** The small disk's name, which is also the serial number that the guest sees. */
+export const markFor = (bus: Bus) => `${prefix}${bus}`;
+
 /** Puts the system disk on virtio. @throws SiteEditError */
-export function switchOver(text: string, name: string): string {
+export function switchOver(text: string, name: string, usual: Bus): string {
 	return changeServer(text, name, (document, at) => {
-		refuseUnfit(document, at, name);
+		refuseUnfit(document, at, name, usual);
 		if (markOf(document, at) === undefined)
 			throw new SiteEditError(
 				`${name} has no small virtio disk yet; begin with: bulkhead convert-to-virtio ${name}`,
@@ -56,27 +63,27 @@ export function goBack(text: string, name: string): string {
 			throw new SiteEditError(
 				`${name} has no disk whose name tells where its system disk was; set \`system.bus\` by hand`,
 			);
-		if (was === usual) document.deleteIn([...at, "system", "bus"]);
-		else document.setIn([...at, "system", "bus"], was);
+		document.setIn([...at, "system", "bus"], was);
 	});
 }
 
-function refuseUnfit(document: Document, at: readonly string[], name: string): void {
+function refuseUnfit(document: Document, at: readonly string[], name: string, usual: Bus): void {
 	if (document.hasIn([...at, "template"]))
 		throw new SiteEditError(`${name} is made from a template, whose disks are on virtio already`);
-	const bus = busIn(document, at);
+	const bus = busIn(document, at) ?? usual;
 	if (bus === "virtio" || bus === "virtio-scsi")
 		throw new SiteEditError(`${name} has its system disk on ${bus} already`);
 }
 
-function busIn(document: Document, at: readonly string[]): string | undefined {
+/** @returns undefined for one that is not said; a wrong one is told when the file is applied */
+function busIn(document: Document, at: readonly string[]): Bus | undefined {
 	const bus = document.getIn([...at, "system", "bus"]);
-	return typeof bus === "string" ? bus : undefined;
+	return buses.find((one) => one === bus);
 }
 
 /** @returns where the system disk was, as the small disk's name says; undefined when there is none */
-function markOf(document: Document, at: readonly string[]): Bus | typeof usual | undefined {
+function markOf(document: Document, at: readonly string[]): Bus | undefined {
 	const data = document.getIn([...at, "data"]);
 	const names = isSeq(data) ? data.items.map((_, i) => document.getIn([...at, "data", i, "name"])) : [];
-	return [...buses, usual].find((bus): bus is Bus | typeof usual => names.includes(`${prefix}${bus}`));
+	return buses.find((bus) => names.includes(markFor(bus)));
 }

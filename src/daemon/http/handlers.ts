@@ -26,6 +26,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			pid: process.pid,
 			state: context.paths.state,
 			site: bulkhead.siteName,
+			changing: bulkhead.isChanging,
 			accelerator: context.acceleration.accelerator,
 		}),
 		services: async () => servicesView(),
@@ -61,6 +62,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			return { server, pressed: keys.length };
 		},
 		eject: async ({ server }) => ({ server, discs: await bulkhead.eject(server) }),
+		guestDisks: async ({ server }) => ({ server, disks: await bulkhead.server(server).guestDisks() }),
 		domain: async () => ({ domain: await bulkhead.membership.view() }),
 		createDomain: async ({ server }, wanted) => await bulkhead.createDomain(server, wanted),
 		administerDomain: async ({ server }, wanted) => await bulkhead.administerDomain(server, wanted),

@@ -15,6 +15,7 @@ import { type Context, sessionGroup } from "../context.ts";
 import { changesInside, cpusOf, dataDisksOf, discOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
 import { ensureVariables } from "./firmware.ts";
+import { type Importance, importance, ServingShare } from "./importance.ts";
 import { forgetOldSessions } from "./old-sessions.ts";
 import { endTpm, startTpm } from "./tpm.ts";
 
@@ -22,18 +23,6 @@ import { endTpm, startTpm } from "./tpm.ts";
 const overheadBytes = 384 * 2 ** 20;
 /** QEMU uses up to 64 threads for disk work beside those of the processors. */
 const tasks = 160;
-
-/** How much a session's process counts against others when processors or memory are short. */
-const importance = {
-	serving: { cpuWeight: 50, expendable: 200 },
-	/** One that waits, or is looked at after its failure, takes nothing from those that serve. */
-	waiting: { cpuWeight: 1, expendable: 1000 },
-	/** One that is loaded to stand by: as long as there is anything else to do, it does nothing. */
-	loading: { cpuWeight: "idle", expendable: 1000 },
-	/** One whose loading takes too long, as nobody leaves it any time. */
-	late: { cpuWeight: 25, expendable: 1000 },
-} as const;
-export type Importance = keyof typeof importance;
 
 /** Where a frozen system disk overlay is inside the confinement of a session that starts from it. */
 export const sealedSystem = `${inside.disks}/seal.qcow2`;
@@ -61,11 +50,15 @@ export class Launcher {
 	server: StoredServer;
 	private readonly context: Context;
 	private readonly sandbox: Sandbox;
+	private readonly share: ServingShare;
 
 	constructor(server: StoredServer, context: Context, sandbox: Sandbox) {
 		this.server = server;
 		this.context = context;
 		this.sandbox = sandbox;
+		this.share = new ServingShare(
+			async (number, weight) => await ControlGroup.weigh(this.groupOf(number), weight, context.groups),
+		);
 	}
 
 	/** @throws Error in words when it could not be started; nothing is left then */
@@ -109,16 +102,31 @@ export class Launcher {
 			// The processors of the guest, and a quarter for QEMU's own threads.
 			cpus: cpus + 0.25,
 			tasks: tasks + cpus * 2,
-			cpuWeight: importance[level].cpuWeight,
+			cpuWeight: this.share.weightOf(number, level),
 		};
-		const path = sessionGroup(this.context.paths, this.server.name, number);
-		return await ControlGroup.create(path, limits, this.context.groups);
+		return await ControlGroup.create(this.groupOf(number), limits, this.context.groups);
+	}
+
+	/** @param yields whether others do its server's work, so that they come first */
+	async setYielding(yields: boolean): Promise<void> {
+		const { log } = this.context;
+		const server = this.server.name;
+		await this.share.setYielding(yields, (err) => log.warn({ err, server }, "its share stays small"));
+	}
+
+	/** A session that an earlier daemon started is the one that serves. */
+	async takeOver(number: number): Promise<void> {
+		await this.share.takeOver(number);
+	}
+
+	private groupOf(number: number): string {
+		return sessionGroup(this.context.paths, this.server.name, number);
 	}
 
 	/** @returns false when a process of the session does not end */
 	async cleanUp(number: number): Promise<boolean> {
 		const { paths, groups, log } = this.context;
-		const group = ControlGroup.at(sessionGroup(paths, this.server.name, number), groups);
+		const group = ControlGroup.at(this.groupOf(number), groups);
 		const stuck = await group.destroy();
 		const ended =
 			(await this.endLeftover(number)) && (await endTpm(`${this.server.name}#${number}`, this.files(number)));
@@ -258,6 +266,3 @@ export class Launcher {
 
 /** The host's, as /usr/share/zoneinfo names it. */
 const timeZone = () => `:${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
-
-/** Makes a process as important as one that serves. */
-export const servingExpendable = importance.serving.expendable;

@@ -94,6 +94,11 @@ export class HostMachines implements Machines {
 		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
 	}
 
+	/** @param yields whether others do its server's work meanwhile */
+	async setYielding(yields: boolean): Promise<void> {
+		await this.launcher.setYielding(yields);
+	}
+
 	async beginChanges(): Promise<void> {
 		await beginChanges(this.server, this.context.paths.server(this.server.name));
 	}
@@ -139,6 +144,7 @@ export class HostMachines implements Machines {
 			const port = portOf(this.server, session.number);
 			// An earlier daemon may have ended while it handed over to another session, which is ended by now.
 			if (port) await this.sandbox.connect(port).catch((err) => this.context.log.warn({ err }, "no address"));
+			await this.launcher.takeOver(session.number);
 			if (asksForKey(this.server)) void pressAnyKey(qemu, session.accelerator, session.startedAt);
 			if (isWarm(this.server)) void qemu.thawFiles(thawsWithinMs).catch(() => {});
 			return this.machine(qemu, session, dataDisksOf(this.server));

@@ -7,7 +7,8 @@ import type { Machine, Standby } from "../../session/env.ts";
 import type { Sign } from "../../session/evidence.ts";
 import { completeServicesOf, watchedServicesOf } from "../published.ts";
 import { dataDisksOf, gatewayEndOf, portOf } from "../resolve.ts";
-import { type Launched, type Launcher, servingExpendable } from "./launcher.ts";
+import { importance } from "./importance.ts";
+import type { Launched, Launcher } from "./launcher.ts";
 import { type Seals, sealedHardware, stateDescriptor } from "./seals.ts";
 import type { SessionMachine } from "./session-machine.ts";
 import { signOf } from "./signs.ts";
@@ -246,7 +247,7 @@ class HostStandby implements Standby {
 
 	private keepFromBeingEnded(): void {
 		try {
-			writeFileSync(`/proc/${this.session.pid}/oom_score_adj`, String(servingExpendable));
+			writeFileSync(`/proc/${this.session.pid}/oom_score_adj`, String(importance.serving.expendable));
 		} catch {
 			// It has ended: whatever is asked of it next says so.
 		}

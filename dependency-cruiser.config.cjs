@@ -81,7 +81,7 @@ module.exports = {
 			severity: "error",
 			from: {
 				orphan: true,
-				pathNot: `${tests}|^src/(cli|daemon)/main[.]js$|^src/store/history-worker[.]js$|[.]d[.]js$|^web/`,
+				pathNot: `${tests}|^src/(cli|daemon)/main[.]js$|^src/store/history-worker[.]js$|^src/daemon/parts/screen-worker[.]js$|[.]d[.]js$|^web/`,
 			},
 			to: {},
 		},

@@ -7,7 +7,7 @@ import type { CurrentSite } from "./current-site.ts";
 import { hostProblems } from "./host-checks.ts";
 import { imageProblems } from "./image-disks.ts";
 import { planOf, refusedChanges } from "./plan.ts";
-import { isInUse, type Report, type ServerChanges } from "./server-changes.ts";
+import { isInUse, type Report, refuseDeleting, type ServerChanges } from "./server-changes.ts";
 import { readSiteFile } from "./site-file.ts";
 import type { SiteSandbox } from "./site-sandbox.ts";
 import type { Units } from "./units.ts";
@@ -35,7 +35,7 @@ export class Applying {
 	}
 
 	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */
-	async plan(text: string): Promise<{ plan: Plan; site: Site }> {
+	async plan(text: string, signal: AbortSignal): Promise<{ plan: Plan; site: Site }> {
 		const file = readSiteFile(text);
 		const { site } = file;
 		this.units.refuseWhileDamaged();
@@ -44,7 +44,7 @@ export class Applying {
 		const problems = [
 			...refusedChanges(site, stored),
 			...(await hostProblems(site, present)),
-			...(await imageProblems(site, stored, this.context)),
+			...(await imageProblems(site, stored, this.context, signal)),
 		];
 		if (problems.length > 0) throw file.refusal(problems);
 		return { plan: planOf(site, stored, this.current.site), site };
@@ -58,7 +58,7 @@ export class Applying {
 		report: Report,
 		signal: AbortSignal,
 	): Promise<void> {
-		const { plan, site } = await this.plan(text);
+		const { plan, site } = await this.plan(text, signal);
 		if (plan.fingerprint !== fingerprint)
 			throw new BulkheadError(
 				"changed-meanwhile",
@@ -66,6 +66,9 @@ export class Applying {
 			);
 		if (plan.destructive && !confirmed)
 			throw new BulkheadError("needs-confirmation", "this plan destroys disks; it was not confirmed");
+		// Before anything changes.
+		for (const { kind, server } of plan.changes)
+			if (kind === "delete") refuseDeleting(this.units.server(server));
 		// Servers move one by one: until then both the old segments and the new ones are there.
 		try {
 			await this.sandbox.open({ ...site, segments: meanwhile(this.current.site?.segments, site.segments) });

@@ -60,7 +60,6 @@ export class Bulkhead {
 	/** One change of the site at a time. */
 	private readonly changing = new Turns();
 	/** Servers whose disks are being copied to somewhere else. */
-	private readonly exported = new Set<string>();
 	private readonly gone = new AbortController();
 	private readonly checks: Promise<void>;
 	private readonly counting: Promise<void>;
@@ -213,7 +212,7 @@ export class Bulkhead {
 
 	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */
 	async plan(text: string): Promise<{ plan: Plan; site: Site }> {
-		return await this.applying.plan(text);
+		return await this.applying.plan(text, this.gone.signal);
 	}
 
 	/** Does what a plan says, or nothing when things have changed since. */
@@ -232,23 +231,8 @@ export class Bulkhead {
 	/** Copies the disks of a stopped server to files on this host. @throws BulkheadError; nothing is left then */
 	async export(name: string, wanted: ExportBody, report: Report, signal: AbortSignal): Promise<void> {
 		const unit = this.units.server(name);
-		this.refuseWhileExported(name);
-		this.exported.add(name);
-		try {
-			const until = AbortSignal.any([signal, this.gone.signal]);
-			await exportServer(unit, wanted, this.context, report, until);
-		} finally {
-			this.exported.delete(name);
-		}
-	}
-
-	/** Its disks are read from beginning to end: nobody may write to them meanwhile. */
-	private refuseWhileExported(name: string): void {
-		if (this.exported.has(name))
-			throw new BulkheadError(
-				"not-allowed-now",
-				`${name} is being exported; wait for that to end, or end it`,
-			);
+		const until = AbortSignal.any([signal, this.gone.signal]);
+		await unit.whileExported(async () => await exportServer(unit, wanted, this.context, report, until));
 	}
 
 	/** Makes a domain on servers that have none, and starts them. @throws BulkheadError; nothing has changed then */
@@ -263,6 +247,7 @@ export class Bulkhead {
 					`${twice} is named twice; each controller is a server of its own`,
 				);
 			const units = [name, ...others].map((one) => this.units.server(one));
+			for (const unit of units) unit.refuseWhileExported();
 			for (const { stored } of units.filter((unit) => awaitsDomain(unit.stored) && isInUse(unit)))
 				throw new BulkheadError("not-allowed-now", `${stored.name} is in use; stop it first`);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(domainWithinMs)]);
@@ -297,14 +282,13 @@ export class Bulkhead {
 
 	/** Starts a stopped server. @throws BulkheadError not-found, not-allowed-now */
 	async start(name: string): Promise<ServerUnit> {
-		this.refuseWhileExported(name);
 		const unit = this.units.server(name);
 		if (awaitsDomain(unit.stored))
 			throw new BulkheadError(
 				"not-allowed-now",
 				`${name} has no domain yet: bulkhead domain create ${name} --realm ad.example.com`,
 			);
-		await unit.supervisor.command({ do: "start" });
+		await unit.command({ do: "start" });
 		return unit;
 	}
 
@@ -315,7 +299,6 @@ export class Bulkhead {
 
 	/** Deletes a stopped server with its disks. */
 	async delete(name: string): Promise<void> {
-		this.refuseWhileExported(name);
 		await this.changing.take(async () => {
 			await this.changes.deleteStopped(name);
 			// On a segment of the LAN the sandbox has a way to each server.

@@ -5,6 +5,7 @@ import type { History } from "../store/history.ts";
 import type { IncidentStore } from "../store/incidents.ts";
 import { instanceTag, type Paths } from "../store/paths.ts";
 import type { ServerStore } from "../store/servers.ts";
+import type { ScreenReader } from "./parts/screen-reader.ts";
 
 /** What every part of the daemon shares; made once, in main.ts. */
 export interface Context {
@@ -15,6 +16,8 @@ export interface Context {
 	history: History;
 	incidents: IncidentStore;
 	servers: ServerStore;
+	/** Reads what stands on servers' screens. */
+	screens: ScreenReader;
 	/** This boot of the host. */
 	bootId: string;
 }

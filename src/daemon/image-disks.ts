@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ServerDefinition, Site } from "../api/site.ts";
-import { formatSize, parseSize } from "../api/units.ts";
+import { formatDuration, formatSize, parseSize } from "../api/units.ts";
+import { DeadlineError, withDeadline } from "../host/clock.ts";
 import { ImageError } from "../qemu/image.ts";
 import { copyImage } from "../qemu/images/copy.ts";
-import { checkWhole, type Examination, measure, openImage } from "../qemu/images/examine.ts";
+import { checkWhole, type Examination, type Image, measure, openImage } from "../qemu/images/examine.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import { domainNamesUid } from "./resolve.ts";
@@ -17,6 +18,8 @@ export function examinationOf({ paths }: Context, signal?: AbortSignal): Examina
 	const target = existsSync(paths.servers) ? paths.servers : dirname(paths.servers);
 	return { uid: imagesUid(paths.state), target, ...(signal ? { signal } : {}) };
 }
+
+const lookWithinMs = 60_000;
 
 /** An image from outside that was looked at as a whole, and is copied from. */
 export interface ImageDisk extends AsyncDisposable {
@@ -58,18 +61,29 @@ export async function openImageDisk(
 	};
 }
 
-/** What is wrong with the images that new disks of a site are to be copied from, as far as is seen at once. */
+/**
+ * What is wrong with the images that new disks of a site are to be copied from, as far as is seen at once.
+ * @param withinMs milliseconds that a look at one of them may take
+ * @throws the signal's reason
+ */
 export async function imageProblems(
 	site: Site,
 	stored: readonly StoredServer[],
 	context: Context,
+	signal: AbortSignal,
+	withinMs: number = lookWithinMs,
 ): Promise<SiteProblem[]> {
 	const problems: SiteProblem[] = [];
 	for (const [name, definition] of Object.entries(site.servers ?? {})) {
 		const old = stored.find((server) => server.name === name);
 		for (const { image, size, path } of imagesOf(definition, old)) {
 			const at = ["servers", name, ...path];
-			problems.push(...(await problemsOf(image, size, at, context)));
+			problems.push(
+				...(await problemsOf(
+					{ image, size, path: at },
+					async () => await openInTime(image, context, withinMs, signal),
+				)),
+			);
 		}
 	}
 	return problems;
@@ -98,19 +112,44 @@ function imagesOf(
 }
 
 async function problemsOf(
-	image: string,
-	size: string | undefined,
-	at: SiteProblem["path"],
-	context: Context,
+	{ image, size, path }: NamedImage,
+	open: () => Promise<Image & AsyncDisposable>,
 ): Promise<SiteProblem[]> {
 	try {
-		await using found = await openImage(image, examinationOf(context));
+		await using found = await open();
 		const message = tooSmall(size, found.virtualBytes);
-		const isData = at.includes("data");
-		return message === undefined ? [] : [{ path: [...at, ...(isData ? [] : ["system"]), "size"], message }];
+		const isData = path.includes("data");
+		return message === undefined ? [] : [{ path: [...path, ...(isData ? [] : ["system"]), "size"], message }];
 	} catch (error) {
+		if (error instanceof DeadlineError) {
+			const within = formatDuration(error.afterMs);
+			const message = `${image} cannot be looked at within ${within}; is the disk or the network there that it is on?`;
+			return [{ path: [...path, "image"], message }];
+		}
 		if (!(error instanceof ImageError)) throw error;
-		return [{ path: [...at, "image"], message: error.message }];
+		return [{ path: [...path, "image"], message: error.message }];
+	}
+}
+
+/** A disk or a share that has gone may answer never: nobody waits for that, and what comes late is closed again. */
+async function openInTime(image: string, context: Context, withinMs: number, outer: AbortSignal) {
+	let opening: ReturnType<typeof openImage> | undefined;
+	try {
+		return await withDeadline(
+			`looking at ${image}`,
+			withinMs,
+			async (signal) => {
+				opening = openImage(image, examinationOf(context, signal));
+				return await opening;
+			},
+			outer,
+		);
+	} catch (error) {
+		opening?.then(
+			async (late) => await late[Symbol.asyncDispose](),
+			() => {},
+		);
+		throw error;
 	}
 }
 

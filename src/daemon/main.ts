@@ -17,6 +17,7 @@ import { Bulkhead } from "./bulkhead.ts";
 import type { Context } from "./context.ts";
 import { requireHost } from "./doctor/require.ts";
 import { openApi } from "./http/server.ts";
+import { ScreenReader } from "./parts/screen-reader.ts";
 
 /** Wires everything, and runs until told to end. Sessions and front doors run on without it. */
 async function main(): Promise<void> {
@@ -68,6 +69,7 @@ async function makeContext(paths: Paths, log: Logger): Promise<Context> {
 		history: await openHistory(paths, log),
 		incidents: new IncidentStore(paths, log),
 		servers: new ServerStore(paths),
+		screens: new ScreenReader(),
 		bootId: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
 	};
 }

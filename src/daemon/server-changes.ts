@@ -90,6 +90,7 @@ export class ServerChanges {
 		};
 		refuseInUse();
 		const added = disksOnlyIn(stored, before);
+		if (gone.length + added.length > 0) unit.refuseWhileExported();
 		const paths = this.context.paths.server(name);
 		// A file that is there already was not made by this change, whatever it is.
 		const fresh = added.filter((disk) => !existsSync(paths.disk(disk.name)));
@@ -148,9 +149,10 @@ export class ServerChanges {
 	async delete(name: string, report: Report): Promise<void> {
 		const subject = `server ${name}`;
 		const unit = this.units.server(name);
+		refuseDeleting(unit);
 		report({ type: "step", subject, text: "stopping and deleting it", fraction: null });
 		if (!isDown(unit)) {
-			await unit.supervisor.command({ do: "stop", deadlineMs: 30_000 }).catch((error) => {
+			await unit.command({ do: "stop", deadlineMs: 30_000 }).catch((error) => {
 				// One that was stopping at this very moment is down by now, and so refuses to be stopped.
 				if (!isDown(unit)) throw error;
 			});
@@ -163,6 +165,7 @@ export class ServerChanges {
 	/** Deletes a stopped server with its disks. @throws BulkheadError not-allowed-now, not-found */
 	async deleteStopped(name: string): Promise<void> {
 		const unit = this.units.server(name);
+		unit.refuseWhileExported();
 		if (!isDown(unit))
 			throw new BulkheadError("not-allowed-now", `${name} is ${unit.record.state}; stop it first`);
 		const { [name]: _, ...others } = this.current.site?.servers ?? {};
@@ -173,10 +176,11 @@ export class ServerChanges {
 }
 
 /** Starts a server that was just made, where it starts by itself. */
-export async function begin({ stored, supervisor }: ServerUnit, { paths }: Context): Promise<void> {
-	const isNew = supervisor.record.state === "stopped" && supervisor.record.nextSession === 1;
+export async function begin(unit: ServerUnit, { paths }: Context): Promise<void> {
+	const { stored, record } = unit;
+	const isNew = record.state === "stopped" && record.nextSession === 1;
 	if (isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic")
-		await supervisor.command({ do: "start", inTurn: true });
+		await unit.command({ do: "start", inTurn: true });
 	await rm(paths.server(stored.name).unstarted, { force: true });
 }
 
@@ -206,8 +210,23 @@ function disksInUse(server: string, disks: readonly Disk[]): BulkheadError {
 	);
 }
 
+/** @throws BulkheadError not-allowed-now, when a server cannot be stopped and deleted within a minute */
+export function refuseDeleting(unit: ServerUnit): void {
+	unit.refuseWhileExported();
+	if (!isDown(unit) && unit.supervisor.installsUpdates) throw installsUpdates(unit);
+}
+
+function installsUpdates({ stored: { name } }: ServerUnit): BulkheadError {
+	return new BulkheadError(
+		"not-allowed-now",
+		`${name} installs updates, is not switched off meanwhile, and was not deleted: apply again when it has stopped, or pull its plug first: bulkhead stop ${name} --force`,
+	);
+}
+
 async function untilStopped(unit: ServerUnit): Promise<void> {
 	for (let waited = 0; !isDown(unit); waited += 50) {
+		// It may take them an hour; it goes on stopping meanwhile.
+		if (unit.supervisor.installsUpdates) throw installsUpdates(unit);
 		if (waited > 60_000)
 			throw new BulkheadError("guest-did-not-answer", `${unit.stored.name} did not stop within a minute`);
 		await delay(50);

@@ -5,7 +5,7 @@ import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
 import { platformOf } from "../qemu/guests.ts";
-import { QmpError } from "../qemu/qmp/errors.ts";
+import type { Command } from "../session/input.ts";
 import type { Other } from "../session/others.ts";
 import type { ServerRecord } from "../session/state.ts";
 import { type Policy, Supervisor } from "../session/supervisor.ts";
@@ -16,6 +16,7 @@ import type { Context } from "./context.ts";
 import { isOutdated } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
+import { pressKeys } from "./parts/keys.ts";
 import { HostMachines } from "./parts/machines.ts";
 import { publishedOf } from "./published.ts";
 import { busOf, cpusOf, discOf, drivesOf, guestOf, hasScreen, memoryOf, policyOf } from "./resolve.ts";
@@ -31,6 +32,8 @@ export class ServerUnit {
 	readonly supervisor: Supervisor;
 	private readonly machines: HostMachines;
 	private readonly paths: Paths;
+	/** Its disks are being read from beginning to end. */
+	private exported = false;
 
 	private constructor(
 		stored: StoredServer,
@@ -43,7 +46,7 @@ export class ServerUnit {
 		this.stored = stored;
 		this.paths = context.paths;
 		this.door = new HostDoor(stored, context, sandbox);
-		this.machines = new HostMachines(stored, context, sandbox, async () => await this.door.health());
+		this.machines = new HostMachines(stored, context, sandbox, async () => await this.door.look());
 		const env = {
 			...{ clock: systemClock, machines: this.machines, door: this.door, journal },
 			others: () => others(this.stored.definition.after ?? []),
@@ -73,6 +76,34 @@ export class ServerUnit {
 		this.door.server = stored;
 		this.supervisor.policy = supervisionOf(stored);
 		await this.door.open();
+	}
+
+	/**
+	 * What a person asks of it, or what starts it by itself.
+	 * @throws BulkheadError not-allowed-now, when its state does not allow it or its disks are being exported
+	 */
+	async command(command: Command): Promise<void> {
+		// Whatever else there is may begin a session, or change its disks.
+		if (command.do !== "maintenance" || !command.on) this.refuseWhileExported();
+		await this.supervisor.command(command);
+	}
+
+	/** Does what reads its disks as a whole; nobody may write to them meanwhile. @throws BulkheadError not-allowed-now */
+	async whileExported(work: () => Promise<void>): Promise<void> {
+		this.refuseWhileExported();
+		this.exported = true;
+		try {
+			await work();
+		} finally {
+			this.exported = false;
+		}
+	}
+
+	/** @throws BulkheadError not-allowed-now */
+	refuseWhileExported(): void {
+		if (!this.exported) return;
+		const { name } = this.stored;
+		throw new BulkheadError("not-allowed-now", `${name} is being exported; wait for that to end, or end it`);
 	}
 
 	/** @param yields whether others do its work meanwhile, so that they come first */
@@ -187,16 +218,12 @@ export class ServerUnit {
 
 	/**
 	 * Presses keys, one combination after the other.
-	 * @throws BulkheadError not-allowed-now, bad-input for a key that there is not (those before it were pressed)
+	 * @throws BulkheadError not-allowed-now, bad-input for a key that there is not, guest-did-not-answer; those before it were pressed
 	 */
 	async pressKeys(keys: readonly string[]): Promise<void> {
 		const machine = this.machines.current;
 		if (!machine || !this.record.session) throw this.noSession();
-		for (const key of keys)
-			await machine.qemu.pressKeys(key.split("-")).catch((cause) => {
-				if (!(cause instanceof QmpError)) throw cause;
-				throw new BulkheadError("bad-input", `there is no key ${key}: ${explain(cause)}`, { cause });
-			});
+		await pressKeys(this.stored.name, machine.qemu, keys);
 	}
 
 	/** Takes the discs out of its CD drives, of the session that runs and of all later ones. @returns the files that were in */

@@ -82,6 +82,8 @@ export class QemuMachine {
 	private statusAsked: Promise<string | null> | undefined;
 	private exitCode: Promise<number> | undefined;
 	private over = false;
+	/** Its guest is not to run again. */
+	private stopped = false;
 
 	private constructor(
 		identity: ProcessIdentity,
@@ -211,12 +213,14 @@ export class QemuMachine {
 	}
 
 	/**
-	 * Pauses the guest and writes its memory into the session's folder, packed: a Windows crash dump where the guest has
+	 * Pauses the guest for good and writes its memory into the session's folder, packed: a Windows crash dump where the guest has
 	 * told QEMU how to make one, a kdump file for `crash` else.
 	 * @returns the host path of the file, which is the session's own and to be taken away
 	 * @throws QmpError, DeadlineError
 	 */
 	async dumpMemory(deadlineMs: number, onProgress?: (percent: number) => void): Promise<string> {
+		// A panicked guest's state does not say so.
+		this.stopped = true;
 		return await dumpMemory(this.monitor(), this.folders.session, deadlineMs, onProgress);
 	}
 
@@ -243,7 +247,7 @@ export class QemuMachine {
 	 * the paused screen does not show it yet. The session still has its disks to itself here.
 	 */
 	private async letPanicBePrinted(): Promise<void> {
-		if ((await this.withinReach(this.status())) !== "guest-panicked") return;
+		if (this.stopped || (await this.withinReach(this.status())) !== "guest-panicked") return;
 		await this.monitor()
 			.execute("cont", {}, evidenceWithinMs)
 			.catch(() => {});

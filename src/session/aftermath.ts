@@ -15,6 +15,11 @@ export type HostDump = { session: number } & ({ file: string } | { failed: strin
 
 export const outOfTime = "its time for a dump is over";
 
+/** The host's clock may be set meanwhile: a server is not down for hours because of that. Milliseconds. */
+const longestMs = 600_000;
+/** The host's dump keeps its time by itself; when it does not, it is over so much later. */
+const graceMs = 10_000;
+
 /** Progress is told in steps of this many percent. */
 const toldEvery = 10;
 
@@ -68,7 +73,10 @@ export class Aftermath {
 		const { aftermath } = this.parts.ledger.record;
 		const { machine } = this.parts.holder;
 		if (!aftermath) return false;
-		const leftMs = aftermath.until - this.parts.clock.now();
+		const leftMs = Math.min(
+			aftermath.until - this.parts.clock.now(),
+			this.parts.policy()?.withinMs ?? longestMs,
+		);
 		if (!machine || leftMs <= 0) {
 			await this.end("there is no time left for its dump");
 			return false;
@@ -82,6 +90,8 @@ export class Aftermath {
 		const { clock, timers } = this.parts;
 		this.dumping = beginDumping(clock.now());
 		this.toldPercent = 0;
+		// Before anything is waited for.
+		timers.due("aftermath", leftMs);
 		try {
 			await machine.letGuestDump();
 		} catch (error) {
@@ -89,16 +99,16 @@ export class Aftermath {
 			return false;
 		}
 		await this.isUnderWay(`the guest runs on to write its own dump, for ${formatDuration(leftMs)} at most`);
-		timers.due("aftermath", leftMs);
 		return true;
 	}
 
 	private async dumpMemory(machine: Machine, leftMs: number): Promise<boolean> {
-		const { book, onDump, onProgress } = this.parts;
+		const { book, onDump, onProgress, timers } = this.parts;
 		const incident = book.open?.id;
 		if (incident === undefined) return false;
 		const session = machine.session.number;
 		this.toldPercent = 0;
+		timers.due("aftermath", leftMs + graceMs);
 		await this.isUnderWay(`a dump of its memory is being kept, in ${formatDuration(leftMs)} at most`);
 		machine
 			.dumpMemory(incident, leftMs, (percent) => onProgress(session, percent))
@@ -117,9 +127,9 @@ export class Aftermath {
 	}
 
 	/** How far a dump of the session's memory is. */
-	tell(session: number, percent: number): void {
+	async tell(session: number, percent: number): Promise<void> {
 		if (this.isOn && session === this.parts.ledger.record.session?.number && percent < 100)
-			this.tellProgress(percent, "of its memory is kept");
+			await this.tellProgress(percent, "of its memory is kept");
 	}
 
 	/** @returns what came of the host's dump, in words; undefined when nobody waits for it any more */
@@ -150,7 +160,7 @@ export class Aftermath {
 	}
 
 	/** Takes in a look at the crashed session. @returns why it is over, in words; undefined while it is not */
-	follow({ at, process, status, screen }: Pulse): string | undefined {
+	async follow({ at, process, status, screen }: Pulse): Promise<string | undefined> {
 		if (screen?.kind === "blue-screen" && screen.stop) this.learn(crashed(screen.stop));
 		if (this.parts.ledger.record.aftermath?.does !== "let-guest-dump") return undefined;
 		if (process === "ended") return "QEMU has ended";
@@ -158,7 +168,7 @@ export class Aftermath {
 		if (status === "internal-error") return "QEMU stopped the guest with an internal error";
 		this.dumping = followDumping(this.dumping, at, screen);
 		if (this.dumping.percent !== undefined)
-			this.tellProgress(this.dumping.percent, "of the guest's dump is written");
+			await this.tellProgress(this.dumping.percent, "of the guest's dump is written");
 		return dumpingIsOver(this.dumping);
 	}
 
@@ -178,9 +188,11 @@ export class Aftermath {
 	}
 
 	/** Only what is new, and only in steps: what the guest's screen says may go up and down without end. */
-	private tellProgress(percent: number, what: string): void {
+	private async tellProgress(percent: number, what: string): Promise<void> {
 		if (percent < this.toldPercent + toldEvery) return;
 		this.toldPercent = percent;
 		this.parts.book.note(`${percent} % ${what}`);
+		// Somebody may be looking.
+		await this.parts.book.save();
 	}
 }

@@ -90,6 +90,16 @@ export class Closing {
 		this.book.learn(crashWords(screen.stop), crashDetails(screen.stop));
 	}
 
+	/** Leaves the server down until its maintenance ends; nothing of its session lives any more. */
+	async leaveToMaintenance(): Promise<void> {
+		this.timers.cancel();
+		this.book.note("not started again, because of the maintenance");
+		await this.incidents.end("stopped");
+		this.ledger.set({ session: null });
+		await this.ledger.become("stopped", "it failed, and is in maintenance: it is started when that ends");
+		await this.reserve.disband();
+	}
+
 	/** Leaves the server down, keeps everything, and calls a person. */
 	async giveUp(reason: string): Promise<void> {
 		this.timers.cancel();

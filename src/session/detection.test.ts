@@ -143,6 +143,8 @@ test.each<[string, Partial<Watch>, string[]]>([
 	["a pause", { status: "paused", pausedMs: 10_000 }, ["The guest is paused, and nobody has let it go on"]],
 	["a short wait for the disk", { diskWaitMs: 2999 }, []],
 	["a wait for the disk", { diskWaitMs: 3000 }, ["QEMU waits for the host's disk"]],
+	["a TPM that ends with its QEMU", { tpmGoneMs: 500 }, []],
+	["a TPM that has ended", { tpmGoneMs: 1500 }, [expect.stringContaining("Its TPM has ended")]],
 ])("worth a remark: %s", (_, seen, expected) => {
 	expect(remarks({ ...beginWatch(0), ...seen })).toEqual(expected);
 });

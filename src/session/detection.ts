@@ -3,7 +3,7 @@ import type { BlueScreen } from "../api/screen.ts";
 import { formatDuration } from "../api/units.ts";
 import { blueScreenWords, crashDetails, crashWords, type Stop } from "./crash.ts";
 import type { Sign } from "./evidence.ts";
-import { workOf } from "./screens.ts";
+import { restedMs, workOf } from "./screens.ts";
 import type { Watch } from "./watch.ts";
 
 /** What follows from evidence. */
@@ -51,10 +51,13 @@ const monitorSilenceMs = 10_000;
 const blueScreenMs = 3000;
 /** A hang is proven sooner than the screen is looked at again, and may turn out to be a crash then. */
 const screenWithinMs = 5000;
-const longestWorkMs = 7_200_000;
+/** In all, until Windows has rested, see ScreenWatch. The largest updates restart a handful of times. */
+const mostWork = { ms: 7_200_000, restarts: 20 };
 const resetsWithoutReady = 5;
 const paused = { toldMs: 10_000, failedMs: 60_000 };
 const diskWaitToldMs = 3000;
+/** It ends with QEMU, and may be seen to be gone before that is. */
+const tpmToldMs = 1500;
 
 const fine: Verdict = { kind: "fine" };
 export const diskFull = {
@@ -127,8 +130,18 @@ export function remarks(watch: Watch): string[] {
 	return [
 		...(work ? [`Windows ${work}: it is not expected to answer meanwhile`] : []),
 		...(watch.pausedMs >= paused.toldMs ? [`The guest is ${watch.status}, and nobody has let it go on`] : []),
+		...(isTpmGone(watch)
+			? [
+					"Its TPM has ended: what the guest keeps there (BitLocker, keys) cannot be had until its next session",
+				]
+			: []),
 		...(watch.diskWaitMs >= diskWaitToldMs ? ["QEMU waits for the host's disk"] : []),
 	];
+}
+
+/** Whether its TPM has ended before its session, which goes on: most guests ask it when they start, and little later. */
+export function isTpmGone({ tpmGoneMs }: Watch): boolean {
+	return tpmGoneMs >= tpmToldMs;
 }
 
 /** States that were entered before anybody listened: the sign itself was missed. */
@@ -169,12 +182,24 @@ function judgePause({ pausedMs, status }: Watch): Verdict | undefined {
 }
 
 function judgeScreen(watch: Watch): Verdict | undefined {
-	const { blue, blueMs, blueForMs, workMs } = watch.screen;
-	if (blue && blueMs >= blueScreenMs && isCertain(blue, watch)) return blueScreen(blue, blueForMs);
-	const work = workOf(watch.screen, watch.lastLook);
-	if (!work || workMs < longestWorkMs) return undefined;
-	const words = `Windows ${work} for ${formatDuration(workMs)} and is not done`;
-	return failed(watch.phase === "booting" ? "boot-timeout" : "hang", words, workMs);
+	const { blue, blueMs, blueForMs, awaitsAnswer } = watch.screen;
+	if (blue && blueMs >= blueScreenMs && !awaitsAnswer && isCertain(blue, watch))
+		return blueScreen(blue, blueForMs);
+	return judgeWork(watch);
+}
+
+/** Of one that answers it is not said that it works: it is left alone, whatever its screen shows. */
+function judgeWork({ screen, phase }: Watch): Verdict | undefined {
+	const { work, workMs, workRestarts } = screen;
+	if (!work) return undefined;
+	if (workRestarts >= mostWork.restarts) {
+		const words = `Windows ${work} again and again: it has restarted itself ${workRestarts} times, and was never done for ${formatDuration(restedMs)}`;
+		return failed("reset-loop", words, workMs);
+	}
+	if (workMs < mostWork.ms) return undefined;
+	const over = workRestarts > 1 ? `, over ${workRestarts} restarts,` : "";
+	const words = `Windows ${work} for ${formatDuration(workMs)}${over} and is not done`;
+	return failed(phase === "booting" ? "boot-timeout" : "hang", words, workMs);
 }
 
 /** Notices and kiosks have large lines above small ones, too: those count with a dump that goes on, or processors that stand. */

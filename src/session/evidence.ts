@@ -14,6 +14,14 @@ export type Sign = { at: number } /** `stop`: what a Windows says of it, where i
 	| { kind: "disk-error"; diskFull: boolean; text: string }
 );
 
+/** What is known of a service's last answer: it may be older than the session's trouble. */
+export interface Answer {
+	/** Milliseconds since it came, at the most. */
+	ageMs: number;
+	/** Whether the service has been asked since, and takes longer than it usually does. */
+	late: boolean;
+}
+
 /** What was seen when a session was looked at. */
 export interface Pulse {
 	/** Milliseconds since the Unix epoch. */
@@ -27,10 +35,14 @@ export interface Pulse {
 	agentHeardAt: number | null;
 	/** Health of the published services, as the front door sees it. */
 	services: Readonly<Record<string, "up" | "down" | "unknown">>;
+	/** How fresh that is, by service; without a word on one that is up, it has answered just now. */
+	answers?: Readonly<Record<string, Answer>>;
 	/** Whether any processor of the guest takes interrupts. */
 	interrupts: "on" | "off" | "unknown";
 	/** Share of the time since the last look that QEMU's threads wanted a processor of the host and got none, 0 to 1. */
 	starved: number;
+	/** Its TPM, a process beside QEMU, has ended. */
+	tpmGone?: true;
 	/** What stands on its screen, when that was looked at this time: never for some servers, for others every few seconds. */
 	screen?: Seen;
 }

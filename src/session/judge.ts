@@ -97,7 +97,7 @@ export class Judge {
 	private async onPulseAfterCrash(pulse: Pulse): Promise<void> {
 		// The guest's own dump needs room, too.
 		if (pulse.status === "io-error") await this.letGoOn(pulse.at);
-		await this.goOnAfter(this.aftermath.follow(pulse));
+		await this.goOnAfter(await this.aftermath.follow(pulse));
 	}
 
 	private async goOnAfter(over: string | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Failure } from "./detection.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { Recoverer } from "./recoverer.ts";
 import type { Reserve } from "./reserve.ts";
 import type { Resumption } from "./resumption.ts";
 
@@ -9,14 +10,22 @@ export class Maintenance {
 	private readonly ledger: Ledger;
 	private readonly reserve: Reserve;
 	private readonly life: Lifecycle;
+	private readonly recoverer: Recoverer;
 	private readonly resumption: Resumption;
 	/** The cause that was told last. */
 	private told = "";
 
-	constructor(ledger: Ledger, reserve: Reserve, life: Lifecycle, resumption: Resumption) {
+	constructor(
+		ledger: Ledger,
+		reserve: Reserve,
+		life: Lifecycle,
+		recoverer: Recoverer,
+		resumption: Resumption,
+	) {
 		this.ledger = ledger;
 		this.reserve = reserve;
 		this.life = life;
+		this.recoverer = recoverer;
 		this.resumption = resumption;
 	}
 
@@ -26,9 +35,10 @@ export class Maintenance {
 		await this.ledger.save();
 		const begins = "Maintenance begins: failures are told, and nothing is done about them";
 		this.ledger.say("maintenance", on ? begins : "Maintenance ends");
-		if (!on) this.reserve.tend();
+		if (on) return await this.recoverer.suspend();
+		this.reserve.tend();
 		const { wanted, state } = this.ledger.record;
-		if (on || wanted !== "running") return;
+		if (wanted !== "running") return;
 		if (state === "stopped") return await this.life.start();
 		await this.resumption.resumeUnreachable();
 	}

@@ -118,6 +118,8 @@ export class Recoverer {
 	/** Takes the next step; nothing of the failed session lives any more. */
 	async recover(counts = this.book.open?.drill === null): Promise<void> {
 		this.starter.isAwaited(false);
+		// It may have begun while a crashed session had its time, or in the pause before this attempt.
+		if (this.ledger.record.maintenance) return await this.closing.leaveToMaintenance();
 		const step = this.recoveries.nextStep();
 		if (step.kind === "give-up") return await this.closing.giveUp(step.reason);
 		this.recoveries.count(step.kind, counts);
@@ -130,6 +132,13 @@ export class Recoverer {
 		this.book.note(words);
 		await this.ledger.become("recovering", words);
 		this.timers.due("relaunch", step.afterMs);
+	}
+
+	/** Maintenance begins: an attempt that is waited for is not made. What a crashed session has time for goes on. */
+	async suspend(): Promise<void> {
+		const { state, session, planned } = this.ledger.record;
+		if (state === "recovering" && session === null && planned === null)
+			await this.closing.leaveToMaintenance();
 	}
 
 	/** Boots a session. */

@@ -102,6 +102,37 @@ describe("a blue screen", () => {
 		).toBe("fine");
 	});
 
+	test("counts from when it came: what was known of services before that is no answer", () => {
+		const from = ready({ ...mute, services: ["smtp"] });
+		const to = { ...mute, services: ["smtp"] };
+		/** Asked every 10 s and for the last time at 1 s, with the 30 s that it has for its answer. */
+		const stale = (at: number) => {
+			const since = at - from.lastLook - 1000;
+			const asked = since - 10_000;
+			const answer =
+				asked < 0 ? { ageMs: Math.max(0, since), late: false } : { ageMs: since, late: asked > 2000 };
+			return { services: { smtp: "up" as const }, answers: { smtp: answer } };
+		};
+		expect(look(60, () => blue({ stop }), stale, { from, to }).verdict).toContain("13.5 s, panic");
+		const { watch } = look(8, () => blue({ stop }), stale, { from, to });
+		expect(crashBeforeRestart(watch)?.summary).toContain(says);
+	});
+
+	test("of a server whose services are asked seldom, and answer, is a picture", () => {
+		const to = { ...mute, services: ["smtp"] };
+		const from = ready(to);
+		// Nobody knows when in the last ten seconds it was.
+		const slow = () => ({
+			services: { smtp: "up" as const },
+			answers: { smtp: { ageMs: 10_000, late: false } },
+		});
+		expect(look(120, () => blue({ stop }), slow, { from, to }).verdict).toBe("fine");
+		// Whatever a crash looks like: it is one when the picture stays and the answers do not.
+		const dies = (at: number) =>
+			at < from.lastLook + 30_000 ? slow() : { services: { smtp: "down" as const } };
+		expect(look(120, () => blue({ stop }), dies, { from, to }).verdict).toContain("panic");
+	});
+
 	test("of a server that can be heard by nothing else", () => {
 		const from = ready(mute);
 		expect(
@@ -274,10 +305,13 @@ describe.each<[Seen, string]>([
 		).toContain("hang");
 	});
 
-	test("once it was ready again it has two hours anew", () => {
+	test.each([
+		[60, `hang: Windows ${words} for 2 h 0 min`],
+		[660, "fine"],
+	])("once it was ready for ten minutes it has two hours anew, and not before: %i s", (seconds, expected) => {
 		let { watch } = look(6000, () => screen);
 		({ watch } = look(
-			30,
+			seconds,
 			() => ({ kind: "other" }),
 			() => ({ services: { http: "up" } }),
 			{ from: watch },
@@ -289,7 +323,37 @@ describe.each<[Seen, string]>([
 				() => silent,
 				{ from: watch },
 			).verdict,
-		).toBe("fine");
+		).toContain(expected);
+	});
+
+	/** Installs for two minutes, restarts, shows a logo for one minute, and so on. @returns the verdict, and how many restarts it took */
+	function loop(pulse: () => Partial<Pulse>, to: Hearing, turns: number) {
+		let watch = ready(to);
+		for (let restarts = 0; restarts <= turns; restarts++) {
+			const turn = look(180, (at) => (at <= 120_000 ? screen : { kind: "boot" }), pulse, { from: watch, to });
+			if (turn.verdict !== "fine") return { restarts, verdict: turn.verdict };
+			watch = rebooted(turn.watch, turn.watch.lastLook + 1000);
+		}
+		return { restarts: turns, verdict: "fine" };
+	}
+
+	test("a loop of it ends after twenty restarts, where nothing but the screen tells of it", () => {
+		const { restarts, verdict } = loop(() => ({ services: {} }), mute, 40);
+		expect([restarts, verdict]).toEqual([
+			20,
+			`3 s, reset-loop: Windows ${words} again and again: it has restarted itself 20 times, and was never done for 10 min`,
+		]);
+	});
+
+	test("and where services answer in between, but not where they answer meanwhile", () => {
+		const web: Hearing = { ...mute, services: ["http"] };
+		expect(loop(() => ({ services: { http: "up" } }), web, 40).verdict).toBe("fine");
+		let looks = 0;
+		const now = () => ({ services: { http: ++looks % 360 > 240 ? ("up" as const) : ("down" as const) } });
+		expect(loop(now, web, 40)).toMatchObject({
+			restarts: 20,
+			verdict: expect.stringContaining("again and again"),
+		});
 	});
 });
 
@@ -299,11 +363,13 @@ test("no time runs against a server that answers, whatever its screen shows", ()
 		looks: true,
 		stepMs: 1000,
 		fairMs: 1000,
+		mayAnswer: false,
 		ready: true,
 	};
 	const follow = (heard: boolean) => {
 		let watch = beginScreenWatch();
-		for (let at = 1000; at <= 10_000; at += 1000) watch = followScreen(watch, { ...step, at, heard });
+		for (let at = 1000; at <= 10_000; at += 1000)
+			watch = followScreen(watch, { ...step, at, heardAt: heard ? at : 0 });
 		return watch.workMs;
 	};
 	expect(follow(true)).toBe(0);

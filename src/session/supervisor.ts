@@ -1,5 +1,6 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import { type HostDump, outOfTime } from "./aftermath.ts";
+import { isTpmGone } from "./detection.ts";
 import type { Env } from "./env.ts";
 import { Inbox } from "./inbox.ts";
 import type { Command, Input } from "./input.ts";
@@ -8,7 +9,7 @@ import { Ledger } from "./ledger.ts";
 import { excuseOf, type Other } from "./others.ts";
 import type { Policy } from "./policy.ts";
 import type { Reserve } from "./reserve.ts";
-import { workOf } from "./screens.ts";
+import { isUpdating, workOf } from "./screens.ts";
 import type { DrillRecord, ServerRecord } from "./state.ts";
 import type { Due } from "./timers.ts";
 import { type Parts, wire } from "./wiring.ts";
@@ -96,7 +97,7 @@ export class Supervisor {
 	}
 
 	/**
-	 * What is to be said of its session, beside the reason of its state: what Windows is at work on, services that are silent,
+	 * What is to be said of its session, beside the reason of its state: what Windows is at work on, a TPM that has ended, services that are silent,
 	 * and who is away that it needs.
 	 */
 	get remark(): string {
@@ -107,11 +108,17 @@ export class Supervisor {
 		const work = session === null ? undefined : workOf(seen.screen, seen.lastLook);
 		return [
 			...(work ? [`Windows ${work}`] : []),
+			...(session !== null && isTpmGone(seen) ? ["its TPM has ended; a restart gives it another"] : []),
 			...(silent.length > 0 ? [`${silent.join(", ")} does not answer`] : []),
 			...(silent.length > 0 || boots ? [excuseOf(this.env.others())] : []),
 		]
 			.filter(Boolean)
 			.join("; ");
+	}
+
+	/** Whether its Windows is seen to install updates: it is not switched off meanwhile, unless a person insists. */
+	get installsUpdates(): boolean {
+		return this.record.session !== null && isUpdating(this.parts.holder.seen);
 	}
 
 	/** How it is to those that come after it. */
@@ -183,7 +190,7 @@ export class Supervisor {
 			case "save":
 				return await this.keeper.retry();
 			case "dump-progress":
-				return this.parts.aftermath.tell(input.session, input.percent);
+				return await this.parts.aftermath.tell(input.session, input.percent);
 			case "dumped":
 				return await this.onDumped(input.dump);
 			case "ask-felt":

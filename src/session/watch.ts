@@ -27,6 +27,8 @@ export interface Watch {
 	pausedMs: number;
 	/** How long QEMU has waited in the host's kernel, mostly for a disk. */
 	diskWaitMs: number;
+	/** How long its process has run on without its TPM, which ends with it. */
+	tpmGoneMs: number;
 	/** Whether the server has an agent: without one, the silence of services proves nothing. */
 	agent: boolean;
 	process: Pulse["process"];
@@ -55,6 +57,7 @@ export function beginWatch(at: number): Watch {
 		monitorSilenceMs: 0,
 		pausedMs: 0,
 		diskWaitMs: 0,
+		tpmGoneMs: 0,
 		agent: true,
 		process: "runs",
 		status: null,
@@ -82,7 +85,7 @@ export function rebooted(watch: Watch, at: number): Watch {
 		...beginWatch(at),
 		resets: watch.resets + 1,
 		bootingMs: watch.phase === "booting" ? watch.bootingMs : 0,
-		screen: beginScreenWatch(watch.screen.workMs),
+		screen: beginScreenWatch(watch.screen),
 	};
 }
 
@@ -105,6 +108,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	const step = Math.min(Math.max(0, pulse.at - watch.lastLook), longestStep);
 	const fair = step * Math.max(leastFairShare, 1 - Math.min(1, Math.max(0, pulse.starved)));
 	const heard = heardSince(pulse, watch);
+	const services = answering(pulse);
 	const missing = missingSigns(pulse, since, hearing);
 	const ready = watch.phase === "ready" || missing.length === 0;
 	const watchable = hearing.agent || provenOf(hearing).some((name) => isKnown(pulse, name));
@@ -112,7 +116,10 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	// A guest that is paused from outside (a debugger, a disk) cannot answer, and does not have to.
 	const screen = followScreen(watch.screen, {
 		...{ at: pulse.at, screen: pulse.screen, looks: hearing.screen ?? false },
-		...{ stepMs: step, fairMs: fair, heard, ready },
+		...{ stepMs: step, fairMs: fair, ready },
+		heardAt: newestAnswer(pulse, services),
+		// Each of them is asked again within seconds, and has not been late so far.
+		mayAnswer: services.length > 0,
 	});
 	// A Windows at work on itself is silent for as long as that takes, and restarts as often as it likes.
 	const works = workOf(screen, pulse.at) !== undefined;
@@ -136,6 +143,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 		monitorSilenceMs: mute ? watch.monitorSilenceMs + fair : 0,
 		pausedMs: paused ? watch.pausedMs + step : 0,
 		diskWaitMs: diskWait ? watch.diskWaitMs + step : 0,
+		tpmGoneMs: pulse.tpmGone && pulse.process !== "ended" ? watch.tpmGoneMs + step : 0,
 		agent: hearing.agent,
 		process: pulse.process,
 		status: pulse.status,
@@ -163,7 +171,18 @@ function downTimes(
 function heardSince(pulse: Pulse, watch: Watch): boolean {
 	const { agentHeardAt, at } = pulse;
 	const agent = agentHeardAt !== null && agentHeardAt > watch.lastLook && agentHeardAt <= at;
-	return agent || Object.values(pulse.services).includes("up");
+	return agent || answering(pulse).length > 0;
+}
+
+/** Services that answer as far as anybody can know: one that is asked and lets it wait is up only by an answer of before. */
+function answering({ services, answers }: Pulse): string[] {
+	return Object.keys(services).filter((name) => services[name] === "up" && !answers?.[name]?.late);
+}
+
+/** @returns the latest moment at which anything of the guest's has answered for certain, milliseconds since the Unix epoch */
+function newestAnswer({ at, agentHeardAt, answers }: Pulse, services: readonly string[]): number {
+	const agent = agentHeardAt !== null && agentHeardAt <= at ? [agentHeardAt] : [];
+	return Math.max(0, ...agent, ...services.map((name) => at - (answers?.[name]?.ageMs ?? 0)));
 }
 
 function missingSigns(pulse: Pulse, since: number, hearing: Hearing): string[] {

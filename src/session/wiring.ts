@@ -104,7 +104,7 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	const resumption = new Resumption({
 		...{ ledger, machines, holder, book, incidents, closing, recoverer, life },
 	});
-	const maintenance = new Maintenance(ledger, reserve, life, resumption);
+	const maintenance = new Maintenance(ledger, reserve, life, recoverer, resumption);
 	const readiness = new Readiness({
 		...{ ledger, clock, book, incidents, recoveries },
 		tendLater: (ms) => later(ms, { kind: "tend" }),

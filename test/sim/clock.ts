@@ -12,11 +12,17 @@ export class VirtualClock {
 	/** Milliseconds since the Unix epoch at which every simulation begins. */
 	static readonly begin = Date.UTC(2026, 0, 5, 8);
 	private time = VirtualClock.begin;
+	private ahead = 0;
 	private order = 0;
 	private timers: Timer[] = [];
 
 	now(): number {
-		return this.time;
+		return this.time + this.ahead;
+	}
+
+	/** The host's clock is set: what waits goes on waiting for as long as it would have. */
+	set(byMs: number): void {
+		this.ahead += byMs;
 	}
 
 	/** Milliseconds since the simulation began. */

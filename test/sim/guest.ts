@@ -23,6 +23,8 @@ export interface Surroundings {
 	ignoresPowerButton: boolean;
 	/** The front door does not say how services are. */
 	doorMute: boolean;
+	/** Its services are asked so often, and have so long to answer; without it they are known to be silent after a second. */
+	checks: { everyMs: number; withinMs: number } | undefined;
 	/** A fault that is made on purpose has no effect. */
 	withstandsDrills: boolean;
 	diskFull: boolean;
@@ -45,6 +47,7 @@ type Said = Sign extends infer S ? (S extends Sign ? Omit<S, "at"> : never) : ne
 
 /** The front door's checks need this long to see that a service does not answer. */
 const checkLagMs = 1000;
+const lateMs = 2000;
 const shutdownMs = 3000;
 const agentAnswersMs = 300;
 const firmwareMs = 500;
@@ -67,6 +70,8 @@ export class Guest {
 	process: Pulse["process"] = "runs";
 	/** Not even SIGKILL ends it: it waits in the kernel for a disk then. */
 	stuck = false;
+	/** Its TPM has ended. */
+	tpmGone = false;
 	onSign: ((sign: Sign) => void) | undefined;
 	private readonly around: Surroundings;
 	private doing: Doing = "booting";
@@ -95,7 +100,7 @@ export class Guest {
 		this.services = new Map(
 			around.services.map((name) => [
 				name,
-				{ silenced: false, answered: false, since: now, health: "unknown" },
+				{ silenced: false, answered: false, since: now, health: around.checks ? "down" : "unknown" },
 			]),
 		);
 		if (from === "boot") this.begin();
@@ -282,12 +287,14 @@ export class Guest {
 		const screen = this.lookAtScreen();
 		return {
 			...(screen && { screen }),
+			...(this.tpmGone && { tpmGone: true }),
 			at: clock.now(),
 			process: this.process,
 			status,
 			qmpHeardAt: this.qmpHeardAt,
 			agentHeardAt: this.agentHeardAt,
 			services: Object.fromEntries([...this.services].map(([name, service]) => [name, this.health(service)])),
+			...this.freshness(),
 			interrupts: status === "running" ? this.interrupts() : "unknown",
 			starved,
 		};
@@ -347,12 +354,31 @@ export class Guest {
 	}
 
 	private health(service: Service): Service["health"] {
-		const { clock, starved, doorMute } = this.around;
+		const { clock, starved, doorMute, checks } = this.around;
 		if (doorMute) return "unknown";
-		const lasted = clock.now() - service.since;
+		const knownAt = checks ? this.askedAt(service) + checks.withinMs : service.since + checkLagMs;
 		if (service.answered && starved < 0.9) service.health = "up";
-		else if (lasted >= checkLagMs) service.health = "down";
+		else if (clock.now() >= knownAt) service.health = "down";
 		return service.health;
+	}
+
+	/** As the front door knows it of a check that runs while it says what the one before has found. */
+	private freshness(): Pick<Pulse, "answers"> {
+		const { clock, checks } = this.around;
+		if (!checks) return {};
+		const answerOf = (service: Service) => {
+			const asked = service.answered ? 0 : Math.max(0, clock.now() - this.askedAt(service));
+			return { ageMs: checks.everyMs + asked, late: asked > lateMs };
+		};
+		return {
+			answers: Object.fromEntries([...this.services].map(([name, service]) => [name, answerOf(service)])),
+		};
+	}
+
+	/** When a service that does not answer any more was asked first. */
+	private askedAt({ since }: Service): number {
+		const everyMs = this.around.checks?.everyMs ?? 1;
+		return Math.ceil(since / everyMs) * everyMs;
 	}
 
 	private changed(): void {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { explain } from "../../src/api/errors.ts";
 import type { Seen } from "../../src/api/screen.ts";
 import { serverStates } from "../../src/api/server.ts";
-import { formatDuration } from "../../src/api/units.ts";
+import { formatDuration, parseDuration } from "../../src/api/units.ts";
 import { signOf } from "../../src/daemon/parts/signs.ts";
 import { parseEvent, type QmpEvent } from "../../src/qemu/qmp/connection.ts";
 import type { Sign } from "../../src/session/evidence.ts";
@@ -42,6 +42,7 @@ const guestActs: Readonly<Record<string, (guest: Guest, world: World) => void>> 
 	"is paused": (guest) => guest.pause("paused"),
 	"is suspended": (guest) => guest.pause("suspended"),
 	"goes on": (guest) => guest.pause(undefined),
+	"loses its TPM": (guest) => Object.assign(guest, { tpmGone: true }),
 	"has a mute monitor": (guest) => guest.muteMonitor(),
 	"ends at last": (guest) => guest.getUnstuck(),
 	"ignores the power button": (_, world) => {
@@ -83,8 +84,11 @@ class Run {
 
 	constructor(script: Script) {
 		this.script = script;
-		const { agent, services, screens, boot, silence, budget, onCrash } = script.policy;
-		this.world = new World(script.boots, { agent, services, screens });
+		const { agent, services, screens, boot, silence, budget, onCrash, checks } = script.policy;
+		this.world = new World(script.boots, {
+			...{ agent, services, screens },
+			checks: checks && { everyMs: checks.every, withinMs: checks.within },
+		});
 		this.policy = {
 			server: "dc1",
 			hearing: { agent, services, ...(screens && { screen: true }) },
@@ -175,6 +179,8 @@ class Run {
 		const { world } = this;
 		if (does === "restarts") this.supervisor = undefined;
 		if (does === "gives the server other hardware") this.changeHardware();
+		else if (does.startsWith("sets its clock"))
+			world.clock.set(-(parseDuration(does.split(" ").at(-1) ?? "") ?? 0));
 		else if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
 		else if (does.startsWith("cannot start sessions"))
 			world.startFailure = does.split(": ").slice(1).join(": ");

@@ -54,6 +54,7 @@ const step = z.union([
 				"hangs with interrupts on",
 				"is killed",
 				"loses its monitor",
+				"loses its TPM",
 				"is frozen",
 				"finds the disk full",
 				"does not end",
@@ -111,6 +112,7 @@ const step = z.union([
 				"gives the server other hardware",
 			]),
 			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
+			z.templateLiteral(["sets its clock back by ", z.string()]),
 			z.templateLiteral(["cannot start sessions: ", z.string()]),
 		]),
 	}),
@@ -132,6 +134,8 @@ const scriptSchema = z.strictObject({
 			services: z.array(z.string()).default(["http"]),
 			/** Whether its screen is looked at. */
 			screens: z.boolean().default(false),
+			/** Its services are asked so often, and have so long to answer. */
+			checks: z.strictObject({ every: duration, within: duration }).optional(),
 			onCrash: z.enum(["let-guest-dump", "dump-then-new-session"]).optional(),
 			boot: duration.prefault("5m"),
 			silence: duration.prefault("20s"),

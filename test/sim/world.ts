@@ -45,6 +45,7 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	readonly services: readonly string[];
 	readonly agent: boolean;
 	readonly screens: boolean;
+	readonly checks: Surroundings["checks"];
 	/** How long it takes to dump a guest's memory. */
 	dumpMs = 20_000;
 	/** Whether there is room for a dump of a guest's memory. */
@@ -76,11 +77,12 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 
 	constructor(
 		boots: Surroundings["boots"],
-		{ agent, services, screens }: Pick<Surroundings, "agent" | "services" | "screens">,
+		{ agent, services, screens, checks }: Pick<Surroundings, "agent" | "services" | "screens" | "checks">,
 	) {
 		this.boots = boots;
 		this.agent = agent;
 		this.screens = screens;
+		this.checks = checks;
 		this.services = services;
 	}
 

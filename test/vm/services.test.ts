@@ -129,6 +129,35 @@ test("a TLS server is well, whichever version it speaks, and when it answers wit
 	expect(await unwell(door, names, 3000)).toEqual([]);
 });
 
+test("a server that hangs is late long before it is down, and not when it goes on", async () => {
+	const [key, cert] = [join(folder, "late-key.pem"), join(folder, "late-cert.pem")];
+	const make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key];
+	await run("openssl", [...make, "-out", cert, "-days", "2"], { deadlineMs: 20_000 });
+	const server = inNamespace([
+		"openssl",
+		"s_server",
+		"-quiet",
+		"-accept",
+		"4311",
+		"-key",
+		key,
+		"-cert",
+		cert,
+	]);
+	const times = { everyMs: 1000, withinMs: 60_000 };
+	const door = await checks.openDoor([{ name: "tls", service: "https", port: 4311, times }]);
+	await becomes(door, { tls: "up" });
+	const isLate = async () => (await door.look()).answers.tls?.late;
+	expect(await isLate()).toBe(false);
+	server.kill("SIGSTOP");
+	await vi.waitUntil(isLate, { timeout: 20_000, interval: 200 });
+	const { health, answers } = await door.look();
+	expect(health).toEqual({ tls: "up" });
+	expect(answers.tls?.ageMs).toBeGreaterThan(2000);
+	server.kill("SIGCONT");
+	await vi.waitUntil(async () => (await isLate()) === false, { timeout: 20_000, interval: 200 });
+});
+
 test.skipIf(!postgres)("a PostgreSQL is well however it lets clients in", async () => {
 	const rules = {
 		asks: "host all all all scram-sha-256\n",

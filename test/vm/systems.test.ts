@@ -6,6 +6,8 @@ import { keysOf } from "../../src/api/keys.ts";
 import type { ServerDefinition } from "../../src/api/site.ts";
 import { screenshotPath } from "../../src/client/http.ts";
 import { run } from "../../src/host/command.ts";
+import { launchedProcess } from "../../src/host/confine.ts";
+import { sendSignal } from "../../src/host/process.ts";
 import { pixelsOf } from "../../src/screen/pixels.ts";
 import { recognise } from "../../src/screen/recognise.ts";
 import { readTexts } from "../../src/screen/text-screen.ts";
@@ -127,6 +129,15 @@ test("with Secure Boot the same shell is refused, as nobody has signed it", asyn
 		patience.state,
 	);
 	expect(await readdir(instance.paths.server("secure").tpm)).toContain("tpm2-00.permall");
+});
+
+test("a TPM that ends before its session is told, and nothing is ended for it", async () => {
+	const tpm = launchedProcess(instance.paths.server("secure").session(1).tpmLaunch);
+	expect(tpm && sendSignal(tpm, "SIGKILL")).toBe(true);
+	await instance.until("secure", "running", ({ reason }) => reason.includes("its TPM has ended"));
+	const told = async () => (await instance.events()).some(({ text }) => text.startsWith("Its TPM has ended"));
+	await until("the event", told, 10_000);
+	expect((await instance.session("secure")).number).toBe(1);
 });
 
 test("Debian's installer begins, and its blue is no blue screen", async () => {

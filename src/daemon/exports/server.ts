@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { link, lstat, rm } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { BulkheadError } from "../../api/errors.ts";
@@ -39,6 +40,8 @@ export async function exportServer(
 	signal: AbortSignal,
 ): Promise<void> {
 	const { name } = unit.stored;
+	if (existsSync(context.paths.server(name).unstarted))
+		throw new BulkheadError("not-allowed-now", `${name} is just being made; export it when that is done`);
 	if (isInUse(unit))
 		throw new BulkheadError(
 			"not-allowed-now",

@@ -15,12 +15,9 @@ export interface Identity {
 
 /** What the daemon does for each route of the API. */
 export function handlers(bulkhead: Bulkhead, context: Context, identity: Identity): Handlers {
-	const command = async (
-		name: string,
-		what: Parameters<ReturnType<Bulkhead["server"]>["supervisor"]["command"]>[0],
-	) => {
+	const command = async (name: string, what: Parameters<ReturnType<Bulkhead["server"]>["command"]>[0]) => {
 		const unit = bulkhead.server(name);
-		await unit.supervisor.command(what);
+		await unit.command(what);
 		return unit.view();
 	};
 	return {
@@ -55,7 +52,7 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		unpublish: async ({ server }, unwanted) => await bulkhead.unpublish(server, unwanted),
 		drill: async ({ server }, { fault }) => {
 			const unit = bulkhead.server(server);
-			await unit.supervisor.command({ do: "drill", fault });
+			await unit.command({ do: "drill", fault });
 			const drill = unit.supervisor.lastDrill;
 			if (!drill) throw new BulkheadError("internal", "the drill left no trace");
 			return { session: drill.session, at: drill.at };

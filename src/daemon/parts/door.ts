@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
+import type { Answer } from "../../network/front-door/freshness.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
 import { clientsOf, tellClients } from "../../network/inbound/farewell.ts";
 import { waitForKnock } from "../../network/knock.ts";
@@ -12,7 +13,7 @@ import type { Context } from "../context.ts";
 import { completeServicesOf, inboundServers, watchedServicesOf } from "../published.ts";
 import { doorUid, sandboxAddressOf } from "../resolve.ts";
 import { Turns } from "../turns.ts";
-import { feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
+import { answersOfAll, feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
 import { packetsInto, untilNobodyIsConnected, usedPortsOf } from "./door/routed.ts";
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
@@ -156,7 +157,16 @@ export class HostDoor implements Door {
 	// ---- what the supervisor asks of all
 
 	async health(): Promise<Healths> {
-		return healthOfAll(await this.ask((door) => door.health()));
+		return (await this.look()).services;
+	}
+
+	/** The same, and how fresh it is. */
+	async look(): Promise<{ services: Healths; answers: Record<string, Answer> }> {
+		const found = await this.ask((door) => door.look());
+		return {
+			services: healthOfAll(found.map(({ health }) => health)),
+			answers: answersOfAll(found.map(({ answers }) => answers)),
+		};
 	}
 
 	async expect(): Promise<void> {

@@ -8,7 +8,7 @@ import { platformOf } from "../../qemu/guests.ts";
 import type { Disk } from "../../qemu/hardware.ts";
 import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { Adopted, Machine, Machines, Standby } from "../../session/env.ts";
-import type { Sign } from "../../session/evidence.ts";
+import type { Pulse, Sign } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
@@ -32,6 +32,7 @@ import { Seals } from "./seals.ts";
 import { SessionMachine } from "./session-machine.ts";
 import { signOf } from "./signs.ts";
 import { loadStandby } from "./standby.ts";
+import { watchTpm } from "./tpm.ts";
 
 const consoleTailBytes = 64 * 1024;
 /** What is left free for everybody else. */
@@ -46,12 +47,12 @@ export class HostMachines implements Machines {
 	private readonly launcher: Launcher;
 	private readonly context: Context;
 	private readonly sandbox: Sandbox;
-	private readonly health: () => Promise<Record<string, "up" | "down" | "unknown">>;
+	private readonly services: () => Promise<Pick<Pulse, "services" | "answers">>;
 
-	constructor(server: StoredServer, context: Context, sandbox: Sandbox, health: HostMachines["health"]) {
+	constructor(server: StoredServer, context: Context, sandbox: Sandbox, services: HostMachines["services"]) {
 		this.context = context;
 		this.sandbox = sandbox;
-		this.health = health;
+		this.services = services;
 		this.launcher = new Launcher(server, context, sandbox);
 		this.seals = new Seals(this.launcher, context);
 	}
@@ -213,13 +214,14 @@ export class HostMachines implements Machines {
 		const keep = async (incident: string, name: string, content: string | Buffer) =>
 			await this.context.incidents.keep(this.server.name, incident, name, content);
 		this.current = new SessionMachine(qemu, session, {
-			health: this.health,
+			services: this.services,
 			files: this.launcher.files(session.number),
 			keep,
 			keepFile: async (incident, name, path) =>
 				await this.context.incidents.keepFile(this.server.name, incident, name, path),
-			screens: hasScreen(this.server),
+			screens: hasScreen(this.server) ? this.context.screens : undefined,
 			requireRoom: async () => await this.requireRoomForDump(session.number),
+			tpmLives: watchTpm(`${this.server.name}#${session.number}`, this.launcher.files(session.number)),
 			evidence: this.server.definition.recovery?.evidence ?? "registers",
 			openSockets: async () => await this.launcher.openSockets(session.number),
 			dataDisks,

@@ -1,5 +1,16 @@
-import { expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DeadlineError } from "../../host/clock.ts";
+import { type Reading, ScreenReader } from "./screen-reader.ts";
 import { RecognisedScreens } from "./screens.ts";
+
+const reader = new ScreenReader(60_000);
+// It has its modules loaded before anything waits for it.
+beforeAll(
+	async () => void (await reader.read(new Uint8Array(ppm(0)), undefined, AbortSignal.timeout(20_000))),
+	30_000,
+);
+afterAll(async () => await reader.close());
 
 /** A screen of one colour. */
 function ppm(shade: number, { width = 64, height = 48 } = {}): Buffer {
@@ -18,12 +29,67 @@ function screens(...pictures: (Buffer | Error)[]) {
 		if (next instanceof Error) throw next;
 		return next;
 	};
-	return { clock, screens: new RecognisedScreens(picture, () => clock.now) };
+	return { clock, screens: new RecognisedScreens(picture, reader, () => clock.now) };
 }
 
+/** A reader that answers when it is told to, in the place of one in a worker. */
+function slowReader() {
+	const waiting: ((answer: Error | Partial<Reading>) => void)[] = [];
+	const read = async (picture: Uint8Array<ArrayBuffer>) => {
+		const { promise, resolve } = Promise.withResolvers<Error | Partial<Reading>>();
+		waiting.push(resolve);
+		const answer = await promise;
+		if (answer instanceof Error) throw answer;
+		return { looked: { picture, seen: { kind: "black" } as const }, tookMs: 0, ...answer };
+	};
+	return { waiting, read };
+}
+
+test("a look does not wait for a screen that takes long: what is seen is told with a later one", async () => {
+	const slow = slowReader();
+	const one = new RecognisedScreens(async () => ppm(0), slow);
+	expect(await one.look(false)).toBeUndefined();
+	expect(await one.look(true)).toBeUndefined();
+	expect(slow.waiting).toHaveLength(1);
+	slow.waiting[0]?.({});
+	await turn();
+	expect(await one.look(false)).toEqual({ kind: "black" });
+	expect(await one.look(false)).toBeUndefined();
+});
+
+test.each<[string, Error | Partial<Reading>, number]>([
+	["took 700 ms", { tookMs: 700 }, 14_000],
+	["took too long", new DeadlineError("the recognition of a screen", 1000), 20_000],
+	["was quick", { tookMs: 10 }, 3000],
+])("a screen that %s is looked at again after twenty times that", async (_, answer, restMs) => {
+	const clock = { now: 0 };
+	const slow = slowReader();
+	const one = new RecognisedScreens(
+		async () => ppm(0),
+		slow,
+		() => clock.now,
+	);
+	const first = one.lookNow();
+	await turn();
+	slow.waiting[0]?.(answer);
+	await first;
+	clock.now = restMs - 1;
+	await one.look(false);
+	expect(slow.waiting).toHaveLength(1);
+	clock.now = restMs;
+	await one.look(false);
+	expect(slow.waiting).toHaveLength(2);
+});
+
 test("a screen is looked at every three seconds, and every second when there is reason to", async () => {
-	const { clock, screens: one } = screens();
-	const looks: boolean[] = [];
+	const clock = { now: 0 };
+	let taken = 0;
+	const picture = async () => {
+		taken++;
+		throw new Error("QEMU takes no picture");
+	};
+	const one = new RecognisedScreens(picture, reader, () => clock.now);
+	const looks: number[] = [];
 	for (const [now, suspicious] of [
 		[0, false],
 		[2999, false],
@@ -32,10 +98,10 @@ test("a screen is looked at every three seconds, and every second when there is 
 		[4000, true],
 	] as const) {
 		clock.now = now;
-		looks.push((await one.look(suspicious)) !== undefined);
+		await one.look(suspicious);
+		looks.push(taken);
 	}
-	expect(looks).toEqual([true, false, true, false, true]);
-	expect(clock.taken).toBe(3);
+	expect(looks).toEqual([1, 1, 2, 2, 3]);
 });
 
 test("what stands there is told, also when it has not changed", async () => {

@@ -1,6 +1,6 @@
 import type { Seen } from "../../api/screen.ts";
-import { readPpm } from "../../screen/frame.ts";
-import { type Looked, lookAgain } from "../../screen/look.ts";
+import { DeadlineError } from "../../host/clock.ts";
+import type { LookedPicture, ScreenReader } from "./screen-reader.ts";
 
 /** How often a screen is looked at, milliseconds: a picture costs QEMU and this process some time. */
 const everyMs = {
@@ -9,14 +9,24 @@ const everyMs = {
 	suspicious: 1000,
 } as const;
 
+/** A look rests for so many times what it took, so that no guest takes more than a twentieth of the reader's time. */
+const restFactor = 20;
+/** So long a look at a session waits for its screen; what is seen later is told with the next one. Milliseconds. */
+const patienceMs = 100;
+/** So long evidence waits for it. */
+const nowWithinMs = 1500;
+/** So long it waits for those of other guests. */
+const turnWithinMs = 2000;
+
 /** Looks at the screen of one session. */
 export interface Screens {
 	/**
 	 * @param suspicious whether the guest gives reason to look sooner
-	 * @returns what stands on it; undefined when it was looked at a moment ago, or cannot be seen. Never throws
+	 * @returns what stands on it; undefined when it was looked at a moment ago, is being looked at, or cannot be seen. Never
+	 *   throws, and takes a tenth of a second at most
 	 */
 	look(suspicious: boolean): Promise<Seen | undefined>;
-	/** Looks at once. */
+	/** Looks at once, within a second and a half. */
 	lookNow(): Promise<Seen | undefined>;
 }
 
@@ -26,28 +36,55 @@ export const noScreens: Screens = { look: async () => undefined, lookNow: async 
 /** Has pictures taken, and what is on them recognised; one at a time. */
 export class RecognisedScreens implements Screens {
 	private readonly picture: () => Promise<Buffer>;
+	private readonly reader: Pick<ScreenReader, "read">;
 	private readonly now: () => number;
 	/** The picture that was recognised last. */
-	private last: Looked | undefined;
+	private last: LookedPicture | undefined;
 	private lookedAt = Number.NEGATIVE_INFINITY;
+	private restsUntil = Number.NEGATIVE_INFINITY;
 	private looking: Promise<Seen | undefined> | undefined;
+	/** What was seen when nobody waited for it any more. */
+	private untold: Seen | undefined;
 
 	/**
 	 * @param picture takes a picture of the screen, as PPM; of a session that may be captured
 	 * @param now milliseconds since an arbitrary moment
 	 */
-	constructor(picture: () => Promise<Buffer>, now: () => number = () => performance.now()) {
+	constructor(
+		picture: () => Promise<Buffer>,
+		reader: Pick<ScreenReader, "read">,
+		now: () => number = () => performance.now(),
+	) {
 		this.picture = picture;
+		this.reader = reader;
 		this.now = now;
 	}
 
 	async look(suspicious: boolean): Promise<Seen | undefined> {
-		if (this.looking || this.now() - this.lookedAt < everyMs[suspicious ? "suspicious" : "usually"])
-			return undefined;
-		return await this.lookNow();
+		const { untold } = this;
+		this.untold = undefined;
+		if (untold || !this.isDue(suspicious)) return untold;
+		const looking = this.begin();
+		const seen = await within(looking, patienceMs);
+		if (seen !== "late") return seen;
+		void looking.then((late) => {
+			this.untold = late;
+		});
+		return undefined;
 	}
 
 	async lookNow(): Promise<Seen | undefined> {
+		const seen = await within(this.begin(), nowWithinMs);
+		return seen === "late" ? undefined : seen;
+	}
+
+	private isDue(suspicious: boolean): boolean {
+		const now = this.now();
+		const from = this.lookedAt + everyMs[suspicious ? "suspicious" : "usually"];
+		return !this.looking && now >= Math.max(from, this.restsUntil);
+	}
+
+	private async begin(): Promise<Seen | undefined> {
 		this.looking ??= this.takeIn().finally(() => {
 			this.looking = undefined;
 		});
@@ -56,15 +93,39 @@ export class RecognisedScreens implements Screens {
 
 	private async takeIn(): Promise<Seen | undefined> {
 		this.lookedAt = this.now();
+		const { last } = this;
+		this.last = undefined;
 		try {
-			const frame = readPpm(await this.picture());
-			const seen = lookAgain(frame, this.last);
-			// While it counts as unchanged it is compared with the same picture: many small changes are a large one.
-			if (seen !== this.last?.seen) this.last = { frame, seen };
-			return seen;
-		} catch {
+			const picture = ownBytes(await this.picture());
+			const { looked, tookMs } = await this.reader.read(picture, last, AbortSignal.timeout(turnWithinMs));
+			this.last = looked;
+			this.rest(tookMs);
+			return looked.seen;
+		} catch (error) {
 			// A QEMU that takes no picture, or a broken one, is noticed by other signs when something is wrong with it.
+			if (error instanceof DeadlineError) this.rest(error.afterMs);
 			return undefined;
 		}
+	}
+
+	private rest(tookMs: number): void {
+		this.restsUntil = this.now() + restFactor * tookMs;
+	}
+}
+
+/** @returns the same bytes in memory of their own, which can be handed over; copied only where they share it */
+function ownBytes({ buffer, byteOffset, length }: Buffer): Uint8Array<ArrayBuffer> {
+	if (buffer instanceof ArrayBuffer && byteOffset === 0 && length === buffer.byteLength)
+		return new Uint8Array(buffer);
+	return new Uint8Array(new Uint8Array(buffer, byteOffset, length));
+}
+
+async function within<T>(work: Promise<T>, ms: number): Promise<T | "late"> {
+	const { promise, resolve } = Promise.withResolvers<"late">();
+	const timer = setTimeout(() => resolve("late"), ms);
+	try {
+		return await Promise.race([work, promise]);
+	} finally {
+		clearTimeout(timer);
 	}
 }

@@ -10,6 +10,7 @@ import type { Evidence, Machine } from "../../session/env.ts";
 import type { Pulse } from "../../session/evidence.ts";
 import type { SessionRecord } from "../../session/state.ts";
 import type { SessionPaths } from "../../store/paths.ts";
+import type { ScreenReader } from "./screen-reader.ts";
 import { noScreens, RecognisedScreens, type Screens } from "./screens.ts";
 
 /** A guest may write to its console without end, and make QEMU complain without end; more than this is not kept. */
@@ -20,7 +21,7 @@ const dumpWithinMs = 600_000;
 const consoleTailBytes = 64 * 1024;
 
 export interface Surroundings {
-	health: () => Promise<Pulse["services"]>;
+	services: () => Promise<Pick<Pulse, "services" | "answers">>;
 	files: SessionPaths;
 	/** Keeps a file of evidence. @returns its name */
 	keep: (incident: string, name: string, content: string | Buffer) => Promise<string>;
@@ -30,8 +31,10 @@ export interface Surroundings {
 	keepFile: (incident: string, name: string, path: string) => Promise<string>;
 	/** @throws Error in words, when the host's disk has no room for a dump of the guest's memory */
 	requireRoom: () => Promise<void>;
-	/** Whether its screen is looked at. */
-	screens: boolean;
+	/** Reads its screen; undefined when that is not looked at. */
+	screens: ScreenReader | undefined;
+	/** Whether its TPM lives; undefined when it has none. */
+	tpmLives: (() => boolean) | undefined;
 	/** How much is kept of a failure. */
 	evidence: "screen" | "registers" | "dump";
 	/** Disks that another session may want. */
@@ -53,16 +56,18 @@ export class SessionMachine implements Machine {
 		this.session = session;
 		this.around = around;
 		this.screens = around.screens
-			? new RecognisedScreens(async () => await qemu.frame(frameWithinMs))
+			? new RecognisedScreens(async () => await qemu.frame(frameWithinMs), around.screens)
 			: noScreens;
 	}
 
 	async look(): Promise<Pulse> {
-		const [look, services] = await Promise.all([this.qemu.look(), this.around.health().catch(() => ({}))]);
+		const unknown = { services: {} };
+		const [look, heard] = await Promise.all([this.qemu.look(), this.around.services().catch(() => unknown)]);
 		const screen = await this.screenOf(look);
 		const { console, output } = this.around.files;
 		for (const log of [console, output]) await emptyWhenLarger(log, consoleLimitBytes).catch(() => false);
-		return { ...look, services, ...(screen && { screen }) };
+		const tpmGone = this.around.tpmLives?.() === false;
+		return { ...look, ...heard, ...(screen && { screen }), ...(tpmGone && { tpmGone: true as const }) };
 	}
 
 	private async screenOf({ status, interrupts }: Look): Promise<Seen | undefined> {

@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
-import { access, chmod, chown, mkdir, readFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { access, chmod, chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock, withDeadline } from "../../host/clock.ts";
 import { type Confinement, launchConfined, launchedProcess } from "../../host/confine.ts";
 import { readUntrustedTail } from "../../host/files.ts";
-import { endProcess, isAlive } from "../../host/process.ts";
+import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import { inside } from "../../qemu/hardware.ts";
 import type { ServerPaths, SessionPaths } from "../../store/paths.ts";
 
@@ -63,12 +63,31 @@ export async function startTpm(
 }
 
 /** Ends what is left of a session's TPM. @returns false when it does not end */
-export async function endTpm(session: string, { tpmLaunch }: SessionPaths): Promise<boolean> {
+export async function endTpm(session: string, files: SessionPaths): Promise<boolean> {
+	const process = processOf(session, files);
+	return !process || (await endProcess(process, 0));
+}
+
+/** @returns what tells whether the session's TPM lives; undefined for a session that has none */
+export function watchTpm(session: string, files: SessionPaths): (() => boolean) | undefined {
+	if (!existsSync(files.tpmLaunch)) return undefined;
+	const process = processOf(session, files);
+	return () => process !== undefined && isAlive(process);
+}
+
+function processOf(session: string, { tpmLaunch }: SessionPaths): ProcessIdentity | undefined {
 	const process = launchedProcess(tpmLaunch);
-	if (!process) return true;
-	const command = await readFile(`/proc/${process.pid}/cmdline`, "utf8").catch(() => "");
+	if (!process) return undefined;
 	// The pid may belong to another process by now.
-	return !command.includes(`\0dir=${stateInside(session)},`) || (await endProcess(process, 0));
+	return commandOf(process).includes(`\0dir=${stateInside(session)},`) ? process : undefined;
+}
+
+function commandOf({ pid }: ProcessIdentity): string {
+	try {
+		return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+	} catch {
+		return "";
+	}
 }
 
 async function wordsOf({ tpmOutput }: SessionPaths): Promise<string> {

@@ -32,6 +32,11 @@ test("a check in the service's own protocol", async () => {
 	expect(configOf(withService({ ...sql, health: { ...pace, rules: [] } }))).toMatch(
 		/option tcp-check\n\ttcp-check connect linger\n\tserver guest \S+ check inter 2000ms/,
 	);
+	// To HAProxy one that hangs up is down: it is not asked more often for that.
+	const hangsUp = { ...pace, rules: [], hangUp: "well" } as const;
+	expect(configOf(withService({ ...sql, health: hangsUp }))).toContain(
+		"inter 2000ms fastinter 1000ms downinter 2000ms",
+	);
 	const wrong = { ...pace, rules: ["tcp-check connect\nglobal"] };
 	expect(() => configOf(withService({ ...sql, health: wrong }))).toThrow("not a rule of a health check");
 });

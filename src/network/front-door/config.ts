@@ -1,6 +1,7 @@
 import { BulkheadError } from "../../api/errors.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { isTalkRule, type Talk } from "../talk.ts";
+import { checkEveryMs, mayHangUp } from "./health.ts";
 import {
 	adminSocket,
 	checkedOf,
@@ -224,13 +225,18 @@ function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 			: talks
 				? talkCheck(health, tells !== "")
 				: httpCheck(plan, service, health.path)),
-		`server guest ${plan.address}:${service.port} check ${intervals(talks ? health.everyMs : 400)} fall 1 rise 1${tells}`,
+		`server guest ${plan.address}:${service.port} check ${intervals(service)} fall 1 rise 1${tells}`,
 	]);
 }
 
-/** A service that is down is asked four times as often. */
-function intervals(everyMs: number): string {
-	return `inter ${everyMs}ms fastinter ${everyMs / 2}ms downinter ${everyMs / 4}ms`;
+/**
+ * A service that is down is asked four times as often. One that may hang up on whoever asks is down to HAProxy as long as it
+ * does, and well to us: it writes a line of its log each time, or counts who does that.
+ */
+function intervals(service: ServicePlan): string {
+	const everyMs = checkEveryMs(service);
+	const downMs = mayHangUp(service) ? everyMs : everyMs / 4;
+	return `inter ${everyMs}ms fastinter ${everyMs / 2}ms downinter ${downMs}ms`;
 }
 
 /** Lingering, as a check that ends in a reset is an error in the logs of PostgreSQL and others. */

@@ -5,6 +5,20 @@ import { parseStat, type StatRow } from "./stat.ts";
 
 export type Health = "up" | "down" | "unknown";
 
+/** Milliseconds between two checks of a service that is well. */
+export function checkEveryMs({ health }: ServicePlan): number {
+	return isTalk(health) ? health.everyMs : 400;
+}
+
+/** Whether a service that hangs up on its check is well: to HAProxy it is down then. */
+export function mayHangUp({ health }: ServicePlan): boolean {
+	return isTalk(health) && health.hangUp !== undefined;
+}
+
+function isTalk(health: ServicePlan["health"]): health is Talk {
+	return health !== null && typeof health === "object" && "rules" in health;
+}
+
 /**
  * Reads `show stat`: what the checks of each service last found.
  * @param forgottenMs how long ago all that was found before was to be forgotten; milliseconds
@@ -28,8 +42,8 @@ function judge(row: StatRow, { health }: ServicePlan, forgottenMs: number): Heal
 	const checkStatus = row.text("check_status");
 	if (checkStatus === "" || checkStatus.includes("INI")) return "unknown";
 	if (row.text("status").startsWith("UP")) return "up";
-	const talk = health !== null && typeof health === "object" && "rules" in health ? health : undefined;
-	return talk?.hangUp && forgottenMs > forgetsHangUpsMs(talk) && hasHungUp(row) ? "up" : "down";
+	if (!isTalk(health) || !health.hangUp) return "down";
+	return forgottenMs > forgetsHangUpsMs(health) && hasHungUp(row) ? "up" : "down";
 }
 
 /**

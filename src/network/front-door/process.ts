@@ -9,6 +9,7 @@ import { askAdmin } from "./admin.ts";
 import { configOf, ringName } from "./config.ts";
 import { closeIdleCommand, drainCommand, releaseCommand, withGuest } from "./drain.ts";
 import { blameServer, type Dropped, feltOf, parseRing, parseSessions } from "./felt.ts";
+import { type Answer, Freshness } from "./freshness.ts";
 import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts";
 import { destroy, hopelessOf } from "./hopeless.ts";
 import { answers, start } from "./launch.ts";
@@ -42,6 +43,7 @@ export class FrontDoor {
 	readonly #dropped: Dropped[] = [];
 	/** When the connections to a failed session were looked at last. */
 	#failedAt: number | undefined;
+	readonly #freshness = new Freshness();
 	#stopping = false;
 
 	/** When what the checks had found was forgotten last, milliseconds of `performance.now()`. */
@@ -115,8 +117,15 @@ export class FrontDoor {
 
 	/** @returns what the health checks last found of each service; "unknown" where HAProxy does not say */
 	async health(): Promise<Record<string, Health>> {
+		return (await this.look()).health;
+	}
+
+	/** The same, and how fresh it is of those that are up; to be asked twice a second or more often. */
+	async look(): Promise<{ health: Record<string, Health>; answers: Record<string, Answer> }> {
 		const stat = await this.#ask("show stat").catch(() => "");
-		return healthOf(stat, checkedOf(this.plan), performance.now() - this.#forgottenAt);
+		const [services, now] = [checkedOf(this.plan), performance.now()];
+		const health = healthOf(stat, services, now - this.#forgottenAt);
+		return { health, answers: this.#freshness.takeIn(stat, services, health, now) };
 	}
 
 	/** A new session begins: services count as down until a check of it has passed. */

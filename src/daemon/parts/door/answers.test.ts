@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { feltOfAll, healthOfAll } from "./answers.ts";
+import { answersOfAll, feltOfAll, healthOfAll } from "./answers.ts";
 
 test("health: each service's own; of one that is published twice the worse that is known", () => {
 	expect(healthOfAll([{ http: "up" }, { ssh: "down" }, { ldap: "unknown" }])).toEqual({
@@ -10,6 +10,15 @@ test("health: each service's own; of one that is published twice the worse that 
 	expect(healthOfAll([{ http: "up" }, { http: "down" }, { http: "unknown" }])).toEqual({ http: "down" });
 	expect(healthOfAll([{ http: "unknown" }, { http: "up" }])).toEqual({ http: "up" });
 	expect(healthOfAll([])).toEqual({});
+});
+
+test("answers: of a service that is published twice, what is known of the port that tells less", () => {
+	const [fresh, old] = [
+		{ ageMs: 500, late: false },
+		{ ageMs: 4000, late: true },
+	];
+	expect(answersOfAll([{ http: fresh }, { http: old, ssh: fresh }])).toEqual({ http: old, ssh: fresh });
+	expect(answersOfAll([])).toEqual({});
 });
 
 test("felt: counted together, and the longest pause of all; nothing where nothing is published", () => {

@@ -1,4 +1,5 @@
 import type { Felt } from "../../../api/incident.ts";
+import type { Answer } from "../../../network/front-door/freshness.ts";
 import type { Health } from "../../../network/front-door/health.ts";
 
 /** By services' names. */
@@ -13,6 +14,19 @@ export function healthOfAll(found: readonly Healths[]): Healths {
 	for (const [service, health] of found.flatMap((healths) => Object.entries(healths))) {
 		const before = all[service] ?? "unknown";
 		all[service] = ranks.indexOf(health) < ranks.indexOf(before) ? health : before;
+	}
+	return all;
+}
+
+/**
+ * How fresh what several front doors found is, together: of a service that is published twice, what is known of the port
+ * that tells less. Pure.
+ */
+export function answersOfAll(found: readonly Record<string, Answer>[]): Record<string, Answer> {
+	const all: Record<string, Answer> = {};
+	for (const [service, answer] of found.flatMap((answers) => Object.entries(answers))) {
+		const before = all[service] ?? answer;
+		all[service] = { ageMs: Math.max(before.ageMs, answer.ageMs), late: before.late || answer.late };
 	}
 	return all;
 }

@@ -153,7 +153,11 @@ async function play(lab: Lab, signal: AbortSignal): Promise<boolean> {
 	const { accelerator } = await lab.client.call("status", {}, null);
 	const machine = await machineFacts(accelerator);
 	const key = await newKey(scratch);
-	if (oldKey !== undefined) await copyFile(oldKey, key.path);
+	if (oldKey !== undefined) {
+		await copyFile(oldKey, key.path);
+		// ssh would offer this one's public half.
+		await rm(`${key.path}.pub`);
+	}
 	const guest = new Guest(sites.ports.ssh, key.path);
 	const installed = await begin(lab, join(scratch, "mini.iso"), key.text, signal);
 	const facts = await guest.sh(

@@ -10,6 +10,7 @@ import type { ServerView } from "../src/api/server.ts";
 import type { Site } from "../src/api/site.ts";
 import { Client } from "../src/client/http.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../src/host/cgroup.ts";
+import { identify, waitForEnd } from "../src/host/process.ts";
 import { instanceTag } from "../src/store/paths.ts";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -100,8 +101,11 @@ export class Lab {
 
 	private async endDaemon(signal: NodeJS.Signals): Promise<void> {
 		const { pid } = await this.client.call("status", {}, null);
+		const daemon = identify(pid);
 		process.kill(pid, signal);
 		while (await this.answers()) await delay(20);
+		// One that another bench started has things to put away after its last answer.
+		if (daemon && !(await waitForEnd(daemon, 30_000))) throw new Error(`daemon ${pid} does not end`);
 		if (this.daemon?.pid === pid && this.daemon.exitCode === null && this.daemon.signalCode === null) {
 			await new Promise((resolve) => this.daemon?.once("exit", resolve));
 		}

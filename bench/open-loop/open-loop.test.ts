@@ -130,7 +130,10 @@ test("finds a page of other bytes, and a page of fewer", async () => {
 
 test("a connection that was closed while it was idle fails no request", async () => {
 	const port = await serve((_, response) => response.end("whole\n"), 1);
-	const records = await load(port, 1000, { rate: 50, connections: 2 });
+	// On a busy host the end of a connection is read late, or comes late: a request that is sent right then fails as it would
+	// for any client. 200 ms lie between two requests of a connection.
+	const records = await load(port, 2000, { rate: 10, connections: 2 });
+	expect(records.length).toBeGreaterThan(10);
 	expect(countOutcomes(records)).toMatchObject({ ok: records.length });
 });
 

@@ -11,6 +11,7 @@ import {
 	requireFolder,
 	unmark,
 } from "../directory/member/shares/folder.ts";
+import { knowIdentities } from "../directory/member/shares/identities.ts";
 import { hide, show, shownTo } from "../directory/member/shares/mounts.ts";
 import { requireForShares } from "../directory/member/shares/needs.ts";
 import { keyOf, type Share, type Shares, seenAt } from "../directory/member/shares/plan.ts";
@@ -234,6 +235,7 @@ export class DomainShares {
 		// With who is left of one that was killed.
 		await this.endProcesses();
 		await requirePort(present);
+		await knowIdentities(this.folder);
 		await writeConfig(this.folder, member, served, present);
 		const { paths, groups } = this.context;
 		const group = await ControlGroup.create(domainSharesGroup(paths), limits, groups);

@@ -38,6 +38,8 @@ export function shareView(
 	const winbind = join(folder, "state", privileged);
 	return [
 		...bareView(options, privileges),
+		// The users who come have to get through it, and bubblewrap would make it for root alone.
+		...["--perms", "0755", "--dir", insideShares.own],
 		...["--ro-bind", etc, "/etc", "--ro-bind", etc, at("etc")],
 		...shareFolders.flatMap((name) => ["--bind", join(own, name), at(name)]),
 		...["--bind", join(secrets, "secrets.tdb"), `${at("private")}/secrets.tdb`],

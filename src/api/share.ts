@@ -48,6 +48,8 @@ export type ShareView = z.infer<typeof shareView>;
 export const sharesView = z.object({
 	/** What clients call this host, as host1.ad.example.com; their tickets are for this name. */
 	host: z.string(),
+	/** Whether the domain's DNS knows that name; null when there is nothing to be found there. */
+	named: z.boolean().nullable(),
 	/** Addresses of this host at which shares are served. */
 	listen: z.array(z.string()),
 	shares: z.array(shareView),

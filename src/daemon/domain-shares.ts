@@ -13,6 +13,7 @@ import {
 } from "../directory/member/shares/folder.ts";
 import { knowIdentities } from "../directory/member/shares/identities.ts";
 import { hide, show, shownTo } from "../directory/member/shares/mounts.ts";
+import { nameHost, unnameHost } from "../directory/member/shares/naming.ts";
 import { requireForShares } from "../directory/member/shares/needs.ts";
 import { keyOf, type Share, type Shares, seenAt } from "../directory/member/shares/plan.ts";
 import { readShares, writeShares } from "../directory/member/shares/record.ts";
@@ -40,6 +41,8 @@ import { Restarts } from "./restarts.ts";
 const limits = { memoryBytes: 4 * 2 ** 30, cpus: 2, tasks: 1024, cpuWeight: 100 } as const;
 /** How often it is looked whether the folders are still those that were shared. */
 const lookEveryMs = 10_000;
+/** How often the domain's DNS is told of the host while it does not take it. */
+const nameEveryMs = 60_000;
 /** [MS-DTYP] 2.4.2.4: all users of a domain. */
 const domainUsers = 513;
 
@@ -62,6 +65,7 @@ export class DomainShares {
 	private troubles = new Map<string, string>();
 	private seen: ReadonlySet<string> = new Set();
 	private lookedAt = Number.NEGATIVE_INFINITY;
+	private nameAt = Number.NEGATIVE_INFINITY;
 	/** Why smbd could not be started; null when it runs, or there is nothing to serve. */
 	private trouble: string | null = null;
 
@@ -83,7 +87,8 @@ export class DomainShares {
 	async view(member: Member): Promise<SharesView> {
 		const known = await readShares(this.folder);
 		return {
-			host: `${member.name}.${member.realm}`.toLowerCase(),
+			host: hostOf(member),
+			named: known?.named ?? null,
 			listen: known?.listen ?? [],
 			shares: (known?.shares ?? []).map(({ name, path, groups, everybody, readOnly }) => ({
 				...{ name, path, readOnly },
@@ -118,15 +123,17 @@ export class DomainShares {
 		const share: Share = { name, path, groups, everybody, readOnly, mark: randomUUID() };
 		const closeFolder = await openFolder(share);
 		try {
-			await writeShares(this.folder, { listen, shares: [...shares, share] });
+			const named = known?.named ?? false;
+			await writeShares(this.folder, { listen, shares: [...shares, share], named });
 			this.restarts.forget();
-			await this.keep(member);
+			this.nameAt = Number.NEGATIVE_INFINITY;
+			await this.serve(member);
 			if (this.troubles.has(name)) throw new Error(this.troubles.get(name));
 		} catch (error) {
 			await writeShares(this.folder, known);
 			await closeFolder();
 			// What was there before goes on as it can.
-			await this.keep(member).catch(() => {});
+			await this.serve(member).catch(() => {});
 			throw error;
 		}
 	}
@@ -160,8 +167,12 @@ export class DomainShares {
 		const shares = known.shares.filter((one) => one !== share);
 		await writeShares(this.folder, shares.length === 0 ? undefined : { ...known, shares });
 		await unmark(share);
-		if (shares.length === 0) await this.end();
-		else await this.keep(member);
+		if (shares.length === 0) {
+			if (known.named) await this.unname(member);
+			await this.end();
+		}
+		// What stands in the way of the others is none of this one's, and told with them.
+		else await this.serve(member).catch(() => {});
 		return { name: share.name, path: share.path };
 	}
 
@@ -181,8 +192,19 @@ export class DomainShares {
 
 	// ---- what is looked after all the time
 
-	/** @throws Error what stands in the way; it is tried again with the next look */
-	async keep(member: Member): Promise<void> {
+	/**
+	 * @param online whether a controller answers
+	 * @throws Error what stands in the way; it is tried again with the next look
+	 */
+	async keep(member: Member, online: boolean): Promise<void> {
+		await this.serve(member);
+		if (online) await this.name(member);
+		const [first] = this.troubles.values();
+		if (first !== undefined) throw new Error(first);
+	}
+
+	/** Serves all but those whose folders are in trouble. @throws Error */
+	private async serve(member: Member): Promise<void> {
 		const known = await readShares(this.folder);
 		if (!known) {
 			// Somebody has deleted the record, as he was told to where it could not be read.
@@ -199,8 +221,32 @@ export class DomainShares {
 			this.trouble = explain(error);
 			throw error;
 		}
-		const [first] = this.troubles.values();
-		if (first !== undefined) throw new Error(first);
+	}
+
+	/** Tells the domain's DNS of the host, once; who reaches the shares by another name needs none of it. */
+	private async name(member: Member): Promise<void> {
+		const known = await readShares(this.folder);
+		if (!known || known.named || performance.now() < this.nameAt) return;
+		this.nameAt = performance.now() + nameEveryMs;
+		try {
+			await nameHost(this.folder, hostOf(member), known.listen);
+			await writeShares(this.folder, { ...known, named: true });
+		} catch (error) {
+			this.context.log.warn(`the domain's DNS does not take ${hostOf(member)} (${explain(error)})`);
+		}
+	}
+
+	/** Has the domain's DNS forget the host, when that was told of it; it is told again when the shares stay. */
+	async unname(member: Member): Promise<void> {
+		const known = await readShares(this.folder).catch(() => undefined);
+		if (known && !known.named) return;
+		try {
+			await unnameHost(this.folder, hostOf(member));
+		} catch (error) {
+			this.context.log.warn(`the domain's DNS still knows ${hostOf(member)} (${explain(error)})`);
+		}
+		if (known) await writeShares(this.folder, { ...known, named: false });
+		this.nameAt = Number.NEGATIVE_INFINITY;
 	}
 
 	private async lookAtFolders({ shares }: Shares): Promise<void> {
@@ -269,6 +315,11 @@ export class DomainShares {
 		const { paths, groups } = this.context;
 		await ControlGroup.at(domainSharesGroup(paths), groups).destroy();
 	}
+}
+
+/** What clients call the host. */
+function hostOf({ name, realm }: Member): string {
+	return `${name}.${realm}`.toLowerCase();
 }
 
 /** @throws BulkheadError when it would have to listen elsewhere, too; pure */

@@ -179,6 +179,8 @@ export class Membership {
 			if (account) this.refuseUnreadable();
 			await removeHalfJoined(paths.domain);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
+			// While the host's account is there to say so.
+			if (member && this.seen?.state === "online") await this.shares.unname(member);
 			let shared: string[] = [];
 			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
 				await this.socket.close();
@@ -323,7 +325,7 @@ export class Membership {
 			() => this.keepUsers(member),
 			() => this.keepSocket(member),
 			() => this.names.keep(member),
-			() => this.shares.keep(member),
+			() => this.shares.keep(member, this.told === "online"),
 		];
 		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
 		const [why = null] = troubles;

@@ -87,7 +87,7 @@ beforeAll(async () => {
 			...["}", "[domain_realm]", `.ad.example.com = ${realm}`],
 		],
 		"resolv.conf": [`nameserver ${addresses.dc}`],
-		hosts: ["127.0.0.1 localhost", `${addresses.host} host1.ad.example.com`],
+		hosts: ["127.0.0.1 localhost"],
 		letter: ["Dear customer"],
 		reply: ["Dear firm"],
 	}))
@@ -128,7 +128,7 @@ function deskWords(user: User, words: string[]): string[] {
 		"--mount",
 		"sh",
 		"-c",
-		`${own.join("")}exec "$@"`,
+		`${own.join("")}exec "$@" 1>&2`,
 		"sh",
 		"env",
 		...environment,
@@ -152,7 +152,7 @@ async function entering(namespace: string, options: string[], words: string[]): 
 		return { code: 0, said: `${stdout}${stderr}`.trim(), ms: ms() };
 	} catch (error) {
 		if (!(error instanceof CommandError)) throw error;
-		return { code: error.code, said: error.message, ms: ms() };
+		return { code: error.code, said: error.stderr, ms: ms() };
 	}
 }
 
@@ -183,6 +183,7 @@ async function logIn(user: User): Promise<void> {
 	if (code !== 0) throw new Error(said);
 }
 
+const lookUp = async () => await atDesk("alice", "getent", "ahostsv4", "host1.ad.example.com");
 const listening = async () => (await onHost("ss", "-Hltn", "sport = :445")).said;
 const served = async (user: User = "alice") => (await smb(user, "docs", "ls")).code === 0;
 const state = async () => (await domain("status", "--json")).stdout;
@@ -205,7 +206,7 @@ const etc = async () =>
 
 /** Somebody puts a file, piece by piece. */
 async function beginUpload(user: User, name: string) {
-	const words = [...client("smbclient"), byTicket(user), service("docs"), "-c", `put - ${name}`];
+	const words = [...client("smbclient"), byTicket(user), service("docs"), "-c", `iosize 65536; put - ${name}`];
 	const args = [`--net=/run/netns/${desk}`, "--", ...deskWords(user, words)];
 	const child = spawn("nsenter", args, { stdio: ["pipe", "ignore", "ignore"] });
 	const sent: Buffer[] = [];
@@ -291,6 +292,10 @@ test("members of a group share files, and nobody else reaches them", async () =>
 	expect(added.stdout).toContain("\\\\host1.ad.example.com\\docs");
 	expect(await listening()).toMatch(/10\.99\.3\.1:445/);
 	expect(await listening()).not.toMatch(/(0\.0\.0\.0|10\.99\.2\.1):445/);
+	// Its name is looked up where all of the domain are.
+	const named = async () => (await lookUp()).code === 0;
+	await until("the host's name in the domain's DNS", named, 30_000);
+	expect((await share("list")).stdout).not.toContain("DNS");
 	for (const user of ["alice", "bob", "carol"] as const) await logIn(user);
 	const first = await smb(
 		"alice",
@@ -489,6 +494,7 @@ test("the last share takes smbd with it", async () => {
 		stdout: expect.stringContaining("shared no more"),
 	});
 	expect(await listening()).toBe("");
+	expect((await lookUp()).code).not.toBe(0);
 	expect(await smbdProcess(bulkhead.paths.domain)).toBeUndefined();
 	for (const name of ["shares", "shares.json"])
 		expect(existsSync(join(bulkhead.paths.domain, name))).toBe(false);
@@ -498,6 +504,7 @@ test("the last share takes smbd with it", async () => {
 test("leaving the domain ends it all, and leaves the files", async () => {
 	expect(await share("add", "docs", docs(), "--allow-group", "staff")).toMatchObject({ code: 0, stderr: "" });
 	expect(await served()).toBe(true);
+	await until("its name", async () => (await lookUp()).code === 0, 30_000);
 	const files = (await readdir(docs(), { recursive: true })).sort();
 	expect(files).toContain("letter");
 	const left = await leave();
@@ -508,6 +515,7 @@ test("leaving the domain ends it all, and leaves the files", async () => {
 	});
 	expect(await listening()).toBe("");
 	expect(existsSync(bulkhead.paths.domain)).toBe(false);
+	expect((await lookUp()).code).not.toBe(0);
 	const group = ControlGroup.at(`bulkhead-${bulkhead.tag}-domain-shares`, detectGroupSupport());
 	expect(group.folders.filter((path) => existsSync(path))).toEqual([]);
 	expect((await readdir(docs(), { recursive: true })).sort()).toEqual(files);

@@ -81,7 +81,7 @@ async function remove(context: Context, share: string): Promise<void> {
 }
 
 /** Shares for people. */
-export function linesOf({ host, listen, shares, trouble }: SharesView): Line[] {
+export function linesOf({ host, named, listen, shares, trouble }: SharesView): Line[] {
 	if (shares.length === 0) return [["No folder is shared; see: bulkhead domain share add --help"]];
 	const rows = shares.map(
 		(share): Line => [
@@ -98,6 +98,9 @@ export function linesOf({ host, listen, shares, trouble }: SharesView): Line[] {
 			rows,
 		),
 		[`Served at ${listen.join(", ")}, port 445.`],
+		...(named
+			? []
+			: [[styled(`The domain's DNS does not know ${host} yet; clients ask it for that name.`, "yellow")]]),
 		...(trouble === null ? [] : [[styled(trouble, "red")]]),
 		...shares.flatMap((share: ShareView) => (share.trouble === null ? [] : [[styled(share.trouble, "red")]])),
 	];

@@ -21,6 +21,8 @@ export type Share = z.infer<typeof shareSchema>;
 export const sharesSchema = z.object({
 	listen: z.array(z.union([z.ipv4(), z.ipv6()])).min(1),
 	shares: z.array(shareSchema).min(1),
+	/** Whether the domain's DNS was told of the host. */
+	named: z.boolean(),
 });
 export type Shares = z.infer<typeof sharesSchema>;
 

@@ -11,34 +11,15 @@ import {
 	requireFolder,
 	unmark,
 } from "../directory/member/shares/folder.ts";
-import { knowIdentities } from "../directory/member/shares/identities.ts";
-import { hide, show, shownTo } from "../directory/member/shares/mounts.ts";
 import { nameHost, unnameHost } from "../directory/member/shares/naming.ts";
 import { requireForShares } from "../directory/member/shares/needs.ts";
-import { keyOf, type Share, type Shares, seenAt } from "../directory/member/shares/plan.ts";
+import { keyOf, type Share, type Shares } from "../directory/member/shares/plan.ts";
 import { readShares, writeShares } from "../directory/member/shares/record.ts";
-import {
-	closeShare,
-	endSmbd,
-	presentAddresses,
-	reloadSmbd,
-	removeSmbd,
-	requirePort,
-	seesWinbind,
-	smbdProcess,
-	smbdWords,
-	startSmbd,
-	toldAddresses,
-	writeConfig,
-} from "../directory/member/shares/smbd.ts";
+import { requirePort, smbdProcess } from "../directory/member/shares/smbd.ts";
 import { domainIdOf } from "../directory/member/tools.ts";
-import { ControlGroup } from "../host/cgroup.ts";
-import type { ProcessIdentity } from "../host/process.ts";
-import { type Context, domainSharesGroup } from "./context.ts";
-import { Restarts } from "./restarts.ts";
+import type { Context } from "./context.ts";
+import { ShareServer } from "./share-server.ts";
 
-/** One process for everybody who is connected, of some 15 MB of its own each. */
-const limits = { memoryBytes: 4 * 2 ** 30, cpus: 2, tasks: 1024, cpuWeight: 100 } as const;
 /** How often it is looked whether the folders are still those that were shared. */
 const lookEveryMs = 10_000;
 /** How often the domain's DNS is told of the host while it does not take it. */
@@ -60,7 +41,7 @@ type GroupFinder = (name: string) => Promise<string>;
  */
 export class DomainShares {
 	private readonly context: Context;
-	private readonly restarts = new Restarts();
+	private readonly server: ShareServer;
 	/** By share: why its folder is not served. And of which shares the folders were looked at, and when. */
 	private troubles = new Map<string, string>();
 	private seen: ReadonlySet<string> = new Set();
@@ -71,6 +52,7 @@ export class DomainShares {
 
 	constructor(context: Context) {
 		this.context = context;
+		this.server = new ShareServer(context);
 	}
 
 	private get folder(): string {
@@ -125,7 +107,7 @@ export class DomainShares {
 		try {
 			const named = known?.named ?? false;
 			await writeShares(this.folder, { listen, shares: [...shares, share], named });
-			this.restarts.forget();
+			this.server.forget();
 			this.nameAt = Number.NEGATIVE_INFINITY;
 			await this.serve(member);
 			if (this.troubles.has(name)) throw new Error(this.troubles.get(name));
@@ -133,7 +115,8 @@ export class DomainShares {
 			await writeShares(this.folder, known);
 			await closeFolder();
 			// What was there before goes on as it can.
-			await this.serve(member).catch(() => {});
+			if (known) await this.serve(member).catch(() => {});
+			else await this.end();
 			throw error;
 		}
 	}
@@ -180,10 +163,8 @@ export class DomainShares {
 	async end(): Promise<string[]> {
 		// What cannot be read is not told of, and ends all the same.
 		const known = await readShares(this.folder).catch(() => undefined);
-		await this.endProcesses();
-		await removeSmbd(this.folder);
+		await this.server.end();
 		for (const share of known?.shares ?? []) await unmark(share);
-		this.restarts.forget();
 		this.troubles.clear();
 		this.trouble = null;
 		this.lookedAt = Number.NEGATIVE_INFINITY;
@@ -213,9 +194,8 @@ export class DomainShares {
 		}
 		try {
 			await this.lookAtFolders(known);
-			const served = { shares: known.shares.filter(({ name }) => !this.troubles.has(name)) };
-			const smbd = await this.keepRunning(member, known, served);
-			await this.keepShown(member, smbd, served);
+			const shares = known.shares.filter(({ name }) => !this.troubles.has(name));
+			await this.server.keep(member, { ...known, shares }, this.trouble);
 			this.trouble = null;
 		} catch (error) {
 			this.trouble = explain(error);
@@ -258,62 +238,6 @@ export class DomainShares {
 		this.troubles = new Map(found.flatMap(([name, why]) => (why === null ? [] : [[name, why] as const])));
 		this.seen = new Set(shares.map(({ name }) => name));
 		this.lookedAt = performance.now();
-	}
-	/** Has smbd run, at all addresses that the host has by now. @throws Error */
-	private async keepRunning(
-		member: Member,
-		{ listen }: Shares,
-		served: Pick<Shares, "shares">,
-	): Promise<ProcessIdentity> {
-		const present = presentAddresses(listen);
-		const told = await toldAddresses(this.folder);
-		const running = await smbdProcess(this.folder);
-		const isRight =
-			(await seesWinbind(this.folder, member.logins)) && present.every((address) => told.includes(address));
-		if (running && isRight) {
-			this.restarts.runs();
-			return running;
-		}
-		if (present.length === 0)
-			throw new Error(`shares are served at ${listen.join(", ")}, which this host does not have now`);
-		if (running) this.restarts.forget();
-		if (this.restarts.due() === "no") throw new Error(this.trouble ?? (await smbdWords(this.folder)));
-		// With who is left of one that was killed.
-		await this.endProcesses();
-		await requirePort(present);
-		await knowIdentities(this.folder);
-		await writeConfig(this.folder, member, served, present);
-		const { paths, groups } = this.context;
-		const group = await ControlGroup.create(domainSharesGroup(paths), limits, groups);
-		await startSmbd(this.folder, present, group.entries);
-		const begun = await smbdProcess(this.folder);
-		if (!begun) throw new Error(await smbdWords(this.folder));
-		return begun;
-	}
-
-	/** Has it know and see what is shared, and nothing else. */
-	private async keepShown(
-		member: Member,
-		smbd: ProcessIdentity,
-		served: Pick<Shares, "shares">,
-	): Promise<void> {
-		const wanted = new Map(served.shares.map((share) => [seenAt(share), share]));
-		const shown = await shownTo(smbd);
-		for (const [at, { path, readOnly }] of wanted)
-			if (!shown.includes(at)) await show(smbd, path, at, { readOnly });
-		if (await writeConfig(this.folder, member, served, await toldAddresses(this.folder)))
-			await reloadSmbd(this.folder);
-		for (const at of shown.filter((one) => !wanted.has(one))) {
-			await closeShare(this.folder, at.slice(at.lastIndexOf("/") + 1));
-			await hide(smbd, at);
-		}
-	}
-
-	/** @throws Error when it does not end */
-	private async endProcesses(): Promise<void> {
-		if (!(await endSmbd(this.folder))) throw new Error("smbd does not end, even when killed");
-		const { paths, groups } = this.context;
-		await ControlGroup.at(domainSharesGroup(paths), groups).destroy();
 	}
 }
 

@@ -9,7 +9,7 @@ import { insideShares } from "./plan.ts";
  * smbd's. Numbers of x86-64: 428 open_tree, 429 move_mount, 442 mount_setattr (the same everywhere), 308 setns,
  * 166 umount2; -100 is AT_FDCWD, 0x20000 CLONE_NEWNS.
  */
-const enter = `open(my $ns, "<", "/proc/$pid/ns/mnt") or die "$pid: $!\\n"; syscall(308, fileno($ns), 0x20000) == 0 or die "setns: $!\\n";`;
+const enter = `open(my $ns, "<", "/proc/$pid/ns/mnt") or die "$pid: $!\\n"; syscall(308, fileno($ns), 0x20000) == 0 or die "setns: $!\\n"; -d "${insideShares.at}" or die "$pid is another process by now\\n";`;
 
 /** OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW; MOUNT_ATTR_RDONLY is 1, NOSUID 2, NODEV 4, NOEXEC 8; AT_EMPTY_PATH; MOVE_MOUNT_F_EMPTY_PATH. */
 const showScript = `my ($pid, $from, $to, $attributes) = @ARGV; my $none = ""; my $set = pack("Q4", $attributes, 0, 0, 0);

@@ -292,6 +292,10 @@ test("what cannot be shared is refused with the reason, and nothing is changed",
 	);
 	other.kill("SIGKILL");
 	await once(other, "exit");
+	// What fails half way is undone: here smbd's folder cannot be made.
+	await writeFile(join(bulkhead.paths.domain, "shares"), "");
+	expect((await share("add", "docs", docs(), "--allow-group", "staff")).code).toBe(1);
+	expect((await onHost("getfattr", "-d", "-m", "trusted.bulkhead", docs())).said).toBe("");
 	expect(await rights()).toBe(before);
 	expect((await share("list")).stdout).toContain("No folder is shared");
 	expect(existsSync(join(bulkhead.paths.domain, "shares"))).toBe(false);

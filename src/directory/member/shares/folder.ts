@@ -111,6 +111,8 @@ export async function openFolder({ path, groups, readOnly, mark }: Share): Promi
 		},
 	);
 	const undo = async () => {
+		// Entries for what will be made in it stay when none are given.
+		await attr("setfacl", "--remove-default", path);
 		await run("setfacl", ["--set-file=-", "--", path], { deadlineMs, input: before });
 		await attr("setfattr", "-x", markName, path).catch(ignoreMissing);
 	};

@@ -30,6 +30,7 @@ const pairs = [
 	"sandbox",
 	"seals",
 	"sessions",
+	"shares",
 	"site-names",
 	"systems",
 	"stand-in",

@@ -37,7 +37,7 @@ const passwordSchema = z
 	.regex(/^\S(?:.*\S)?$/u, "one that begins or ends with a space cannot be passed to Samba's programs");
 
 /** As [MS-SAMR] lets them be, and no more than a command line takes. */
-const accountSchema = z
+export const accountSchema = z
 	.string()
 	.regex(
 		/^[^\s"/\\[\]:;|=,+*?<>@%\p{Cc}-][^"/\\[\]:;|=,+*?<>@%\p{Cc}]{0,63}$/u,
@@ -170,6 +170,8 @@ export const domainView = z.object({
 	adminGroup: z.string().nullable(),
 	/** By what this host's programs are led to the controllers for the domain's names; null when they are not. */
 	dns: z.enum(dnsWays).nullable(),
+	/** Folders of this host that the domain's users reach, by the names of the shares. */
+	shares: z.array(z.string()),
 	controllers: z.array(
 		z.object({
 			address: z.string(),
@@ -198,5 +200,7 @@ export const leaveView = z.object({
 	left: z.string().nullable(),
 	/** Files of the host that somebody else had changed since; only Bulkhead's lines were taken out of them. */
 	edited: z.array(z.string()),
+	/** Folders of the host that were shared; they and what is in them stay as they are. */
+	shared: z.array(z.string()),
 });
 export type LeaveView = z.infer<typeof leaveView>;

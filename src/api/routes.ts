@@ -19,6 +19,7 @@ import { publishBody, publishingView, unpublishBody } from "./publish.ts";
 import { sandboxView } from "./sandbox.ts";
 import { faults, serverView } from "./server.ts";
 import { serviceView } from "./service.ts";
+import { addShareBody, removeShareView, sharesView } from "./share.ts";
 import { trafficView } from "./traffic.ts";
 import { windowsIsoView } from "./windows.ts";
 
@@ -239,6 +240,30 @@ export const routes = {
 		summary: "End this host's membership of its domain",
 		body: leaveBody,
 		answer: leaveView,
+	},
+	shares: {
+		method: "GET",
+		path: "/v1/domain/shares",
+		params: none,
+		body: null,
+		summary: "Folders of this host that users of its domain reach; null when it is a member of none",
+		answer: z.object({ shares: sharesView.nullable() }),
+	},
+	addShare: {
+		method: "POST",
+		path: "/v1/domain/shares",
+		params: none,
+		summary: "Let users of this host's domain reach one of its folders",
+		body: addShareBody,
+		answer: sharesView,
+	},
+	removeShare: {
+		method: "DELETE",
+		path: "/v1/domain/shares/:share",
+		params: z.object({ share: z.string() }),
+		body: null,
+		summary: "Let nobody reach a shared folder any more; the folder stays as it is",
+		answer: removeShareView,
 	},
 	incidents: {
 		method: "GET",

@@ -44,6 +44,11 @@ export function domainNamesGroup(paths: Paths): string {
 	return `${domainGroup(paths)}-names`;
 }
 
+/** Of what serves folders of the host to users of its domain. */
+export function domainSharesGroup(paths: Paths): string {
+	return `${domainGroup(paths)}-shares`;
+}
+
 /** Interface by which systemd-resolved is told whom to ask for the domain's names. */
 export function domainLink(paths: Paths): string {
 	const tag = instanceTag(paths.state);

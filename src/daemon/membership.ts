@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { DomainView, JoinBody, LeaveView } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
+import type { AddShareBody, SharesView } from "../api/share.ts";
 import { askControllers, type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
 import {
 	describeSkew,
@@ -11,7 +12,7 @@ import {
 } from "../directory/member/join.ts";
 import { isReachable, makeSocketFolder, requireOwnNumber } from "../directory/member/logins/logins.ts";
 import type { Member } from "../directory/member/plan.ts";
-import { type Account, type DomainFacts, factsOf } from "../directory/member/tools.ts";
+import { type Account, type DomainFacts, factsOf, groupIdOf } from "../directory/member/tools.ts";
 import { arrange } from "../directory/member/view.ts";
 import {
 	cutWinbind,
@@ -26,6 +27,7 @@ import {
 import { ControlGroup } from "../host/cgroup.ts";
 import { type Context, domainGroup } from "./context.ts";
 import { DomainNames } from "./domain-names.ts";
+import { DomainShares } from "./domain-shares.ts";
 import { DomainSocket } from "./http/domain-socket.ts";
 import { Restarts } from "./restarts.ts";
 import { Turns } from "./turns.ts";
@@ -64,6 +66,7 @@ export class Membership {
 	readonly socket: DomainSocket;
 	private readonly context: Context;
 	private readonly names: DomainNames;
+	private readonly shares: DomainShares;
 	private member: Member | undefined;
 	/** Why the member cannot be read, and what to do; null when it can be, or there is none. */
 	private unreadable: string | null = null;
@@ -87,6 +90,7 @@ export class Membership {
 	constructor(context: Context) {
 		this.context = context;
 		this.names = new DomainNames(context);
+		this.shares = new DomainShares(context);
 		this.socket = new DomainSocket(context.paths.domainSocket);
 		this.begun = this.turns.take(async () => await this.begin());
 		// A controller may be a server of this host's: one that fails is asked at once.
@@ -115,6 +119,7 @@ export class Membership {
 		const view: DomainView = {
 			...{ realm, workgroup, name, joinedAt, logins, dns },
 			...{ allowedGroup: allowed?.name ?? null, adminGroup: admins?.name ?? null },
+			shares: await this.shares.names(),
 			controllers: seen.controllers,
 			state: seen.state,
 			since: seen.since,
@@ -174,9 +179,13 @@ export class Membership {
 			if (account) this.refuseUnreadable();
 			await removeHalfJoined(paths.domain);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
+			// While the host's account is there to say so.
+			if (member && this.seen?.state === "online") await this.shares.unname(member);
+			let shared: string[] = [];
 			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
 				await this.socket.close();
 				await this.names.end();
+				shared = await this.shares.end();
 				if (!(await endWinbind(paths.domain)))
 					throw new BulkheadError("internal", "winbindd does not end, even when killed");
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
@@ -193,11 +202,63 @@ export class Membership {
 				this.tell(
 					`Somebody else has changed ${edited.join(", ")} since; only Bulkhead's lines were taken out`,
 				);
-			return { realm, name, left, edited };
+			return { realm, name, left, edited, shared };
 		});
 	}
 
-	/** Lets go; winbindd runs on, as sessions do. */
+	/** @returns the folders that are shared; null when the host is a member of no domain. @throws BulkheadError, Error */
+	async viewShares(): Promise<SharesView | null> {
+		await this.begun;
+		this.refuseUnreadable();
+		return this.member ? await this.shares.view(this.member) : null;
+	}
+
+	/** @throws BulkheadError bad-input, not-allowed-now, host-lacks; then nothing has changed */
+	async addShare(wanted: AddShareBody): Promise<SharesView> {
+		return await this.asMember(async (member) => {
+			await this.shares.add(member, wanted, async (name) => await this.findGroup(member, name));
+			this.tell(`${wanted.path} is shared with users of ${member.realm} as ${wanted.name}`);
+			return await this.shares.view(member);
+		});
+	}
+
+	/** @throws BulkheadError not-found, not-allowed-now; then nothing has changed */
+	async removeShare(name: string): Promise<{ name: string; path: string }> {
+		return await this.asMember(async (member) => {
+			const removed = await this.shares.remove(member, name);
+			this.tell(`${removed.path} is shared no more; it stays as it is`);
+			return removed;
+		});
+	}
+
+	private async asMember<T>(change: (member: Member) => Promise<T>): Promise<T> {
+		await this.begun;
+		return await this.turns.take(async () => {
+			this.refuseUnreadable();
+			if (this.member) return await change(this.member);
+			throw new BulkheadError(
+				"not-allowed-now",
+				"this host is a member of no domain, whose users could reach it; see: bulkhead domain join --help",
+			);
+		});
+	}
+
+	/** @returns the SID of a group of the domain */
+	private async findGroup(member: Member, name: string): Promise<string> {
+		const { controllers } = await this.look(member);
+		const server = controllers.find(isWhole)?.address;
+		if (server === undefined)
+			throw new BulkheadError(
+				"not-allowed-now",
+				`groups: no controller of ${member.realm} answers, who would know ${name}; try again when one does`,
+			);
+		return await groupIdOf(this.context.paths.domain, "groups", name, {
+			...{ server, asHost: true },
+			signal: this.gone.signal,
+		});
+	}
+
+	/** Lets go; winbindd and smbd run on, as sessions do. */
 	async end(): Promise<void> {
 		this.unsubscribe();
 		this.gone.abort();
@@ -264,6 +325,7 @@ export class Membership {
 			() => this.keepUsers(member),
 			() => this.keepSocket(member),
 			() => this.names.keep(member),
+			() => this.shares.keep(member, this.told === "online"),
 		];
 		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
 		const [why = null] = troubles;

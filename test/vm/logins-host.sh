@@ -16,7 +16,7 @@ printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -q --no-install-recommends libnss-winbind libpam-winbind openssh-server sshpass systemd-resolved dbus
+apt-get install -y -q --no-install-recommends libnss-winbind libpam-winbind openssh-server sshpass systemd-resolved dbus acl attr
 # Its package makes it a link to systemd-resolved's, which runs in its own test alone.
 rm /etc/resolv.conf
 echo 'nameserver 192.0.2.53' > /etc/resolv.conf

@@ -9,6 +9,7 @@ import { pairs } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 import { formatAgo } from "../time.ts";
 import { addAccounts, addCheck, addReplication } from "./accounts.ts";
+import { addShares } from "./shares.ts";
 
 const longestMs = 300_000;
 /** Its template may have to be built first. */
@@ -84,6 +85,7 @@ export function addDomain(program: Command, open: Open): void {
 	addAccounts(domain, open);
 	addCheck(domain, open);
 	addReplication(domain, open);
+	addShares(domain, open);
 	domain
 		.command("status")
 		.summary("show the membership, and whether its controllers answer")
@@ -164,14 +166,17 @@ async function leave(context: Context, options: { user?: string; passwordFile?: 
 	const account = user === undefined ? null : { user, password: await secretOf(context, user, passwordFile) };
 	const call = async () =>
 		await client.call("leaveDomain", {}, { account }, { signal, deadlineMs: longestMs });
-	const { realm, name, left, edited } = await shown(terminal, "leaving the domain", json, call);
-	answer(context, { realm, name, left, edited }, () => [
+	const { realm, name, left, edited, shared } = await shown(terminal, "leaving the domain", json, call);
+	answer(context, { realm, name, left, edited, shared }, () => [
 		[
 			realm === null
 				? "This host is a member of no domain any more."
 				: `This host, ${name}, is no member of ${realm} any more.`,
 		],
 		...(left === null ? [] : [[styled(`What is left: ${left}`, "yellow")]]),
+		...shared.map((path) => [
+			`${path} is shared no more. It and what is in it stay as they are, with the rights on it.`,
+		]),
 		...edited.map((path) => [
 			styled(`${path} was changed by somebody else since; only Bulkhead's lines were taken out`, "yellow"),
 		]),
@@ -210,6 +215,7 @@ export function linesOf(view: DomainView, now = Date.now()): Line[] {
 					? "looked up as all others"
 					: `asked of the controllers, by way of ${view.dns} and dnsmasq at ${dnsAddress}`,
 			],
+			["Shares", view.shares.join(", ") || "none"],
 			["State", state],
 			["Since", since],
 			["Controllers", answers.join(", ")],

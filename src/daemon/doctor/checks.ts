@@ -1,11 +1,17 @@
 import { access, readFile, stat, statfs } from "node:fs/promises";
+import { explain } from "../../api/errors.ts";
 import type { Check } from "../../api/plan.ts";
 import { formatSize } from "../../api/units.ts";
+import { folderTrouble } from "../../directory/member/shares/folder.ts";
+import { lackingForShares } from "../../directory/member/shares/needs.ts";
+import { readShares } from "../../directory/member/shares/record.ts";
+import { smbdProcess } from "../../directory/member/shares/smbd.ts";
 import { detectGroupSupport } from "../../host/cgroup.ts";
 import { run } from "../../host/command.ts";
 import { upstreamsOfHost } from "../../network/names/upstreams.ts";
 import { obstaclesOf } from "../../network/outbound/obstacles.ts";
 import { chooseAccelerator } from "../../qemu/accelerator.ts";
+import { paths } from "../../store/paths.ts";
 
 const good = (name: string, found: string): Check => ({ name, level: "ok", found, mend: "" });
 const note = (name: string, found: string, mend: string): Check => ({ name, level: "note", found, mend });
@@ -48,6 +54,7 @@ export async function allChecks(state: string): Promise<Check[]> {
 			checkGroup(),
 			checkWaysOut(),
 			checkNameServers(),
+			checkShares(state),
 		])),
 		checkLimits(),
 	];
@@ -128,6 +135,31 @@ async function checkWaysOut(): Promise<Check> {
 		return note(name, obstacles.map(({ found }) => found).join("; "), `${onlyRouted}: ${mends}`);
 	} catch (error) {
 		return note(name, `cannot be told: ${error instanceof Error ? error.message : error}`, onlyRouted);
+	}
+}
+
+/** Folders that are shared with users of the domain that this host is a member of. */
+async function checkShares(state: string): Promise<Check> {
+	const name = "file shares";
+	try {
+		const { domain } = paths(state, "");
+		const known = await readShares(domain);
+		if (!known) return good(name, "no folder is shared with users of a domain");
+		const lacking = await lackingForShares();
+		if (lacking.length > 0)
+			return note(
+				name,
+				`missing: ${lacking.join(", ")}`,
+				`apt-get install --no-install-recommends ${lacking.join(" ")}`,
+			);
+		const troubles = (await Promise.all(known.shares.map(folderTrouble))).filter((why) => why !== null);
+		if (troubles.length > 0) return note(name, "not all folders are there", troubles.join("; "));
+		const names = known.shares.map((share) => share.name).join(", ");
+		return (await smbdProcess(domain))
+			? good(name, `${names}, at ${known.listen.join(", ")}`)
+			: note(name, `${names}: smbd does not run`, "bulkhead domain share list says why");
+	} catch (error) {
+		return note(name, explain(error), "only for folders that are shared with users of a domain");
 	}
 }
 

@@ -68,6 +68,9 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		administerDomain: async ({ server }, wanted) => await bulkhead.administerDomain(server, wanted),
 		joinDomain: async (_, wanted) => await bulkhead.membership.join(wanted),
 		leaveDomain: async (_, { account }) => await bulkhead.membership.leave(account),
+		shares: async () => ({ shares: await bulkhead.membership.viewShares() }),
+		addShare: async (_, wanted) => await bulkhead.membership.addShare(wanted),
+		removeShare: async ({ share }) => await bulkhead.membership.removeShare(share),
 		incidents: async () => await context.incidents.list(),
 		incident: async ({ incident }) => {
 			const found = await context.incidents.load(incident);

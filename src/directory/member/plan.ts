@@ -103,6 +103,16 @@ export function etcOf(member: Member): Record<string, string> {
 	};
 }
 
+/** What the kernel calls who is of the domain; the same for all of Samba's programs here. */
+export function idmapLines(workgroup: string): string[] {
+	return [
+		"idmap config * : backend = tdb",
+		"idmap config * : range = 2000000-2999999",
+		`idmap config ${workgroup} : backend = rid`,
+		`idmap config ${workgroup} : range = ${ownNumbers.join("-")}`,
+	];
+}
+
 function smbConf({ realm, workgroup, name, controllers }: Member): string {
 	return lines(
 		"[global]",
@@ -123,10 +133,7 @@ function smbConf({ realm, workgroup, name, controllers }: Member): string {
 		"max log size = 1000",
 		"winbind offline logon = yes",
 		"winbind refresh tickets = yes",
-		"idmap config * : backend = tdb",
-		"idmap config * : range = 2000000-2999999",
-		`idmap config ${workgroup} : backend = rid`,
-		`idmap config ${workgroup} : range = ${ownNumbers.join("-")}`,
+		...idmapLines(workgroup),
 		"template shell = /bin/bash",
 		"template homedir = /home/%D/%U",
 		// Without, it asks for them by DNS, 10 s each of four times when the one that would know is gone, and whoever logs in

@@ -124,7 +124,7 @@ export async function groupIdOf(
 	folder: string,
 	field: string,
 	name: string,
-	options: { server: string; account: Account; signal: AbortSignal },
+	options: { server: string; signal: AbortSignal } & ({ account: Account } | { asHost: true }),
 ): Promise<string> {
 	// The schema of names has let no quotes, stars or backslashes through; RFC 4515 has parentheses escaped.
 	const escaped = name.replaceAll("(", "\\28").replaceAll(")", "\\29");
@@ -149,6 +149,16 @@ export function groupIdIn(text: string, field: string, name: string): string {
 		throw refusal(
 			`${name} is no security group, so that nobody is known here as its member; name one that is`,
 		);
+	return sid;
+}
+
+/** @returns the SID of the member's domain; no controller is asked. @throws CommandError, Error */
+export async function domainIdOf(folder: string): Promise<string> {
+	const command = ["net", "getdomainsid", `--configfile=${inside}/etc/smb.conf`];
+	const { stdout } = await asMember(folder, command, { deadlineMs: 10_000, alone: true });
+	const sid = /^SID for domain \S+ is: (S-1-5-21-\d+-\d+-\d+)\s*$/m.exec(stdout)?.[1];
+	if (sid === undefined)
+		throw new Error(`the domain's number cannot be read: ${stdout.trim().slice(0, 200)}`);
 	return sid;
 }
 

@@ -20,24 +20,8 @@ export function viewCommand(
 	binds: readonly string[] = [],
 ): string[] {
 	const { etc, sockets } = memberFiles(folder);
-	const drop = privileges.flatMap((name) => ["--cap-add", `CAP_${name}`]);
 	return [
-		...["bwrap", ...options, "--cap-drop", "ALL", ...drop],
-		...["--unshare-ipc", "--unshare-uts", "--clearenv"],
-		...[
-			"--setenv",
-			"PATH",
-			"/usr/sbin:/usr/bin",
-			"--setenv",
-			"HOME",
-			"/tmp",
-			"--setenv",
-			"LC_ALL",
-			"C.UTF-8",
-		],
-		...["--ro-bind", "/usr", "/usr"],
-		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
-		...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
+		...bareView(options, privileges),
 		...["--ro-bind", etc, "/etc", "--ro-bind", etc, `${inside}/etc`],
 		...folders.flatMap((name) => ["--bind", join(folder, name), `${inside}/${name}`]),
 		...["--dir", "/run", "--bind", join(folder, "run"), "/run/samba"],
@@ -48,6 +32,20 @@ export function viewCommand(
 		...binds,
 		"--",
 		...command,
+	];
+}
+
+/** What all views have: /usr, /proc, devices, and no more of root than these privileges. */
+export function bareView(options: readonly string[], privileges: readonly string[]): string[] {
+	const environment = { PATH: "/usr/sbin:/usr/bin", HOME: "/tmp", LC_ALL: "C.UTF-8" };
+	return [
+		...["bwrap", ...options, "--cap-drop", "ALL"],
+		...privileges.flatMap((name) => ["--cap-add", `CAP_${name}`]),
+		...["--unshare-ipc", "--unshare-uts", "--clearenv"],
+		...Object.entries(environment).flatMap(([name, value]) => ["--setenv", name, value]),
+		...["--ro-bind", "/usr", "/usr"],
+		...["bin", "sbin", "lib", "lib64"].flatMap((name) => ["--symlink", `usr/${name}`, `/${name}`]),
+		...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
 	];
 }
 

@@ -1,0 +1,258 @@
+import { randomUUID } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { BulkheadError, explain } from "../api/errors.ts";
+import type { AddShareBody, SharesView } from "../api/share.ts";
+import { groupNumber, type Member } from "../directory/member/plan.ts";
+import { chooseListen } from "../directory/member/shares/addresses.ts";
+import {
+	folderTrouble,
+	openFolder,
+	refusePath,
+	requireFolder,
+	unmark,
+} from "../directory/member/shares/folder.ts";
+import { nameHost, unnameHost } from "../directory/member/shares/naming.ts";
+import { requireForShares } from "../directory/member/shares/needs.ts";
+import { keyOf, type Share, type Shares } from "../directory/member/shares/plan.ts";
+import { readShares, writeShares } from "../directory/member/shares/record.ts";
+import { requirePort, smbdProcess } from "../directory/member/shares/smbd.ts";
+import { domainIdOf } from "../directory/member/tools.ts";
+import type { Context } from "./context.ts";
+import { ShareServer } from "./share-server.ts";
+
+/** How often it is looked whether the folders are still those that were shared. */
+const lookEveryMs = 10_000;
+/** How often the domain's DNS is told of the host while it does not take it. */
+const nameEveryMs = 60_000;
+/** [MS-DTYP] 2.4.2.4: all users of a domain. */
+const domainUsers = 513;
+
+/** Looks a group of the domain up. @returns its SID */
+type GroupFinder = (name: string) => Promise<string>;
+
+/**
+ * Folders of this host that users of its domain reach: smbd, with what it is told and shown. It lives on when the daemon
+ * ends.
+ *
+ * INVARIANTS
+ * - smbd sees a folder only while it is in the record, and is the one that was shared: not the empty one where its disk is
+ *   not mounted.
+ * - Whoever uses one share notices nothing of another that comes or goes.
+ */
+export class DomainShares {
+	private readonly context: Context;
+	private readonly server: ShareServer;
+	/** By share: why its folder is not served. And of which shares the folders were looked at, and when. */
+	private troubles = new Map<string, string>();
+	private seen: ReadonlySet<string> = new Set();
+	private lookedAt = Number.NEGATIVE_INFINITY;
+	private nameAt = Number.NEGATIVE_INFINITY;
+	/** Why smbd could not be started; null when it runs, or there is nothing to serve. */
+	private trouble: string | null = null;
+
+	constructor(context: Context) {
+		this.context = context;
+		this.server = new ShareServer(context);
+	}
+
+	private get folder(): string {
+		return this.context.paths.domain;
+	}
+
+	/** @returns the names of all shares; none when they cannot be read */
+	async names(): Promise<string[]> {
+		const known = await readShares(this.folder).catch(() => undefined);
+		return known?.shares.map(({ name }) => name) ?? [];
+	}
+
+	/** @throws Error when the record cannot be read */
+	async view(member: Member): Promise<SharesView> {
+		const known = await readShares(this.folder);
+		return {
+			host: hostOf(member),
+			named: known?.named ?? null,
+			listen: known?.listen ?? [],
+			shares: (known?.shares ?? []).map(({ name, path, groups, everybody, readOnly }) => ({
+				...{ name, path, readOnly },
+				groups: everybody ? null : groups.map((group) => group.name),
+				trouble: this.troubles.get(name) ?? null,
+			})),
+			trouble: this.trouble,
+		};
+	}
+
+	// ---- changes
+
+	/**
+	 * @param find asks a controller
+	 * @throws BulkheadError bad-input, not-allowed-now, host-lacks; then nothing has changed
+	 */
+	async add(member: Member, wanted: AddShareBody, find: GroupFinder): Promise<void> {
+		await requireForShares();
+		const known = await readShares(this.folder);
+		const shares = known?.shares ?? [];
+		const { name, path, readOnly } = wanted;
+		const same = shares.find((one) => keyOf(one.name) === keyOf(name));
+		if (same)
+			throw new BulkheadError("bad-input", `name: there is a share ${same.name} already, of ${same.path}`);
+		const { state, cache, run } = this.context.paths;
+		refusePath(path, [state, cache, run], shares);
+		await requireFolder(path);
+		const listen = known ? sameListen(known, wanted) : chooseListen(wanted.listen, networkInterfaces());
+		if (!known) await requirePort(listen);
+		const groups = await this.groupsOf(member, wanted, find);
+		const everybody = wanted.groups.length === 0;
+		const share: Share = { name, path, groups, everybody, readOnly, mark: randomUUID() };
+		const closeFolder = await openFolder(share);
+		try {
+			const named = known?.named ?? false;
+			await writeShares(this.folder, { listen, shares: [...shares, share], named });
+			this.server.forget();
+			this.nameAt = Number.NEGATIVE_INFINITY;
+			await this.serve(member);
+			if (this.troubles.has(name)) throw new Error(this.troubles.get(name));
+		} catch (error) {
+			await writeShares(this.folder, known);
+			await closeFolder();
+			// What was there before goes on as it can.
+			if (known) await this.serve(member).catch(() => {});
+			else await this.end();
+			throw error;
+		}
+	}
+
+	private async groupsOf(
+		{ workgroup }: Member,
+		wanted: AddShareBody,
+		find: GroupFinder,
+	): Promise<Share["groups"]> {
+		if (wanted.groups.length === 0)
+			return [{ name: `${workgroup}\\Domain Users`, sid: `${await domainIdOf(this.folder)}-${domainUsers}` }];
+		const found: Share["groups"] = [];
+		for (const name of wanted.groups) {
+			const sid = await find(name);
+			if (groupNumber(sid) === undefined)
+				throw new BulkheadError("bad-input", `groups: ${sid} is too high a number for winbindd to map`);
+			found.push({ name: `${workgroup}\\${name}`, sid });
+		}
+		return found;
+	}
+
+	/** The folder stays as it is. @returns its path. @throws BulkheadError not-found */
+	async remove(member: Member, name: string): Promise<{ name: string; path: string }> {
+		const known = await readShares(this.folder);
+		const share = known?.shares.find((one) => keyOf(one.name) === keyOf(name));
+		if (!known || !share)
+			throw new BulkheadError(
+				"not-found",
+				`there is no share ${name.slice(0, 64)}; \`bulkhead domain share list\` shows all`,
+			);
+		const shares = known.shares.filter((one) => one !== share);
+		await writeShares(this.folder, shares.length === 0 ? undefined : { ...known, shares });
+		await unmark(share);
+		if (shares.length === 0) {
+			if (known.named) await this.unname(member);
+			await this.end();
+		}
+		// What stands in the way of the others is none of this one's, and told with them.
+		else await this.serve(member).catch(() => {});
+		return { name: share.name, path: share.path };
+	}
+
+	/** Ends it all. @returns folders that were shared, which stay as they are. @throws Error when smbd does not end */
+	async end(): Promise<string[]> {
+		// What cannot be read is not told of, and ends all the same.
+		const known = await readShares(this.folder).catch(() => undefined);
+		await this.server.end();
+		for (const share of known?.shares ?? []) await unmark(share);
+		this.troubles.clear();
+		this.trouble = null;
+		this.lookedAt = Number.NEGATIVE_INFINITY;
+		return known?.shares.map(({ path }) => path) ?? [];
+	}
+
+	// ---- what is looked after all the time
+
+	/**
+	 * @param online whether a controller answers
+	 * @throws Error what stands in the way; it is tried again with the next look
+	 */
+	async keep(member: Member, online: boolean): Promise<void> {
+		await this.serve(member);
+		if (online) await this.name(member);
+		const [first] = this.troubles.values();
+		if (first !== undefined) throw new Error(first);
+	}
+
+	/** Serves all but those whose folders are in trouble. @throws Error */
+	private async serve(member: Member): Promise<void> {
+		const known = await readShares(this.folder);
+		if (!known) {
+			// Somebody has deleted the record, as he was told to where it could not be read.
+			if (await smbdProcess(this.folder)) await this.end();
+			return;
+		}
+		try {
+			await this.lookAtFolders(known);
+			const shares = known.shares.filter(({ name }) => !this.troubles.has(name));
+			await this.server.keep(member, { ...known, shares }, this.trouble);
+			this.trouble = null;
+		} catch (error) {
+			this.trouble = explain(error);
+			throw error;
+		}
+	}
+
+	/** Tells the domain's DNS of the host, once; who reaches the shares by another name needs none of it. */
+	private async name(member: Member): Promise<void> {
+		const known = await readShares(this.folder);
+		if (!known || known.named || performance.now() < this.nameAt) return;
+		this.nameAt = performance.now() + nameEveryMs;
+		try {
+			await nameHost(this.folder, hostOf(member), known.listen);
+			await writeShares(this.folder, { ...known, named: true });
+		} catch (error) {
+			this.context.log.warn(`the domain's DNS does not take ${hostOf(member)} (${explain(error)})`);
+		}
+	}
+
+	/** Has the domain's DNS forget the host, when that was told of it; it is told again when the shares stay. */
+	async unname(member: Member): Promise<void> {
+		const known = await readShares(this.folder).catch(() => undefined);
+		if (known && !known.named) return;
+		try {
+			await unnameHost(this.folder, hostOf(member));
+		} catch (error) {
+			this.context.log.warn(`the domain's DNS still knows ${hostOf(member)} (${explain(error)})`);
+		}
+		if (known) await writeShares(this.folder, { ...known, named: false });
+		this.nameAt = Number.NEGATIVE_INFINITY;
+	}
+
+	private async lookAtFolders({ shares }: Shares): Promise<void> {
+		const isNew = shares.some(({ name }) => !this.seen.has(name));
+		if (!isNew && performance.now() < this.lookedAt + lookEveryMs) return;
+		const found = await Promise.all(
+			shares.map(async (share) => [share.name, await folderTrouble(share)] as const),
+		);
+		this.troubles = new Map(found.flatMap(([name, why]) => (why === null ? [] : [[name, why] as const])));
+		this.seen = new Set(shares.map(({ name }) => name));
+		this.lookedAt = performance.now();
+	}
+}
+
+/** What clients call the host. */
+function hostOf({ name, realm }: Member): string {
+	return `${name}.${realm}`.toLowerCase();
+}
+
+/** @throws BulkheadError when it would have to listen elsewhere, too; pure */
+function sameListen({ listen }: Shares, wanted: AddShareBody): string[] {
+	const others = wanted.listen?.filter((address) => !listen.includes(address)) ?? [];
+	if (others.length === 0 && (wanted.listen === null || wanted.listen.length === listen.length))
+		return listen;
+	throw new BulkheadError(
+		"not-allowed-now",
+		`listen: all shares are served at the same addresses, which are ${listen.join(", ")}; leave it out, or remove the shares that there are first`,
+	);
+}

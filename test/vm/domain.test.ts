@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DomainClient } from "../../bench/domain/client.ts";
 import type { Site } from "../../src/api/site.ts";
 import { instanceForTests, patience, report, tiny, until } from "./harness.ts";
+import { askTime, type Computer, type ToldTime } from "./time-client.ts";
 
 /** A real Active Directory domain in a session: Samba, in a Debian guest, and clients that no one here wrote. */
 const bulkhead = instanceForTests();
@@ -29,6 +30,11 @@ const site: Site = {
 const paths = bulkhead.paths.server("dc1");
 let secrets: string;
 let client: DomainClient;
+/** A computer of the domain, and what its password is to those who sign with it: see Computer. */
+const clock: Computer & { name: string; password: string } = {
+	...{ name: "CLOCK1", password: "Cl0ck-Passw0rd", ntHash: "2ead3a6b6f934ec5a47c69cc14b897c2" },
+	rid: 0,
+};
 
 beforeAll(async () => {
 	secrets = await mkdtemp(join(tmpdir(), "bulkhead-secrets-"));
@@ -47,6 +53,17 @@ const create = async (server: string, name = realm, ...more: string[]) =>
 	await bulkhead.command(
 		...["domain", "create", server, "--realm", name, "--password-file", join(secrets, "right"), ...more],
 	);
+
+/** As clients do: they ask again. */
+async function untilTold(server: string, computer?: Computer): Promise<ToldTime> {
+	let told: ToldTime | undefined;
+	const asked = async () => {
+		told = await askTime(server, computer).catch(() => undefined);
+		return told !== undefined;
+	};
+	await until(`the time of ${server}`, asked, patience.state);
+	return told as unknown as ToldTime;
+}
 
 test("a controller without a domain is not started, and says what it waits for", async () => {
 	const view = await bulkhead.show("dc1");
@@ -135,6 +152,20 @@ describe("a domain", () => {
 		expect(members).toEqual({ names: ["Administrator", "bob"] });
 	});
 
+	test("tells the time to whoever asks, and to its computers signed by their own passwords", async () => {
+		clock.rid = await client.addComputer("dc1", clock.name, clock.password);
+		for (const own of [address, "fd00:89::10"]) {
+			const told = await untilTold(own);
+			report("the time", { aheadMs: told.aheadSeconds * 1000 });
+			expect(told).toMatchObject({ stratum: 8, signed: null });
+			expect(Math.abs(told.aheadSeconds)).toBeLessThan(1);
+		}
+		expect(await untilTold(address, clock)).toMatchObject({ stratum: 8, signed: true });
+		// Somebody who the domain does not know gets no answer, and keeps nobody else from theirs.
+		await expect(askTime(address, { ...clock, rid: 999_999 })).rejects.toThrow();
+		expect((await untilTold(address, clock)).signed).toBe(true);
+	});
+
 	test("keeps the Administrator's password where it is checked, and nowhere on the host", async () => {
 		const texts = await Promise.all(
 			["server.yaml", "record.json"].map((name) => readFile(join(paths.folder, name), "utf8")),
@@ -158,6 +189,9 @@ describe("a domain", () => {
 			expect(next.from).toBe("seal");
 			expect(await client.users("dc1")).toContain("alice");
 			await client.kinit("alice", "Al1ce-Passw0rd");
+			const told = await untilTold(address, clock);
+			expect(told).toMatchObject({ stratum: 8, signed: true });
+			expect(Math.abs(told.aheadSeconds)).toBeLessThan(1);
 			const [incident] = await bulkhead.incidents("dc1");
 			report("a controller's panic", { outageMs: incident?.outageMs });
 		},

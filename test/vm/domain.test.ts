@@ -35,6 +35,8 @@ const clock: Computer & { name: string; password: string } = {
 	...{ name: "CLOCK1", password: "Cl0ck-Passw0rd", ntHash: "2ead3a6b6f934ec5a47c69cc14b897c2" },
 	rid: 0,
 };
+/** Seconds. A guest that boots reads its clock to a second; one that wakes would be as late as its seal is old. */
+const rightWithinS = 10;
 
 beforeAll(async () => {
 	secrets = await mkdtemp(join(tmpdir(), "bulkhead-secrets-"));
@@ -158,7 +160,7 @@ describe("a domain", () => {
 			const told = await untilTold(own);
 			report("the time", { aheadMs: told.aheadSeconds * 1000 });
 			expect(told).toMatchObject({ stratum: 8, signed: null });
-			expect(Math.abs(told.aheadSeconds)).toBeLessThan(1);
+			expect(Math.abs(told.aheadSeconds)).toBeLessThan(rightWithinS);
 		}
 		expect(await untilTold(address, clock)).toMatchObject({ stratum: 8, signed: true });
 		// Somebody who the domain does not know gets no answer, and keeps nobody else from theirs.
@@ -191,7 +193,7 @@ describe("a domain", () => {
 			await client.kinit("alice", "Al1ce-Passw0rd");
 			const told = await untilTold(address, clock);
 			expect(told).toMatchObject({ stratum: 8, signed: true });
-			expect(Math.abs(told.aheadSeconds)).toBeLessThan(1);
+			expect(Math.abs(told.aheadSeconds)).toBeLessThan(rightWithinS);
 			const [incident] = await bulkhead.incidents("dc1");
 			report("a controller's panic", { outageMs: incident?.outageMs });
 		},

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { domainOrigins } from "./domain.ts";
 import { firmwares, guestNames } from "./guest.ts";
 
 export const serverStates = [
@@ -99,13 +100,14 @@ export const serverView = z.object({
 	systemDisk: z.enum(["kept", "disposable"]),
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),
-	/** The Active Directory domain that it is a controller of, as it was made here; null for any other server. */
+	/** The Active Directory domain that it is a controller of, made here or found; null for any other server. */
 	domain: z
 		.object({
 			realm: z.string(),
 			workgroup: z.string(),
 			/** Names of the servers that are its controllers, this one among them. */
 			controllers: z.array(z.string()),
+			origin: z.enum(domainOrigins),
 		})
 		.nullable(),
 	published: z.array(publishedView),

@@ -3,8 +3,9 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
 import { DomainClient } from "../../bench/domain/client.ts";
-import type { Site } from "../../src/api/site.ts";
+import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import { instanceForTests, patience, report, tiny, until } from "./harness.ts";
 import { askTime, type Computer, type ToldTime } from "./time-client.ts";
 
@@ -110,6 +111,8 @@ describe("a domain", () => {
 	test("is made once", async () => {
 		const again = await create("dc1");
 		expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("never made over another") });
+		const forgotten = await bulkhead.command("domain", "forget", "dc1");
+		expect(forgotten).toMatchObject({ code: 1, stderr: expect.stringContaining("was made by Bulkhead") });
 	});
 
 	test("knows its own addresses and no other", async () => {
@@ -199,4 +202,86 @@ describe("a domain", () => {
 		},
 		4 * patience.test,
 	);
+});
+
+describe("a domain that Bulkhead did not make", () => {
+	const use = async (server: string, name = realm, ...more: string[]) =>
+		await bulkhead.command("domain", "use", server, "--realm", name, ...more);
+	const domainOf = async () => (await bulkhead.show("dc1")).domain;
+
+	// What a server is that became a controller with its own tools: Bulkhead has heard of no domain.
+	beforeAll(async () => {
+		await bulkhead.endDaemon("SIGKILL");
+		const file = join(paths.folder, "server.yaml");
+		const stored = parse(await readFile(file, "utf8"));
+		await writeFile(
+			file,
+			stringify({ ...stored, domain: null, installed: { ...stored.installed, domainDisk: null } }),
+		);
+		await bulkhead.startDaemon();
+		await bulkhead.until("dc1", "running");
+	});
+
+	test("is refused where it is another, where nobody answers, and where nobody may ask", async () => {
+		expect(await domainOf()).toBeNull();
+		for (const [said, message] of [
+			[
+				use("dc1", "other.example.com"),
+				/realm: dc1 is a controller of AD.EXAMPLE.COM, not of OTHER.EXAMPLE.COM/,
+			],
+			[use("dc1", realm, "--workgroup", "corp"), /workgroup: dc1 calls its domain AD, not CORP/],
+			[
+				use("other"),
+				/other is not let out to this host, .*: bulkhead publish other active-directory --to host/,
+			],
+			[bulkhead.command("domain", "forget", "dc1"), /dc1 is the controller of no domain/],
+		] as const) {
+			const { code, stderr } = await said;
+			expect(stderr).toMatch(message);
+			expect(code).toBe(1);
+		}
+		expect((await bulkhead.command("publish", "other", "active-directory", "--to", "host")).code).toBe(0);
+		expect((await use("other")).stderr).toMatch(/other is stopped, and has to be asked; start it first/);
+		await bulkhead.command("start", "other");
+		await bulkhead.until("other", "running");
+		const silent = await use("other");
+		expect(silent.stderr).toMatch(/other: 10\.89\.0\.11 does not answer dns \(53\), kerberos \(88\), ldap/);
+		expect(silent.code).toBe(1);
+		expect(await domainOf()).toBeNull();
+		expect(existsSync(paths.making)).toBe(false);
+	});
+
+	test("is taken as it is, managed with its own tools, and keeps its address", async () => {
+		const used = await use("dc1");
+		expect(used).toMatchObject({ code: 0, stderr: "" });
+		expect(used.stdout).toContain(`bulkhead domain join AD.EXAMPLE.COM --controller ${address}`);
+		const found = { realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["dc1"], origin: "found" };
+		expect(await domainOf()).toMatchObject(found);
+		expect((await bulkhead.command("show", "dc1")).stdout).toContain("managed with its own tools");
+		const users = await bulkhead.command("domain", "user", "list");
+		expect(users.stderr).toMatch(
+			/AD.EXAMPLE.COM was not made by Bulkhead: dc1 is managed with its own tools/,
+		);
+		expect(users.code).toBe(1);
+		const { dc1, other } = site.servers as Record<"dc1" | "other", ServerDefinition>;
+		const moved = { ...dc1, network: { segment: "lab", address: "10.89.0.20", address6: "fd00:89::10" } };
+		await expect(bulkhead.apply({ ...site, servers: { dc1: moved, other } })).rejects.toThrow(
+			/cannot be changed/,
+		);
+		// Also with another daemon, and told twice.
+		await bulkhead.endDaemon("SIGKILL");
+		await bulkhead.startDaemon();
+		expect(await domainOf()).toMatchObject(found);
+		expect((await use("dc1", realm.toUpperCase(), "--workgroup", "ad")).code).toBe(0);
+		expect(await domainOf()).toMatchObject(found);
+	});
+
+	test("is forgotten, and nothing in the server has changed", async () => {
+		const { session } = await bulkhead.show("dc1");
+		const forgotten = await bulkhead.command("domain", "forget", "dc1");
+		expect(forgotten).toMatchObject({ code: 0, stderr: "" });
+		expect(await domainOf()).toBeNull();
+		expect((await bulkhead.show("dc1")).session?.number).toBe(session?.number);
+		await client.kinit("Administrator", password);
+	});
 });

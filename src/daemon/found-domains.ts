@@ -4,7 +4,7 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import { addressesInDns, type ControllerIdentity, identify } from "../directory/controller/identity.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
-import { publishedBy } from "./published.ts";
+import { type Published, publishedBy } from "./published.ts";
 import type { ServerUnit } from "./server-unit.ts";
 
 /** What clients ask a controller first, and so does this. */
@@ -125,12 +125,11 @@ function refuseUnfit({ stored, record }: ServerUnit, realm: string): void {
 
 /** At its own address, by whatever service: another one would be told to nobody by the domain's DNS. */
 function isLetOut(stored: StoredServer): boolean {
-	return publishedBy(stored).some(
-		({ through, ports }) =>
-			through === "address" &&
-			(ports === "everything" ||
-				ports.some(({ protocol, first, last }) => protocol === "tcp" && first <= ldap && ldap <= last)),
-	);
+	const passes = (ports: Published["ports"], wanted: "tcp" | "udp") =>
+		ports === "everything" ||
+		ports.some(({ protocol, first, last }) => protocol === wanted && first <= ldap && ldap <= last);
+	const open = publishedBy(stored).filter(({ through }) => through === "address");
+	return (["tcp", "udp"] as const).every((protocol) => open.some(({ ports }) => passes(ports, protocol)));
 }
 
 async function askOne(

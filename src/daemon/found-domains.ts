@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { UseBody } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
 import { addressesInDns, type ControllerIdentity, identify } from "../directory/controller/identity.ts";
@@ -140,7 +139,7 @@ async function askOne(
 ): Promise<ControllerIdentity> {
 	const address = definition.network?.address ?? "";
 	// Goes with the next daemon, too.
-	const scratch = join(paths.server(name).making, "asked");
+	const scratch = paths.server(name).making;
 	const identity = await identify(scratch, realm, address, signal).catch((error: unknown) => {
 		if (!(error instanceof BulkheadError)) throw error;
 		throw new BulkheadError(error.code, `${name}: ${explain(error)}`, { cause: error });

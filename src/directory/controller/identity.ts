@@ -1,6 +1,5 @@
 import { Resolver } from "node:dns/promises";
-import { access, mkdir, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { access, rm } from "node:fs/promises";
 import { controllerPorts } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
@@ -39,7 +38,6 @@ export async function identify(
 		throw new BulkheadError("host-lacks", `${program} is missing, by which controllers are asked; ${mend}`);
 	});
 	await requireAnswers(address, signal);
-	await mkdir(dirname(scratch), { recursive: true, mode: 0o700 });
 	try {
 		const nobody = { name: "BULKHEAD", joinedAt: 0, logins: false, allowed: null, admins: null, dns: null };
 		const member = { realm, workgroup: "WORKGROUP", controllers: [address], ...nobody };

@@ -45,8 +45,10 @@ interface Drill {
 	/** How long somebody waited who logged in to the host meanwhile. */
 	cachedLogonMs: number | null;
 	wrongRefused: boolean;
-	/** How long somebody at the desk waited who logged in to the host by SSH: before, and while the controller was not whole. */
+	/** How long somebody at the desk waited who logged in to the host by SSH before; null when she did not get in. */
 	sshMs: number | null;
+	/** Whether she got in meanwhile, and how long she waited where the controller was not whole by then. */
+	sshDuringOk: boolean;
 	cachedSshMs: number | null;
 	/** Until files are served, which come last. */
 	smbMs: number | null;
@@ -91,7 +93,7 @@ async function drill(number: number, world: World, signal: AbortSignal): Promise
 		const cached = await logon(asHost, workgroup, alice.name, alice.password);
 		const wrong = await logon(asHost, workgroup, alice.name, "Not-This-0ne");
 		const still = search.servedAfter(at) === null;
-		const cachedSshMs = await ssh(world);
+		const sshDuringMs = await ssh(world);
 		const stillNotWhole = smb.servedAfter(at) === null;
 		await untilConnected(world, signal);
 		const online = performance.now();
@@ -111,7 +113,8 @@ async function drill(number: number, world: World, signal: AbortSignal): Promise
 			cachedLogonMs: away && still && cached.ok ? cached.ms : null,
 			wrongRefused: !wrong.ok,
 			sshMs,
-			cachedSshMs: away && stillNotWhole ? cachedSshMs : null,
+			sshDuringOk: sshDuringMs !== null,
+			cachedSshMs: away && stillNotWhole ? sshDuringMs : null,
 			backOnlineMs: Math.max(0, online - at - (smbMs ?? 0)),
 			userKept: (await admin.users(server)).includes(name),
 			trustOk: (await untilOnline(world, signal)).trusted === true,
@@ -138,7 +141,7 @@ function verdictsOf(made: readonly Drill[], checked: string | null): Verdict[] {
 		return { promise, broken: broken.length === 0 ? null : `not in drill ${broken.join(", ")}` };
 	};
 	const cached = figures(made.map(({ cachedLogonMs }) => cachedLogonMs));
-	const slowestSsh = Math.max(...figures(made.map(({ cachedSshMs }) => cachedSshMs)));
+	const cachedSsh = figures(made.map(({ cachedSshMs }) => cachedSshMs));
 	return [
 		all("the user added right before each panic is there", ({ userKept }) => userKept),
 		all("the host is a member still, and trusted", ({ trustOk }) => trustOk),
@@ -149,14 +152,18 @@ function verdictsOf(made: readonly Drill[], checked: string | null): Verdict[] {
 			broken:
 				cached.length === 0 ? undefined : Math.max(...cached) <= 200 ? null : `${Math.max(...cached)} ms`,
 		},
-		all("alice logs in to the host by SSH before each panic", ({ sshMs }) => sshMs !== null),
+		all(
+			"alice logs in to the host by SSH before each panic, and during the outage",
+			({ sshMs, sshDuringOk }) => sshMs !== null && sshDuringOk,
+		),
 		{
-			promise: "during the outage alice logs in to the host by SSH within 3 s",
-			broken: made.some(({ cachedSshMs }) => cachedSshMs === null)
-				? "not in every drill"
-				: slowestSsh <= 3000
-					? null
-					: `${slowestSsh} ms`,
+			promise: "during the outage that takes her 3 s at most",
+			broken:
+				cachedSsh.length === 0
+					? undefined
+					: Math.max(...cachedSsh) <= 3000
+						? null
+						: `${Math.max(...cachedSsh)} ms`,
 		},
 		all("the host is online within 3 s of the controller", ({ backOnlineMs }) => backOnlineMs <= 3000),
 		all("nobody who came meanwhile was refused: they waited", ({ refused }) => refused === 0),
@@ -179,7 +186,7 @@ function table(made: readonly Drill[]): void {
 			seconds(one.smbMs).padStart(8),
 			(one.cachedLogonMs === null ? "" : `${one.cachedLogonMs} ms`).padStart(12),
 			seconds(one.sshMs).padStart(14),
-			seconds(one.cachedSshMs).padStart(6),
+			(one.cachedSshMs === null ? "" : seconds(one.cachedSshMs)).padStart(6),
 			`+${seconds(one.backOnlineMs)}`.padStart(11),
 			`${one.refused}`.padStart(7),
 		];
@@ -224,6 +231,7 @@ async function play(world: World, began: number, signal: AbortSignal): Promise<b
 			userKept: every(({ userKept }) => userKept),
 			cachedLogonMs: Math.max(...figures(made.map(({ cachedLogonMs }) => cachedLogonMs))),
 			sshMs: Math.max(...figures(made.map(({ sshMs }) => sshMs))),
+			sshDuringOk: every(({ sshDuringOk }) => sshDuringOk),
 			cachedSshMs: Math.max(...figures(made.map(({ cachedSshMs }) => cachedSshMs))),
 			backOnlineMs: Math.max(...made.map(({ backOnlineMs }) => backOnlineMs)),
 			lanClientOk: every(({ deskOk }) => deskOk),

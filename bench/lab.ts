@@ -20,6 +20,8 @@ export class Lab {
 	readonly state: string;
 	readonly client: Client;
 	private readonly host: string | undefined;
+	/** A process whose files are to be the host's: the daemon begins among them. */
+	files: number | undefined;
 	private daemon: ChildProcess | undefined;
 
 	/** @param host network namespace that is to be the host's network; the real one when left out */
@@ -34,7 +36,8 @@ export class Lab {
 		await mkdir(this.state, { recursive: true, mode: 0o755 });
 		const log = openSync(join(this.state, "daemon.log"), "a");
 		const env = { ...process.env, BULKHEAD_STATE: this.state };
-		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, "--"];
+		const files = this.files === undefined ? [] : [`--mount=/proc/${this.files}/ns/mnt`];
+		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, ...files, "--"];
 		const [file = "", ...args] = [...enter, join(root, "bin/bulkhead"), "daemon"];
 		const daemon = spawn(file, args, {
 			env,

@@ -59,7 +59,7 @@ const quietMs = 4000;
 
 type Asking = Record<Question, Repeated>;
 
-function ask({ admin, user, folder }: World): Asking {
+function ask({ admin, user, asHost }: World): Asking {
 	// Of several controllers those that there are are found by the domain's name, in its DNS.
 	const found = user.base.replaceAll("=", "%3D").replaceAll(",", "%2C");
 	const url = several ? `ldap:///${found}` : `ldap://${lan.controllers.dc1}`;
@@ -70,7 +70,7 @@ function ask({ admin, user, folder }: World): Asking {
 		kerberos: new Repeated(async () => await user.kinit(alice.name, alice.password), seldomMs),
 		dns: new Repeated(async () => await admin.run(["getent", "ahostsv4", admin.domain.realm])),
 		logon: new Repeated(async () => {
-			if (!(await logon(folder, workgroup, alice.name, alice.password)).ok)
+			if (!(await logon(asHost, workgroup, alice.name, alice.password)).ok)
 				throw new Error("alice could not log in to the host");
 		}, seldomMs),
 	};

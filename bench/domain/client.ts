@@ -74,14 +74,34 @@ export class DomainClient implements AsyncDisposable {
 
 	/** Adds a user over LDAPS; it is there when this returns. @param hosts controllers, tried in this order */
 	async addUser(hosts: string | readonly string[], name: string, password: string): Promise<void> {
+		await this.add(hosts, "user", name, password, [
+			`userPrincipalName: ${name}@${this.domain.realm.toLowerCase()}`,
+			"userAccountControl: 512",
+		]);
+	}
+
+	/** Adds the account of a computer, with a password that is known. @returns the last part of its SID */
+	async addComputer(host: string, name: string, password: string): Promise<number> {
+		await this.add(host, "computer", `${name}$`, password, ["userAccountControl: 4096"]);
+		const found = await this.search(host, "tls", `(sAMAccountName=${name}$)`, "objectSid");
+		const sid = Buffer.from(/^objectSid:: (\S+)$/m.exec(found)?.[1] ?? "", "base64");
+		return sid.readUInt32LE(sid.length - 4);
+	}
+
+	private async add(
+		hosts: string | readonly string[],
+		kind: "user" | "computer",
+		account: string,
+		password: string,
+		more: readonly string[],
+	): Promise<void> {
 		const quoted = Buffer.from(`"${password}"`, "utf16le").toString("base64");
 		const lines = [
-			`dn: CN=${name},CN=Users,${this.base}`,
-			"objectClass: user",
-			`sAMAccountName: ${name}`,
-			`userPrincipalName: ${name}@${this.domain.realm.toLowerCase()}`,
+			`dn: CN=${account.replace(/\$$/, "")},CN=Users,${this.base}`,
+			`objectClass: ${kind}`,
+			`sAMAccountName: ${account}`,
 			`unicodePwd:: ${quoted}`,
-			"userAccountControl: 512",
+			...more,
 		];
 		await this.run(["ldapadd", ...this.bind(hosts, "tls")], { input: `${lines.join("\n")}\n` });
 	}

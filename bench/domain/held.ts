@@ -24,7 +24,7 @@ const ports = [389, 88, 53, 445];
 
 /** Stops the controller for a while, and starts it again. */
 export async function holdOutage(world: World, forMs: number, signal: AbortSignal): Promise<Held> {
-	const { lab, folder } = world;
+	const { lab, asHost } = world;
 	const server = "dc1";
 	await lab.client.call("stop", { server }, { deadlineMs: 0 });
 	const from = performance.now();
@@ -32,10 +32,10 @@ export async function holdOutage(world: World, forMs: number, signal: AbortSigna
 	const logins: number[] = [];
 	let [refused, letIn] = [0, 0];
 	while (performance.now() - from < forMs) {
-		const right = await logon(folder, workgroup, alice.name, alice.password);
+		const right = await logon(asHost, workgroup, alice.name, alice.password);
 		logins.push(right.ms);
 		if (!right.ok) refused++;
-		if ((await logon(folder, workgroup, alice.name, "Not-This-0ne")).ok) letIn++;
+		if ((await logon(asHost, workgroup, alice.name, "Not-This-0ne")).ok) letIn++;
 		await delay(everyMs, undefined, { signal });
 	}
 	await lab.client.call("start", { server }, null);

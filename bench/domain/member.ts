@@ -2,17 +2,28 @@ import { asMember } from "../../src/directory/member/view.ts";
 import { CommandError, run } from "../../src/host/command.ts";
 import { installFor } from "../packages.ts";
 import type { DomainClient } from "./client.ts";
+import type { Entrance } from "./host-files.ts";
+
+/** Runs one of Samba's programs as the host. @returns what it wrote. @throws CommandError */
+export type AsHost = (command: readonly string[], signal?: AbortSignal) => Promise<string>;
+
+/** Among the membership's own files, where a host's winbindd is whose users do not log in. */
+export function amongMembersFiles(folder: string): AsHost {
+	return async (command, signal) => {
+		const bounds = { deadlineMs: 60_000, ...(signal ? { signal } : {}) };
+		return (await asMember(folder, command, bounds)).stdout;
+	};
+}
 
 /** @returns whether a user of the domain may log in to the host, and how long that took. @throws when it cannot be said */
 export async function logon(
-	folder: string,
+	asHost: AsHost,
 	workgroup: string,
 	user: string,
 	password: string,
-): Promise<{ ok: boolean; ms: number }> {
+): Promise<Entrance> {
 	const from = performance.now();
-	const words = ["wbinfo", `--pam-logon=${workgroup}\\${user}%${password}`];
-	const ok = await asMember(folder, words, { deadlineMs: 60_000 }).then(
+	const ok = await asHost(["wbinfo", `--pam-logon=${workgroup}\\${user}%${password}`]).then(
 		() => true,
 		(error: unknown) => {
 			if (error instanceof CommandError && error.code === 1) return false;
@@ -20,6 +31,12 @@ export async function logon(
 		},
 	);
 	return { ok, ms: Math.round(performance.now() - from) };
+}
+
+/** @returns whether the host's winbindd has a connection to the domain */
+export async function isConnected(asHost: AsHost, workgroup: string, signal: AbortSignal): Promise<boolean> {
+	const said = await asHost(["wbinfo", "--online-status"], signal);
+	return said.split("\n").includes(`${workgroup} : active connection`);
 }
 
 /** A desk on the LAN joins the domain as any Debian does, with adcli, by the controller's own names. */

@@ -1,17 +1,17 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { DomainView } from "../../src/api/domain.ts";
 import type { ServerDefinition, Site } from "../../src/api/site.ts";
-import { isConnected } from "../../src/directory/member/winbind.ts";
 import { ensureBuilt } from "../../src/templates/build.ts";
 import { readTemplate } from "../../src/templates/catalogue.ts";
 import { Lab } from "../lab.ts";
 import { installFor } from "../packages.ts";
 import { DomainClient } from "./client.ts";
-import { bulkhead, Desk, logon } from "./member.ts";
+import { HostFiles } from "./host-files.ts";
+import { type AsHost, amongMembersFiles, bulkhead, Desk, isConnected, logon } from "./member.ts";
 import { lan, Places } from "./places.ts";
 
 const launcher = join(fileURLToPath(new URL("../..", import.meta.url)), "bin/bulkhead");
@@ -35,6 +35,9 @@ export interface World {
 	desk: Desk;
 	/** Of the host's membership. */
 	folder: string;
+	asHost: AsHost;
+	/** The host's own, where users of the domain log in to it. */
+	files: HostFiles | null;
 }
 
 interface Wanted {
@@ -43,6 +46,8 @@ interface Wanted {
 	controllers: readonly Controller[];
 	/** Failures that are made on purpose. */
 	drills: number;
+	/** Whether users of the domain log in to the host, by SSH. */
+	logins?: boolean;
 }
 
 export async function told<T>(text: string, work: () => Promise<T>): Promise<T> {
@@ -91,13 +96,17 @@ export async function inWorld(
 		...{ realm, password },
 		controllers: wanted.controllers.map((name) => lan.controllers[name]),
 	};
+	// Gone after the daemon, which is among them.
+	await using files = wanted.logins ? await filesFor(lab, places, signal) : null;
 	await using admin = await DomainClient.open(domain, places.host);
 	await using user = await DomainClient.open(domain, places.desk);
 	try {
 		await lab.startDaemon();
 		const desk = new Desk(user, "DESK1", join(scratch, "keytab"));
 		const { controllers } = wanted;
-		const world = { lab, controllers, admin, user, desk, folder: join(lab.state, "domain") };
+		const folder = join(lab.state, "domain");
+		const asHost: AsHost = files ? (words, until) => files.run(words, until) : amongMembersFiles(folder);
+		const world = { lab, controllers, admin, user, desk, folder, asHost, files };
 		await begin(world, wanted, signal);
 		return await play(world);
 	} finally {
@@ -105,6 +114,14 @@ export async function inWorld(
 		await lab.dispose();
 		await rm(scratch, { recursive: true, force: true });
 	}
+}
+
+async function filesFor(lab: Lab, places: Places, signal: AbortSignal): Promise<HostFiles> {
+	// What the daemon keeps there is looked at from outside, too.
+	await mkdir(lab.state, { recursive: true, mode: 0o755 });
+	const files = await HostFiles.make(places, [lab.state, cache], signal);
+	lab.files = files.pid;
+	return files;
 }
 
 /** Runs `bulkhead …` as a person on the host would. @returns what it wrote. @throws CommandError */
@@ -118,7 +135,7 @@ export async function command(
 }
 
 async function begin(world: World, wanted: Wanted, signal: AbortSignal): Promise<void> {
-	const { lab, controllers, admin, desk, folder } = world;
+	const { lab, controllers, admin, desk, asHost, files } = world;
 	const secret = ["--password-file", "-"];
 	const several = controllers.length > 1;
 	await told(
@@ -140,12 +157,18 @@ async function begin(world: World, wanted: Wanted, signal: AbortSignal): Promise
 		async () => await lab.allRun(runsWithinMs, signal),
 	);
 	const addresses = controllers.map((name) => lan.controllers[name]);
+	if (files)
+		await told("what the domain's users log in by is installed, for the story's host alone", async () => {
+			await files.installed(signal);
+			files.startSshd();
+		});
+	const logins = files ? ["--logins"] : [];
 	await told(
 		"let out to this host only, which joins the domain",
 		async () =>
 			await command(
 				world,
-				["domain", "join", realm, "--controller", ...addresses, "--name", "host1", ...secret],
+				["domain", "join", realm, "--controller", ...addresses, "--name", "host1", ...logins, ...secret],
 				signal,
 				password,
 			),
@@ -153,7 +176,7 @@ async function begin(world: World, wanted: Wanted, signal: AbortSignal): Promise
 	await told("alice is added, and logs in to the host", async () => {
 		await command(world, ["domain", "user", "add", alice.name, ...secret], signal, alice.password);
 		await untilOnline(world, signal);
-		const { ok } = await logon(folder, workgroup, alice.name, alice.password);
+		const { ok } = await logon(asHost, workgroup, alice.name, alice.password);
 		if (!ok) throw new Error("alice could not log in");
 		await admin.kinit(alice.name, alice.password);
 	});
@@ -177,9 +200,9 @@ export async function untilOnline({ lab }: World, signal: AbortSignal): Promise<
 }
 
 /** winbindd is with a controller again; asked of winbindd itself, which costs the controller nothing. */
-export async function untilConnected({ folder }: World, signal: AbortSignal): Promise<void> {
+export async function untilConnected({ asHost }: World, signal: AbortSignal): Promise<void> {
 	const end = performance.now() + onlineWithinMs;
-	while (!(await isConnected(folder, workgroup, signal))) {
+	while (!(await isConnected(asHost, workgroup, signal))) {
 		if (performance.now() > end) throw new Error("the host's winbindd is not back with its controller");
 		await delay(100, undefined, { signal });
 	}

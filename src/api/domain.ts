@@ -115,6 +115,24 @@ export const createView = z.object({
 
 export type DomainCreated = z.infer<typeof createView>;
 
+/** Servers that are controllers of a domain already, which Bulkhead is told of. */
+export const useBody = z.strictObject({
+	/** Its other controllers of this site. */
+	others: z.array(z.string()).max(7).default([]),
+	realm: realmSchema,
+	/** As its controllers say when null. */
+	workgroup: workgroupSchema.nullable().default(null),
+});
+export type UseBody = z.infer<typeof useBody>;
+
+export const useView = createView.omit({ tookMs: true });
+export type DomainUsed = z.infer<typeof useView>;
+
+export const forgetView = z.object({ server: z.string(), realm: z.string() });
+
+/** `made`: on its servers' disks, by Bulkhead. `found`: it was there, and its controllers are managed with their own tools. */
+export const domainOrigins = ["made", "found"] as const;
+
 /** What is asked of a domain by its controller's own tools. */
 export const administerBody = z.discriminatedUnion("what", [
 	/** The directory's own consistency check, which takes long. */

@@ -5,9 +5,12 @@ import {
 	createBody,
 	createView,
 	domainView,
+	forgetView,
 	joinBody,
 	leaveBody,
 	leaveView,
+	useBody,
+	useView,
 } from "./domain.ts";
 import { eventView } from "./event.ts";
 import { guestDisk } from "./guest-disks.ts";
@@ -216,6 +219,22 @@ export const routes = {
 		summary: "Make a new Active Directory domain, of which a server is the controller",
 		body: createBody,
 		answer: createView,
+	},
+	useDomain: {
+		method: "POST",
+		path: "/v1/servers/:server/domain/use",
+		params: server,
+		summary: "Take a server for the controller of an Active Directory domain that Bulkhead did not make",
+		body: useBody,
+		answer: useView,
+	},
+	forgetDomain: {
+		method: "POST",
+		path: "/v1/servers/:server/domain/forget",
+		params: server,
+		body: null,
+		summary: "Take a server for a controller no more, when Bulkhead did not make its domain",
+		answer: forgetView,
 	},
 	administerDomain: {
 		method: "POST",

@@ -1,4 +1,6 @@
 import { z } from "zod";
+
+import { domainOrigins } from "./domain.ts";
 import { buses, firmwares, guestNames } from "./guest.ts";
 
 export const serverStates = [
@@ -101,13 +103,14 @@ export const serverView = z.object({
 	systemBus: z.enum(buses),
 	dataDisks: z.array(z.string()),
 	address: z.string().nullable(),
-	/** The Active Directory domain that it is a controller of, as it was made here; null for any other server. */
+	/** The Active Directory domain that it is a controller of, made here or found; null for any other server. */
 	domain: z
 		.object({
 			realm: z.string(),
 			workgroup: z.string(),
 			/** Names of the servers that are its controllers, this one among them. */
 			controllers: z.array(z.string()),
+			origin: z.enum(domainOrigins),
 		})
 		.nullable(),
 	published: z.array(publishedView),

@@ -81,7 +81,7 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 			...(server.discs.length > 0 ? [["In its drives", server.discs.join(", ")] as const] : []),
 			["System disk", server.systemDisk === "kept" ? "kept" : "disposable: ends with each session"],
 			["Data disks", server.dataDisks.join(", ") || "none"],
-			...(server.domain ? [["Domain", `controller of ${server.domain.realm}`] as const] : []),
+			...(server.domain ? [["Domain", domainText(server.domain)] as const] : []),
 			["Address", server.address ?? "none: no network"],
 			...(server.after.length > 0 ? [["Comes after", server.after.join(", ")] as const] : []),
 			["Recovery", `${mode}, at most ${plural(attempts, "attempt")} in ${formatDuration(withinMs)}`],
@@ -92,6 +92,10 @@ export function serverLines(server: ServerView, now = Date.now()): Line[] {
 		...publishedLines(server),
 		...hints(server),
 	];
+}
+
+function domainText({ realm, origin }: NonNullable<ServerView["domain"]>): string {
+	return `controller of ${realm}${origin === "found" ? ", which is managed with its own tools" : ""}`;
 }
 
 function sessionText({ session }: ServerView, now: number): string {

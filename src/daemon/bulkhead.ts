@@ -1,6 +1,6 @@
 import { rename, rm, rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AdministerBody, CreateBody, DomainCreated } from "../api/domain.ts";
+import type { AdministerBody, CreateBody, DomainCreated, DomainUsed, UseBody } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import type { ExportBody } from "../api/export.ts";
 import type { ExamineBody, ImportView } from "../api/import.ts";
@@ -17,8 +17,9 @@ import { reachesWith } from "./between.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
 import { finishDiskChanges } from "./disk-changes.ts";
-import { administerDomain, makeDomain } from "./domains.ts";
+import { administerDomain, makeDomain, saveTogether } from "./domains.ts";
 import { exportServer } from "./exports/server.ts";
+import { findDomain, withoutDomain } from "./found-domains.ts";
 import { examineImport } from "./imports/examine.ts";
 import { lookAtInstallation } from "./installations.ts";
 import { Membership } from "./membership.ts";
@@ -43,6 +44,7 @@ const turnWithinMs = 20_000;
 const examineWithinMs = 2 * 60 * 60_000;
 
 const domainWithinMs = 40 * 60_000;
+const findWithinMs = 60_000;
 
 /** Everything that one daemon runs: the site, its sandbox and its servers. */
 export class Bulkhead {
@@ -240,13 +242,7 @@ export class Bulkhead {
 		return await this.changing.take(async () => {
 			const from = performance.now();
 			const { realm, workgroup, others } = wanted;
-			const twice = others.find((other, i) => other === name || others.indexOf(other) !== i);
-			if (twice !== undefined)
-				throw new BulkheadError(
-					"bad-input",
-					`${twice} is named twice; each controller is a server of its own`,
-				);
-			const units = [name, ...others].map((one) => this.units.server(one));
+			const units = this.namedOnce([name, ...others]);
 			for (const unit of units) unit.refuseWhileExported();
 			for (const { stored } of units.filter((unit) => awaitsDomain(unit.stored) && isInUse(unit)))
 				throw new BulkheadError("not-allowed-now", `${stored.name} is in use; stop it first`);
@@ -255,21 +251,64 @@ export class Bulkhead {
 			if (!first) throw new RangeError("no server is named");
 			const parts = { context: this.context, reaches: reachesWith(this.sandbox.openSegments), signal };
 			const made = await makeDomain([first, ...rest], wanted, parts);
-			// All know it before any begins, also when that fails: a later change of one would keep it without its domain.
-			await together(units.map(async (unit, i) => await this.takeDomain(unit, made[i])));
-			// Those that are one of several yield to each other.
-			await this.units.permit(this.units.stored());
+			for (const { name, domain } of made)
+				this.tellSite(name, `${name} is a controller of a new domain, ${domain?.realm}`);
+			await this.takeDomain(made);
 			for (const unit of units) await begin(unit, this.context);
 			const controllers = [name, ...others];
 			return { controllers, realm, workgroup, tookMs: Math.round(performance.now() - from) };
 		});
 	}
 
-	private async takeDomain(unit: ServerUnit, made: StoredServer | undefined): Promise<void> {
-		if (!made) throw new RangeError(`${unit.stored.name} is none of the servers`);
-		const text = `${made.name} is a controller of a new domain, ${made.domain?.realm}`;
-		this.context.history.append({ at: Date.now(), server: made.name, session: null, kind: "site", text });
-		await unit.change(made);
+	/** Takes servers for the controllers of a domain that Bulkhead did not make. @throws BulkheadError; nothing has changed then */
+	async useDomain(name: string, wanted: UseBody): Promise<DomainUsed> {
+		return await this.changing.take(async () => {
+			const units = this.namedOnce([name, ...wanted.others]);
+			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(findWithinMs)]);
+			const found = await findDomain(units, this.units.stored(), wanted, { context: this.context, signal });
+			const before = units.map(({ stored }) => stored);
+			await saveTogether(before, found, this.context);
+			const domain = found[0]?.domain;
+			if (!domain) throw new RangeError("no server is named");
+			for (const { name } of found)
+				this.tellSite(name, `${name} is taken for a controller of ${domain.realm}`);
+			await this.takeDomain(found);
+			return { controllers: domain.controllers, realm: domain.realm, workgroup: domain.workgroup };
+		});
+	}
+
+	/** Takes a server for a controller no more, of a domain that Bulkhead did not make. @throws BulkheadError not-allowed-now */
+	async forgetDomain(name: string): Promise<{ server: string; realm: string }> {
+		return await this.changing.take(async () => {
+			const { stored } = this.units.server(name);
+			const all = this.units.stored();
+			const changed = withoutDomain(stored, all);
+			const before = all.filter((one) => changed.some((other) => other.name === one.name));
+			await saveTogether(before, changed, this.context);
+			const realm = stored.domain?.realm ?? "";
+			this.tellSite(name, `${name} is taken for a controller of ${realm} no more`);
+			await this.takeDomain(changed);
+			return { server: name, realm };
+		});
+	}
+
+	/** @throws BulkheadError bad-input, not-found, not-allowed-now */
+	private namedOnce(names: readonly string[]): ServerUnit[] {
+		const twice = names.find((one, i) => names.indexOf(one) !== i);
+		if (twice !== undefined)
+			throw new BulkheadError("bad-input", `${twice} is named twice; each controller is a server of its own`);
+		return names.map((one) => this.units.server(one));
+	}
+
+	/** All know it, also when one fails to: a later change of that one would keep it as it was. */
+	private async takeDomain(changed: readonly StoredServer[]): Promise<void> {
+		await together(changed.map(async (stored) => await this.units.server(stored.name).change(stored)));
+		// Those that are one of several yield to each other.
+		await this.units.permit(this.units.stored());
+	}
+
+	private tellSite(server: string, text: string): void {
+		this.context.history.append({ at: Date.now(), server, session: null, kind: "site", text });
 	}
 
 	/** Asks a controller for users and groups, or changes them. @throws BulkheadError */

@@ -8,7 +8,7 @@ import { PasswordRefused, provisionDomain } from "../directory/controller/provis
 import { syncFile, syncFolder } from "../host/files.ts";
 import { AgentError } from "../qemu/agent.ts";
 import { createDataImage } from "../qemu/image.ts";
-import { awaitsDomain, type StoredServer } from "../store/servers.ts";
+import type { StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
 import type { Context } from "./context.ts";
@@ -85,7 +85,8 @@ async function keep(chosen: Chosen, wanted: CreateBody, context: Context): Promi
 		workgroup: wanted.workgroup.toUpperCase(),
 		controllers: chosen.map(({ name }) => name),
 		madeOn: chosen.map(({ installed }) => installed.uuid),
-	};
+		origin: "made",
+	} as const;
 	// All disks first, and for good: from the first server that knows it has a domain on, they are what the domain is.
 	for (const stored of chosen) {
 		const paths = context.paths.server(stored.name);
@@ -95,12 +96,20 @@ async function keep(chosen: Chosen, wanted: CreateBody, context: Context): Promi
 		await syncFolder(dirname(disk));
 	}
 	const made = chosen.map((stored) => ({ ...stored, domain }));
+	await saveTogether(chosen, made, context);
+	return made;
+}
+
+/** All of them or none: none is a controller of a domain whose others are not there. @param before as they are kept */
+export async function saveTogether(
+	before: readonly StoredServer[],
+	changed: readonly StoredServer[],
+	{ servers }: Context,
+): Promise<void> {
 	try {
-		for (const one of made) await context.servers.save(one);
-		return made;
+		for (const one of changed) await servers.save(one);
 	} catch (error) {
-		// None of them is a controller of a domain whose others are not there.
-		for (const stored of chosen) await context.servers.save(stored);
+		for (const one of before) await servers.save(one);
 		throw error;
 	}
 }
@@ -128,6 +137,11 @@ function refuseStrangers(chosen: Chosen, reaches: Reaches): void {
 export async function administerDomain(unit: ServerUnit, wanted: AdministerBody): Promise<string[]> {
 	const { name, domain } = unit.stored;
 	if (!domain) throw new BulkheadError("not-allowed-now", `${name} is not the controller of a domain`);
+	if (domain.origin === "found")
+		throw new BulkheadError(
+			"not-allowed-now",
+			`${domain.realm} was not made by Bulkhead: ${name} is managed with its own tools, on it or from a member (Windows: "Active Directory Users and Computers", Get-ADUser, dcdiag, repadmin; Samba: samba-tool)`,
+		);
 	const run = async (command: readonly string[], input?: string) =>
 		await unit.runInGuest(command, toolWithinMs, input);
 	return await administer(wanted, run).catch((error: unknown) => {
@@ -155,10 +169,10 @@ function refuseUnfit(stored: StoredServer, { workgroup }: CreateBody): Fit {
 			"not-allowed-now",
 			`${name} is none that a domain can be made on; give one the template debian-domain-controller`,
 		);
-	if (!awaitsDomain(stored))
+	if (domain)
 		throw new BulkheadError(
 			"not-allowed-now",
-			`${name} is the controller of ${domain?.realm} already; a domain is never made over another`,
+			`${name} is the controller of ${domain.realm} already; a domain is never made over another`,
 		);
 	if (!computerNameSchema.safeParse(name).success)
 		throw new BulkheadError(

@@ -241,7 +241,13 @@ test("another site's name is refused", () => {
 });
 
 test("a controller that has a domain keeps its addresses; one that awaits it may be given others", () => {
-	const domain = { realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["web"], madeOn: [] };
+	const domain = {
+		realm: "AD.EXAMPLE.COM",
+		workgroup: "AD",
+		controllers: ["web"],
+		madeOn: [],
+		origin: "made" as const,
+	};
 	const network = { segment: "office", address: "10.77.0.11", address6: "fd00:77::11" };
 	const wanted = site({ web: { ...definition, network } });
 	const found = refusedChanges(wanted, [{ ...web, domain }]);

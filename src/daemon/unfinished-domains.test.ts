@@ -4,6 +4,7 @@ import { unfinishedDomains } from "./unfinished-domains.ts";
 
 const uuid = (number: number) => `00000000-0000-4000-8000-00000000000${number}`;
 const domain = {
+	origin: "made" as const,
 	...{ realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["dc1", "dc2"], madeOn: [uuid(1), uuid(2)] },
 };
 const server = (name: string, number: number, known: boolean): StoredServer => ({

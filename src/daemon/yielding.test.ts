@@ -16,7 +16,13 @@ function server(
 	const address6 = six ? { address6: `fd00:77::${name.at(-1)}` } : {};
 	const stored: StoredServer = {
 		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, ejected: [] },
-		domain: controllers && { realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers, madeOn: [] },
+		domain: controllers && {
+			realm: "AD.EXAMPLE.COM",
+			workgroup: "AD",
+			controllers,
+			madeOn: [],
+			origin: "made" as const,
+		},
 		definition: {
 			template: "debian-domain-controller",
 			network: { segment: "office", address, ...address6 },

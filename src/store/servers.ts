@@ -2,6 +2,7 @@ import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
+import { domainOrigins } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import { guestNames } from "../api/guest.ts";
 import { serverSchema } from "../api/site.ts";
@@ -53,15 +54,16 @@ const storedSchema = z.object({
 	installed: installedSchema,
 	/** Files on this host that were taken out of its CD drives as discs: its next sessions have them no more. */
 	ejected: z.array(z.string()).default([]),
-	/** The domain on its data disk, as it was made here. */
+	/** The domain that it is a controller of: made here, on its data disk, or found. */
 	domain: z
 		.object({
 			realm: z.string(),
 			workgroup: z.string(),
-			/** Names of the servers that its controllers were made on, this one too. */
+			/** Names of the servers that are its controllers, this one too. */
 			controllers: z.array(z.string()).default([]),
-			/** Their `uuid`, this one's too. */
+			/** `uuid` of those that it was made on, this one's too; none of a domain that was found. */
 			madeOn: z.array(z.string()).default([]),
+			origin: z.enum(domainOrigins).default("made"),
 		})
 		.nullable()
 		.default(null),

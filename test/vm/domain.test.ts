@@ -3,9 +3,11 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
 import { DomainClient } from "../../bench/domain/client.ts";
-import type { Site } from "../../src/api/site.ts";
+import type { ServerDefinition, Site } from "../../src/api/site.ts";
 import { instanceForTests, patience, report, tiny, until } from "./harness.ts";
+import { askTime, type Computer, type ToldTime } from "./time-client.ts";
 
 /** A real Active Directory domain in a session: Samba, in a Debian guest, and clients that no one here wrote. */
 const bulkhead = instanceForTests();
@@ -29,6 +31,13 @@ const site: Site = {
 const paths = bulkhead.paths.server("dc1");
 let secrets: string;
 let client: DomainClient;
+/** A computer of the domain, and what its password is to those who sign with it: see Computer. */
+const clock: Computer & { name: string; password: string } = {
+	...{ name: "CLOCK1", password: "Cl0ck-Passw0rd", ntHash: "2ead3a6b6f934ec5a47c69cc14b897c2" },
+	rid: 0,
+};
+/** Seconds. A guest that boots reads its clock to a second; one that wakes would be as late as its seal is old. */
+const rightWithinS = 10;
 
 beforeAll(async () => {
 	secrets = await mkdtemp(join(tmpdir(), "bulkhead-secrets-"));
@@ -47,6 +56,17 @@ const create = async (server: string, name = realm, ...more: string[]) =>
 	await bulkhead.command(
 		...["domain", "create", server, "--realm", name, "--password-file", join(secrets, "right"), ...more],
 	);
+
+/** As clients do: they ask again. */
+async function untilTold(server: string, computer?: Computer): Promise<ToldTime> {
+	let told: ToldTime | undefined;
+	const asked = async () => {
+		told = await askTime(server, computer).catch(() => undefined);
+		return told !== undefined;
+	};
+	await until(`the time of ${server}`, asked, patience.state);
+	return told as unknown as ToldTime;
+}
 
 test("a controller without a domain is not started, and says what it waits for", async () => {
 	const view = await bulkhead.show("dc1");
@@ -91,6 +111,8 @@ describe("a domain", () => {
 	test("is made once", async () => {
 		const again = await create("dc1");
 		expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("never made over another") });
+		const forgotten = await bulkhead.command("domain", "forget", "dc1");
+		expect(forgotten).toMatchObject({ code: 1, stderr: expect.stringContaining("was made by Bulkhead") });
 	});
 
 	test("knows its own addresses and no other", async () => {
@@ -135,6 +157,20 @@ describe("a domain", () => {
 		expect(members).toEqual({ names: ["Administrator", "bob"] });
 	});
 
+	test("tells the time to whoever asks, and to its computers signed by their own passwords", async () => {
+		clock.rid = await client.addComputer("dc1", clock.name, clock.password);
+		for (const own of [address, "fd00:89::10"]) {
+			const told = await untilTold(own);
+			report("the time", { aheadMs: told.aheadSeconds * 1000 });
+			expect(told).toMatchObject({ stratum: 8, signed: null });
+			expect(Math.abs(told.aheadSeconds)).toBeLessThan(rightWithinS);
+		}
+		expect(await untilTold(address, clock)).toMatchObject({ stratum: 8, signed: true });
+		// Somebody who the domain does not know gets no answer, and keeps nobody else from theirs.
+		await expect(askTime(address, { ...clock, rid: 999_999 })).rejects.toThrow();
+		expect((await untilTold(address, clock)).signed).toBe(true);
+	});
+
 	test("keeps the Administrator's password where it is checked, and nowhere on the host", async () => {
 		const texts = await Promise.all(
 			["server.yaml", "record.json"].map((name) => readFile(join(paths.folder, name), "utf8")),
@@ -158,9 +194,98 @@ describe("a domain", () => {
 			expect(next.from).toBe("seal");
 			expect(await client.users("dc1")).toContain("alice");
 			await client.kinit("alice", "Al1ce-Passw0rd");
+			const told = await untilTold(address, clock);
+			expect(told).toMatchObject({ stratum: 8, signed: true });
+			expect(Math.abs(told.aheadSeconds)).toBeLessThan(rightWithinS);
 			const [incident] = await bulkhead.incidents("dc1");
 			report("a controller's panic", { outageMs: incident?.outageMs });
 		},
 		4 * patience.test,
 	);
+});
+
+describe("a domain that Bulkhead did not make", () => {
+	const use = async (server: string, name = realm, ...more: string[]) =>
+		await bulkhead.command("domain", "use", server, "--realm", name, ...more);
+	const domainOf = async () => (await bulkhead.show("dc1")).domain;
+
+	// What a server is that became a controller with its own tools: Bulkhead has heard of no domain.
+	beforeAll(async () => {
+		await bulkhead.endDaemon("SIGKILL");
+		const file = join(paths.folder, "server.yaml");
+		const stored = parse(await readFile(file, "utf8"));
+		await writeFile(
+			file,
+			stringify({ ...stored, domain: null, installed: { ...stored.installed, domainDisk: null } }),
+		);
+		await bulkhead.startDaemon();
+		await bulkhead.until("dc1", "running");
+	});
+
+	test("is refused where it is another, where nobody answers, and where nobody may ask", async () => {
+		expect(await domainOf()).toBeNull();
+		for (const [said, message] of [
+			[
+				use("dc1", "other.example.com"),
+				/realm: dc1 is a controller of AD.EXAMPLE.COM, not of OTHER.EXAMPLE.COM/,
+			],
+			[use("dc1", realm, "--workgroup", "corp"), /workgroup: dc1 calls its domain AD, not CORP/],
+			[
+				use("other"),
+				/other is not let out to this host, .*: bulkhead publish other active-directory --to host/,
+			],
+			[bulkhead.command("domain", "forget", "dc1"), /dc1 is the controller of no domain/],
+		] as const) {
+			const { code, stderr } = await said;
+			expect(stderr).toMatch(message);
+			expect(code).toBe(1);
+		}
+		// Let out when it runs: from its start on it would be waited for.
+		await bulkhead.command("start", "other");
+		await bulkhead.until("other", "running");
+		expect((await bulkhead.command("publish", "other", "active-directory", "--to", "host")).code).toBe(0);
+		const silent = await use("other");
+		expect(silent.stderr).toMatch(/other: 10\.89\.0\.11 does not answer dns \(53\), kerberos \(88\), ldap/);
+		expect(silent.code).toBe(1);
+		expect(await domainOf()).toBeNull();
+		expect(existsSync(paths.making)).toBe(false);
+	});
+
+	test("is taken as it is, managed with its own tools, and keeps its address", async () => {
+		const used = await use("dc1");
+		expect(used).toMatchObject({ code: 0, stderr: "" });
+		expect(used.stdout).toContain(`bulkhead domain join AD.EXAMPLE.COM --controller ${address}`);
+		const found = { realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["dc1"], origin: "found" };
+		expect(await domainOf()).toMatchObject(found);
+		expect((await bulkhead.command("show", "dc1")).stdout).toContain("managed with its own tools");
+		const users = await bulkhead.command("domain", "user", "list");
+		expect(users.stderr).toMatch(
+			/AD.EXAMPLE.COM was not made by Bulkhead: dc1 is managed with its own tools/,
+		);
+		expect(users.code).toBe(1);
+		const { dc1, other } = site.servers as Record<"dc1" | "other", ServerDefinition>;
+		const moved = { ...dc1, network: { segment: "lab", address: "10.89.0.20", address6: "fd00:89::10" } };
+		const said = {
+			field: "servers.dc1.network.address",
+			message: expect.stringContaining("cannot be changed"),
+		};
+		await expect(bulkhead.apply({ ...site, servers: { dc1: moved, other } })).rejects.toMatchObject({
+			problems: expect.arrayContaining([expect.objectContaining(said)]),
+		});
+		// Also with another daemon, and told twice.
+		await bulkhead.endDaemon("SIGKILL");
+		await bulkhead.startDaemon();
+		expect(await domainOf()).toMatchObject(found);
+		expect((await use("dc1", realm.toUpperCase(), "--workgroup", "ad")).code).toBe(0);
+		expect(await domainOf()).toMatchObject(found);
+	});
+
+	test("is forgotten, and nothing in the server has changed", async () => {
+		const { session } = await bulkhead.show("dc1");
+		const forgotten = await bulkhead.command("domain", "forget", "dc1");
+		expect(forgotten).toMatchObject({ code: 0, stderr: "" });
+		expect(await domainOf()).toBeNull();
+		expect((await bulkhead.show("dc1")).session?.number).toBe(session?.number);
+		await client.kinit("Administrator", password);
+	});
 });

@@ -13,11 +13,8 @@ interface On {
 
 /** `domain user …` and `domain group …`. */
 export function addAccounts(domain: Command, open: Open): void {
-	addUsers(domain.command("user").summary("users of a domain that a server here is the controller of"), open);
-	addGroups(
-		domain.command("group").summary("groups of a domain that a server here is the controller of"),
-		open,
-	);
+	addUsers(domain.command("user").summary("users of a domain that was made here"), open);
+	addGroups(domain.command("group").summary("groups of a domain that was made here"), open);
 }
 
 /** `domain check`. */
@@ -127,11 +124,11 @@ async function ask(context: Context, on: string | undefined, body: AdministerBod
 	return await shown(terminal, `asking ${server}`, json, call);
 }
 
-/** The one that runs, when it is clear which domain is meant. */
+/** The one that runs, when it is clear which domain is meant. One that was found can be asked for nothing, and says so. */
 async function controllerOf({ client, signal }: Context): Promise<string> {
-	const controllers = (await client.call("list", {}, null, { signal })).filter(
-		({ domain }) => domain !== null,
-	);
+	const all = (await client.call("list", {}, null, { signal })).filter(({ domain }) => domain !== null);
+	const made = all.filter(({ domain }) => domain?.origin === "made");
+	const controllers = made.length > 0 ? made : all;
 	const realms = new Set(controllers.map(({ domain }) => domain?.realm));
 	if (realms.size > 1)
 		throw new BulkheadError(

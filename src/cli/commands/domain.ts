@@ -21,6 +21,11 @@ interface CreateOptions {
 	passwordFile?: string;
 }
 
+interface UseOptions {
+	realm: string;
+	workgroup?: string;
+}
+
 interface JoinOptions {
 	controller: string[];
 	user: string;
@@ -59,6 +64,7 @@ export function addDomain(program: Command, open: Open): void {
 		.action((servers: string[], options: CreateOptions, command: Command) =>
 			create(open(command), servers, options),
 		);
+	addUse(domain, open);
 	domain
 		.command("join")
 		.summary("make this host a member of a domain")
@@ -104,6 +110,55 @@ export function addDomain(program: Command, open: Open): void {
 		.action((options: { user?: string; passwordFile?: string }, command: Command) =>
 			leave(open(command), options),
 		);
+}
+
+function addUse(domain: Command, open: Open): void {
+	domain
+		.command("use")
+		.summary("tell Bulkhead that servers are controllers of a domain that it did not make")
+		.description(
+			[
+				"For a Windows server that is a domain controller, or any other that became one with its own tools. Each is asked whether it is, and nothing in it is changed. From then on, one that is away yields to the others, and its address stays what the domain's clients know.",
+				"Controllers outside of this site need not be told of: bulkhead domain join --controller ADDRESS.",
+			].join("\n"),
+		)
+		.argument("<servers...>", "names of all servers of this site that are its controllers")
+		.requiredOption("--realm <realm>", "name of the domain, as ad.example.com")
+		.option("--workgroup <name>", "what it is called for short; refused when its controllers say otherwise")
+		.action((servers: string[], options: UseOptions, command: Command) =>
+			use(open(command), servers, options),
+		);
+	domain
+		.command("forget")
+		.summary("take a server for a controller no more, of a domain that Bulkhead did not make")
+		.description("Nothing in the server is changed, and it stays what it is.")
+		.argument("<server>", "name of the server")
+		.action((server: string, _options: object, command: Command) => forget(open(command), server));
+}
+
+async function use(context: Context, servers: string[], options: UseOptions): Promise<void> {
+	const { client, signal, terminal, json } = context;
+	const { realm, workgroup = null } = options;
+	const [server = "", ...others] = servers;
+	const body = { realm, workgroup, others };
+	const call = async () =>
+		await client.call("useDomain", { server }, body, { signal, deadlineMs: longestMs });
+	const view = await shown(terminal, `asking ${servers.join(" and ")}`, json, call);
+	const shows = async (one: string) => await client.call("show", { server: one }, null, { signal });
+	const addresses = (await Promise.all(servers.map(shows))).map(({ address }) => address).join(" ");
+	const are = servers.length === 1 ? "is a controller" : "are controllers";
+	answer(context, view, () => [
+		[`${servers.join(" and ")} ${are} of ${view.realm} (${view.workgroup}), and Bulkhead knows it now.`],
+		[`To make this host a member of it: bulkhead domain join ${view.realm} --controller ${addresses}`],
+	]);
+}
+
+async function forget(context: Context, server: string): Promise<void> {
+	const { client, signal } = context;
+	const view = await client.call("forgetDomain", { server }, null, { signal });
+	answer(context, view, () => [
+		[`${server} is taken for a controller of ${view.realm} no more; nothing in it was changed.`],
+	]);
 }
 
 async function create(context: Context, servers: string[], options: CreateOptions): Promise<void> {

@@ -65,6 +65,8 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		guestDisks: async ({ server }) => ({ server, disks: await bulkhead.server(server).guestDisks() }),
 		domain: async () => ({ domain: await bulkhead.membership.view() }),
 		createDomain: async ({ server }, wanted) => await bulkhead.createDomain(server, wanted),
+		useDomain: async ({ server }, wanted) => await bulkhead.useDomain(server, wanted),
+		forgetDomain: async ({ server }) => await bulkhead.forgetDomain(server),
 		administerDomain: async ({ server }, wanted) => await bulkhead.administerDomain(server, wanted),
 		joinDomain: async (_, wanted) => await bulkhead.membership.join(wanted),
 		leaveDomain: async (_, { account }) => await bulkhead.membership.leave(account),

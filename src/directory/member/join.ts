@@ -209,7 +209,7 @@ async function chooseControllers(
 		return `${address} does not answer ${silent.map((service) => `${service} (${controllerPorts[service]})`).join(", ")}`;
 	});
 	const mend =
-		"start it, and let it out to this host: bulkhead publish SERVER active-directory --to host --through address";
+		"start it, and let it out to this host: where it is a server of this site, bulkhead publish SERVER active-directory --to host --through address; where it is another machine, in its firewall";
 	throw new BulkheadError("bad-input", `controllers: ${words.join("; ")}; ${mend}`);
 }
 

@@ -29,7 +29,9 @@ settings=(
   # A static group (RFC 7919): Samba would make one of its own, for 16 s.
   "tls dh params file = /usr/share/domain/dhparams.pem"
   # In the order in which they start. Names and addresses are made here, once.
-  "server services = ldap, cldap, kdc, dns, rpc, s3fs, winbindd, drepl, kcc"
+  "server services = ldap, cldap, kdc, dns, rpc, s3fs, winbindd, drepl, kcc, ntp_signd"
+  # Where the program that tells the time has its answers signed: see /usr/lib/domain/controller.
+  "ntp signd socket directory = /run/domain/ntp_signd"
   "kccsrv:samba_kcc = false"
   # Seconds until the other controllers are told of a change; five without it.
   "dreplsrv:notify_interval = 1"

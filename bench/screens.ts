@@ -38,9 +38,9 @@ interface Way {
 	judged?: boolean;
 }
 
-/** As the product does: every three seconds, into the folder of the session, which is on a disk. */
-const usual = { everyMs: 3000, folder: "/var/tmp", brief: true } as const;
-const inMemory = "/dev/shm";
+/** As the product does: every three seconds, in memory. */
+const usual = { everyMs: 3000, folder: "/dev/shm", brief: true } as const;
+const onDisk = "/var/tmp";
 const guests = {
 	still: ["desktop-busy"],
 	clock: ["desktop-busy", "desktop-busy with a clock"],
@@ -52,7 +52,7 @@ const ways: Way[] = [
 	{ name: "not asked", everyMs: 0, guest: "still" },
 	{ name: "every 3 s", ...usual, guest: "still", judged: true },
 	{ name: "every 3 s, each looked at in full", ...usual, brief: false, guest: "still" },
-	{ name: "every 3 s, in memory", ...usual, folder: inMemory, guest: "still" },
+	{ name: "every 3 s, on a disk", ...usual, folder: onDisk, guest: "still" },
 	{ name: "every 0.5 s", ...usual, everyMs: 500, guest: "still" },
 	{ name: "not asked, a clock", everyMs: 0, guest: "clock" },
 	{ name: "every 3 s, a clock", ...usual, guest: "clock", judged: true },

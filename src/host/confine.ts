@@ -15,6 +15,8 @@ export interface Confinement {
 	/** Host folders or files, as `[host path, path inside]`. */
 	writable: readonly (readonly [string, string])[];
 	readable: readonly (readonly [string, string])[];
+	/** Folders of its own in memory, which end with it; others find them below /proc/PID/root. */
+	inMemory?: readonly { inside: string; bytes: number }[];
 	/** Device nodes, as `[host path, path inside]`. */
 	devices: readonly (readonly [string, string])[];
 	/** Working folder inside. */
@@ -71,6 +73,10 @@ export function confinedCommand(confinement: Confinement, command: readonly stri
 			"0755",
 			"--dir",
 			folder,
+		]),
+		// Made by root, and used by nobody but the program: nobody else is here.
+		...(confinement.inMemory ?? []).flatMap(({ inside, bytes }) => [
+			...["--perms", "0777", "--size", `${bytes}`, "--tmpfs", inside],
 		]),
 		...devices.flatMap(([from, to]) => ["--dev-bind", from, to]),
 		...readable.flatMap(([from, to]) => ["--ro-bind", from, to]),

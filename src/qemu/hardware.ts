@@ -92,6 +92,8 @@ export const inside = {
 	tpm: "/sockets/tpm.sock",
 	vnc: "/sockets/vnc.sock",
 	screen: "/session/screen.png",
+	/** In memory. */
+	frames: "/frames",
 	dump: "/session/memory.dump",
 	state: "/sockets/state.sock",
 } as const;

@@ -57,6 +57,8 @@ const panicPrintsMs = 150;
 const letGoWithinMs = 500;
 /** 4096 by 4096 pixels, and a header; of a longer file the end alone is read, and that is no picture. */
 const frameLimit = 4096 * 4096 * 3 + 100;
+/** One such picture; what a guest usually shows takes a twentieth of it. */
+export const frameFolderBytes = 64 * 2 ** 20;
 /** BIOS menus and boot loaders miss keys that are shorter. */
 const keyHeldMs = 30;
 const keyPauseMs = 20;
@@ -176,24 +178,27 @@ export class QemuMachine {
 	}
 
 	/**
-	 * The screen as PPM, in at most `deadlineMs`. Not in the same file as a screenshot, which may be taken meanwhile.
+	 * The screen as PPM, in at most `deadlineMs`: taken every few seconds, and never on a disk.
 	 * @throws QmpError, DeadlineError, QmpGone, or that there is no picture
 	 */
 	async frame(deadlineMs: number): Promise<Buffer> {
+		const [seen, folder] = this.frameFolder();
 		const name = "screen.ppm";
-		const path = join(this.folders.session, name);
+		const path = join(folder, name);
 		try {
-			await this.monitor().execute(
-				"screendump",
-				{ filename: `${inside.session}/${name}`, format: "ppm" },
-				deadlineMs,
-			);
+			await this.monitor().execute("screendump", { filename: `${seen}/${name}`, format: "ppm" }, deadlineMs);
 			const picture = await readUntrustedTail(path, frameLimit);
 			if (!picture) throw new Error("QEMU wrote no picture");
 			return picture;
 		} finally {
 			await rm(path, { force: true });
 		}
+	}
+
+	/** @returns the same folder inside and outside. Sessions of earlier versions have none in memory. */
+	private frameFolder(): [string, string] {
+		const inMemory = `/proc/${this.identity.pid}/root${inside.frames}`;
+		return existsSync(inMemory) ? [inside.frames, inMemory] : [inside.session, this.folders.session];
 	}
 
 	/** What can be learned from a failed session before it is closed; parts that do not answer are left out. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -51,6 +51,18 @@ test("an image boots by its own boot loader; its system disk is kept", async () 
 	await untilBooted(1);
 	const screen = await instance.client.bytes("/v1/servers/own/screenshot");
 	expect(Buffer.from(screen).subarray(1, 4).toString()).toBe("PNG");
+});
+
+test("its screen is looked at again and again, and the pictures are on no disk", async () => {
+	const pid = (await instance.show("own")).session?.pid ?? 0;
+	const folder = `/proc/${pid}/root/frames`;
+	// TMPFS_MAGIC of linux/magic.h
+	expect(await statfs(folder)).toMatchObject({ type: 0x01021994 });
+	const { mtimeMs } = await stat(folder);
+	await until("the next look", async () => (await stat(folder)).mtimeMs > mtimeMs, patience.answer);
+	await until("its end", async () => (await readdir(folder)).length === 0, patience.answer);
+	const { own } = instance.paths.server("own").session(1);
+	expect(await readdir(own)).not.toContain("screen.ppm");
 });
 
 test("when its process is killed, it boots again in a new session", async () => {

@@ -9,7 +9,7 @@ import type { Sandbox } from "../../network/sandbox.ts";
 import { commandLine } from "../../qemu/command-line/index.ts";
 import { type Disk, type Hardware, inside } from "../../qemu/hardware.ts";
 import { createOverlay } from "../../qemu/image.ts";
-import { type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
+import { frameFolderBytes, type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { type Context, sessionGroup } from "../context.ts";
 import { changesInside, cpusOf, dataDisksOf, discOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
@@ -247,6 +247,7 @@ export class Launcher {
 						drive.file === null ? [] : [[discOf(this.server, drive, own).file, drive.file] as const],
 					),
 				],
+				inMemory: [{ inside: inside.frames, bytes: frameFolderBytes }],
 				devices: await makeDevices(own, qemuUid(this.server), hardware),
 				workingFolder: inside.session,
 				// Without a time zone of its own QEMU would take the guest's local time to be UTC.

@@ -155,13 +155,13 @@ test("the domain's users log in, and /etc is as it was after each of five times"
 
 test("who logs in to the host is the same who reaches its files from elsewhere", async () => {
 	expect(await joinHost()).toMatchObject({ code: 0, stderr: "" });
-	await onHost("mkdir", "/home/docs");
+	await onHost("mkdir", "/home/team-docs");
 	const added = await bulkhead.command(
 		"domain",
 		"share",
 		"add",
 		"docs",
-		"/home/docs",
+		"/home/team-docs",
 		"--listen",
 		"10.99.1.1",
 	);
@@ -170,11 +170,11 @@ test("who logs in to the host is the same who reaches its files from elsewhere",
 	const user = ["--use-kerberos=off", "-U", "AD\\alice%Al1ce-Passw0rd", "//10.99.1.1/docs"];
 	const put = await onHost("smbclient", ...user, "-c", "put /root/letter letter");
 	expect(put.code).toBe(0);
-	expect((await onHost("stat", "--format=%U", "/home/docs/letter")).said).toBe("AD\\alice");
-	const read = await ssh("alice@ad.example.com", "Al1ce-Passw0rd", "cat /home/docs/letter");
+	expect((await onHost("stat", "--format=%U", "/home/team-docs/letter")).said).toBe("AD\\alice");
+	const read = await ssh("alice@ad.example.com", "Al1ce-Passw0rd", "cat /home/team-docs/letter");
 	expect(read).toMatchObject({ code: 0, said: "hello" });
 	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
-	await onHost("rm", "-r", "/home/docs");
+	await onHost("rm", "-r", "/home/team-docs");
 });
 
 /** What Bulkhead answers to somebody who is logged in. */

@@ -155,7 +155,7 @@ describe("import", () => {
 				: { ...samplePlan, segments: [], changes: samplePlan.changes.map(undone) };
 		const { code, err } = await bulkhead("import", "/srv/erp.ova", "--site", site, "--yes");
 		expect(code).toBe(1);
-		expect(err).toMatch(/too late to break off: .*site\.yaml is applied/);
+		expect(err).toMatch(/All the same .*site\.yaml is in force, and stays/);
 		expect(looks).toBe(3);
 		expect(parse(await readFile(site, "utf8")).servers).toHaveProperty("erp-old");
 	});

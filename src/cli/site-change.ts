@@ -43,7 +43,7 @@ export async function changeSite(
 	}
 }
 
-/** Who breaks off in the last moment may come too late: then the site is what the file says. */
+/** Who breaks off in the last moment may come too late, and what failed may have been the last step: then the site is what the file says. */
 async function wasApplied({ client }: Context, after: string): Promise<boolean> {
 	const signal = AbortSignal.timeout(settlesWithinMs);
 	try {
@@ -57,8 +57,9 @@ async function wasApplied({ client }: Context, after: string): Promise<boolean> 
 	}
 }
 
-function noteApplied({ terminal }: Context, file: string): void {
-	terminal.note([`It was too late to break off: ${file} is applied, and stays as it is now.`]);
+function noteApplied({ terminal, signal }: Context, file: string): void {
+	const why = signal.aborted ? "It was too late to break off: " : "All the same ";
+	terminal.note([`${why}${file} is in force, and stays as it is now.`]);
 }
 
 /** What somebody else has saved meanwhile is theirs. */

@@ -234,6 +234,11 @@ export class Bulkhead {
 	async export(name: string, wanted: ExportBody, report: Report, signal: AbortSignal): Promise<void> {
 		const unit = this.units.server(name);
 		const until = AbortSignal.any([signal, this.gone.signal]);
+		if (this.changing.busy)
+			throw new BulkheadError(
+				"not-allowed-now",
+				`the site is being changed, and the disks of ${name} perhaps with it; export it when that is done`,
+			);
 		await unit.whileExported(async () => await exportServer(unit, wanted, this.context, report, until));
 	}
 

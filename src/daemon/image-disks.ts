@@ -131,7 +131,7 @@ async function problemsOf(
 	}
 }
 
-/** A disk or a share that has gone may answer never: nobody waits for that, and what comes late is closed again. */
+/** A disk or a share that has gone may answer never: whoever asked does not wait for that, and what comes late is closed again. */
 async function openInTime(image: string, context: Context, withinMs: number, outer: AbortSignal) {
 	let opening: ReturnType<typeof openImage> | undefined;
 	try {
@@ -145,10 +145,14 @@ async function openInTime(image: string, context: Context, withinMs: number, out
 			outer,
 		);
 	} catch (error) {
-		opening?.then(
-			async (late) => await late[Symbol.asyncDispose](),
-			() => {},
-		);
+		const close = async (late: AsyncDisposable) => {
+			try {
+				await late[Symbol.asyncDispose]();
+			} catch (err) {
+				context.log.warn({ err, image }, "an image that was looked at for too long stays open");
+			}
+		};
+		opening?.then(close, () => {});
 		throw error;
 	}
 }

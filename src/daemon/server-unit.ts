@@ -34,6 +34,8 @@ export class ServerUnit {
 	private readonly paths: Paths;
 	/** Its disks are being read from beginning to end. */
 	private exported = false;
+	/** How many commands it carries out at the moment. */
+	private commands = 0;
 
 	private constructor(
 		stored: StoredServer,
@@ -85,12 +87,22 @@ export class ServerUnit {
 	async command(command: Command): Promise<void> {
 		// Whatever else there is may begin a session, or change its disks.
 		if (command.do !== "maintenance" || !command.on) this.refuseWhileExported();
-		await this.supervisor.command(command);
+		this.commands++;
+		try {
+			await this.supervisor.command(command);
+		} finally {
+			this.commands--;
+		}
 	}
 
 	/** Does what reads its disks as a whole; nobody may write to them meanwhile. @throws BulkheadError not-allowed-now */
 	async whileExported(work: () => Promise<void>): Promise<void> {
 		this.refuseWhileExported();
+		if (this.commands > 0)
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${this.stored.name} is doing what it was just told to; export it when that is done`,
+			);
 		this.exported = true;
 		try {
 			await work();

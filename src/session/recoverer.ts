@@ -137,7 +137,8 @@ export class Recoverer {
 	/** Maintenance begins: an attempt that is waited for is not made. What a crashed session has time for goes on. */
 	async suspend(): Promise<void> {
 		const { state, session, planned } = this.ledger.record;
-		if (state === "recovering" && session === null && planned === null)
+		// Without an incident nothing has failed: it waits for room.
+		if (state === "recovering" && session === null && planned === null && this.book.open)
 			await this.closing.leaveToMaintenance();
 	}
 

@@ -53,7 +53,8 @@ export class Resumption {
 		if (session) return await this.resumeSession(session);
 		if (!(await this.closing.clear())) return;
 		if (state === "stopping") return await this.life.stopped("");
-		if (state === "recovering" && this.ledger.record.maintenance)
+		// A session in which its disk is to be changed has not begun yet: it waits for room.
+		if (state === "recovering" && this.ledger.record.maintenance && !this.ledger.record.changing)
 			return await this.closing.leaveToMaintenance();
 		// What waited to be woken has been ended above; nobody would be noticed who came.
 		if (state === "starting" || state === "recovering" || state === "asleep") await this.beginAgain();

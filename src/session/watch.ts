@@ -126,7 +126,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	const running = !diskWait && (pulse.status === null || pulse.status === "running");
 	const paused = pulse.status === "paused" || pulse.status === "suspended";
 	const interruptsOffMs = pulse.interrupts === "off" ? watch.interruptsOffMs + fair : 0;
-	const unheardMs = heard || !watchable ? 0 : watch.silenceMs + (running && !works ? fair : 0);
+	const unheardMs = heard || !watchable || works ? 0 : watch.silenceMs + (running ? fair : 0);
 	// Without an agent, what its services do not say while one is away that they need counts only with its processors.
 	const silenceMs = complete || hearing.agent ? unheardMs : Math.min(unheardMs, interruptsOffMs);
 	const mute = pulse.status === null && pulse.qmpHeardAt <= watch.lastLook && !diskWait;
@@ -171,7 +171,8 @@ function downTimes(
 function heardSince(pulse: Pulse, watch: Watch): boolean {
 	const { agentHeardAt, at } = pulse;
 	const agent = agentHeardAt !== null && agentHeardAt > watch.lastLook && agentHeardAt <= at;
-	return agent || answering(pulse).length > 0;
+	// A check that takes its time is no silence: when it fails it says so.
+	return agent || Object.values(pulse.services).includes("up");
 }
 
 /** Services that answer as far as anybody can know: one that is asked and lets it wait is up only by an answer of before. */

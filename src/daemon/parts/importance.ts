@@ -23,16 +23,24 @@ export class ServingShare {
 	private inService: number | undefined;
 	private yielding: NodeJS.Timeout | undefined;
 	private yields = false;
+	private readonly log: (error: unknown) => void;
 
-	/** @param weigh gives a session another share; one that is gone is no error */
-	constructor(weigh: Weigh) {
+	/**
+	 * @param weigh gives a session another share; one that is gone is no error
+	 * @param log is told when it fails while nobody waits for it
+	 */
+	constructor(weigh: Weigh, log: (error: unknown) => void) {
 		this.weigh = weigh;
+		this.log = log;
 	}
 
 	/** Takes note of what a session is from now on. @returns its share */
 	weightOf(session: number, level: Importance): number | "idle" {
-		if (level === "serving") this.inService = session;
-		else if (this.inService === session) this.inService = undefined;
+		if (level === "serving") {
+			this.inService = session;
+			// It may begin long after others began to do its server's work.
+			if (this.yields) this.beginYielding();
+		} else if (this.inService === session) this.inService = undefined;
 		return level === "serving" ? this.weight : importance[level].cpuWeight;
 	}
 
@@ -43,16 +51,25 @@ export class ServingShare {
 	}
 
 	/** @param yields whether others do its server's work meanwhile */
-	async setYielding(yields: boolean, log: (error: unknown) => void): Promise<void> {
+	async setYielding(yields: boolean): Promise<void> {
 		if (this.yields === yields) return;
 		this.yields = yields;
-		clearTimeout(this.yielding);
-		const over = () => {
-			this.yielding = undefined;
-			this.apply().catch(log);
-		};
-		this.yielding = yields ? setTimeout(over, yieldsForMs).unref() : undefined;
+		if (yields) this.beginYielding();
+		else this.endYielding();
 		await this.apply();
+	}
+
+	private beginYielding(): void {
+		this.endYielding();
+		this.yielding = setTimeout(() => {
+			this.endYielding();
+			this.apply().catch(this.log);
+		}, yieldsForMs).unref();
+	}
+
+	private endYielding(): void {
+		clearTimeout(this.yielding);
+		this.yielding = undefined;
 	}
 
 	private get weight(): number {

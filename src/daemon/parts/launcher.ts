@@ -58,6 +58,7 @@ export class Launcher {
 		this.sandbox = sandbox;
 		this.share = new ServingShare(
 			async (number, weight) => await ControlGroup.weigh(this.groupOf(number), weight, context.groups),
+			(err) => context.log.warn({ err, server: this.server.name }, "its share of the processors stays small"),
 		);
 	}
 
@@ -109,9 +110,7 @@ export class Launcher {
 
 	/** @param yields whether others do its server's work, so that they come first */
 	async setYielding(yields: boolean): Promise<void> {
-		const { log } = this.context;
-		const server = this.server.name;
-		await this.share.setYielding(yields, (err) => log.warn({ err, server }, "its share stays small"));
+		await this.share.setYielding(yields);
 	}
 
 	/** A session that an earlier daemon started is the one that serves. */

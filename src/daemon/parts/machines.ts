@@ -144,7 +144,9 @@ export class HostMachines implements Machines {
 			const port = portOf(this.server, session.number);
 			// An earlier daemon may have ended while it handed over to another session, which is ended by now.
 			if (port) await this.sandbox.connect(port).catch((err) => this.context.log.warn({ err }, "no address"));
-			await this.launcher.takeOver(session.number);
+			await this.launcher
+				.takeOver(session.number)
+				.catch((err) => this.context.log.warn({ err }, "the share of a session could not be set"));
 			if (asksForKey(this.server)) void pressAnyKey(qemu, session.accelerator, session.startedAt);
 			if (isWarm(this.server)) void qemu.thawFiles(thawsWithinMs).catch(() => {});
 			return this.machine(qemu, session, dataDisksOf(this.server));

@@ -1,6 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { DeadlineError } from "../../host/clock.ts";
-import { ScreenReader } from "./screen-reader.ts";
+import { ReadingTooLong, ScreenReader } from "./screen-reader.ts";
 
 const readers: ScreenReader[] = [];
 afterEach(async () => {
@@ -48,7 +47,7 @@ test("a picture that takes too long ends with its worker, and those that wait ar
 		reader.read(new Uint8Array(0), undefined, patient()),
 		reader.read(ppm(0), undefined, patient()),
 	]);
-	expect(bad.status === "rejected" && bad.reason).toBeInstanceOf(DeadlineError);
+	expect(bad.status === "rejected" && bad.reason).toBeInstanceOf(ReadingTooLong);
 	expect(good.status === "fulfilled" && good.value.looked.seen).toEqual({ kind: "black" });
 });
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Seen } from "../../api/screen.ts";
-import { withDeadline } from "../../host/clock.ts";
+import { DeadlineError, withDeadline } from "../../host/clock.ts";
 
 /** A picture that was looked at, as PPM, and what stood on it. */
 export interface LookedPicture {
@@ -57,7 +57,7 @@ export class ScreenReader {
 	/**
 	 * @param picture as PPM; it is the worker's from here on, like the one in `last`
 	 * @param signal who asks does not wait any longer: what is not begun yet is left
-	 * @throws DeadlineError when it takes too long; Error when it is no picture, or the signal's reason
+	 * @throws ReadingTooLong; DeadlineError when its worker does not begin; Error when it is no picture, or the signal's reason
 	 */
 	async read(
 		picture: Uint8Array<ArrayBuffer>,
@@ -88,7 +88,7 @@ export class ScreenReader {
 			);
 		} catch (error) {
 			if (!(error instanceof PictureError)) await this.close();
-			throw error;
+			throw error instanceof DeadlineError ? new ReadingTooLong(error.afterMs) : error;
 		}
 	}
 
@@ -111,6 +111,16 @@ export class ScreenReader {
 			await worker.terminate();
 			throw error;
 		}
+	}
+}
+
+/** The picture is at fault, and nothing that happened before it was read. */
+export class ReadingTooLong extends Error {
+	readonly afterMs: number;
+
+	constructor(afterMs: number) {
+		super(`a screen was not recognised within ${afterMs} ms`);
+		this.afterMs = afterMs;
 	}
 }
 

@@ -1,6 +1,5 @@
 import type { Seen } from "../../api/screen.ts";
-import { DeadlineError } from "../../host/clock.ts";
-import type { LookedPicture, ScreenReader } from "./screen-reader.ts";
+import { type LookedPicture, ReadingTooLong, type ScreenReader } from "./screen-reader.ts";
 
 /** How often a screen is looked at, milliseconds: a picture costs QEMU and this process some time. */
 const everyMs = {
@@ -9,8 +8,12 @@ const everyMs = {
 	suspicious: 1000,
 } as const;
 
-/** A look rests for so many times what it took, so that no guest takes more than a twentieth of the reader's time. */
+/**
+ * A look rests for so many times what reading took, so that no guest takes more than a twentieth of the reader's time; a
+ * tenth at the worst, as what was seen longer ago than fifteen seconds says nothing of now.
+ */
 const restFactor = 20;
+const longestRestMs = 10_000;
 /** So long a look at a session waits for its screen; what is seen later is told with the next one. Milliseconds. */
 const patienceMs = 100;
 /** So long evidence waits for it. */
@@ -103,13 +106,13 @@ export class RecognisedScreens implements Screens {
 			return looked.seen;
 		} catch (error) {
 			// A QEMU that takes no picture, or a broken one, is noticed by other signs when something is wrong with it.
-			if (error instanceof DeadlineError) this.rest(error.afterMs);
+			if (error instanceof ReadingTooLong) this.rest(error.afterMs);
 			return undefined;
 		}
 	}
 
 	private rest(tookMs: number): void {
-		this.restsUntil = this.now() + restFactor * tookMs;
+		this.restsUntil = this.now() + Math.min(longestRestMs, restFactor * tookMs);
 	}
 }
 

@@ -1,5 +1,5 @@
 import type { ServicePlan } from "../plan.ts";
-import { checkEveryMs, type Health } from "./health.ts";
+import { checkEveryMs, checkWithinMs, type Health } from "./health.ts";
 import { healthNameOf } from "./names.ts";
 import { parseStat, type StatRow } from "./stat.ts";
 
@@ -11,15 +11,15 @@ export interface Answer {
 	late: boolean;
 }
 
-/** Shorter waits say nothing: a host may be busy. Milliseconds. */
-const leastLateMs = 2000;
+/** What takes longer than it usually does is late: shorter waits say nothing, as a host may be busy; longer ones do. Milliseconds. */
+const late = { leastMs: 2000, mostMs: 10_000 };
 /** Milliseconds by which HAProxy may begin a check after its time. */
 const slackMs = 100;
 
 interface Known {
 	/** No later than this the last good answer came; milliseconds of an arbitrary clock, as all here. */
 	answeredAt: number;
-	/** When the check that runs was first seen to run. */
+	/** When the check that runs was first seen to run; one that is asked often may be another one by now. */
 	askedAt: number | undefined;
 }
 
@@ -44,6 +44,8 @@ export class Freshness {
 		healths: Readonly<Record<string, Health>>,
 		now: number,
 	): Record<string, Answer> {
+		// HAProxy did not say anything, which says nothing of its services.
+		if (stat === "") return {};
 		const rows = parseStat(stat);
 		const answers: Record<string, Answer> = {};
 		for (const service of services) {
@@ -62,11 +64,14 @@ export class Freshness {
 		const before = this.known.get(name);
 		// What was not up a look ago has answered since.
 		const known = before?.answeredAt ?? this.lookedAt;
-		// While none runs, the last one has ended since it was due.
-		const answeredAt = runs ? known : Math.max(known, now - checkEveryMs(service) - slackMs);
-		const askedAt = runs ? (before?.askedAt ?? now) : undefined;
+		const [every, within] = [checkEveryMs(service) + slackMs, checkWithinMs(service)];
+		// While none runs, the last one has ended since it was due. One that runs is no older than it may be: it would have
+		// failed. Looks may see a check run each time, and each time another one: of those that are asked as often as is looked.
+		const answeredAt = Math.max(known, now - every - (runs ? within : 0));
+		const since = before?.askedAt !== undefined && now - before.askedAt <= within ? before.askedAt : now;
+		const askedAt = runs ? since : undefined;
 		this.known.set(name, { answeredAt, askedAt });
-		const usual = Math.max(leastLateMs, 2 * row.number("check_duration"));
+		const usual = Math.min(late.mostMs, Math.max(late.leastMs, 2 * row.number("check_duration")));
 		return { ageMs: now - answeredAt, late: askedAt !== undefined && now - askedAt > usual };
 	}
 }

@@ -10,6 +10,11 @@ export function checkEveryMs({ health }: ServicePlan): number {
 	return isTalk(health) ? health.everyMs : 400;
 }
 
+/** Milliseconds that a check may take until it fails: `defaults health` and `timeout check` of the configuration. */
+export function checkWithinMs({ health }: ServicePlan): number {
+	return isTalk(health) ? health.withinMs + 300 : 1300;
+}
+
 /** Whether a service that hangs up on its check is well: to HAProxy it is down then. */
 export function mayHangUp({ health }: ServicePlan): boolean {
 	return isTalk(health) && health.hangUp !== undefined;

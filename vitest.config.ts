@@ -59,7 +59,7 @@ export default defineConfig({
 					testTimeout: 30_000,
 				},
 			},
-			{ test: { name: "net", include: net, maxWorkers: 2, testTimeout: 60_000 } },
+			{ test: { name: "net", include: net, maxWorkers: 3, testTimeout: 60_000 } },
 			{
 				test: {
 					name: "pairs",

@@ -88,7 +88,7 @@ describe("a session's process", () => {
 	test.each(names)("%s sees nothing of the host but programs and its own folders", async (name) => {
 		const root = (await readdir(seen(name, "/"))).sort();
 		expect(root).toEqual(
-			["bin", "boot", "dev", "disks", "lib", "lib64", "sbin", "session", "sockets", "usr"].sort(),
+			["bin", "boot", "dev", "disks", "frames", "lib", "lib64", "sbin", "session", "sockets", "usr"].sort(),
 		);
 		for (const path of ["/etc", "/root", "/home", "/proc", "/sys", "/run", "/var", "/tmp", bulkhead.state]) {
 			expect(await exists(seen(name, path)), path).toBe(false);

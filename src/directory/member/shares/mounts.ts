@@ -11,8 +11,9 @@ import { insideShares } from "./plan.ts";
  */
 const enter = `open(my $ns, "<", "/proc/$pid/ns/mnt") or die "$pid: $!\\n"; syscall(308, fileno($ns), 0x20000) == 0 or die "setns: $!\\n"; -d "${insideShares.at}" or die "$pid is another process by now\\n";`;
 
-/** OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW; MOUNT_ATTR_RDONLY is 1, NOSUID 2, NODEV 4, NOEXEC 8; AT_EMPTY_PATH; MOVE_MOUNT_F_EMPTY_PATH. */
-const showScript = `my ($pid, $from, $to, $attributes) = @ARGV; my $none = ""; my $set = pack("Q4", $attributes, 0, 0, 0);
+/** OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW; MOUNT_ATTR_RDONLY is 1, NOSUID 2, NODEV 4, NOEXEC 8; AT_EMPTY_PATH; MOVE_MOUNT_F_EMPTY_PATH. 1 << 18 is MS_PRIVATE: else what is
+ * mounted on the host appears in the view, and what is taken from the view is unmounted on the host. */
+const showScript = `my ($pid, $from, $to, $attributes) = @ARGV; my $none = ""; my $set = pack("Q4", $attributes, 0, 1 << 18, 0);
 my $tree = syscall(428, -100, $from, 0x80101); die "open_tree: $!\\n" if $tree < 0;
 syscall(442, $tree, $none, 0x1000, $set, 32) == 0 or die "mount_setattr: $!\\n";
 ${enter} mkdir $to, 0700; syscall(429, $tree, $none, -100, $to, 4) == 0 or die "move_mount: $!\\n";`;

@@ -24,8 +24,8 @@ const privileges = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "NET_BIND_SERVI
 
 /**
  * The command line that runs smbd, or who speaks with it: it sees /usr, what is its own, of the membership the secrets by
- * which it opens tickets and the sockets at which winbindd is asked, and the folders that are shown to it, and no other of
- * the host's files. The network is the host's.
+ * which it opens tickets and the sockets at which winbindd is asked, and the folders that are shown to it. The network is
+ * the host's, and so are the processes that it sees: with its privileges a captured one gets by these at all other files.
  */
 export function shareView(
 	folder: string,

@@ -5,6 +5,8 @@ import { accountSchema } from "./domain.ts";
  * Folders of this host that users of its domain reach as file shares (SMB).
  */
 
+const reserved = ["global", "globals", "homes", "printers", "netlogon", "sysvol", "ipc$", "print$"];
+
 /** [MS-FSCC] 2.1.6: 80 characters at most, and of those only what means nothing to any of the programs on the way. */
 const shareNameSchema = z
 	.string()
@@ -13,7 +15,8 @@ const shareNameSchema = z
 		"a share's name has 1 to 64 letters, digits, spaces and . _ -, begins with a letter or digit and does not end with a space or dot",
 	)
 	.refine(
-		(name) => !["global", "homes", "printers", "netlogon", "sysvol"].includes(name.toLowerCase()),
+		// Samba takes spaces in the names of its own for none.
+		(name) => !reserved.includes(name.toLowerCase().replaceAll(" ", "")),
 		"this name means something else to Samba or Windows; give the share another one",
 	);
 

@@ -61,7 +61,6 @@ export class Bulkhead {
 	readonly membership: Membership;
 	/** One change of the site at a time. */
 	private readonly changing = new Turns();
-	/** Servers whose disks are being copied to somewhere else. */
 	private readonly gone = new AbortController();
 	private readonly checks: Promise<void>;
 	private readonly counting: Promise<void>;

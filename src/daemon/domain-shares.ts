@@ -9,6 +9,7 @@ import {
 	openFolder,
 	refusePath,
 	requireFolder,
+	requireNoMounts,
 	unmark,
 } from "../directory/member/shares/folder.ts";
 import { nameHost, unnameHost } from "../directory/member/shares/naming.ts";
@@ -42,7 +43,7 @@ type GroupFinder = (name: string) => Promise<string>;
 export class DomainShares {
 	private readonly context: Context;
 	private readonly server: ShareServer;
-	/** By share: why its folder is not served. And of which shares the folders were looked at, and when. */
+	/** By the mark of a share: why its folder is not served. And of which shares the folders were looked at, and when. */
 	private troubles = new Map<string, string>();
 	private seen: ReadonlySet<string> = new Set();
 	private lookedAt = Number.NEGATIVE_INFINITY;
@@ -72,10 +73,10 @@ export class DomainShares {
 			host: hostOf(member),
 			named: known?.named ?? null,
 			listen: known?.listen ?? [],
-			shares: (known?.shares ?? []).map(({ name, path, groups, everybody, readOnly }) => ({
+			shares: (known?.shares ?? []).map(({ name, path, groups, everybody, readOnly, mark }) => ({
 				...{ name, path, readOnly },
 				groups: everybody ? null : groups.map((group) => group.name),
-				trouble: this.troubles.get(name) ?? null,
+				trouble: this.troubles.get(mark) ?? null,
 			})),
 			trouble: this.trouble,
 		};
@@ -98,6 +99,7 @@ export class DomainShares {
 		const { state, cache, run } = this.context.paths;
 		refusePath(path, [state, cache, run], shares);
 		await requireFolder(path);
+		await requireNoMounts(path);
 		const listen = known ? sameListen(known, wanted) : chooseListen(wanted.listen, networkInterfaces());
 		if (!known) await requirePort(listen);
 		const groups = await this.groupsOf(member, wanted, find);
@@ -110,7 +112,7 @@ export class DomainShares {
 			this.server.forget();
 			this.nameAt = Number.NEGATIVE_INFINITY;
 			await this.serve(member);
-			if (this.troubles.has(name)) throw new Error(this.troubles.get(name));
+			if (this.troubles.has(share.mark)) throw new Error(this.troubles.get(share.mark));
 		} catch (error) {
 			await writeShares(this.folder, known);
 			await closeFolder();
@@ -139,7 +141,7 @@ export class DomainShares {
 	}
 
 	/** The folder stays as it is. @returns its path. @throws BulkheadError not-found */
-	async remove(member: Member, name: string): Promise<{ name: string; path: string }> {
+	async remove(member: Member, name: string, online: boolean): Promise<{ name: string; path: string }> {
 		const known = await readShares(this.folder);
 		const share = known?.shares.find((one) => keyOf(one.name) === keyOf(name));
 		if (!known || !share)
@@ -149,10 +151,11 @@ export class DomainShares {
 			);
 		const shares = known.shares.filter((one) => one !== share);
 		await writeShares(this.folder, shares.length === 0 ? undefined : { ...known, shares });
-		await unmark(share);
+		await this.unmark(share);
 		if (shares.length === 0) {
-			if (known.named) await this.unname(member);
-			await this.end();
+			await this.server.end();
+			this.forget();
+			if (known.named && online) await this.unname(member);
 		}
 		// What stands in the way of the others is none of this one's, and told with them.
 		else await this.serve(member).catch(() => {});
@@ -164,11 +167,22 @@ export class DomainShares {
 		// What cannot be read is not told of, and ends all the same.
 		const known = await readShares(this.folder).catch(() => undefined);
 		await this.server.end();
-		for (const share of known?.shares ?? []) await unmark(share);
+		for (const share of known?.shares ?? []) await this.unmark(share);
+		this.forget();
+		return known?.shares.map(({ path }) => path) ?? [];
+	}
+
+	private forget(): void {
 		this.troubles.clear();
 		this.trouble = null;
 		this.lookedAt = Number.NEGATIVE_INFINITY;
-		return known?.shares.map(({ path }) => path) ?? [];
+	}
+
+	/** A mark that stays harms nothing: whoever shares the folder again gives it another. */
+	private async unmark(share: Share): Promise<void> {
+		await unmark(share).catch((err) =>
+			this.context.log.warn({ err, path: share.path }, "a mark stays on a folder"),
+		);
 	}
 
 	// ---- what is looked after all the time
@@ -194,7 +208,7 @@ export class DomainShares {
 		}
 		try {
 			await this.lookAtFolders(known);
-			const shares = known.shares.filter(({ name }) => !this.troubles.has(name));
+			const shares = known.shares.filter(({ mark }) => !this.troubles.has(mark));
 			await this.server.keep(member, { ...known, shares }, this.trouble);
 			this.trouble = null;
 		} catch (error) {
@@ -230,14 +244,25 @@ export class DomainShares {
 	}
 
 	private async lookAtFolders({ shares }: Shares): Promise<void> {
-		const isNew = shares.some(({ name }) => !this.seen.has(name));
+		const isNew = shares.some(({ mark }) => !this.seen.has(mark));
 		if (!isNew && performance.now() < this.lookedAt + lookEveryMs) return;
 		const found = await Promise.all(
-			shares.map(async (share) => [share.name, await folderTrouble(share)] as const),
+			shares.map(async (share) => [share.mark, await this.troubleOf(share)] as const),
 		);
-		this.troubles = new Map(found.flatMap(([name, why]) => (why === null ? [] : [[name, why] as const])));
-		this.seen = new Set(shares.map(({ name }) => name));
+		this.troubles = new Map(found.flatMap(([mark, why]) => (why === null ? [] : [[mark, why] as const])));
+		this.seen = new Set(shares.map(({ mark }) => mark));
 		this.lookedAt = performance.now();
+	}
+
+	/** Of one that could not be looked at, what was known of it is kept. */
+	private async troubleOf(share: Share): Promise<string | null> {
+		try {
+			return await folderTrouble(share);
+		} catch (err) {
+			this.context.log.warn({ err, share: share.name }, "the folder of a share could not be looked at");
+			if (this.seen.has(share.mark)) return this.troubles.get(share.mark) ?? null;
+			return `${share.path} cannot be looked at (${explain(err)})`;
+		}
 	}
 }
 

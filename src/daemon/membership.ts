@@ -74,11 +74,13 @@ export class Membership {
 	/** What winbindd was told last. */
 	private told: DomainView["state"] | undefined;
 	private trouble: string | null = null;
+	private sharesTrouble: string | null = null;
 	private readonly restarts = new Restarts();
 	/** One change at a time. */
 	private changing = false;
 	/** So that nothing is begun for a membership that is being ended. */
 	private readonly turns = new Turns();
+	private readonly sharing = new Turns();
 	/** What is there has been looked at; the first thing of all. */
 	private readonly begun: Promise<void>;
 	private readonly gone = new AbortController();
@@ -128,7 +130,7 @@ export class Membership {
 				? (facts?.clockAheadSeconds ?? null)
 				: null,
 			passwordChangedAt: facts?.passwordChangedAt ?? null,
-			trouble: this.trouble ?? doubt ?? skewTrouble(facts),
+			trouble: this.trouble ?? this.sharesTrouble ?? doubt ?? skewTrouble(facts),
 		};
 		// Nobody waits for its turn to ask: the host may have left meanwhile.
 		return this.member === member ? view : await this.view();
@@ -180,12 +182,13 @@ export class Membership {
 			await removeHalfJoined(paths.domain);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			// While the host's account is there to say so.
-			if (member && this.seen?.state === "online") await this.shares.unname(member);
+			if (member && this.seen?.state === "online")
+				await this.sharing.take(async () => await this.shares.unname(member));
 			let shared: string[] = [];
 			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
 				await this.socket.close();
 				await this.names.end();
-				shared = await this.shares.end();
+				shared = await this.sharing.take(async () => await this.shares.end());
 				if (!(await endWinbind(paths.domain)))
 					throw new BulkheadError("internal", "winbindd does not end, even when killed");
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
@@ -196,6 +199,7 @@ export class Membership {
 			this.seen = undefined;
 			this.told = undefined;
 			this.trouble = null;
+			this.sharesTrouble = null;
 			const { realm = null, name = null } = member ?? {};
 			this.tell(`This host has left ${realm ?? "its domain"}${left === null ? "" : `; ${left}`}`);
 			if (edited.length > 0)
@@ -225,15 +229,18 @@ export class Membership {
 	/** @throws BulkheadError not-found, not-allowed-now; then nothing has changed */
 	async removeShare(name: string): Promise<{ name: string; path: string }> {
 		return await this.asMember(async (member) => {
-			const removed = await this.shares.remove(member, name);
+			const removed = await this.shares.remove(member, name, this.told === "online");
 			this.tell(`${removed.path} is shared no more; it stays as it is`);
 			return removed;
 		});
 	}
 
+	/** Not in the turn of what else belongs to the membership: winbindd waits for no disk. */
 	private async asMember<T>(change: (member: Member) => Promise<T>): Promise<T> {
 		await this.begun;
-		return await this.turns.take(async () => {
+		return await this.sharing.take(async () => {
+			if (this.changing)
+				throw new BulkheadError("not-allowed-now", "the host is joining or leaving a domain; wait for that");
 			this.refuseUnreadable();
 			if (this.member) return await change(this.member);
 			throw new BulkheadError(
@@ -264,6 +271,7 @@ export class Membership {
 		this.gone.abort();
 		await this.watching;
 		await this.turns.settled();
+		await this.sharing.settled();
 		await this.socket.close(0);
 	}
 
@@ -289,6 +297,8 @@ export class Membership {
 			this.pause = new AbortController();
 			const pause = AbortSignal.any([signal, this.pause.signal]);
 			if (!this.changing) await this.turns.take(async () => await this.keep());
+			// It is not waited for: a disk that hangs is no reason for anybody to wait who logs in.
+			if (!this.changing && !this.sharing.busy) void this.sharing.take(async () => await this.keepShares());
 			const everyMs = this.told === "offline" ? lookForOneEveryMs : lookEveryMs;
 			await delay(everyMs, undefined, { signal: pause }).catch(() => {});
 		}
@@ -325,13 +335,25 @@ export class Membership {
 			() => this.keepUsers(member),
 			() => this.keepSocket(member),
 			() => this.names.keep(member),
-			() => this.shares.keep(member, this.told === "online"),
 		];
 		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
-		const [why = null] = troubles;
-		if (why !== null && this.trouble !== why && !this.gone.signal.aborted)
-			this.tell(`This host's membership of ${member.realm} needs attention: ${why}; it is tried again`);
-		this.trouble = why;
+		this.trouble = this.tellTrouble(member, this.trouble, troubles[0] ?? null);
+	}
+
+	/** As `keep`; never throws. */
+	private async keepShares(): Promise<void> {
+		const { member } = this;
+		if (!member || this.changing) return;
+		const why = await this.shares.keep(member, this.told === "online").then(() => null, explain);
+		// The host may have left meanwhile.
+		if (this.member === member) this.sharesTrouble = this.tellTrouble(member, this.sharesTrouble, why);
+	}
+
+	/** Once. @returns the new one */
+	private tellTrouble({ realm }: Member, before: string | null, why: string | null): string | null {
+		if (why !== null && before !== why && !this.gone.signal.aborted)
+			this.tell(`This host's membership of ${realm} needs attention: ${why}; it is tried again`);
+		return why;
 	}
 
 	/** The group's number is in the record: no controller has to answer for it. */

@@ -114,6 +114,7 @@ export class ShareServer {
 	private async endProcesses(): Promise<void> {
 		if (!(await endSmbd(this.folder))) throw new Error("smbd does not end, even when killed");
 		const { paths, groups } = this.context;
-		await ControlGroup.at(domainSharesGroup(paths), groups).destroy();
+		const left = await ControlGroup.at(domainSharesGroup(paths), groups).destroy();
+		if (left.length > 0) throw new Error(`smbd leaves processes that do not end: ${left.join(", ")}`);
 	}
 }

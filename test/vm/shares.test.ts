@@ -2,9 +2,21 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+	mkdir,
+	mkdtemp,
+	readdir,
+	readFile,
+	readlink,
+	rename,
+	rm,
+	stat,
+	symlink,
+	writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
 import type { AddShareBody } from "../../src/api/share.ts";
@@ -495,6 +507,30 @@ test("a folder whose disk is not there is not served, and is again when it is", 
 	await rename(join(folder, "away"), docs());
 	await until("docs served", served, 30_000);
 	expect(await list()).not.toContain("not served");
+});
+
+test("smbd sees no process of the host, and what is mounted in a shared folder is none of its business", async () => {
+	const smbd = (await smbdProcess(bulkhead.paths.domain))?.pid ?? 0;
+	expect(await readlink(`/proc/${smbd}/ns/pid`)).not.toBe(await readlink("/proc/self/ns/pid"));
+	const processes = (await readdir(`/proc/${smbd}/root/proc`)).filter((name) => /^\d+$/.test(name));
+	expect(processes).toContain("1");
+	expect(processes).not.toContain(`${files.pid}`);
+	// As systemd has it: what is mounted in one place appears wherever the same folder is.
+	const disk = join(folder, "disk");
+	const script =
+		'mkdir "$0"; mount -t tmpfs none "$0"; mount --make-shared "$0"; mkdir -m 755 "$0/big" "$0/big/sub"';
+	expect(await onHost("sh", "-ec", script, disk)).toMatchObject({ code: 0 });
+	expect(await share("add", "big", join(disk, "big"), "--allow-group", "staff")).toMatchObject({ code: 0 });
+	expect(await onHost("mount", "-t", "tmpfs", "none", join(disk, "big/sub"))).toMatchObject({ code: 0 });
+	const isMounted = async () => (await onHost("mountpoint", "-q", join(disk, "big/sub"))).code === 0;
+	expect(await readFile(`/proc/${smbd}/mountinfo`, "utf8")).not.toContain("/shares/at/big/sub");
+	// Its folder is looked at every ten seconds.
+	await delay(12_000);
+	expect(await isMounted()).toBe(true);
+	expect((await share("list")).stdout).not.toContain("not served");
+	expect(await share("remove", "big")).toMatchObject({ code: 0 });
+	expect(await isMounted()).toBe(true);
+	await onHost("umount", "-R", disk);
 });
 
 test("the last share takes smbd with it", async () => {

@@ -17,7 +17,8 @@ function isPrivate({ address, family }: NetworkInterfaceInfo): boolean {
 }
 
 /** Cables to sandboxes and the like, which users are not behind; containers' networks by the names that Docker, Podman, libvirt and LXC give them. */
-const inner = /^(?:lo|bhup-.*|bhdns.*|docker\d.*|br-[0-9a-f]{12}|podman\d.*|cni.*|virbr.*|lxc.*|veth.*)$/;
+const inner =
+	/^(?:lo|bhup-.*|bhdns.*|docker\d.*|br-[0-9a-f]{12}|podman\d.*|cni.*|virbr.*|lxc.*|lxdbr.*|incusbr.*|vboxnet.*|veth.*)$/;
 
 /**
  * Where shares are served: where the administrator says, else at the host's addresses in private networks, and never by itself at one that the

@@ -63,6 +63,10 @@ export async function requireFolder(path: string): Promise<void> {
 		if (one !== path) refuseWritable(one, facts);
 		else refuseOwner(one, facts);
 	}
+}
+
+/** What is mounted there later is not seen in the share. @throws BulkheadError */
+export async function requireNoMounts(path: string): Promise<void> {
 	refuseMounts(path, await readFile("/proc/self/mountinfo", "utf8"));
 }
 
@@ -152,7 +156,10 @@ async function attr(program: string, ...words: readonly string[]): Promise<strin
 	return (await run(program, [...words.slice(0, -1), "--", name], { deadlineMs })).stdout;
 }
 
-/** @returns why a share's folder is not the one that was shared; null when it is */
+/**
+ * @returns why a share's folder is not the one that was shared; null when it is
+ * @throws CommandError when that cannot be told: a busy host is no reason to shut anybody out
+ */
 export async function folderTrouble({ name, path, mark }: Share): Promise<string | null> {
 	try {
 		await requireFolder(path);
@@ -160,12 +167,13 @@ export async function folderTrouble({ name, path, mark }: Share): Promise<string
 		if (found === mark) return null;
 	} catch (error) {
 		if (error instanceof BulkheadError) return error.message;
-		if (!(error instanceof CommandError)) throw error;
+		if (!(error instanceof CommandError) || !/No such attribute|not supported/.test(error.stderr))
+			throw error;
 	}
 	return `${path} is not the folder that was shared; is its disk mounted? Where it was restored from a copy: bulkhead domain share remove ${name}, and add it again`;
 }
 
-/** Takes the mark away; rights stay, as what is in the folder may depend on them. */
+/** Takes the mark away; rights stay, as what is in the folder may depend on them. @throws CommandError */
 export async function unmark(share: Share): Promise<void> {
 	if ((await folderTrouble(share)) === null) await attr("setfattr", "-x", markName, share.path);
 }

@@ -24,8 +24,8 @@ const privileges = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "NET_BIND_SERVI
 
 /**
  * The command line that runs smbd, or who speaks with it: it sees /usr, what is its own, of the membership the secrets by
- * which it opens tickets and the sockets at which winbindd is asked, and the folders that are shown to it. The network is
- * the host's, and so are the processes that it sees: with its privileges a captured one gets by these at all other files.
+ * which it opens tickets and the sockets at which winbindd is asked, and the folders that are shown to it, and no other of
+ * the host's files, nor its processes. The network is the host's.
  */
 export function shareView(
 	folder: string,
@@ -126,14 +126,19 @@ export async function startSmbd(
 	// It insists on a folder that everybody may enter; the one around it is root's alone.
 	await mkdir(join(own, "ncalrpc"), { recursive: true, mode: 0o755 });
 	const words = ["--foreground", "--no-process-group", `--configfile=${config}`];
-	const view = shareView(folder, ["smbd", ...words], ["--new-session", "--json-status-fd", "3"]);
+	// In a process namespace of its own, as process 1, so that its pid stays the one that bubblewrap tells: it may become any
+	// user, and would get by such a user's processes at all files of the host.
+	const alone = ["--unshare-pid", "--as-pid-1"];
+	const view = shareView(folder, ["smbd", ...words], ["--new-session", "--json-status-fd", "3", ...alone]);
 	const { identity } = await launchInBubble([...entering(groups), ...view], { status, output });
 	const end = performance.now() + listensWithinMs;
 	for (const host of addresses)
 		while (!(await accepts({ host, port: smbPort }, 1000))) {
 			if (!isAlive(identity)) throw new Error(await smbdWords(folder));
-			if (performance.now() > end)
+			if (performance.now() > end) {
+				await endProcess(identity, 0);
 				throw new Error(`smbd does not listen at ${host} within ${listensWithinMs / 1000} s`);
+			}
 			await delay(50);
 		}
 }
@@ -174,9 +179,13 @@ export async function closeShare(folder: string, name: string): Promise<void> {
 }
 
 async function tell(folder: string, ...words: readonly string[]): Promise<void> {
+	const smbd = await smbdProcess(folder);
+	if (!smbd) throw new Error("smbd does not run");
 	const command = ["smbcontrol", `--configfile=${config}`, "smbd", ...words];
-	const [file = "", ...args] = shareView(folder, command, ["--die-with-parent"]);
-	await run(file, args, { deadlineMs: 5000 });
+	const view = shareView(folder, command, ["--die-with-parent"]);
+	// Samba's programs know each other by their pids, and bubblewrap looks for its own in /proc.
+	const there = [`--pid=/proc/${smbd.pid}/ns/pid`, "--", "unshare", "--mount-proc"];
+	await run("nsenter", [...there, ...view], { deadlineMs: 5000 });
 }
 
 /** @returns false when it does not end; who is connected to it is cut off with its control group */

@@ -9,7 +9,7 @@ import {
 	openFolder,
 	refusePath,
 	requireFolder,
-	requireNoMounts,
+	requireGoodMounts,
 	unmark,
 } from "../directory/member/shares/folder.ts";
 import { nameHost, unnameHost } from "../directory/member/shares/naming.ts";
@@ -18,11 +18,13 @@ import { keyOf, type Share, type Shares } from "../directory/member/shares/plan.
 import { readShares, writeShares } from "../directory/member/shares/record.ts";
 import { requirePort, smbdProcess } from "../directory/member/shares/smbd.ts";
 import { domainIdOf } from "../directory/member/tools.ts";
+import { Looks } from "../host/looks.ts";
 import type { Context } from "./context.ts";
 import { ShareServer } from "./share-server.ts";
 
 /** How often it is looked whether the folders are still those that were shared. */
 const lookEveryMs = 10_000;
+const lookWithinMs = 5000;
 /** How often the domain's DNS is told of the host while it does not take it. */
 const nameEveryMs = 60_000;
 /** [MS-DTYP] 2.4.2.4: all users of a domain. */
@@ -43,6 +45,7 @@ type GroupFinder = (name: string) => Promise<string>;
 export class DomainShares {
 	private readonly context: Context;
 	private readonly server: ShareServer;
+	private readonly looks = new Looks(lookWithinMs);
 	/** By the mark of a share: why its folder is not served. And of which shares the folders were looked at, and when. */
 	private troubles = new Map<string, string>();
 	private seen: ReadonlySet<string> = new Set();
@@ -97,9 +100,12 @@ export class DomainShares {
 		if (same)
 			throw new BulkheadError("bad-input", `name: there is a share ${same.name} already, of ${same.path}`);
 		const { state, cache, run } = this.context.paths;
-		refusePath(path, [state, cache, run], shares);
-		await requireFolder(path);
-		await requireNoMounts(path);
+		const own = [state, cache, run];
+		refusePath(path, own, shares);
+		await this.looks.take(path, async () => {
+			await requireFolder(path);
+			await requireGoodMounts(path, own);
+		});
 		const listen = known ? sameListen(known, wanted) : chooseListen(wanted.listen, networkInterfaces());
 		if (!known) await requirePort(listen);
 		const groups = await this.groupsOf(member, wanted, find);
@@ -180,9 +186,9 @@ export class DomainShares {
 
 	/** A mark that stays harms nothing: whoever shares the folder again gives it another. */
 	private async unmark(share: Share): Promise<void> {
-		await unmark(share).catch((err) =>
-			this.context.log.warn({ err, path: share.path }, "a mark stays on a folder"),
-		);
+		await this.looks
+			.take(share.path, async () => await unmark(share))
+			.catch((err) => this.context.log.warn({ err, path: share.path }, "a mark stays on a folder"));
 	}
 
 	// ---- what is looked after all the time
@@ -257,7 +263,7 @@ export class DomainShares {
 	/** Of one that could not be looked at, what was known of it is kept. */
 	private async troubleOf(share: Share): Promise<string | null> {
 		try {
-			return await folderTrouble(share);
+			return await this.looks.take(share.path, async () => await folderTrouble(share));
 		} catch (err) {
 			this.context.log.warn({ err, share: share.name }, "the folder of a share could not be looked at");
 			if (this.seen.has(share.mark)) return this.troubles.get(share.mark) ?? null;

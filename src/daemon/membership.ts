@@ -181,18 +181,20 @@ export class Membership {
 			if (account) this.refuseUnreadable();
 			await removeHalfJoined(paths.domain);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
-			// While the host's account is there to say so.
-			if (member && this.seen?.state === "online")
-				await this.sharing.take(async () => await this.shares.unname(member));
 			let shared: string[] = [];
-			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, async () => {
+			const farewell = async () => {
+				if (member && this.seen?.state === "online")
+					await this.sharing.take(async () => await this.shares.unname(member));
+			};
+			const stop = async () => {
 				await this.socket.close();
 				await this.names.end();
 				shared = await this.sharing.take(async () => await this.shares.end());
 				if (!(await endWinbind(paths.domain)))
 					throw new BulkheadError("internal", "winbindd does not end, even when killed");
 				await ControlGroup.at(domainGroup(paths), groups).destroy();
-			});
+			};
+			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, { farewell, stop });
 			this.member = undefined;
 			this.unreadable = null;
 			this.restarts.forget();

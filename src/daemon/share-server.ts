@@ -1,7 +1,7 @@
 import type { Member } from "../directory/member/plan.ts";
 import { knowIdentities } from "../directory/member/shares/identities.ts";
 import { hide, show, shownTo } from "../directory/member/shares/mounts.ts";
-import { type Shares, seenAt } from "../directory/member/shares/plan.ts";
+import { nameAt, type Shares, seenAt } from "../directory/member/shares/plan.ts";
 import {
 	closeShare,
 	endSmbd,
@@ -28,6 +28,8 @@ const limits = { memoryBytes: 4 * 2 ** 30, cpus: 2, tasks: 1024, cpuWeight: 100 
 export class ShareServer {
 	private readonly context: Context;
 	private readonly restarts = new Restarts();
+	/** Whether smbd has read what it is told; an earlier daemon may have been ended before it told it to. */
+	private isRead = false;
 
 	constructor(context: Context) {
 		this.context = context;
@@ -102,10 +104,11 @@ export class ShareServer {
 		const shown = await shownTo(smbd);
 		for (const [at, { path, readOnly }] of wanted)
 			if (!shown.includes(at)) await show(smbd, path, at, { readOnly });
-		if (await writeConfig(this.folder, member, served, await toldAddresses(this.folder)))
-			await reloadSmbd(this.folder);
+		if (await writeConfig(this.folder, member, served, await toldAddresses(this.folder))) this.isRead = false;
+		if (!this.isRead) await reloadSmbd(this.folder);
+		this.isRead = true;
 		for (const at of shown.filter((one) => !wanted.has(one))) {
-			await closeShare(this.folder, at.slice(at.lastIndexOf("/") + 1));
+			await closeShare(this.folder, nameAt(at));
 			await hide(smbd, at);
 		}
 	}

@@ -71,3 +71,11 @@ test("output without end is cut", async () => {
 	const { stdout } = await sh("head -c 40000000 /dev/zero");
 	expect(stdout.length).toBeLessThan(20_000_000);
 });
+
+test("what does not end even when killed is not waited for", async () => {
+	const began = performance.now();
+	// Out of the group that is killed, and with the output still open: as one that hangs with its disk.
+	const error = await failure(sh("setsid sleep 8 & sleep 8", { deadlineMs: 200 }));
+	expect(error.message).toMatch(/did not finish within 200 ms, and does not end even when killed$/);
+	expect(performance.now() - began).toBeLessThan(6000);
+});

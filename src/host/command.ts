@@ -1,6 +1,8 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 const outputLimit = 16 * 1024 * 1024;
+/** How long what was killed may take to be gone: on a disk that hangs nothing ends. */
+const goneWithinMs = 2000;
 
 export interface RunOptions {
 	/** Milliseconds until the command is killed. */
@@ -49,10 +51,17 @@ export async function run(
 	});
 	const out = collect(child.stdout, options.onLine);
 	const err = collect(child.stderr);
+	const { promise, resolve, reject } = Promise.withResolvers<number | null>();
 	let why: string | undefined;
+	let giveUp: NodeJS.Timeout | undefined;
 	const stop = (reason: string) => {
-		why ??= reason;
+		if (why !== undefined) return;
+		why = reason;
 		killGroup(child.pid);
+		giveUp = setTimeout(() => {
+			letGo(child);
+			reject(new CommandError(name, `${reason}, and does not end even when killed`, null, err()));
+		}, goneWithinMs);
 	};
 	const onAbort = () => stop("was cancelled");
 	options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -61,7 +70,6 @@ export async function run(
 	child.stdin.on("error", () => {});
 	child.stdin.end(options.input ?? "");
 	try {
-		const { promise, resolve, reject } = Promise.withResolvers<number | null>();
 		child.once("error", (cause) => reject(new CommandError(name, "could not be started", null, "", cause)));
 		child.once("close", (code) => resolve(code));
 		const code = await promise;
@@ -70,8 +78,15 @@ export async function run(
 		return { stdout: out(), stderr: err() };
 	} finally {
 		clearTimeout(timer);
+		clearTimeout(giveUp);
 		options.signal?.removeEventListener("abort", onAbort);
 	}
+}
+
+/** Nothing more is heard of it, and this program may end without it. */
+function letGo(child: ChildProcess): void {
+	for (const stream of child.stdio) stream?.destroy();
+	child.unref();
 }
 
 function killGroup(pid: number | undefined): void {

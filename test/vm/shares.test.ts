@@ -509,12 +509,15 @@ test("a folder whose disk is not there is not served, and is again when it is", 
 	expect(await list()).not.toContain("not served");
 });
 
-test("smbd sees no process of the host, and what is mounted in a shared folder is none of its business", async () => {
+test("winbindd and smbd see no process of the host, and what is mounted in a shared folder is none of its business", async () => {
 	const smbd = (await smbdProcess(bulkhead.paths.domain))?.pid ?? 0;
-	expect(await readlink(`/proc/${smbd}/ns/pid`)).not.toBe(await readlink("/proc/self/ns/pid"));
-	const processes = (await readdir(`/proc/${smbd}/root/proc`)).filter((name) => /^\d+$/.test(name));
-	expect(processes).toContain("1");
-	expect(processes).not.toContain(`${files.pid}`);
+	const winbindd = (await winbindProcess(bulkhead.paths.domain))?.pid ?? 0;
+	for (const pid of [smbd, winbindd]) {
+		expect(await readlink(`/proc/${pid}/ns/pid`)).not.toBe(await readlink("/proc/self/ns/pid"));
+		const processes = (await readdir(`/proc/${pid}/root/proc`)).filter((name) => /^\d+$/.test(name));
+		expect(processes).toContain("1");
+		expect(processes).not.toContain(`${files.pid}`);
+	}
 	// As systemd has it: what is mounted in one place appears wherever the same folder is.
 	const disk = join(folder, "disk");
 	const script =

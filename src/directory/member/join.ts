@@ -280,7 +280,7 @@ async function refuseTaken(
 /**
  * Takes the host's account out of the domain, when somebody says who may, and then the folder.
  * @param member null when it cannot be read
- * @param stop ends what uses the folder
+ * @param steps farewell: the last that the host itself says to its domain, once it is known that it may go; stop: ends what uses the folder
  * @returns what is left in the domain, in words, null when nothing is; files of the host that others had changed since
  */
 export async function leaveDomain(
@@ -288,10 +288,10 @@ export async function leaveDomain(
 	member: Member | null,
 	account: Account | null,
 	signal: AbortSignal,
-	stop: () => Promise<void>,
+	steps: { farewell: () => Promise<void>; stop: () => Promise<void> },
 ): Promise<{ left: string | null; edited: string[] }> {
-	const left = await removeAccount(folder, member, account, signal);
-	await stop();
+	const left = await removeAccount(folder, member, account, signal, steps.farewell);
+	await steps.stop();
 	const edited = await putFilesBack(folder);
 	// One of Samba's programs, asked for the status, may be writing there for a moment more.
 	await rm(folder, { recursive: true, force: true, maxRetries: 10 });
@@ -311,18 +311,27 @@ async function removeAccount(
 	member: Member | null,
 	account: Account | null,
 	signal: AbortSignal,
+	farewell: () => Promise<void>,
 ): Promise<string | null> {
 	if (!member) return "the host's account is left in the domain; what it is called cannot be read here";
-	if (!account) return notRemoved(member, "nobody's password was given");
+	if (!account) {
+		await farewell();
+		return notRemoved(member, "nobody's password was given");
+	}
 	const all = await askControllers(member.controllers, answersWithinMs, signal);
 	const server = all.find(isWhole)?.address;
 	if (server === undefined) return notRemoved(member, "no controller answers");
-	const said = await netAds(folder, ["leave"], { server, account, signal }).catch((error: unknown) => {
+	try {
+		// A wrong password is to change nothing.
+		await hasComputer(folder, member.name, server, account, signal);
+		await farewell();
+		const said = await netAds(folder, ["leave"], { server, account, signal });
+		return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");
+	} catch (error) {
 		if (error instanceof BulkheadError) throw error;
 		const way = "without --user, `bulkhead domain leave` ends the membership on this host alone";
 		throw new Error(`${explain(error)}; ${way}`, { cause: error });
-	});
-	return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");
+	}
 }
 
 function notRemoved({ name, realm, controllers }: Member, why: string): string {

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunOptions, run } from "../../host/command.ts";
 import { readIfThere, writeFileAtomic } from "../../host/files.ts";
+import type { ProcessIdentity } from "../../host/process.ts";
 import { etcOf, folders, inside, type Member, memberFiles } from "./plan.ts";
 
 /** What Samba's programs need of root: to own the files of users whose tickets they keep, and to be them. */
@@ -86,8 +87,7 @@ const users = {
 
 /**
  * Runs one of Samba's programs as the member. All of it ends at the deadline and when it is cancelled.
- * @param alone in a process namespace of its own: all of it ends when the daemon is killed, too. Not for what has to find
- *   winbindd by its number
+ * @param alone in a process namespace of its own: all of it ends when the daemon is killed, too
  * @throws CommandError
  */
 export async function asMember(
@@ -95,9 +95,35 @@ export async function asMember(
 	command: readonly string[],
 	options: RunOptions & { alone?: boolean },
 ): Promise<{ stdout: string; stderr: string }> {
-	const own = options.alone ? ["--unshare-pid"] : [];
-	const [file = "", ...args] = viewCommand(folder, command, ["--die-with-parent", ...own]);
+	const [own, binds] = options.alone ? [["--unshare-pid"], apart] : [[], []];
+	const [file = "", ...args] = viewCommand(folder, command, ["--die-with-parent", ...own], binds);
 	return await run(file, args, options);
+}
+
+/**
+ * Samba's programs lock files that they share, and call each other, by their pids, which are the same ones in every process
+ * namespace: what is in one of its own must not meet winbindd there.
+ */
+const apart = ["lock", "cache"].flatMap((name) => ["--tmpfs", `${inside}/${name}`]);
+
+/**
+ * What has a daemon that may become any user in a process namespace of its own: by the processes of a user of the host it
+ * would get at all files. As process 1, so that the pid stays the one that bubblewrap tells, and all ends with it.
+ */
+export const ownProcesses = ["--unshare-pid", "--as-pid-1"];
+
+/**
+ * Runs one of Samba's programs among the processes of a daemon, which it speaks with by its pid.
+ * @param view its command line. @throws CommandError
+ */
+export async function runBeside(
+	daemon: ProcessIdentity,
+	view: readonly string[],
+	options: RunOptions,
+): Promise<void> {
+	// bubblewrap looks for its own process in /proc.
+	const there = [`--pid=/proc/${daemon.pid}/ns/pid`, "--", "unshare", "--mount-proc"];
+	await run("nsenter", [...there, ...view], options);
 }
 
 /** What `-A /dev/stdin` reads, so that a password is in no command line, environment or file. */

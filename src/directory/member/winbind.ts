@@ -5,10 +5,20 @@ import { launchInBubble } from "../../host/confine.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import { lastWords, processSeeing } from "../../host/recorded.ts";
 import { inside, memberFiles } from "./plan.ts";
-import { asMember, entering, viewCommand } from "./view.ts";
+import { asMember, entering, ownProcesses, runBeside, viewCommand } from "./view.ts";
 
 const config = `${inside}/etc/smb.conf`;
 const answersWithinMs = 10_000;
+
+/**
+ * winbindd must not be process 1 itself: its children tell a parent of that number nothing (`set_domain_online` takes it for
+ * the system's own, which has taken over orphans), and it would never know a controller. So a shell is, and ends with it.
+ */
+const underFirst = [
+	...["sh", "-c"],
+	'trap "kill \\$child" TERM; "$@" & child=$!; while kill -0 $child 2> /dev/null; do wait $child; done',
+	"sh",
+];
 
 /**
  * Has winbindd run for a member: the one that an earlier daemon started, or another. It lives on when the daemon ends.
@@ -19,10 +29,15 @@ const answersWithinMs = 10_000;
 export async function ensureWinbind(folder: string, groups: readonly string[]): Promise<boolean> {
 	if (await winbindProcess(folder)) return false;
 	const { status, output, tickets } = memberFiles(folder);
-	const command = ["winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
+	const command = [...underFirst, "winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
 	// The tickets of who logs in to the host are for its own programs.
 	const binds = ["--bind-try", tickets, "/tmp"];
-	const view = viewCommand(folder, command, ["--new-session", "--json-status-fd", "3"], binds);
+	const view = viewCommand(
+		folder,
+		command,
+		["--new-session", "--json-status-fd", "3", ...ownProcesses],
+		binds,
+	);
 	const { identity } = await launchInBubble([...entering(groups), ...view], {
 		status,
 		output,
@@ -62,15 +77,18 @@ export async function endWinbind(folder: string): Promise<boolean> {
 /**
  * Tells it that no controller can be reached, or that one can again. Without being told it finds out itself: the first
  * logon in between takes half a minute.
- * @throws CommandError
+ * @throws CommandError, Error when it does not run
  */
 export async function tellWinbind(
 	folder: string,
 	what: "offline" | "online",
 	signal: AbortSignal,
 ): Promise<void> {
+	const winbindd = await winbindProcess(folder);
+	if (!winbindd) throw new Error("winbindd does not run");
 	const command = ["smbcontrol", `--configfile=${config}`, "winbindd", what];
-	await asMember(folder, command, { deadlineMs: 5000, signal });
+	const view = viewCommand(folder, command, ["--die-with-parent"]);
+	await runBeside(winbindd, view, { deadlineMs: 5000, signal });
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { Stats } from "node:fs";
-import { lstat, readFile } from "node:fs/promises";
+import { lstat, readFile, realpath } from "node:fs/promises";
 import { dirname, isAbsolute, normalize } from "node:path";
 import { BulkheadError, explain } from "../../../api/errors.ts";
 import { CommandError, run } from "../../../host/command.ts";
 import { errorCode } from "../../../host/files.ts";
 import { groupNumber, userNumbers } from "../plan.ts";
-import { mountPoints } from "./mounts.ts";
+import { mountPoints, placeOf } from "./mounts.ts";
 import type { Share } from "./plan.ts";
 
 /** Only root can read and write it: user_namespaces(7), xattr(7). */
@@ -46,7 +46,8 @@ export function refusePath(path: string, own: readonly string[], shares: readonl
 
 const join1 = (path: string) => `${path === "/" ? "/srv" : path}/documents`;
 
-const isIn = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+const isIn = (path: string, folder: string) =>
+	path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 
 /**
  * Nobody but root can put another folder in its place, from the root on.
@@ -65,9 +66,15 @@ export async function requireFolder(path: string): Promise<void> {
 	}
 }
 
-/** What is mounted there later is not seen in the share. @throws BulkheadError */
-export async function requireNoMounts(path: string): Promise<void> {
-	refuseMounts(path, await readFile("/proc/self/mountinfo", "utf8"));
+/**
+ * What is mounted there later is not seen in the share.
+ * @param own as `refusePath`. @throws BulkheadError
+ */
+export async function requireGoodMounts(path: string, own: readonly string[]): Promise<void> {
+	const mountinfo = await readFile("/proc/self/mountinfo", "utf8");
+	refuseMounts(path, mountinfo);
+	const real = await Promise.all(own.map(async (one) => await realpath(one).catch(() => one)));
+	refuseOwnElsewhere(path, real, mountinfo);
 }
 
 function parentsOf(path: string): string[] {
@@ -100,6 +107,17 @@ export function refuseMounts(path: string, mountinfo: string): void {
 		throw refusal(
 			`${below} is mounted in it, which would not be seen there; share that by itself, or unmount it`,
 		);
+}
+
+/** @param own of real paths. @throws BulkheadError when one of them is mounted there too, or it in one of them; pure */
+export function refuseOwnElsewhere(path: string, own: readonly string[], mountinfo: string): void {
+	const here = placeOf(path, mountinfo);
+	const same = own.find((one) => {
+		const place = placeOf(one, mountinfo);
+		return place.device === here.device && (isIn(here.path, place.path) || isIn(place.path, here.path));
+	});
+	if (same !== undefined)
+		throw refusal(`what is there is what ${same} has, which is Bulkhead's own; share another`);
 }
 
 /**

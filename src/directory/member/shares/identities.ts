@@ -19,7 +19,7 @@ export async function knowIdentities(folder: string): Promise<void> {
 	const last = userNumbers[0] + 999_999;
 	const input = asserted.map((sid, i) => `GID ${last - i} ${sid}\n`).join("");
 	const script = `cat > /tmp/mappings && net idmap restore /tmp/mappings --db=${inside}/state/winbindd_idmap.tdb ${config}`;
-	await asMember(folder, ["sh", "-c", script], { deadlineMs, input });
+	await asMember(folder, ["sh", "-c", script], { deadlineMs, input, alone: true });
 	if (!(await areKnown(folder))) throw new Error(`winbindd knows no numbers for ${asserted.join(" and ")}`);
 }
 

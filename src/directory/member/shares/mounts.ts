@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { posix } from "node:path";
 import { run } from "../../../host/command.ts";
 import type { ProcessIdentity } from "../../../host/process.ts";
 import { insideShares } from "./plan.ts";
@@ -49,13 +50,33 @@ export async function shownTo({ pid }: ProcessIdentity): Promise<string[]> {
 	);
 }
 
-/** @param mountinfo proc(5), where space, tab, line break and backslash are octal; pure */
+/** @param mountinfo proc(5); pure */
 export function mountPoints(mountinfo: string): string[] {
+	return mountsIn(mountinfo).map(({ at }) => at);
+}
+
+/**
+ * Where a folder is in its file system, whatever way leads there: what is mounted in two places is in one.
+ * @param mountinfo proc(5); pure
+ */
+export function placeOf(path: string, mountinfo: string): { device: string; path: string } {
+	const above = mountsIn(mountinfo).filter(
+		({ at }) => at === "/" || path === at || path.startsWith(`${at}/`),
+	);
+	// Of two in the same place the later one is seen.
+	const mount = above.reduce((best, one) => (one.at.length >= best.at.length ? one : best), {
+		...{ device: "", root: "/", at: "/" },
+	});
+	return { device: mount.device, path: posix.join(mount.root, posix.relative(mount.at, path)) };
+}
+
+/** Space, tab, line break and backslash are octal in it: proc(5). */
+function mountsIn(mountinfo: string): { device: string; root: string; at: string }[] {
+	const plain = (text: string) =>
+		text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
 	return mountinfo.split("\n").flatMap((line) => {
-		const path = line.split(" ")[4];
-		if (path === undefined) return [];
-		return [
-			path.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8))),
-		];
+		const [, , device, root, at] = line.split(" ");
+		if (device === undefined || root === undefined || at === undefined) return [];
+		return [{ device, root: plain(root), at: plain(at) }];
 	});
 }

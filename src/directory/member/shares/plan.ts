@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { groupNumber, idmapLines, type Member } from "../plan.ts";
 
+/** Of a UUID. */
+const markLength = 36;
+
 const groupSchema = z.object({ name: z.string(), sid: z.string() });
 
 const shareSchema = z.object({
@@ -13,7 +16,10 @@ const shareSchema = z.object({
 	everybody: z.boolean(),
 	readOnly: z.boolean(),
 	/** What the folder is marked with, so that another one in its place is not taken for it. */
-	mark: z.string().regex(/^[0-9a-f-]{36}$/),
+	mark: z
+		.string()
+		.length(markLength)
+		.regex(/^[0-9a-f-]+$/),
 });
 export type Share = z.infer<typeof shareSchema>;
 
@@ -54,9 +60,17 @@ export function keyOf(name: string): string {
 	return name.toLowerCase();
 }
 
-/** Where smbd sees a share's folder: none of what the folder is called is in its configuration. */
-export function seenAt({ name }: Pick<Share, "name">): string {
-	return `${insideShares.at}/${keyOf(name)}`;
+/**
+ * Where smbd sees a share's folder: none of what the folder is called is in its configuration, and what was shared by the
+ * same name before is somewhere else.
+ */
+export function seenAt({ name, mark }: Pick<Share, "name" | "mark">): string {
+	return `${insideShares.at}/${mark}-${keyOf(name)}`;
+}
+
+/** @returns the name of the share that is seen there */
+export function nameAt(at: string): string {
+	return at.slice(insideShares.at.length + 1 + markLength + 1);
 }
 
 /**

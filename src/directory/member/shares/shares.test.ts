@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { addShareBody } from "../../../api/share.ts";
 import type { Member } from "../plan.ts";
 import { chooseListen } from "./addresses.ts";
-import { refuseMounts, refusePath } from "./folder.ts";
-import { mountPoints } from "./mounts.ts";
-import { type Share, seenAt, smbConf } from "./plan.ts";
+import { refuseMounts, refuseOwnElsewhere, refusePath } from "./folder.ts";
+import { mountPoints, placeOf } from "./mounts.ts";
+import { nameAt, type Share, seenAt, smbConf } from "./plan.ts";
 import { shareView } from "./smbd.ts";
 
 const member: Member = {
@@ -27,9 +27,9 @@ describe("what smbd is told", () => {
 		expect(lines.filter((line) => line.startsWith("["))).toEqual(["[global]", "[Docs 2027]", "[plans]"]);
 		const rest = lines.slice(lines.indexOf("[Docs 2027]"));
 		expect(rest).toEqual([
-			...["[Docs 2027]", "path = /shares/at/docs 2027", "read only = no", "guest ok = no"],
+			...["[Docs 2027]", `path = /shares/at/${docs.mark}-docs 2027`, "read only = no", "guest ok = no"],
 			"valid users = S-1-5-21-1-2-3-1105",
-			...["[plans]", "path = /shares/at/plans", "read only = yes", "guest ok = no"],
+			...["[plans]", `path = /shares/at/${docs.mark}-plans`, "read only = yes", "guest ok = no"],
 			...["valid users = S-1-5-21-1-2-3-1105", ""],
 		]);
 	});
@@ -76,7 +76,8 @@ describe("what smbd is told", () => {
 	});
 
 	test("is the same place for names that Windows takes for one", () => {
-		expect(seenAt({ name: "DOCS" })).toBe(seenAt({ name: "docs" }));
+		expect(seenAt({ ...docs, name: "DOCS" })).toBe(seenAt({ ...docs, name: "docs" }));
+		expect(nameAt(seenAt(docs))).toBe("docs 2027");
 	});
 });
 
@@ -186,6 +187,43 @@ describe("a path", () => {
 		refuseMounts("/srv/the docs/disk", mounts);
 		refuseMounts("/srv/the", mounts);
 	});
+});
+
+describe("a folder that is somewhere else as well", () => {
+	const mounts = [
+		"36 1 8:1 / / rw - ext4 /dev/sda1 rw",
+		"37 36 8:2 / /var rw - ext4 /dev/sda2 rw",
+		"38 36 8:2 /lib/bulkhead/servers /srv/servers rw - ext4 /dev/sda2 rw",
+		"39 36 8:2 / /srv/whole rw - ext4 /dev/sda2 rw",
+		"40 36 8:2 /lib/other /srv/other rw - ext4 /dev/sda2 rw",
+		"41 36 8:3 / /srv/other/disk rw - ext4 /dev/sda3 rw",
+		"",
+	].join("\n");
+	const own = ["/var/lib/bulkhead"];
+
+	test("is found where it is", () => {
+		expect(placeOf("/var/lib/bulkhead", mounts)).toEqual({ device: "8:2", path: "/lib/bulkhead" });
+		expect(placeOf("/srv/servers/dc1", mounts)).toEqual({ device: "8:2", path: "/lib/bulkhead/servers/dc1" });
+		expect(placeOf("/srv/others", mounts)).toEqual({ device: "8:1", path: "/srv/others" });
+		expect(placeOf("/", mounts)).toEqual({ device: "8:1", path: "/" });
+	});
+
+	test.each([
+		"/srv/servers",
+		"/srv/servers/dc1",
+		"/srv/whole",
+		"/srv/whole/lib",
+		"/srv/whole/lib/bulkhead/x",
+	])("is refused as Bulkhead's own: %s", (path) => {
+		expect(() => refuseOwnElsewhere(path, own, mounts)).toThrow(/what \/var\/lib\/bulkhead has/);
+	});
+
+	test.each(["/srv/other", "/srv/other/disk", "/srv/docs", "/srv/whole/lib/bulkhead2"])(
+		"may be another: %s",
+		(path) => {
+			refuseOwnElsewhere(path, own, mounts);
+		},
+	);
 });
 
 describe("where shares are served", () => {

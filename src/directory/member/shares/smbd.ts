@@ -12,7 +12,7 @@ import { readIfThere, writeFileAtomic } from "../../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../../host/process.ts";
 import { lastWords, processSeeing } from "../../../host/recorded.ts";
 import { inside, type Member, memberFiles } from "../plan.ts";
-import { bareView, entering } from "../view.ts";
+import { bareView, entering, ownProcesses, runBeside } from "../view.ts";
 import { insideShares, privileged, type Shares, shareEtc, shareFiles, shareFolders } from "./plan.ts";
 
 const config = `${insideShares.own}/etc/smb.conf`;
@@ -126,10 +126,8 @@ export async function startSmbd(
 	// It insists on a folder that everybody may enter; the one around it is root's alone.
 	await mkdir(join(own, "ncalrpc"), { recursive: true, mode: 0o755 });
 	const words = ["--foreground", "--no-process-group", `--configfile=${config}`];
-	// In a process namespace of its own, as process 1, so that its pid stays the one that bubblewrap tells: it may become any
-	// user, and would get by such a user's processes at all files of the host.
-	const alone = ["--unshare-pid", "--as-pid-1"];
-	const view = shareView(folder, ["smbd", ...words], ["--new-session", "--json-status-fd", "3", ...alone]);
+	const options = ["--new-session", "--json-status-fd", "3", ...ownProcesses];
+	const view = shareView(folder, ["smbd", ...words], options);
 	const { identity } = await launchInBubble([...entering(groups), ...view], { status, output });
 	const end = performance.now() + listensWithinMs;
 	for (const host of addresses)
@@ -182,10 +180,7 @@ async function tell(folder: string, ...words: readonly string[]): Promise<void> 
 	const smbd = await smbdProcess(folder);
 	if (!smbd) throw new Error("smbd does not run");
 	const command = ["smbcontrol", `--configfile=${config}`, "smbd", ...words];
-	const view = shareView(folder, command, ["--die-with-parent"]);
-	// Samba's programs know each other by their pids, and bubblewrap looks for its own in /proc.
-	const there = [`--pid=/proc/${smbd.pid}/ns/pid`, "--", "unshare", "--mount-proc"];
-	await run("nsenter", [...there, ...view], { deadlineMs: 5000 });
+	await runBeside(smbd, shareView(folder, command, ["--die-with-parent"]), { deadlineMs: 5000 });
 }
 
 /** @returns false when it does not end; who is connected to it is cut off with its control group */

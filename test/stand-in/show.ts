@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { readUntrustedTail } from "../../src/host/files.ts";
 import { QmpConnection, type QmpEvent } from "../../src/qemu/qmp/connection.ts";
 import { type Frame, readPpm } from "../../src/screen/frame.ts";
 
@@ -78,7 +79,10 @@ export class Watched implements AsyncDisposable {
 		const path = join(folder, `bulkhead-screen-${this.qemu.pid}.ppm`);
 		try {
 			await this.qmp.execute("screendump", { filename: path }, 10_000);
-			return await readFile(path);
+			// As the product reads it.
+			const picture = await readUntrustedTail(path, 64 * 2 ** 20);
+			if (!picture) throw new Error("QEMU wrote no picture");
+			return picture;
 		} finally {
 			await rm(path, { force: true });
 		}

@@ -63,7 +63,7 @@ const keyboard = text(
 	/^(?:[a-z]{2,3}(?:-[A-Z][a-z]{3})?-[A-Z]{2}|[0-9a-fA-F]{4}:[0-9a-fA-F]{8})$/,
 );
 
-const timeZone = z
+export const timeZoneSchema = z
 	.string({ error: "must be a time zone such as Europe/Berlin or W. Europe Standard Time" })
 	.refine((name) => windowsTimeZone(name) !== undefined, {
 		error: ({ input }) => {
@@ -230,7 +230,7 @@ export const answersSchema = strict({
 	edition,
 	language,
 	keyboard: keyboard.optional().meta({ description: "The language's own when left out." }),
-	timeZone: timeZone.meta({ description: "Windows's name of it, or IANA's, as Europe/Berlin." }),
+	timeZone: timeZoneSchema.meta({ description: "Windows's name of it, or IANA's, as Europe/Berlin." }),
 	administrator: strict({ passwordFile }),
 	productKey: productKey.optional().meta({
 		description: "Not for evaluation media; others may stop and ask when it is missing.",

@@ -87,6 +87,8 @@ test("the machine has Windows' disc, the drivers and its answers, UEFI with Secu
 		deadlineMs: 30_000,
 	});
 	expect(stdout).toContain("'/autounattend.xml'");
+	const environment = await readFile(`/proc/${view.session?.pid}/environ`, "utf8");
+	expect(environment.split("\0")).toContain("TZ=:Europe/Berlin");
 });
 
 test("Windows of before 2008 gets them on a floppy disk", async () => {

@@ -218,6 +218,8 @@ const limitsSchema = strict({
 	diskOperationsPerSecond: wholeNumber(10, 1_000_000).optional(),
 });
 
+export const serverName = name("server", 24);
+
 export const serverSchema = strict({
 	template: name("template", 40).optional().meta({ description: "A template that Bulkhead brings along." }),
 	image: hostFile("a disk image").optional().meta({
@@ -309,7 +311,7 @@ export const siteSchema = strict({
 		})
 		.optional(),
 	servers: z
-		.record(name("server", 24), serverSchema, { error: "must be a list of servers: a name and what it is" })
+		.record(serverName, serverSchema, { error: "must be a list of servers: a name and what it is" })
 		.optional(),
 });
 

@@ -8,6 +8,7 @@ export function hardwareProblems(server: ServerDefinition, at: (string | number)
 		...sourceProblems(server, at),
 		...templateProblems(server, at),
 		...installProblems(server, at),
+		...clockProblems(server, at),
 		...crashProblems(server, at),
 	];
 }
@@ -25,13 +26,14 @@ function sourceProblems({ template, image, install }: ServerDefinition, at: Prob
 /** What a template's guests run on is part of it. */
 function templateProblems(server: ServerDefinition, at: Problem["path"]): Problem[] {
 	if (server.template === undefined) return [];
-	const { agent, guest, machine, firmware, tpm, system, network, data = [] } = server;
+	const { agent, guest, machine, firmware, tpm, timeZone, system, network, data = [] } = server;
 	const given: [Problem["path"], unknown][] = [
 		[["guest"], guest],
 		[["agent"], agent],
 		[["machine"], machine],
 		[["firmware"], firmware],
 		[["tpm"], tpm],
+		[["timeZone"], timeZone],
 		[["system", "bus"], system?.bus],
 		[["network", "card"], network?.card],
 		...data.map(({ bus }, i): [Problem["path"], unknown] => [["data", i, "bus"], bus]),
@@ -86,6 +88,14 @@ function answerProblems({ install, guest, data = [] }: ServerDefinition): Proble
 			: [],
 	);
 	return [...answersProblems(guest, answers), ...missing];
+}
+
+/** All others take their clock to show UTC. */
+function clockProblems({ timeZone, template, guest }: ServerDefinition, at: Problem["path"]): Problem[] {
+	if (timeZone === undefined || template !== undefined || guest?.startsWith("windows-")) return [];
+	const message =
+		"is for Windows, whose clock shows local time; say `guest: windows-server-2022`, or whichever it is, or leave it out";
+	return [{ path: [...at, "timeZone"], message }];
 }
 
 function crashProblems({ recovery }: ServerDefinition, at: Problem["path"]): Problem[] {

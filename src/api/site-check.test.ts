@@ -54,6 +54,21 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 		and({ ...other, memory: 512 }),
 		"servers.b.memory: must be a size; write a number and a unit: 512MiB, 4GiB, 1.5TiB",
 	],
+	[
+		"a time zone of a template's guest",
+		and({ ...other, timeZone: "Europe/Berlin" }),
+		"servers.b.timeZone: is decided by the template; leave it out, or use `image:` or `install:`",
+	],
+	[
+		"a time zone of a guest whose clock shows UTC",
+		and({ image: "/srv/b.qcow2", guest: "linux", timeZone: "Europe/Berlin" }),
+		"servers.b.timeZone: is for Windows, whose clock shows local time; say `guest: windows-server-2022`, or whichever it is, or leave it out",
+	],
+	[
+		"a time zone that there is not",
+		and({ image: "/srv/b.qcow2", guest: "windows-10", timeZone: "Europe/Berlinn" }),
+		'servers.b.timeZone: "Europe/Berlinn" is no time zone that Windows knows; did you mean "Europe/Berlin"?',
+	],
 	["too many processors", and({ ...other, cpus: 65 }), "servers.b.cpus: 65 is too large; the most is 64"],
 	[
 		"half a processor",

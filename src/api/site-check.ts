@@ -211,7 +211,12 @@ function lastOf(subnet: Subnet): number {
 	return subnet.base + sizeOf(subnet) - 1;
 }
 
-function addressProblems(site: Site, network: { segment: string; address: string }, at: string[]): Problem[] {
+/** What is wrong with a place in a site's networks, apart from who else has that address. */
+export function addressProblems(
+	site: Site,
+	network: { segment: string; address: string },
+	at: string[],
+): Problem[] {
 	const segments = site.segments ?? {};
 	const segment = segments[network.segment];
 	if (!segment) {

@@ -5,7 +5,7 @@ import { buses, cards, firmwares, guestNames, machines } from "./guest.ts";
 import { outboundSchema } from "./outbound.ts";
 import { strict } from "./strict.ts";
 import { duration, size } from "./units.ts";
-import { answersSchema } from "./windows.ts";
+import { answersSchema, timeZoneSchema } from "./windows.ts";
 
 const MiB = 2 ** 20;
 
@@ -218,6 +218,8 @@ const limitsSchema = strict({
 	diskOperationsPerSecond: wholeNumber(10, 1_000_000).optional(),
 });
 
+export const serverName = name("server", 24);
+
 export const serverSchema = strict({
 	template: name("template", 40).optional().meta({ description: "A template that Bulkhead brings along." }),
 	image: hostFile("a disk image").optional().meta({
@@ -247,6 +249,10 @@ export const serverSchema = strict({
 		.boolean({ error: "must be true or false" })
 		.optional()
 		.meta({ description: "Whether it has a TPM 2.0; as is usual for the guest when left out." }),
+	timeZone: timeZoneSchema.optional().meta({
+		description:
+			"Of a Windows: the time zone that is set in it, as its clock shows that zone's time; that of `install.answers`, else this host's, when left out.",
+	}),
 	memory: size(32 * MiB).optional(),
 	cpus: wholeNumber(1, 64).optional(),
 	system: strict({
@@ -305,7 +311,7 @@ export const siteSchema = strict({
 		})
 		.optional(),
 	servers: z
-		.record(name("server", 24), serverSchema, { error: "must be a list of servers: a name and what it is" })
+		.record(serverName, serverSchema, { error: "must be a list of servers: a name and what it is" })
 		.optional(),
 });
 

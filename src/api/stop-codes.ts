@@ -8,7 +8,7 @@ export const stopCodeSchema = z.strictObject({
 	name: z.string().regex(/^[A-Z][A-Z0-9_]+$/),
 	/** Microsoft's page of it. */
 	page: z.string().regex(/^https:\/\/learn\.microsoft\.com\/[a-z0-9/-]+$/),
-	/** What it means to an administrator, in one sentence; only of those that are met. */
+	/** What it means to an administrator, in one sentence; of most others its page says no more than the name. */
 	says: z.string().optional(),
 	/** What its four parameters are. */
 	parameters: z.array(z.string()).length(4).optional(),

@@ -186,5 +186,14 @@ export function windowsTimeZone(name: string): string | undefined {
 	return Object.hasOwn(zones, name) ? name : byIanaName.get(name);
 }
 
+/**
+ * @returns IANA's names for a time zone that is given by one of those or by Windows's, the nearest first: which of them a
+ * system knows differs, as some have only the names of today (Debian 13 has the others in tzdata-legacy)
+ */
+export function ianaTimeZones(name: string): readonly string[] {
+	const all = zones[windowsTimeZone(name) ?? ""]?.split(" ") ?? [];
+	return byIanaName.has(name) ? [...new Set([name, ...all])] : all;
+}
+
 /** Names of both kinds, for guessing what was meant. */
 export const timeZoneNames: readonly string[] = [...Object.keys(zones), ...byIanaName.keys()];

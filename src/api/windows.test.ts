@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Answers, answersProblems, answersSchema, type WindowsVersion } from "./windows.ts";
-import { oldPasswordProblem, passwordProblem } from "./windows-passwords.ts";
+import { windowsPasswordProblem } from "./windows-passwords.ts";
 import { windowsTimeZone } from "./windows-time-zones.ts";
 
 const plain = {
@@ -194,12 +194,43 @@ test.each([
 	["Sommer\t2024!", /control characters/],
 	["Aa1!".repeat(32), /longer than the 127 characters/],
 ])("the password %j", (password, words) => {
-	const problem = passwordProblem(password);
+	const problem = windowsPasswordProblem("administrator", password, { version: "windows-server-2022" });
 	if (words === undefined) expect(problem).toBeUndefined();
 	else expect(problem).toMatch(words);
 });
 
-test.each(['with"quote', "100%", "Käse"])("%s cannot stand in an answer file of before 2008", (password) => {
-	expect(oldPasswordProblem(password)).toMatch(/ASCII signs without/);
-	expect(oldPasswordProblem("Sommer 2024!$&^")).toBeUndefined();
+describe("passwords by what they are for", () => {
+	const version = "windows-server-2022";
+	const role = "domain-controller";
+
+	test.each([`Sommer24"`, "Sommer24%", "Käse und Brot 7"])(
+		"%s cannot stand in an answer file of before 2008, nor of Server 2008 R2's dcpromo",
+		(password) => {
+			const words = /ASCII signs without/;
+			for (const use of ["administrator", "recovery", "join"] as const) {
+				expect(windowsPasswordProblem(use, password, { version: "windows-server-2003" })).toMatch(words);
+				expect(windowsPasswordProblem(use, password, { version, role })).toBeUndefined();
+			}
+			const r2 = { version: "windows-server-2008-r2" } as const;
+			for (const use of ["recovery", "join"] as const)
+				expect(windowsPasswordProblem(use, password, { ...r2, role })).toMatch(words);
+			expect(windowsPasswordProblem("administrator", password, { ...r2, role })).toBeUndefined();
+			expect(windowsPasswordProblem("join", password, { ...r2, role: "member" })).toBeUndefined();
+		},
+	);
+	test("ASCII signs can", () => {
+		const old = { version: "windows-2000" } as const;
+		expect(windowsPasswordProblem("administrator", "Sommer 2024!$&^", old)).toBeUndefined();
+	});
+	test("that of an account that is there is its domain's business", () => {
+		expect(windowsPasswordProblem("join", "weak", { version, role: "member" })).toBeUndefined();
+		expect(windowsPasswordProblem("recovery", "weak", { version, role })).toMatch(/4 characters/);
+	});
+	test("the one for restoring a directory is another than the Administrator's", () => {
+		const administrator = "Sommer2024!";
+		const problem = (password: string) =>
+			windowsPasswordProblem("recovery", password, { version, role, administrator });
+		expect(problem(administrator)).toMatch(/^it is the Administrator's password; Microsoft wants another/);
+		expect(problem("Winter2024!")).toBeUndefined();
+	});
 });

@@ -63,7 +63,7 @@ const keyboard = text(
 	/^(?:[a-z]{2,3}(?:-[A-Z][a-z]{3})?-[A-Z]{2}|[0-9a-fA-F]{4}:[0-9a-fA-F]{8})$/,
 );
 
-const timeZone = z
+export const timeZoneSchema = z
 	.string({ error: "must be a time zone such as Europe/Berlin or W. Europe Standard Time" })
 	.refine((name) => windowsTimeZone(name) !== undefined, {
 		error: ({ input }) => {
@@ -101,16 +101,15 @@ const recoveryPasswordFile = passwordFile.meta({
 	description: "Password for Directory Services Restore Mode, which Microsoft wants to be another.",
 });
 
+const controller = z
+	.string({ error: "must be an IPv4 address such as 10.77.0.10" })
+	.refine((text) => parseAddress(text) !== undefined, {
+		error: ({ input }) => `${quoted(input)} is not an IPv4 address; write it as 10.77.0.10`,
+	});
+
 /** A server of Bulkhead's is told of the sandbox's own name server, which knows nothing of a domain. */
 const controllers = z
-	.array(
-		z
-			.string({ error: "must be an IPv4 address such as 10.77.0.10" })
-			.refine((text) => parseAddress(text) !== undefined, {
-				error: ({ input }) => `${quoted(input)} is not an IPv4 address; write it as 10.77.0.10`,
-			}),
-		{ error: "must be a list of addresses" },
-	)
+	.array(controller, { error: "must be a list of addresses" })
 	.min(1)
 	.max(3)
 	.optional()
@@ -230,7 +229,7 @@ export const answersSchema = strict({
 	edition,
 	language,
 	keyboard: keyboard.optional().meta({ description: "The language's own when left out." }),
-	timeZone: timeZone.meta({ description: "Windows's name of it, or IANA's, as Europe/Berlin." }),
+	timeZone: timeZoneSchema.meta({ description: "Windows's name of it, or IANA's, as Europe/Berlin." }),
 	administrator: strict({ passwordFile }),
 	productKey: productKey.optional().meta({
 		description: "Not for evaluation media; others may stop and ask when it is missing.",
@@ -247,11 +246,26 @@ export const answersSchema = strict({
 });
 export type Answers = z.infer<typeof answersSchema>;
 
-export const domainRoles = ["domain-controller", "further-domain-controller", "member"] as const;
+/** Single answers, for whoever asks for them one by one. */
+export const answerFields = {
+	computerName,
+	productKey,
+	keyboard,
+	account,
+	share,
+	realm: realmSchema,
+	controllers: controllers.unwrap(),
+} as const;
+
+const domainRoles = ["domain-controller", "further-domain-controller", "member"] as const;
 type DomainRole = Extract<Role, { role: (typeof domainRoles)[number] }>;
 
+export function isDomainRole(role: RoleName): boolean {
+	return (domainRoles as readonly RoleName[]).includes(role);
+}
+
 export function domainRoleOf({ roles = [] }: Answers): DomainRole | undefined {
-	return roles.find((role): role is DomainRole => (domainRoles as readonly string[]).includes(role.role));
+	return roles.find((role): role is DomainRole => isDomainRole(role.role));
 }
 
 const serverOnly: readonly RoleName[] = [
@@ -263,7 +277,7 @@ const serverOnly: readonly RoleName[] = [
 const disks: readonly RoleName[] = ["exchange-disk", "sql-server-disk"];
 
 /** Roles that cannot be had on a version, with the reason. */
-function refusal(version: WindowsVersion, role: RoleName): string | undefined {
+export function roleProblem(version: WindowsVersion, role: RoleName): string | undefined {
 	if (["windows-7", "windows-10", "windows-11"].includes(version) && serverOnly.includes(role))
 		return `${role} is a role of Windows Server, which ${version} is not; leave it out${
 			role === "remote-desktop" ? ", and say `remoteDesktop: true`" : ""
@@ -283,7 +297,7 @@ export function answersProblems(version: WindowsVersion, answers: Answers): Prob
 	const roles = answers.roles ?? [];
 	return [
 		...roles.flatMap(({ role }, index) => {
-			const message = refusal(version, role);
+			const message = roleProblem(version, role);
 			return message ? [{ path: ["roles", index, "role"], message }] : [];
 		}),
 		...repeated(roles),
@@ -300,11 +314,10 @@ export function isOld(version: WindowsVersion): boolean {
 
 function repeated(roles: readonly Role[]): Problem[] {
 	const once: readonly RoleName[] = ["file-server", "remote-desktop"];
-	const domain = (role: RoleName) => (domainRoles as readonly string[]).includes(role);
 	return roles.flatMap(({ role }, index) => {
 		const path = ["roles", index, "role"];
 		const before = roles.slice(0, index).map((other) => other.role);
-		if (domain(role) && before.some(domain))
+		if (isDomainRole(role) && before.some(isDomainRole))
 			return [
 				{ path, message: "a server is a controller or a member of one domain only; leave one of them out" },
 			];
@@ -335,12 +348,19 @@ function diskProblems(roles: readonly Role[]): Problem[] {
 /** A forest whose short name is that of its controller cannot be made. */
 function nameProblems({ computerName: name, roles = [] }: Answers): Problem[] {
 	return roles.flatMap((role, index) => {
-		if (role.role !== "domain-controller") return [];
-		const short = role.netbios ?? (role.realm.split(".")[0] ?? "").slice(0, 15);
-		if (short.toLowerCase() !== name.toLowerCase()) return [];
-		const message = `the computer and its domain are both called ${short}; Windows wants two names: say another one here`;
-		return [{ path: ["roles", index, "netbios"], message }];
+		const message = role.role === "domain-controller" ? sameNameProblem(name, role) : undefined;
+		return message === undefined ? [] : [{ path: ["roles", index, "netbios"], message }];
 	});
+}
+
+/** What is wrong with a new domain's short name for a computer of that name. */
+export function sameNameProblem(
+	computer: string,
+	{ realm, netbios }: { realm: string; netbios?: string | undefined },
+): string | undefined {
+	const short = netbios ?? (realm.split(".")[0] ?? "").slice(0, 15);
+	if (short.toLowerCase() !== computer.toLowerCase()) return undefined;
+	return `the computer and its domain are both called ${short}; Windows wants two names: say another one here`;
 }
 
 const plainText = /^[A-Za-z0-9 ._\\:$-]*$/;
@@ -349,12 +369,16 @@ function oldProblems(version: WindowsVersion, answers: Answers): Problem[] {
 	const texts: [(string | number)[], string][] = (answers.roles ?? []).flatMap((role, index) =>
 		textsOf(role).map(([path, value]) => [["roles", index, ...path], value] as [(string | number)[], string]),
 	);
-	return texts
-		.filter(([, value]) => !plainText.test(value))
-		.map(([path]) => ({
-			path,
-			message: `for ${version} it may have only ASCII letters, digits, spaces and . _ - $: its batch files cannot hold others`,
-		}));
+	return texts.flatMap(([path, value]) => {
+		const message = batchProblem(version, value);
+		return message === undefined ? [] : [{ path, message }];
+	});
+}
+
+/** What is wrong with a text for the batch files of an old Windows. */
+export function batchProblem(version: WindowsVersion, text: string): string | undefined {
+	if (!isOld(version) || plainText.test(text)) return undefined;
+	return `for ${version} it may have only ASCII letters, digits, spaces and . _ - $: its batch files cannot hold others`;
 }
 
 function textsOf(role: Role): [(string | number)[], string][] {

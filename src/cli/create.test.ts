@@ -85,9 +85,9 @@ const common = () => [
 	"/srv/iso/virtio-win.iso",
 ];
 const edited = async () => parse(await readFile(siteFile, "utf8"));
-const withPassword = async (name = "given") => {
+const withPassword = async (name = "given", content = password) => {
 	const file = join(folder, name);
-	await writeFile(file, `${password}\n`, { mode: 0o600 });
+	await writeFile(file, `${content}\n`, { mode: 0o600 });
 	return file;
 };
 
@@ -140,7 +140,7 @@ describe("by options alone", () => {
 			"--netbios",
 			"AD",
 			"--recovery-password-file",
-			await withPassword("recovery"),
+			await withPassword("recovery", "Wint3r & Kälte"),
 			"--sql-disk",
 			"20GiB",
 			"--yes",
@@ -158,23 +158,58 @@ describe("by options alone", () => {
 		expect(`${said.out}${said.err}${after}`).not.toContain("S0mmer");
 	});
 
-	test("what was said in full is not asked of the daemon", async () => {
-		const file = await withPassword();
-		const { code } = await create([
-			"w",
-			...common(),
-			"--guest",
-			"windows-10",
-			"--edition",
-			"Windows 10 Pro",
-			"--language",
-			"en-US",
-			"--password-file",
-			file,
-			"--yes",
+	describe("what was said in full", () => {
+		const all = ["--guest", "windows-server-2022", "--edition", "1", "--language", "de-DE"];
+		const said = async (changed: readonly string[] = []) =>
+			await create(["w", ...common(), ...all, "--password-file", await withPassword(), "--yes", ...changed]);
+
+		test("is looked for on the ISO", async () => {
+			expect(await said()).toMatchObject({ code: 0, err: "" });
+		});
+		test.each([
+			[["--guest", "windows-10"], /--guest: \S+ installs windows-server-2022, not windows-10/],
+			[["--edition", "Windows 10 Pro"], /--edition: there is no edition Windows 10 Pro on the ISO/],
+			[["--language", "fr-FR"], /--language: the edition is there in de-DE, not in fr-FR/],
+		])("%j is not there", async (changed, words) => {
+			expect(await said(changed)).toMatchObject({ code: 1, err: expect.stringMatching(words) });
+			expect(await readdir(folder)).toEqual(["given"]);
+		});
+		test("is taken from an ISO that cannot be read", async () => {
+			daemon.answers.windowsIso = () => {
+				throw new BulkheadError("bad-input", "it is no Windows installation medium");
+			};
+			expect(await said()).toMatchObject({
+				code: 0,
+				err: expect.stringMatching(
+					/nobody could look whether that is on \/srv\/iso\/win.iso: it is no Windows/,
+				),
+			});
+		});
+	});
+
+	test.each([
+		[
+			"windows-server-2022",
+			"the Administrator's",
+			password,
+			/--recovery-password-file: .*Administrator's password/,
+		],
+		[
+			"windows-server-2008-r2",
+			"one with umlauts",
+			"Wint3r & Kälte",
+			/--recovery-password-file: .*ASCII signs/,
+		],
+	] as const)("for a controller with %s, %s is no recovery password", async (version, _, recovery, words) => {
+		daemon.answers.windowsIso = () => ({ ...medium, version });
+		const said = await create([
+			...["dc1", ...common(), "--edition", "1", "--domain-controller", "ad.example.com", "--yes"],
+			...["--password-file", await withPassword()],
+			...["--recovery-password-file", await withPassword("recovery", recovery)],
 		]);
-		expect(code).toBe(0);
-		expect(daemon.seen).toEqual([]);
+		expect(said).toMatchObject({ code: 1, err: expect.stringMatching(words) });
+		expect(said.err).not.toMatch(/S0mmer|Wint3r/);
+		expect(await readdir(folder)).toEqual(["given", "recovery"]);
 	});
 
 	test("a password comes from standard input, and goes into a file that nobody else reads", async () => {
@@ -227,7 +262,7 @@ describe("with mistakes nothing is written", () => {
 		[
 			"a wrong zone",
 			["w", "--iso", "/x.iso", "--drivers", "/y", "--edition", "1", "--time-zone", "Mars"],
-			/--time-zone: there is no time zone Mars/,
+			/--time-zone: "Mars" is no time zone that Windows knows/,
 		],
 		[
 			"no password",
@@ -246,15 +281,23 @@ describe("with mistakes nothing is written", () => {
 			"1",
 			"--password-file",
 			file,
-			"--computer-name",
+			"--keyboard",
 			"A B",
 			"--share",
 			"Data",
 		];
 		const said = await refused(args);
 		expect(said).toMatch(/w cannot be added; nothing was changed/);
-		expect(said).toMatch(/servers.w.install.answers.computerName: "A B" is not a computer's name/);
+		expect(said).toMatch(/servers.w.install.answers.keyboard: "A B" is not a keyboard/);
 		expect(said).toMatch(/servers.w.install.answers.roles.0.shares.0.folder: /);
+	});
+	test.each([
+		[["--computer-name", "A B"], /--computer-name: "A B" is not a computer's name/],
+		[["--address", "10.78.0.10"], /--address: 10.78.0.10 is outside segment office/],
+		[["--memory", "lots"], /servers.w.memory: "lots" is not a size/],
+		[["--domain-controller", "ad"], /servers.w.install.answers.roles.0.realm: a realm is a domain name/],
+	])("%j is told before anybody is asked for a password", async (changed, words) => {
+		expect(await refused(["w", ...common(), "--edition", "1", ...changed])).toMatch(words);
 	});
 	test("a name that is taken, a file with mistakes, a file that is none", async () => {
 		await writeFile(siteFile, "name: a\nservers: { w: { template: tiny } }\n");
@@ -288,7 +331,8 @@ describe("a person is asked", () => {
 				[/2 {2}Windows Server 2022 SERVERSTANDARD\nEdition: $/, "Home"],
 				[/there is no edition Home[\s\S]*Edition: $/, "2"],
 				[/virtio-win ISO with drivers and guest agent \[none\]: $/, "/srv/virtio-win.iso"],
-				[/Computer name \[FILES1\]: $/, ""],
+				[/Computer name \[FILES1\]: $/, "my files"],
+				[/"my files" is not a computer's name[\s\S]*Computer name \[FILES1\]: $/, ""],
 				[/Time zone \[.*\]: $/, "Europe/Berlin"],
 				[/5 {2}file server\nWhat it is to be \[none of these\]: $/, "4"],
 				[/Domain, as ad.example.com: $/, "ad.example.com"],
@@ -297,14 +341,11 @@ describe("a person is asked", () => {
 					"10.77.0.10",
 				],
 				[/Account that may add computers to the domain \[Administrator\]: $/, ""],
-				[/Segment \[office\]: $/, ""],
 				[/Address \[10.77.0.10\]: $/, "10.77.0.20"],
 				[/Password of the new Administrator: $/, "weak"],
-				[/The same once more: $/, "weak"],
 				[/it has 4 characters[\s\S]*Password of the new Administrator: $/, password],
 				[/The same once more: $/, password],
 				[/Password of the domain's account: $/, "theirs"],
-				[/The same once more: $/, "theirs"],
 			],
 		);
 		expect(said).toMatchObject({ code: 0, left: 0 });
@@ -325,6 +366,94 @@ describe("a person is asked", () => {
 		expect(network).toEqual({ segment: "office", address: "10.77.0.20" });
 		expect(await readFile(secret("administrator"), "utf8")).toBe(`${password}\n`);
 		expect(await readFile(secret("join"), "utf8")).toBe("theirs\n");
+	});
+	const toThePlace: (readonly [RegExp, string])[] = [
+		[/What it is to be \[none of these\]: $/, "2"],
+		[/Domain, as ad.example.com: $/, "ad"],
+		[/a realm is a domain name of two words[\s\S]*Domain, as ad.example.com: $/, "dc1.example.com"],
+		[/the computer and its domain are both called dc1[\s\S]*Domain, as ad.example.com: $/, "ad.example.com"],
+		[/Address \[10.77.0.10\]: $/, "10.78.0.10"],
+		[/10.78.0.10 is outside segment office[\s\S]*Address \[10.77.0.10\]: $/, "10.77.0.1"],
+		[/the sandbox's own address[\s\S]*Address \[10.77.0.10\]: $/, ""],
+	];
+	const asked = ["dc1", "--edition", "1", "--computer-name", "DC1", "--time-zone", "Europe/Berlin"];
+
+	test("again for each slip, of passwords too, and keeps what was said before", async () => {
+		const said = await createWith(
+			[...asked, ...common()],
+			[
+				...toThePlace,
+				[/Password of the new Administrator: $/, password],
+				[/The same once more: $/, `${password}x`],
+				[/the two passwords differ[\s\S]*Password of the new Administrator: $/, password],
+				[/The same once more: $/, password],
+				[/Password of Directory Services Restore Mode: $/, password],
+				[
+					/it is the Administrator's password[\s\S]*Password of Directory Services Restore Mode: $/,
+					"Wint3r24",
+				],
+				[/The same once more: $/, "Wint3r24"],
+			],
+		);
+		expect(said).toMatchObject({ code: 0, left: 0 });
+		expect(await readFile(join(folder, "secrets/dc1-recovery"), "utf8")).toBe("Wint3r24\n");
+	});
+	test("three slips with a password are enough", async () => {
+		const differing: (readonly [RegExp, string])[] = [
+			[/Password of the new Administrator: $/, password],
+			[/The same once more: $/, "another"],
+		];
+		const answers = [...toThePlace, ...differing, ...differing, ...differing];
+		expect(await createWith([...asked, ...common()], answers)).toMatchObject({
+			code: 1,
+			left: 0,
+			err: expect.stringMatching(/--password-file: the two passwords differ; nothing was changed/),
+		});
+		expect(await readdir(folder)).toEqual([]);
+	});
+	test("only for what that Windows can be, and for shares that can be made", async () => {
+		daemon.answers.windowsIso = () => ({ ...medium, version: "windows-10" });
+		const client = await createWith(
+			[...asked, ...common()],
+			[
+				[/1 {2}none of these\n {2}2 {2}member of a domain\nWhat it is to be \[none of these\]: $/, "3"],
+				[/choose by number, 1 to 2[\s\S]*: $/, "file server"],
+				[/choose by number, 1 to 2[\s\S]*: $/, "controller of a new Active Directory domain"],
+			],
+		);
+		expect(client).toMatchObject({ left: 0, code: 1 });
+		daemon.answers.windowsIso = () => medium;
+		const server = await createWith(
+			[...asked, ...common()],
+			[
+				[/What it is to be/, "5"],
+				[/Share, as Data=C:\\Data: $/, "Data"],
+				[/"" is not a folder of the server[\s\S]*Share, as/, "Data=E:\\Data"],
+				[/Address/, "10.77.0.30"],
+				[/Password of/, password],
+				[/once more/, password],
+			],
+		);
+		expect(server).toMatchObject({ code: 0, left: 0 });
+	});
+	test("for the segment where there are several, and for no address that another has", async () => {
+		await writeFile(
+			siteFile,
+			"name: shop\nsegments:\n  a: { subnet: 10.5.0.0/24 }\n  b: { subnet: 10.6.0.0/24 }\nservers:\n  w: { template: tiny, network: { segment: b, address: 10.6.0.10 } }\n",
+		);
+		const said = await createWith(
+			[...asked, ...common()],
+			[
+				[/What it is to be/, ""],
+				[/Segment \[a\]: $/, "b"],
+				[/Address \[10.6.0.11\]: $/, "10.6.0.10"],
+				[/10.6.0.10 is already the address of w[\s\S]*Address/, ""],
+				[/Password of/, password],
+				[/once more/, password],
+			],
+		);
+		expect(said).toMatchObject({ code: 0, left: 0 });
+		expect((await edited()).servers.dc1.network).toEqual({ segment: "b", address: "10.6.0.11" });
 	});
 	test("and when no answer will do, nothing is written", async () => {
 		const zones = [/Time zone/, "Mars"] as const;

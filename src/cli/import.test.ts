@@ -108,6 +108,12 @@ describe("import", () => {
 		expect(told).toEqual([]);
 	});
 
+	test("says whose time a Windows will have, and takes another time zone", async () => {
+		expect((await bulkhead("import", "/srv/erp.ova")).out).toMatch(/time zone +this host's; say --time-zone/);
+		const { out } = await bulkhead("import", "/srv/erp.ova", "--time-zone", "Europe/Berlin", "--json");
+		expect(JSON.parse(out).definition).toEqual({ ...entry, timeZone: "Europe/Berlin" });
+	});
+
 	test("with --site it is written into the file, which keeps its comments, and applied", async () => {
 		const where = ["--segment", "office", "--address", "10.77.0.30", "--guest", "windows-server-2022"];
 		const { code, out } = await bulkhead(

@@ -2,7 +2,7 @@ import type { GuestName } from "../api/guest.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { busOf, cardOf, dataDisksOf, guestOf } from "./resolve.ts";
+import { busOf, cardOf, dataDisksOf, guestOf, timeZoneOf } from "./resolve.ts";
 
 /**
  * What of a server's virtual hardware another definition changes without naming it, as another is usual then, for another
@@ -33,6 +33,9 @@ function hardwareOf(server: StoredServer): Map<string, string> {
 		["firmware", firmware],
 		["tpm", String(tpm !== "none")],
 		["clock", guests[guest].clock],
+		...(guests[guest].clock === "localtime"
+			? [["timeZone", timeZoneOf(server) ?? "this host's"] as [string, string]]
+			: []),
 		["system.bus", busOf(server)],
 		...dataDisksOf(server).map(({ name, bus }): [string, string] => [`data[${name}].bus`, bus]),
 		...(definition.network ? [["network.card", cardOf(server)] as [string, string]] : []),

@@ -332,3 +332,30 @@ test("hardware that is another one then is told, when it is not named", () => {
 	]);
 	expect(differences({ cpus: 2 })).toEqual(["cpus: (not set) → 2"]);
 });
+
+test("a Windows whose answers are taken out of the site file keeps its time zone only when that is said", () => {
+	const answers = {
+		computerName: "FILES1",
+		edition: 1,
+		language: "de-DE",
+		timeZone: "Europe/Berlin",
+		administrator: { passwordFile: "/srv/secret" },
+	};
+	const old: ServerDefinition = {
+		guest: "windows-server-2022",
+		install: { iso: "/srv/windows.iso", answers },
+		system: { size: "60GiB" },
+	};
+	const stored = {
+		...web,
+		ejected: ["answers"],
+		definition: old,
+		installed: { ...installed, guest: "other" as const },
+	};
+	const zones = (after: Partial<ServerDefinition>) =>
+		planOf(site({ web: { ...old, install: { iso: "/srv/windows.iso" }, ...after } }), [
+			stored,
+		]).changes[0]?.differences.filter((line) => line.startsWith("timeZone"));
+	expect(zones({})).toEqual(["timeZone: Europe/Berlin → this host's (as is usual then)"]);
+	expect(zones({ timeZone: "Europe/Berlin" })).toEqual(["timeZone: (not set) → Europe/Berlin"]);
+});

@@ -96,6 +96,10 @@ function systemDiskOf({ installed, definition }: StoredServer, changing: boolean
 export const guestOf = ({ definition, installed }: Pick<StoredServer, "definition" | "installed">) =>
 	definition.guest ?? installed.guest;
 
+/** The time zone that a Windows was set to, as far as its site tells; what is said of the server is newer than its answers. */
+export const timeZoneOf = ({ definition: { timeZone, install } }: Pick<StoredServer, "definition">) =>
+	timeZone ?? install?.answers?.timeZone;
+
 /** What its system disk is attached to. */
 export const busOf = (server: Pick<StoredServer, "definition" | "installed">): Bus =>
 	server.definition.system?.bus ?? guests[guestOf(server)].disk;

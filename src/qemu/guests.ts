@@ -41,6 +41,8 @@ const guestSchema = z.strictObject({
 	usb: z.enum(["none", "uhci", "xhci"]),
 	/** Whether there are a random number generator and a channel for the guest agent. */
 	virtio: z.boolean(),
+	/** Whether its installer takes a disk on IDE that answers at once for a full one (QEMU's `-win2k-hack`). */
+	diskFullBug: z.boolean().default(false),
 	/** Unless the site says otherwise. */
 	memory: z.string().refine((text) => parseSize(text) !== undefined),
 	cpus: z.int().min(1),
@@ -67,13 +69,14 @@ export interface Wishes {
 
 /** The hardware for a guest: what suits it, and what the site says otherwise. */
 export function platformOf(name: GuestName, accelerator: "kvm" | "tcg", wishes: Wishes = {}): Platform {
-	const { machine, firmware, tpm, clock, hpet, video, usb, virtio, processor, hyperv } = guests[name];
+	const { machine, firmware, tpm, processor, hyperv } = guests[name];
+	const { clock, hpet, video, usb, virtio, diskFullBug } = guests[name];
 	const enlightened = accelerator === "kvm" ? hyperv.map((property) => `hv-${property}`) : [];
 	return {
 		machine: wishes.machine ?? machine,
 		firmware: wishes.firmware ?? firmware,
 		tpm: wishes.tpm === undefined ? tpm : !wishes.tpm ? "none" : tpm === "none" ? "tis" : tpm,
 		processor: [processor[accelerator], ...enlightened].join(","),
-		...{ clock, hpet, video, usb, virtio },
+		...{ clock, hpet, video, usb, virtio, diskFullBug },
 	};
 }

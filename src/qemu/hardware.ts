@@ -47,6 +47,7 @@ export interface Platform {
 	video: "VGA" | "cirrus-vga";
 	usb: "none" | "uhci" | "xhci";
 	virtio: boolean;
+	diskFullBug: boolean;
 }
 
 /** A CD or floppy drive; null: without a disc. Discs are only read. */

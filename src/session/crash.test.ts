@@ -11,7 +11,7 @@ test.each<[Stop | undefined, string]>([
 		{ code: 0xd1, parameters: [], name: "something else", module: "e1000.sys" },
 		`Windows stopped with DRIVER_IRQL_NOT_LESS_OR_EQUAL (0xD1): ${says}; its screen names e1000.sys`,
 	],
-	[{ code: 1, parameters: [] }, "Windows stopped with APC_INDEX_MISMATCH (0x1)"],
+	[{ code: 2, parameters: [] }, "Windows stopped with DEVICE_QUEUE_NOT_BUSY (0x2)"],
 	[{ code: 0xbad, parameters: [], name: "NEW_ERROR" }, "Windows stopped with NEW_ERROR (0xBAD)"],
 	[{ code: 0xbad, parameters: [] }, "Windows stopped with 0xBAD"],
 ])("%j", (stop, expected) => {

@@ -308,6 +308,20 @@ describe("what is wrong with an image is told, and nothing is written", () => {
 			/damaged|claims/,
 		],
 		[
+			"a checkpoint of Hyper-V as a VHD",
+			async () => {
+				// Of the footer and its copy before everything else: another kind, and the sum that is right for it.
+				const bytes = await readFile(at("web.vhd"));
+				for (const footer of [0, bytes.length - 512]) {
+					bytes.writeUInt32BE(4, footer + 60);
+					bytes.writeUInt32BE(bytes.readUInt32BE(footer + 64) - 1, footer + 64);
+				}
+				await writeFile(at("d.avhd.vhd"), bytes);
+				return "d.avhd.vhd";
+			},
+			/is a checkpoint that depends on another file \(a differencing VHD\)/,
+		],
+		[
 			"a broken OVA",
 			async () => await patched("web.ova", "b.ova", 0, Buffer.from("x")),
 			/is no OVA, or cut off/,
@@ -335,6 +349,16 @@ describe("what is wrong with an image is told, and nothing is written", () => {
 				return "sn.ova";
 			},
 			/has a snapshot/,
+		],
+		[
+			"an OVA whose disk claims 8 EiB",
+			async () => {
+				await patched("packed.vmdk", "huge.vmdk", 12, large(2n ** 54n, "LE"));
+				await writeFile(at("huge.ovf"), ovf("huge.vmdk", 2 ** 40));
+				await sh("tar --format=ustar -cf huge.ova huge.ovf huge.vmdk; rm huge.ovf huge.vmdk");
+				return "huge.ova";
+			},
+			/claims/,
 		],
 		[
 			"an OVF with entities",

@@ -8,9 +8,10 @@ import { screenshotPath } from "../../src/client/http.ts";
 import { run } from "../../src/host/command.ts";
 import { launchedProcess } from "../../src/host/confine.ts";
 import { sendSignal } from "../../src/host/process.ts";
+import type { Frame } from "../../src/screen/frame.ts";
 import { pixelsOf } from "../../src/screen/pixels.ts";
 import { recognise } from "../../src/screen/recognise.ts";
-import { readTexts } from "../../src/screen/text-screen.ts";
+import { cellsOf, readTexts } from "../../src/screen/text-screen.ts";
 import { debianDisk } from "../disks/debian.ts";
 import { readPng } from "../frames/png.ts";
 import { miniIso } from "../isos/mini-iso.ts";
@@ -121,6 +122,12 @@ test("UEFI without anything to boot shows its shell, and takes keys", async () =
 	await instance.client.call("keys", { server: "shell" }, { keys: ["v", "e", "r", "ret"] });
 	const answered = async () => (await consoleOf("shell")).split("UEFI Interactive Shell").length > 2;
 	await until("the answer to ver", answered, patience.state);
+	const [title = ""] = /UEFI Interactive Shell v[\d.]+/.exec(await consoleOf("shell")) ?? [];
+	const drawn = async () => shellShows(await screenOf("shell"), [title, "Shell> ver"]);
+	await until("the same on its screen", drawn, patience.state);
+	const screen = await screenOf("shell");
+	expect(shellShows(screen, [title.replace("Shell", "Shall")])).toBe(false);
+	expect(recognise(screen).kind).not.toBe("blue-screen");
 });
 
 test("with Secure Boot the same shell is refused, as nobody has signed it", async () => {
@@ -165,6 +172,51 @@ test.each([
 		await until(`${server} answering`, answer, patience.state);
 	},
 );
+
+test.each([
+	["deb64", /SeaBIOS[\s\S]*Booting from ROM/],
+	["deb32", /Debian GNU\/Linux 12 \S+ tty1[\s\S]*login:/],
+])("%s shows text on its screen, and no blue screen", async (server, words) => {
+	await untilScreen(server, words);
+	expect(recognise(await screenOf(server)).kind).toBe("text");
+});
+
+/**
+ * Whether a screen of UEFI shows texts, known by which of their letters are the same ones: its font is none that is read
+ * here. EDK II draws cells of 8x19, 31 rows of them in the middle (MdeModulePkg, GraphicsConsoleDxe).
+ */
+function shellShows(frame: Frame, texts: readonly string[]): boolean {
+	const pixels = pixelsOf(frame);
+	const top = Math.floor((pixels.height - 31 * 19) / 2) % 19;
+	const found = cellsOf(pixels, { cellWidth: 8, cellHeight: 19, top });
+	if (!found) return false;
+	const keys = found.cells.map(({ key }) => key);
+	const letters = new Map<string, string>();
+	return texts.every((text) =>
+		keys.some((_, start) => {
+			const learnt = lettersFrom(keys.slice(start, start + text.length), text, letters);
+			for (const [key, letter] of learnt ?? []) letters.set(key, letter);
+			return learnt !== undefined;
+		}),
+	);
+}
+
+/** @returns which glyph is which letter; undefined when they cannot be these */
+function lettersFrom(
+	keys: readonly (string | undefined)[],
+	text: string,
+	known: ReadonlyMap<string, string>,
+): Map<string, string> | undefined {
+	const letters = new Map([["", " "], ...known]);
+	for (const [index, letter] of [...text].entries()) {
+		const key = keys[index];
+		if (key === undefined) return undefined;
+		const isNew = !letters.has(key) && ![...letters.values()].includes(letter);
+		if (isNew) letters.set(key, letter);
+		if (letters.get(key) !== letter) return undefined;
+	}
+	return letters;
+}
 
 async function consoleOf(server: string): Promise<string> {
 	const { stdout } = await run("cat", [instance.paths.server(server).session(1).console], {

@@ -3,15 +3,16 @@ import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { parse } from "yaml";
 import { BulkheadError } from "../../api/errors.ts";
-import type { ServerDefinition, Site } from "../../api/site.ts";
+import { type ServerDefinition, type Site, serverName } from "../../api/site.ts";
 import { checkSite } from "../../api/site-check.ts";
+import { answerFields, isDomainRole, timeZoneSchema, type WindowsVersion } from "../../api/windows.ts";
 import { windowsTimeZone } from "../../api/windows-time-zones.ts";
 import { answer, type Context, type Open } from "../context.ts";
-import { Asking } from "../create/asking.ts";
+import { Asking, ruleOf } from "../create/asking.ts";
 import { type ChosenMedium, chooseMedium, type MediumOptions } from "../create/medium.ts";
 import { newSite, placeOf } from "../create/place.ts";
 import { type Draft, type RoleOptions, rolesOf } from "../create/roles.ts";
-import { type Secret, secretFor, type Wanted, writeSecrets } from "../create/secrets.ts";
+import { type Secret, type SecretPlace, secretFor, type Wanted, writeSecrets } from "../create/secrets.ts";
 import { addServer, SiteEditError, serverText } from "../site-edit.ts";
 import { styled } from "../terminal.ts";
 
@@ -100,38 +101,72 @@ async function createWindowsServer(
 	const name = await asking.answer({
 		...{ words: "Name of the server", option: "a name", given },
 		wrong: (one) =>
-			site.servers?.[one] ? `the site file has a server ${one} already; choose another name` : undefined,
+			ruleOf(serverName)(one) ??
+			(site.servers?.[one] ? `the site file has a server ${one} already; choose another name` : undefined),
 	});
 	const medium = await chooseMedium(context, asking, options);
 	const about = await answersOf(asking, options, medium, name);
-	const drafts = await rolesOf(asking, roleOptions(options));
+	const machine = { version: medium.guest, computerName: about.computerName };
+	const drafts = await rolesOf(asking, roleOptions(options), machine);
 	const network = await placeOf(asking, site, options);
 	const folder = resolve(options.secrets ?? join(dirname(file), "secrets"));
-	const secret = async (wanted: Wanted) =>
-		await secretFor(context, asking.mayAsk, wanted, medium.guest, folder, name);
-	const { secrets, roles, administrator } = await secretsOf(secret, options.passwordFile, drafts);
-	const answers = { ...about, administrator, ...(roles.length > 0 ? { roles } : {}) };
-	const definition = definitionOf(options, medium, { answers, ...(network ? { network } : {}) });
-	const after = edited(text, name, definition);
-	siteOf(after, options.siteFile, name);
-	await write(file, after, secrets);
-	tell(context, options.siteFile, name, definition, secrets);
+	const entry = ({ administrator, roles }: Omit<Filled, "secrets">) => {
+		const answers = { ...about, administrator, ...(roles.length > 0 ? { roles } : {}) };
+		const definition = definitionOf(options, medium, { answers, ...(network ? { network } : {}) });
+		const after = edited(text, name, definition);
+		siteOf(after, options.siteFile, name);
+		return { definition, after };
+	};
+	// Whoever types passwords has made no other mistake by then.
+	entry(await filled(drafts, async () => ({ file: join(folder, name), password: undefined, isNew: false })));
+	const ask = secretsFrom(context, medium.guest, drafts, { mayAsk: asking.mayAsk, folder, server: name });
+	const done = await filled(drafts, async (wanted, administrator) =>
+		ask(wanted ?? { ...administratorsOwn, given: options.passwordFile }, administrator),
+	);
+	const { definition, after } = entry(done);
+	await write(file, after, done.secrets);
+	tell(context, options.siteFile, name, definition, done.secrets);
 }
 
-/** Where each password stands or will stand, and the roles with that in them. */
-async function secretsOf(
-	secret: (wanted: Wanted) => Promise<Secret>,
-	given: string | undefined,
+const administratorsOwn = {
+	whose: "the new Administrator",
+	use: "administrator",
+	option: "--password-file",
+} as const;
+
+function secretsFrom(
+	context: Context,
+	version: WindowsVersion,
 	drafts: readonly Draft[],
-) {
-	const own = { whose: "the new Administrator", name: "administrator", option: "--password-file" };
-	const first = await secret({ ...own, given, isNew: true });
+	place: SecretPlace,
+): (wanted: Wanted, administrator: string | undefined) => Promise<Secret> {
+	const role = drafts.map((draft) => draft.role.role).find(isDomainRole);
+	return async (wanted, administrator) =>
+		await secretFor(context, wanted, { version, role, administrator }, place);
+}
+
+/** The parts of the entry that name files of passwords. */
+interface Filled {
+	secrets: Secret[];
+	administrator: { passwordFile: string };
+	roles: object[];
+}
+
+/**
+ * Where each password stands or will stand, and the roles with that in them.
+ * @param secret of a role; without one, the Administrator's
+ */
+async function filled(
+	drafts: readonly Draft[],
+	secret: (wanted?: Wanted, administrator?: string) => Promise<Secret>,
+): Promise<Filled> {
+	const first = await secret();
 	const secrets = [first];
 	const roles: object[] = [];
 	for (const draft of drafts) {
 		const files: Record<string, string> = {};
 		for (const [key, wanted] of Object.entries(draft.secrets)) {
-			const one = await secret(wanted);
+			const one = await secret(wanted, first.password);
 			secrets.push(one);
 			files[key] = one.file;
 		}
@@ -145,19 +180,17 @@ async function answersOf(
 	{ computerName, timeZone, keyboard, productKey, remoteDesktop }: Options,
 	{ edition, language }: ChosenMedium,
 	name: string,
-): Promise<object> {
+): Promise<{ computerName: string }> {
 	const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
 	const named = await asking.answer({
 		...{ words: "Computer name", option: "--computer-name", given: computerName },
 		fallback: name.slice(0, 15).replace(/-+$/, "").toUpperCase(),
+		wrong: ruleOf(answerFields.computerName),
 	});
 	const zone = await asking.answer({
 		...{ words: "Time zone", option: "--time-zone", given: timeZone },
 		fallback: windowsTimeZone(here) === undefined ? "UTC" : here,
-		wrong: (one) =>
-			windowsTimeZone(one) === undefined
-				? `there is no time zone ${one}; write it as Europe/Berlin`
-				: undefined,
+		wrong: ruleOf(timeZoneSchema),
 	});
 	return {
 		...{ computerName: named, edition, language, timeZone: zone },

@@ -21,6 +21,7 @@ interface Options {
 	segment?: string;
 	address?: string;
 	guest?: GuestName;
+	timeZone?: string;
 	disk: Record<string, string>;
 	yes?: boolean;
 }
@@ -43,6 +44,7 @@ export function addImport(program: Command, open: Open): void {
 		.addOption(
 			new Option("--guest <system>", "what it runs, where that is not told").choices([...guestNames]),
 		)
+		.option("--time-zone <zone>", "that is set in a Windows, as Europe/Berlin (this host's)")
 		.option(
 			"--disk <name=path>",
 			"where a disk is that the description does not tell (repeatable)",

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { BulkheadError } from "../../api/errors.ts";
 import type { Context } from "../context.ts";
 import { styled } from "../terminal.ts";
@@ -18,6 +19,12 @@ export interface Question {
 	/** What is wrong with an answer, in one sentence; undefined when it will do. */
 	wrong?: (answer: string) => string | undefined;
 }
+
+/** What a part of the site file's schema has against a text. */
+export const ruleOf =
+	(schema: z.ZodType) =>
+	(text: unknown): string | undefined =>
+		schema.safeParse(text).error?.issues[0]?.message;
 
 /** Asks what was not said by an option, where somebody can be asked. */
 export class Asking {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { BulkheadError } from "../../api/errors.ts";
+import { BulkheadError, explain } from "../../api/errors.ts";
 import {
 	isOld,
 	isWindowsVersion,
@@ -9,6 +9,7 @@ import {
 	windowsVersions,
 } from "../../api/windows.ts";
 import type { Context } from "../context.ts";
+import { styled } from "../terminal.ts";
 import type { Asking } from "./asking.ts";
 
 export interface MediumOptions {
@@ -33,24 +34,45 @@ const packaged = "/usr/share/virtio-win/virtio-win.iso";
 /** Windows has drivers of its own for the hardware that it gets when nobody says otherwise. */
 const none = "none";
 
-/** What is installed, and from what: asks the daemon what is on the ISO, unless all of it was said. */
+/** What is installed, and from what: the daemon looks what is on the ISO. */
 export async function chooseMedium(
 	context: Context,
 	asking: Asking,
 	options: MediumOptions,
 ): Promise<ChosenMedium> {
 	const iso = resolve(await asking.answer({ words: "Windows ISO", option: "--iso", given: options.iso }));
-	const known =
-		options.guest !== undefined && options.edition !== undefined && options.language !== undefined;
-	const found = known
-		? undefined
-		: await context.client.call("windowsIso", {}, { path: iso }, { signal: context.signal });
+	const found = await lookAt(context, iso, options);
 	const guest = guestOf(options.guest, found, iso);
 	const edition = await editionOf(asking, options.edition, found, guest);
 	const chosen = found?.editions.find(({ name, index }) => name === edition || index === edition);
-	const language = options.language ?? chosen?.languages[0] ?? "en-US";
+	const language = languageOf(options.language, chosen?.languages ?? []);
 	const drivers = await driversOf(asking, options.drivers, guest, iso);
 	return { iso, guest, edition, language, ...(drivers === undefined ? {} : { drivers }) };
+}
+
+/** @returns undefined for an ISO that cannot be looked at, when all that would be seen there was said */
+async function lookAt(
+	context: Context,
+	iso: string,
+	{ guest, edition, language }: MediumOptions,
+): Promise<WindowsIso | undefined> {
+	const look = context.client.call("windowsIso", {}, { path: iso }, { signal: context.signal });
+	if (guest === undefined || edition === undefined || language === undefined) return await look;
+	return await look.catch((cause: unknown) => {
+		context.signal.throwIfAborted();
+		const why = `nobody could look whether that is on ${iso}: ${explain(cause)}`;
+		context.terminal.note([styled("note: ", "yellow"), why]);
+		return undefined;
+	});
+}
+
+function languageOf(given: string | undefined, there: readonly string[]): string {
+	if (given !== undefined && there.length > 0 && !there.includes(given))
+		throw new BulkheadError(
+			"bad-input",
+			`--language: the edition is there in ${there.join(", ")}, not in ${given}`,
+		);
+	return given ?? there[0] ?? "en-US";
 }
 
 function guestOf(given: string | undefined, found: WindowsIso | undefined, iso: string): WindowsVersion {

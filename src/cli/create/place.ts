@@ -7,6 +7,7 @@ import {
 	sizeOf,
 } from "../../api/addresses.ts";
 import type { Site } from "../../api/site.ts";
+import { addressProblems } from "../../api/site-check.ts";
 import type { Asking } from "./asking.ts";
 
 /** What a new site file begins with: nobody has to know of networks to try one server. */
@@ -25,9 +26,12 @@ export async function placeOf(
 ): Promise<{ segment: string; address: string } | undefined> {
 	const names = Object.keys(site.segments ?? {});
 	if (names.length === 0 && options.segment === undefined) return undefined;
+	const [first, ...others] = names;
 	const segment = await asking.answer({
-		...{ words: "Segment", option: "--segment", given: options.segment, choices: names },
-		...(names[0] === undefined ? {} : { fallback: names[0] }),
+		...{ words: "Segment", option: "--segment", choices: names },
+		// Of one there is nothing to choose.
+		given: options.segment ?? (others.length === 0 ? first : undefined),
+		...(first === undefined ? {} : { fallback: first }),
 		wrong: (name) =>
 			names.includes(name) ? undefined : `there is no segment ${name}; there are ${names.join(", ")}`,
 	});
@@ -35,9 +39,18 @@ export async function placeOf(
 	const address = await asking.answer({
 		...{ words: "Address", option: "--address", given: options.address },
 		...(free === undefined ? {} : { fallback: free }),
-		wrong: (text) => (parseAddress(text) === undefined ? "write it as 10.77.0.10" : undefined),
+		wrong: (text) => addressProblem(site, segment, text),
 	});
 	return { segment, address };
+}
+
+function addressProblem(site: Site, segment: string, address: string): string | undefined {
+	if (parseAddress(address) === undefined) return "write it as 10.77.0.10";
+	const [problem] = addressProblems(site, { segment, address }, []);
+	if (problem) return problem.message;
+	const [holder] =
+		Object.entries(site.servers ?? {}).find(([, { network }]) => network?.address === address) ?? [];
+	return holder === undefined ? undefined : `${address} is already the address of ${holder}`;
 }
 
 /** The first that no server has, from the tenth on; none in a network of others, where nobody here knows who has which. */

@@ -1,5 +1,12 @@
-import type { Role } from "../../api/windows.ts";
-import type { Asking } from "./asking.ts";
+import {
+	answerFields,
+	batchProblem,
+	type Role,
+	roleProblem,
+	sameNameProblem,
+	type WindowsVersion,
+} from "../../api/windows.ts";
+import { type Asking, ruleOf } from "./asking.ts";
 import type { Wanted } from "./secrets.ts";
 
 export interface RoleOptions {
@@ -24,13 +31,20 @@ export interface Draft {
 	secrets: Record<string, Wanted>;
 }
 
+/** What of the server is known when its roles are asked for. */
+export interface Machine {
+	version: WindowsVersion;
+	computerName: string;
+}
+
 const kinds = {
-	"none of these": undefined,
-	"controller of a new Active Directory domain": "domainController",
-	"a further controller of a domain": "furtherController",
-	"member of a domain": "join",
-	"file server": "share",
-} as const;
+	"controller of a new Active Directory domain": { key: "domainController", role: "domain-controller" },
+	"a further controller of a domain": { key: "furtherController", role: "further-domain-controller" },
+	"member of a domain": { key: "join", role: "member" },
+	"file server": { key: "share", role: "file-server" },
+} as const satisfies Record<string, { key: keyof RoleOptions; role: Role["role"] }>;
+
+const noKind = "none of these";
 
 const optionOf = {
 	domainController: "--domain-controller",
@@ -42,11 +56,11 @@ const optionOf = {
 const byDhcp = "whoever DHCP names";
 
 /** What the server is to be, by options; asked for when there are none. */
-export async function rolesOf(asking: Asking, given: RoleOptions): Promise<Draft[]> {
-	const options = await chosen(asking, given);
+export async function rolesOf(asking: Asking, given: RoleOptions, machine: Machine): Promise<Draft[]> {
+	const options = await chosen(asking, given, machine);
 	const plain = (role: Draft["role"]): Draft => ({ role, secrets: {} });
 	return [
-		...(await domainDrafts(asking, options)),
+		...(await domainDrafts(asking, options, machine)),
 		...(options.share ? [plain({ role: "file-server", shares: options.share.map(shareOf) })] : []),
 		...(options.sessionHost ? [plain({ role: "remote-desktop" })] : []),
 		...(options.exchangeDisk
@@ -58,24 +72,35 @@ export async function rolesOf(asking: Asking, given: RoleOptions): Promise<Draft
 	];
 }
 
-async function chosen(asking: Asking, given: RoleOptions): Promise<RoleOptions> {
+async function chosen(asking: Asking, given: RoleOptions, machine: Machine): Promise<RoleOptions> {
 	if (!asking.mayAsk || Object.values(given).some((value) => value !== undefined)) return given;
-	const names = Object.keys(kinds) as (keyof typeof kinds)[];
+	const possible = Object.entries(kinds).filter(([, { role }]) => !roleProblem(machine.version, role));
+	const names = [noKind, ...possible.map(([name]) => name)];
 	const picked = await asking.answer({
 		words: "What it is to be",
 		option: "--domain-controller, --further-controller, --join or --share",
 		given: undefined,
-		fallback: names[0] ?? "",
+		fallback: noKind,
 		choices: names,
-		wrong: (text) => (text in kinds ? undefined : `choose by number, 1 to ${names.length}`),
+		wrong: (text) => (names.includes(text) ? undefined : `choose by number, 1 to ${names.length}`),
 	});
-	const kind = kinds[picked as keyof typeof kinds];
-	if (kind === undefined) return given;
-	const question = kind === "share" ? "Share, as Data=C:\\Data" : "Domain, as ad.example.com";
-	const value = await asking.answer({ words: question, option: optionOf[kind], given: undefined });
-	if (kind === "share") return { ...given, share: [value] };
-	return { ...given, [kind]: value, ...(kind === "domainController" ? {} : await controllersOf(asking)) };
+	if (picked === noKind) return given;
+	const { key } = kinds[picked as keyof typeof kinds];
+	const option = optionOf[key];
+	if (key === "share") {
+		const wrong = (text: string) => ruleOf(answerFields.share)(shareOf(text));
+		const words = "Share, as Data=C:\\Data";
+		return { ...given, share: [await asking.answer({ words, option, given: undefined, wrong })] };
+	}
+	const wrong = (realm: string) =>
+		ruleOf(answerFields.realm)(realm) ??
+		(key === "domainController" ? sameNameProblem(machine.computerName, { realm }) : undefined);
+	const words = "Domain, as ad.example.com";
+	const realm = await asking.answer({ words, option, given: undefined, wrong });
+	return { ...given, [key]: realm, ...(key === "domainController" ? {} : await controllersOf(asking)) };
 }
+
+const listOf = (text: string) => text.split(/[\s,]+/).filter((one) => one !== "");
 
 /** Whom a server asks for the names of a domain that is there already. */
 async function controllersOf(asking: Asking): Promise<{ controller?: string[] }> {
@@ -84,24 +109,23 @@ async function controllersOf(asking: Asking): Promise<{ controller?: string[] }>
 		option: "--controller",
 		given: undefined,
 		fallback: byDhcp,
+		wrong: (text) => (text === byDhcp ? undefined : ruleOf(answerFields.controllers)(listOf(text))),
 	});
-	return answer === byDhcp ? {} : { controller: answer.split(/[\s,]+/).filter((one) => one !== "") };
+	return answer === byDhcp ? {} : { controller: listOf(answer) };
 }
 
-async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft[]> {
+async function domainDrafts(asking: Asking, options: RoleOptions, machine: Machine): Promise<Draft[]> {
 	const recoveryPasswordFile: Wanted = {
 		whose: "Directory Services Restore Mode",
-		name: "recovery",
+		use: "recovery",
 		option: "--recovery-password-file",
 		given: options.recoveryPasswordFile,
-		isNew: true,
 	};
 	const passwordFile: Wanted = {
 		whose: "the domain's account",
-		name: "join",
+		use: "join",
 		option: "--join-password-file",
 		given: options.joinPasswordFile,
-		isNew: false,
 	};
 	const drafts: Draft[] = [];
 	const { domainController, furtherController, join, netbios, ou } = options;
@@ -116,7 +140,7 @@ async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft
 			role: {
 				role: "further-domain-controller",
 				realm: furtherController,
-				account: await account(asking, options),
+				account: await account(asking, options, machine),
 				...controllers,
 			},
 			secrets: { passwordFile, recoveryPasswordFile },
@@ -126,7 +150,7 @@ async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft
 			role: {
 				role: "member",
 				realm: join,
-				account: await account(asking, options),
+				account: await account(asking, options, machine),
 				...(ou ? { ou } : {}),
 				...controllers,
 			},
@@ -135,12 +159,13 @@ async function domainDrafts(asking: Asking, options: RoleOptions): Promise<Draft
 	return drafts;
 }
 
-async function account(asking: Asking, options: RoleOptions): Promise<string> {
+async function account(asking: Asking, options: RoleOptions, { version }: Machine): Promise<string> {
 	return await asking.answer({
 		words: "Account that may add computers to the domain",
 		option: "--account",
 		given: options.account,
 		fallback: "Administrator",
+		wrong: (text) => ruleOf(answerFields.account)(text) ?? batchProblem(version, text),
 	});
 }
 

@@ -1,46 +1,55 @@
+import { constants } from "node:fs";
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BulkheadError } from "../../api/errors.ts";
-import { isOld, type WindowsVersion } from "../../api/windows.ts";
-import { oldPasswordProblem, passwordProblem } from "../../api/windows-passwords.ts";
+import {
+	type PasswordSetting,
+	type PasswordUse,
+	windowsPasswordProblem,
+} from "../../api/windows-passwords.ts";
 import type { Context } from "../context.ts";
-import { newSecret } from "../secret.ts";
-import { styled } from "../terminal.ts";
+import { knownSecret, newSecret } from "../secret.ts";
 
-const mostTries = 3;
+const largest = 4096;
 
 /** A password that the installation needs. */
 export interface Wanted {
 	/** As in `the Administrator`. */
 	whose: string;
-	/** Ending of its file's name, as `administrator`. */
-	name: string;
+	use: PasswordUse;
 	option: string;
 	/** The option's value: a file that is there, one that is to be written, or `-` for standard input. */
 	given: string | undefined;
-	/** Whether Windows's policy has a say: not for an account of a domain that is there already. */
+}
+
+/** Where a password stands, or will stand. */
+export interface Secret {
+	file: string;
+	/** Undefined when it stands in a file that cannot be read by who asks. */
+	password: string | undefined;
+	/** Whether the file is to be written. */
 	isNew: boolean;
 }
 
-/** Where a password stands, or will stand when `password` is not null. */
-export interface Secret {
-	file: string;
-	password: string | null;
+/** Where passwords are kept that get no file by an option. */
+export interface SecretPlace {
+	mayAsk: boolean;
+	folder: string;
+	server: string;
 }
 
-/** @param folder for those that get no file by an option */
+/** @throws BulkheadError bad-input for one that Windows would refuse, in a file that is there, too */
 export async function secretFor(
 	context: Context,
-	mayAsk: boolean,
 	wanted: Wanted,
-	version: WindowsVersion,
-	folder: string,
-	server: string,
+	setting: PasswordSetting,
+	{ mayAsk, folder, server }: SecretPlace,
 ): Promise<Secret> {
-	const { given, name, option, whose } = wanted;
-	const own = join(folder, `${server}-${name}`);
+	const { given, use, option, whose } = wanted;
+	const own = join(folder, `${server}-${use}`);
 	const file = given === undefined || given === "-" ? own : resolve(given);
-	if (given !== undefined && given !== "-" && (await isThere(file))) return { file, password: null };
+	const wrong = (password: string) => windowsPasswordProblem(use, password, setting);
+	if (given !== undefined && given !== "-" && (await isThere(file))) return await kept(file, option, wrong);
 	if (given !== "-" && !mayAsk)
 		throw new BulkheadError(
 			"bad-input",
@@ -51,21 +60,32 @@ export async function secretFor(
 			"bad-input",
 			`${file} is there already; say ${option} ${file} to use it, or remove it`,
 		);
-	return { file, password: await passwordOf(context, wanted, version) };
+	const ask = use === "join" ? knownSecret : newSecret;
+	const password = await ask(context, whose, given === "-" ? "-" : undefined, { option, wrong });
+	return { file, password, isNew: true };
 }
 
-async function passwordOf(context: Context, wanted: Wanted, version: WindowsVersion): Promise<string> {
-	const { given, whose, option, isNew } = wanted;
-	const input = given === "-" ? "-" : undefined;
-	for (let left = mostTries; ; left--) {
-		const password = await newSecret(context, whose, input);
-		const problem =
-			(isNew ? passwordProblem(password) : undefined) ??
-			(isOld(version) ? oldPasswordProblem(password) : undefined);
-		if (problem === undefined && password !== "") return password;
-		const why = problem ?? "it is empty";
-		if (input !== undefined || left <= 1) throw new BulkheadError("bad-input", `${option}: ${why}`);
-		context.terminal.note([styled(why, "yellow")]);
+async function kept(
+	file: string,
+	option: string,
+	wrong: (password: string) => string | undefined,
+): Promise<Secret> {
+	const password = await firstLineOf(file);
+	const problem = password === undefined ? undefined : wrong(password);
+	if (problem !== undefined)
+		throw new BulkheadError("bad-input", `${option}: ${file}: ${problem}; nothing was changed`);
+	return { file, password, isNew: false };
+}
+
+/** @returns undefined for what cannot be read here: `apply` tells what is wrong with it */
+async function firstLineOf(file: string): Promise<string | undefined> {
+	try {
+		await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+		if (!(await handle.stat()).isFile()) return undefined;
+		const { bytesRead, buffer } = await handle.read(Buffer.alloc(largest), 0, largest, 0);
+		return buffer.subarray(0, bytesRead).toString("utf8").split(/\r?\n/)[0] || undefined;
+	} catch {
+		return undefined;
 	}
 }
 
@@ -83,8 +103,8 @@ export async function writeSecrets(secrets: readonly Secret[]): Promise<() => Pr
 		for (const file of made) await rm(file, { force: true });
 	};
 	try {
-		for (const { file, password } of secrets) {
-			if (password === null) continue;
+		for (const { file, password, isNew } of secrets) {
+			if (!isNew) continue;
 			await mkdir(dirname(file), { recursive: true, mode: 0o700 });
 			const handle = await open(file, "wx", 0o600);
 			made.push(file);

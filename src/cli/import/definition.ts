@@ -8,6 +8,8 @@ export interface Wishes {
 	guest?: GuestName | undefined;
 	segment?: string | undefined;
 	address?: string | undefined;
+	/** That is set in a Windows; no description tells it. */
+	timeZone?: string | undefined;
 }
 
 /** How an imported machine is written into the site file. What is not known is left out: the guest's usual counts then. */
@@ -22,6 +24,7 @@ export function definitionOf(view: ImportView, wishes: Wishes): ServerDefinition
 		...(view.firmware ? { firmware: view.firmware } : {}),
 		// Newer Windows is given one unless it is said otherwise, and has to be told of it where it had none.
 		...(view.tpm ? { tpm: true } : guest.startsWith("windows-") ? { tpm: false } : {}),
+		...(wishes.timeZone === undefined ? {} : { timeZone: wishes.timeZone }),
 		...(view.memoryBytes === null ? {} : { memory: exactSize(view.memoryBytes) }),
 		...(view.cpus === null ? {} : { cpus: view.cpus }),
 		...(system?.bus ? { system: { bus: system.bus } } : {}),

@@ -38,6 +38,14 @@ export function importLines(
 				? `${card.card ?? "one of the guest's usual kind"}${card.mac ? `, ${card.mac}` : ""}`
 				: "none told",
 		],
+		...(definition.guest?.startsWith("windows-")
+			? [
+					["time zone", definition.timeZone ?? "this host's; say --time-zone where another is set in it"] as [
+						string,
+						Part,
+					],
+				]
+			: []),
 	];
 	const rows = disks.map(
 		(disk): Line => [

@@ -12,11 +12,21 @@ import { createOverlay } from "../../qemu/image.ts";
 import { frameFolderBytes, type MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { type Context, sessionGroup } from "../context.ts";
-import { changesInside, cpusOf, dataDisksOf, discOf, memoryOf, portOf, qemuUid } from "../resolve.ts";
+import {
+	changesInside,
+	cpusOf,
+	dataDisksOf,
+	discOf,
+	memoryOf,
+	portOf,
+	qemuUid,
+	timeZoneOf,
+} from "../resolve.ts";
 import { makeDevices } from "./devices.ts";
 import { ensureVariables } from "./firmware.ts";
 import { type Importance, importance, ServingShare } from "./importance.ts";
 import { forgetOldSessions } from "./old-sessions.ts";
+import { localTime } from "./time-zone.ts";
 import { endTpm, startTpm } from "./tpm.ts";
 
 /** Beyond the guest's own memory: QEMU itself, its screen, and the translated code of TCG. */
@@ -249,8 +259,7 @@ export class Launcher {
 				inMemory: [{ inside: inside.frames, bytes: frameFolderBytes }],
 				devices: await makeDevices(own, qemuUid(this.server), hardware),
 				workingFolder: inside.session,
-				// Without a time zone of its own QEMU would take the guest's local time to be UTC.
-				...(hardware.platform.clock === "localtime" ? { environment: { TZ: timeZone() } } : {}),
+				...(hardware.platform.clock === "localtime" ? { environment: this.localTime() } : {}),
 				// Memory in a file is opened by /proc/self/fd.
 				ownProc: hardware.memory.kind !== "own",
 				expendable: importance[plan.importance].expendable,
@@ -262,7 +271,15 @@ export class Launcher {
 			plan.descriptors,
 		);
 	}
-}
 
-/** The host's, as /usr/share/zoneinfo names it. */
-const timeZone = () => `:${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+	private localTime(): { TZ: string } {
+		const wanted = timeZoneOf(this.server);
+		const { environment, missing } = localTime(wanted);
+		if (missing)
+			this.context.log.warn(
+				{ server: this.server.name, timeZone: wanted },
+				"this host does not know the server's time zone (package tzdata): its clock is set by the host's",
+			);
+		return environment;
+	}
+}

@@ -93,7 +93,7 @@ function guestMachine(guest: GuestName, accelerator: "kvm" | "tcg"): Hardware {
 		drives: [
 			{ name: "installer", kind: "cd", file: "/discs/installer.iso" },
 			{ name: "drivers", kind: "cd", file: null },
-			...(guest === "windows-server-2003"
+			...(guest === "windows-server-2003" || guest === "windows-2000"
 				? [{ name: "answers", kind: "floppy" as const, file: "/discs/answers.img" }]
 				: []),
 		],
@@ -140,6 +140,14 @@ test.each([...Object.entries(machines), ...ofGuests, ...buses])("%s", (name, har
 	const text = lines(commandLine(hardware));
 	if (process.env.UPDATE) writeFileSync(file, text);
 	expect(text).toBe(readFileSync(file, "utf8"));
+});
+
+test("once its discs are taken out, a Windows 2000 has a disk of full speed", () => {
+	const machine = guestMachine("windows-2000", "kvm");
+	const empty = machine.drives.map((drive) => ({ ...drive, file: null }));
+	expect(commandLine(machine)).toContain("-win2k-hack");
+	expect(commandLine({ ...machine, drives: empty })).not.toContain("-win2k-hack");
+	expect(commandLine(guestMachine("windows-server-2003", "kvm"))).not.toContain("-win2k-hack");
 });
 
 test("memory that is no whole number of MiB is rounded up, never down", () => {

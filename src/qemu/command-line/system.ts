@@ -18,7 +18,7 @@ export function systemArguments(hardware: Hardware): string[] {
 		...["-m", size],
 		...memoryArguments(memory, size),
 		...["-smp", `${cpus},sockets=1,cores=${cpus},threads=1`],
-		...["-rtc", `base=${platform.clock},clock=host`],
+		...["-rtc", clock(platform)],
 		...["-nodefaults", "-no-user-config"],
 		...firmwareArguments(platform),
 		...(hardware.screen ? ["-vnc", `unix:${inside.vnc}`] : ["-display", "none"]),
@@ -29,6 +29,7 @@ export function systemArguments(hardware: Hardware): string[] {
 		// The last wall: a captured QEMU can neither start programs nor regain privileges.
 		...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
 		...boot(hardware),
+		...installerHack(hardware),
 	];
 }
 
@@ -56,12 +57,22 @@ function memoryArguments(memory: Memory, size: string): string[] {
 
 function accelerator({ accelerator, platform }: Hardware): string[] {
 	const accel = accelerator === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=128";
-	// A guest that missed ticks gets them later, one after the other: Windows takes its time from them.
-	const ticks =
-		accelerator === "kvm" && platform.clock === "localtime"
-			? ["-global", "kvm-pit.lost_tick_policy=delay"]
-			: [];
-	return ["-accel", accel, "-cpu", platform.processor, ...ticks];
+	return ["-accel", accel, "-cpu", platform.processor];
+}
+
+/**
+ * Windows counts the ticks of the real-time clock. QEMU drops those that came while the guest was not running;
+ * `driftfix=slew` gives them back, which its manual (`-rtc`) advises for Windows' ACPI HAL. (The PIT gives its own back by
+ * itself.) A Windows that has Hyper-V's timers counts those.
+ */
+function clock({ clock, processor }: Hardware["platform"]): string {
+	const counted = clock === "localtime" && !processor.includes("hv-stimer");
+	return `base=${clock},clock=host${counted ? ",driftfix=slew" : ""}`;
+}
+
+/** For as long as it is installed, by hand or not: it makes the disk slow (QEMU's manual, `-win2k-hack`). */
+function installerHack({ platform, drives }: Hardware): string[] {
+	return platform.diskFullBug && drives.some(({ file }) => file !== null) ? ["-win2k-hack"] : [];
 }
 
 /** The pointer of a tablet is where the viewer's is; that of a mouse drifts away. */

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { BulkheadError } from "../../api/errors.ts";
-import { type Answers, domainRoleOf, isOld, type WindowsVersion } from "../../api/windows.ts";
-import { oldPasswordProblem, passwordProblem } from "../../api/windows-passwords.ts";
+import { type Answers, domainRoleOf, type WindowsVersion } from "../../api/windows.ts";
+import { type PasswordUse, windowsPasswordProblem } from "../../api/windows-passwords.ts";
 import { errorCode } from "../../host/files.ts";
 
 /** The passwords that an installation needs; what has no use is not there. */
@@ -22,45 +22,23 @@ const largest = 4096;
  */
 export async function readPasswords(version: WindowsVersion, answers: Answers): Promise<Passwords> {
 	const role = domainRoleOf(answers);
-	const read = async (
-		field: string,
-		path: string,
-		...rules: ((password: string) => string | undefined)[]
-	) => {
+	const read = async (use: PasswordUse, field: string, path: string, administrator?: string) => {
 		const password = await passwordOf(field, path);
-		const wrong = rules.map((rule) => rule(password)).find((problem) => problem !== undefined);
+		const setting = { version, role: role?.role, administrator };
+		const wrong = windowsPasswordProblem(use, password, setting);
 		if (wrong !== undefined) refuse(field, path, wrong);
 		return password;
 	};
-	const old = isOld(version) ? [oldPasswordProblem] : [];
-	const administrator = await read(
-		"administrator.passwordFile",
-		answers.administrator.passwordFile,
-		(one) => passwordProblem(one),
-		...old,
-	);
+	const { passwordFile } = answers.administrator;
+	const administrator = await read("administrator", "administrator.passwordFile", passwordFile);
 	if (!role) return { administrator };
 	const at = `roles.${answers.roles?.indexOf(role) ?? 0}`;
-	// dcpromo has an answer file of the old kind in Windows Server 2008 R2 too.
-	const plain = version === "windows-server-2008-r2" && role.role !== "member" ? [oldPasswordProblem] : old;
-	// Somebody else has chosen it: what its domain takes is that domain's to say.
 	const join =
-		"passwordFile" in role ? await read(`${at}.passwordFile`, role.passwordFile, ...plain) : undefined;
+		"passwordFile" in role ? await read("join", `${at}.passwordFile`, role.passwordFile) : undefined;
 	const recovery =
 		"recoveryPasswordFile" in role
-			? await read(
-					`${at}.recoveryPasswordFile`,
-					role.recoveryPasswordFile,
-					(one) => passwordProblem(one, ""),
-					...plain,
-				)
+			? await read("recovery", `${at}.recoveryPasswordFile`, role.recoveryPasswordFile, administrator)
 			: undefined;
-	if (recovery === administrator)
-		refuse(
-			`${at}.recoveryPasswordFile`,
-			"",
-			"it is the Administrator's password; Microsoft wants another one for restoring the directory",
-		);
 	return { administrator, ...(join ? { join } : {}), ...(recovery ? { recovery } : {}) };
 }
 

@@ -98,6 +98,30 @@ describe.each(newVersions)("%s", (version) => {
 	});
 });
 
+describe("who logs on by himself", () => {
+	const logonOf = (version: WindowsVersion, language: string) =>
+		xmllint(
+			answerFile(installation(version, plainWith({ language }))),
+			"--xpath",
+			"string(//*[local-name()='AutoLogon']/*[local-name()='Username'])",
+		).trimEnd();
+	test("a French Windows 10", () => {
+		const french = plainWith({ language: "fr-FR", keyboard: "fr-FR", edition: "Windows 10 Pro" });
+		hold("windows-10-french.xml", answerFile(installation("windows-10", french)));
+	});
+	test.each(["es-ES", "fi-FI", "fr-FR", "hu-HU", "pt-BR", "ru-RU", "sv-SE", "de-DE"])(
+		"in a client in %s it is the Administrator, by the name that enables the account",
+		(language) => {
+			for (const version of ["windows-7", "windows-10", "windows-11"] as const)
+				expect(logonOf(version, language)).toBe("Administrator");
+		},
+	);
+	test("in a server it is the account by its own name", () => {
+		expect(logonOf("windows-server-2022", "fr-FR")).toBe("Administrateur");
+		expect(logonOf("windows-server-2022", "de-DE")).toBe("Administrator");
+	});
+});
+
 describe.each(oldVersions)("%s", (version) => {
 	const possible = scenarios.filter((scenario) => fits(version, scenario));
 	test.each(possible)("%s", (scenario) => {
@@ -239,6 +263,13 @@ describe("an answer file that is not as documented is found", () => {
 		],
 	])("%s", (_, problems, words) => {
 		expect(problems().join("\n")).toMatch(words);
+	});
+	test("settings that are deprecated", () => {
+		const problems = renamed("ProtectYourPC", "SkipMachineOOBE");
+		expect(problems).toEqual(["SkipMachineOOBE: it is deprecated, and for testing only"]);
+		const seven = installation("windows-7", answersFor("plain"));
+		expect(answerFileProblems(unattend(seven), seven)).toEqual([]);
+		expect(answerFile(seven)).toContain("<SkipMachineOOBE>true");
 	});
 	test("settings that Windows 7 does not know", () => {
 		expect(answerFileProblems(unattend(one), { ...one, version: "windows-7" }).join()).toMatch(

@@ -43,7 +43,7 @@ export function languageIdentifier(language: string): string | undefined {
 	return identifiers[language];
 }
 
-/** What Windows calls the account of its Administrator where it does not call it that (its SID ends in -500 everywhere). */
+/** What a Windows Server calls the account of its Administrator where it does not call it that (its SID ends in -500 everywhere). */
 const administrators: Readonly<Record<string, string>> = {
 	es: "Administrador",
 	fi: "Järjestelmänvalvoja",
@@ -54,7 +54,18 @@ const administrators: Readonly<Record<string, string>> = {
 	sv: "Administratör",
 };
 
-/** Logging on by itself needs the account's real name, which the installation medium's language decides. */
-export function administratorName(language: string): string {
+/**
+ * Who logs on by himself.
+ *
+ * In a client the built-in account is disabled, and "only the English word will automatically enable the account", whatever
+ * it is called there (Microsoft, "Microsoft-Windows-Shell-Setup | AutoLogon | Username").
+ *
+ * In a server it is enabled as it is, and the same page advises the language-neutral name for images of several languages
+ * only. Of one language, the name is taken as the account's own: so do builds of French servers 2012 R2 to 2019 from
+ * Microsoft's media (puppetlabs/puppetlabs-packer, templates/win/2019-fr: Administrateur).
+ * @param language the installation medium's
+ */
+export function administratorName(kind: "client" | "server", language: string): string {
+	if (kind === "client") return "Administrator";
 	return administrators[language.split("-")[0] ?? ""] ?? "Administrator";
 }

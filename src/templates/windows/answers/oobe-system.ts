@@ -8,7 +8,7 @@ export const firstCommand =
 
 /** The end: the Administrator's password, no questions, one logon that begins the scripts. */
 export function oobeSystem(installation: Installation): Element {
-	const { answers, passwords } = installation;
+	const { answers, facts, passwords } = installation;
 	return settings("oobeSystem", [
 		component("Microsoft-Windows-International-Core", installation, international(installation)),
 		component("Microsoft-Windows-Shell-Setup", installation, [
@@ -18,7 +18,7 @@ export function oobeSystem(installation: Installation): Element {
 				element("Enabled", true),
 				element("LogonCount", 1),
 				hidden("Password", passwords.administrator, "Password"),
-				element("Username", administratorName(answers.language)),
+				element("Username", administratorName(facts.kind, answers.language)),
 			]),
 			element("FirstLogonCommands", [
 				item("SynchronousCommand", [
@@ -35,8 +35,13 @@ export function oobeSystem(installation: Installation): Element {
 	]);
 }
 
-/** Pages that are not shown. What Windows does not know yet it would call an error of the whole file. */
-function pages({ version, facts }: Installation): Element[] {
+/**
+ * Pages that are not shown. What Windows does not know yet it would call an error of the whole file.
+ *
+ * Nothing here leaves out the page for a first account in Windows 10 and 11: that is not shown where somebody logs on by
+ * himself (Microsoft, "Microsoft-Windows-Shell-Setup | AutoLogon"). Windows 7 would show it.
+ */
+function pages({ version }: Installation): Element[] {
 	const seven = version === "windows-7" || version === "windows-server-2008-r2";
 	return [
 		element("HideEULAPage", true),
@@ -49,7 +54,6 @@ function pages({ version, facts }: Installation): Element[] {
 		...(seven ? [element("NetworkLocation", "Work")] : []),
 		// 3: neither updates nor the sending of anything is turned on without being asked for.
 		element("ProtectYourPC", 3),
-		// Without an account of its own, a client would ask for one; only these leave that out.
-		...(facts.kind === "client" ? [element("SkipMachineOOBE", true), element("SkipUserOOBE", true)] : []),
+		...(version === "windows-7" ? [element("SkipMachineOOBE", true), element("SkipUserOOBE", true)] : []),
 	];
 }

@@ -142,6 +142,12 @@ export const unknownToSeven = [
 	"HideOnlineAccountScreens",
 ] as const;
 
+/**
+ * Deprecated, and for testing only: with them Windows takes none of the other settings of its last pages, `ProtectYourPC`
+ * among them (Microsoft, "Microsoft-Windows-Shell-Setup | OOBE | SkipMachineOOBE"). Windows 7 has nothing else.
+ */
+export const forSevenAlone = ["SkipMachineOOBE", "SkipUserOOBE"] as const;
+
 /** Longest values, in characters, by the names of their setting and the one above it. */
 export const longest: Readonly<Record<string, number>> = {
 	"PathAndCredentials/Path": 259,

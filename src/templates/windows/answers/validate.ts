@@ -1,5 +1,5 @@
 import type { Installation, Pass } from "./answer.ts";
-import { longest, onlyIn, reference, type Shape, unknownToSeven } from "./reference.ts";
+import { forSevenAlone, longest, onlyIn, reference, type Shape, unknownToSeven } from "./reference.ts";
 import type { Element } from "./xml.ts";
 
 /** Setup goes through them in this order, and wants the file to have it too. */
@@ -23,6 +23,7 @@ export function answerFileProblems(
 		...passes.flatMap((pass, index) =>
 			childrenOf(pass).flatMap((one) => componentProblems(one, names[index] as Pass, facts.architecture)),
 		),
+		...(version === "windows-7" ? [] : deprecated(root)),
 		...(version === "windows-7" || version === "windows-server-2008-r2" ? sevenProblems(root) : []),
 	];
 }
@@ -87,6 +88,11 @@ function orderProblems(children: readonly Element[], where: string): string[] {
 function sevenProblems(root: Element): string[] {
 	const names = (unknownToSeven as readonly string[]).filter((name) => has(root, name));
 	return names.map((name) => `${name}: Windows 7 and Windows Server 2008 R2 do not know it`);
+}
+
+function deprecated(root: Element): string[] {
+	const names = (forSevenAlone as readonly string[]).filter((name) => has(root, name));
+	return names.map((name) => `${name}: it is deprecated, and for testing only`);
 }
 
 function has(one: Element, name: string): boolean {

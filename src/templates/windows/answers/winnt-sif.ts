@@ -151,7 +151,7 @@ function entriesOf(entries: Record<string, string | number | undefined>): string
 	);
 }
 
-/** Nothing can be escaped within quotes; `answersProblems` and `oldPasswordProblem` refuse what would have to be. */
+/** Nothing can be escaped within quotes; `answersProblems` and `windowsPasswordProblem` refuse what would have to be. */
 function quote(text: string): string {
 	if (!/^[\x20-\x7e]*$/.test(text) || /["%]/.test(text))
 		throw new BulkheadError("bad-input", 'winnt.sif cannot hold one of the texts; use ASCII without " and %');

@@ -18,6 +18,7 @@ function server(
 			subnet6: six ? "fd00:77::/64" : null,
 			lan: null,
 			ejected: [],
+			filled: [],
 			domain: null,
 		},
 		definition: {

@@ -8,7 +8,7 @@ import { PasswordRefused, provisionDomain } from "../directory/controller/provis
 import { syncFile, syncFolder } from "../host/files.ts";
 import { AgentError } from "../qemu/agent.ts";
 import { createDataImage } from "../qemu/image.ts";
-import type { StoredServer } from "../store/servers.ts";
+import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
 import type { Context } from "./context.ts";
@@ -173,6 +173,11 @@ function refuseUnfit(stored: StoredServer, { workgroup }: CreateBody): Fit {
 		throw new BulkheadError(
 			"not-allowed-now",
 			`${name} is the controller of ${domain.realm} already; a domain is never made over another`,
+		);
+	if (!awaitsDomain(stored))
+		throw new BulkheadError(
+			"not-allowed-now",
+			`data disk ${installed.domainDisk} of ${name} came from an image, with the domain that is on it; a domain is never made over another. Start ${name}, let it out to this host, and say: bulkhead domain use ${name} --realm REALM`,
 		);
 	if (!computerNameSchema.safeParse(name).success)
 		throw new BulkheadError(

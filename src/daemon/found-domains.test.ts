@@ -8,7 +8,16 @@ const ad = (controllers: string[], origin: "made" | "found" = "found") => ({
 	madeOn: origin === "made" ? ["00000000-0000-4000-8000-000000000001"] : [],
 });
 const server = (name: string, domain: StoredServer["domain"] = null): StoredServer => ({
-	...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, ejected: [], domain },
+	...{
+		name,
+		site: "home",
+		subnet: "10.77.0.0/24",
+		subnet6: null,
+		lan: null,
+		ejected: [],
+		filled: [],
+		domain,
+	},
 	definition: { image: "/srv/dc.qcow2", network: { segment: "office", address: "10.77.0.10" } },
 	installed: {
 		...{ index: 1, uid: 1_900_000_001, uuid: "00000000-0000-4000-8000-000000000009", source: "an image" },

@@ -49,8 +49,13 @@ export function withDomain(
 	const controllers = named.map(({ name }) => name);
 	return named.map((stored) => ({
 		...stored,
-		domain: { madeOn: [], origin: "found", realm, workgroup, ...stored.domain, controllers },
+		domain: { madeOn: [], origin: originOf(stored), realm, workgroup, ...stored.domain, controllers },
 	}));
+}
+
+/** One that came back from an export is managed as it was before. */
+function originOf({ installed }: StoredServer): "made" | "found" {
+	return installed.domainDisk === null ? "found" : "made";
 }
 
 /**

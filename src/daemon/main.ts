@@ -74,12 +74,18 @@ async function makeContext(paths: Paths, log: Logger): Promise<Context> {
 	};
 }
 
-/** Events are for looking back; a damaged file of them keeps no server from running. */
+/** Events are for looking back: neither a damaged file of them nor a full disk keeps a server from running. */
 async function openHistory({ history: file }: Paths, log: Logger): Promise<History> {
-	const onFailure = (error: Error) => log.error({ err: error }, "events cannot be kept");
-	return await History.openOrBegin(file, onFailure, (error, aside) =>
-		log.error({ err: error, aside }, "the history is damaged; it is moved aside, and a new one begins"),
-	);
+	return await History.openOrBegin(file, {
+		onFailure: (error) => log.error({ err: error }, "events cannot be kept"),
+		onMoved: (error, aside) =>
+			log.error({ err: error, aside }, "the history is damaged; it is moved aside, and a new one begins"),
+		onMemory: (error) =>
+			log.error(
+				{ err: error },
+				`${file} cannot be opened (is its disk full?): events are in memory alone until the daemon is started anew`,
+			),
+	});
 }
 
 function say({ history, log }: Context, text: string): void {

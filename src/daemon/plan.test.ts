@@ -33,6 +33,7 @@ const web: StoredServer = {
 		subnet6: null,
 		lan: null,
 		ejected: [],
+		filled: [],
 		domain: null,
 	},
 	...{ definition, installed },

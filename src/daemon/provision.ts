@@ -1,24 +1,24 @@
-import { chmod, chown, copyFile, mkdir, rm, stat, statfs } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { ServerDefinition } from "../api/site.ts";
-import { formatSize, parseSize } from "../api/units.ts";
-import { errorCode, writeFileAtomic } from "../host/files.ts";
+import { parseSize } from "../api/units.ts";
+import { errorCode, listIfThere, syncFile, writeFileAtomic } from "../host/files.ts";
 import { createEmptyImage } from "../qemu/empty-image.ts";
 import { guests } from "../qemu/guests.ts";
 import { createDataImage, growImage, ImageError } from "../qemu/image.ts";
-import type { Installed, StoredServer } from "../store/servers.ts";
+import { filledOf, type Installed, type StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
 import { makeAnswers } from "./answers.ts";
 import type { Context } from "./context.ts";
 import { type ImageDisk, openImageDisk, tooSmall } from "./image-disks.ts";
 import { guestOf, qemuUid } from "./resolve.ts";
+import { refuseWithoutRoom, sizeOnDisk } from "./room.ts";
 
 export type OnStep = (text: string, fraction: number | null) => void;
 
 /** Left free on the host's disk, beyond what is written at once. */
-const reserveBytes = 64 * 2 ** 20;
 
 export interface NewServer {
 	name: string;
@@ -63,6 +63,7 @@ export async function createServer(
 			lan,
 			definition,
 			installed: { ...source.installed, index, uid, uuid },
+			filled: filledOf(definition.data ?? []),
 			domain: null,
 			ejected: [],
 		};
@@ -71,6 +72,7 @@ export async function createServer(
 		await refuseWithoutRoom(paths.folder, source.bytes + images.bytes);
 		await source.install(paths.disk("system"), paths.boot);
 		await own(paths.disk("system"), stored);
+		await syncAll([paths.disk("system"), ...(await bootFiles(paths.boot))]);
 		if (definition.install?.answers) await makeAnswers(stored, context, signal);
 		for (const disk of definition.data ?? []) {
 			onStep(`making data disk ${disk.name}`, 0.85);
@@ -83,6 +85,7 @@ export async function createServer(
 			});
 		}
 		// A mark of its own: what is marked as unfinished is removed when its definition is lost, with its disks.
+		await syncAll([paths.disks, paths.boot, paths.folder]);
 		await writeFileAtomic(paths.unstarted, "This server was made, and not started yet.\n");
 		await context.servers.save(stored);
 		await rm(paths.unfinished);
@@ -91,6 +94,15 @@ export async function createServer(
 	} catch (error) {
 		throw inputOr(diskFullOr(error, paths.folder));
 	}
+}
+
+/** What is told as made is there after a power cut. @param paths of files and folders */
+async function syncAll(paths: readonly string[]): Promise<void> {
+	for (const path of paths) await syncFile(path);
+}
+
+async function bootFiles(folder: string): Promise<string[]> {
+	return (await listIfThere(folder)).map((name) => join(folder, name));
 }
 
 /** An image that could not be copied after all is the user's to mend. */
@@ -144,6 +156,7 @@ export async function createDisk(
 		if (!from) await refuseWithoutRoom(disks, source.copyBytes);
 		await source.copyTo(disk(name), bytes, onCopied);
 		await own(disk(name), server);
+		await syncAll([disk(name), disks]);
 	} catch (error) {
 		throw inputOr(diskFullOr(error, disks));
 	}
@@ -331,22 +344,6 @@ function fieldError(wanted: NewServer, field: string, message: string): Bulkhead
 async function own(path: string, server: StoredServer): Promise<void> {
 	await chown(path, qemuUid(server), qemuUid(server));
 	await chmod(path, 0o600);
-}
-
-async function sizeOnDisk(files: readonly string[]): Promise<number> {
-	const sizes = await Promise.all(files.map(async (file) => (await stat(file)).blocks * 512));
-	return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-/** @throws BulkheadError disk-full when a folder's disk has not so many bytes, and a reserve beyond them */
-export async function refuseWithoutRoom(folder: string, bytes: number): Promise<void> {
-	const { bavail, bsize } = await statfs(folder);
-	const free = bavail * bsize;
-	if (free >= bytes + reserveBytes) return;
-	throw new BulkheadError(
-		"disk-full",
-		`${folder} needs ${formatSize(bytes + reserveBytes)} and has ${formatSize(free)} free; make room there, or move the state directory to a larger disk`,
-	);
 }
 
 /** @returns the error itself, or one that says that a disk is full and what to do */

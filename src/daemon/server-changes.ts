@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BulkheadError } from "../api/errors.ts";
 import type { Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
-import { awaitsDomain, type StoredServer } from "../store/servers.ts";
+import { awaitsDomain, filledOf, type StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { beginDiskChanges, endDiskChanges } from "./disk-changes.ts";
@@ -83,13 +83,15 @@ export class ServerChanges {
 		report({ type: "step", subject, text: "changing its definition", fraction: null });
 		const unit = this.units.server(name);
 		const before = unit.stored;
-		const stored = { ...before, definition, ...subnetsOf(definition, site) };
-		const gone = disksOnlyIn(before, stored);
+		const changed = { ...before, definition, ...subnetsOf(definition, site) };
+		const added = disksOnlyIn(changed, before);
+		const gone = disksOnlyIn(before, changed);
+		const left = before.filled.filter((disk) => !gone.some(({ name }) => name === disk));
+		const stored = { ...changed, filled: [...left, ...filledOf(added)] };
 		const refuseInUse = () => {
 			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);
 		};
 		refuseInUse();
-		const added = disksOnlyIn(stored, before);
 		if (gone.length + added.length > 0) unit.refuseWhileExported();
 		const paths = this.context.paths.server(name);
 		// A file that is there already was not made by this change, whatever it is.

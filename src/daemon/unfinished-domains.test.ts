@@ -15,6 +15,7 @@ const server = (name: string, number: number, known: boolean): StoredServer => (
 		subnet6: null,
 		lan: null,
 		ejected: [],
+		filled: [],
 		domain: known ? domain : null,
 	},
 	definition: { template: "debian-domain-controller" },

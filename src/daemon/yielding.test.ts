@@ -15,7 +15,7 @@ function server(
 	const address = `10.77.0.${name.at(-1)}`;
 	const address6 = six ? { address6: `fd00:77::${name.at(-1)}` } : {};
 	const stored: StoredServer = {
-		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, ejected: [] },
+		...{ name, site: "home", subnet: "10.77.0.0/24", subnet6: null, lan: null, ejected: [], filled: [] },
 		domain: controllers && {
 			realm: "AD.EXAMPLE.COM",
 			workgroup: "AD",

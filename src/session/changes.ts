@@ -44,9 +44,11 @@ export class Changes {
 		if (!this.ledger.record.changing)
 			throw refusal(this.ledger.server, "is not being changed; begin with that");
 		if (!(await this.closing.clear())) throw new BulkheadError("not-allowed-now", this.ledger.record.reason);
-		await this.machines.endChanges(keep);
+		if (keep) await this.machines.keepChanges();
 		this.ledger.set({ changing: false, maintenance: false });
 		await this.ledger.save();
+		// While the record waits for room on the host's disk, the next daemon believes that they are needed.
+		if (this.ledger.isKept) await this.machines.dropChanges();
 		if (keep) await this.reserve.drop("the system disk was changed");
 		this.ledger.say(
 			"maintenance",

@@ -50,10 +50,13 @@ export interface Machines {
 	/** Makes room for changes of a disposable system disk; what is there of earlier ones stays. */
 	beginChanges(): Promise<void>;
 	/**
-	 * Ends changing: what was changed becomes part of the system disk, or is thrown away. No session runs.
+	 * What was changed becomes part of the system disk, for good. No session runs. It stays beside it until `dropChanges`,
+	 * so that this can be done again.
 	 * @throws Error in words; the system disk and the changes are as they were then
 	 */
-	endChanges(keep: boolean): Promise<void>;
+	keepChanges(): Promise<void>;
+	/** Takes away what was changed. */
+	dropChanges(): Promise<void>;
 	/** Whether the host still runs the boot that a session was started in. */
 	sameBoot(bootId: string): Promise<boolean>;
 	/** Keeps what an ended session left behind as evidence of an incident. @returns the names of the files kept */

@@ -35,6 +35,11 @@ export class Ledger {
 		await this.keeper.keep(recordName, async () => await this.write());
 	}
 
+	/** Whether what is remembered is on disk. */
+	get isKept(): boolean {
+		return !this.keeper.has(recordName);
+	}
+
 	/** One write at a time, each of the newest: an older one that ended later would undo it. */
 	private async write(): Promise<void> {
 		const turn = this.writing.then(async () => await this.env.journal.saveRecord(this.current));

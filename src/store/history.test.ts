@@ -71,29 +71,32 @@ test("a file that is no database is an error, not silence", async () => {
 	expect(failures).toHaveLength(1);
 });
 
+const silent = { onFailure: () => {}, onMoved: () => {}, onMemory: () => {} };
+
 test("a file that is no database is moved aside, and a new one begins", async () => {
 	await writeFile(file, "this is no database ".repeat(100));
 	const moved: string[] = [];
-	const history = await History.openOrBegin(
-		file,
-		() => {},
-		(_, aside) => moved.push(aside),
-	);
+	const history = await History.openOrBegin(file, {
+		...silent,
+		onMoved: (_, aside) => moved.push(aside),
+	});
 	expect(history.append(event("new")).id).toBe(1);
 	await history.close();
 	expect(moved).toHaveLength(1);
 	expect(await readFile(`${moved[0]}`, "utf8")).toContain("no database");
 });
 
-test("what is no damage moves nothing", async () => {
+test("what is no damage moves nothing, and events are kept in memory", async () => {
 	await mkdir(file);
-	const moved: string[] = [];
-	const opened = History.openOrBegin(
-		file,
-		() => {},
-		(_, aside) => moved.push(aside),
-	);
-	await expect(opened).rejects.toThrow("unable to open database file");
-	expect(moved).toEqual([]);
+	const told: string[] = [];
+	const history = await History.openOrBegin(file, {
+		...silent,
+		onMoved: (_, aside) => told.push(aside),
+		onMemory: (error) => told.push(String(error)),
+	});
+	expect(told).toEqual(["Error: unable to open database file"]);
+	history.append(event("there"));
+	expect((await history.last(10)).map(({ text }) => text)).toEqual(["there"]);
+	await history.close();
 	expect(await readdir(folder)).toEqual(["history.sqlite"]);
 });

@@ -34,6 +34,26 @@ async function moveIfThere(from: string, to: string): Promise<void> {
 	}
 }
 
+/** The journal belongs to the damaged file; beside a new one SQLite might believe it. */
+async function moveAside(file: string, onMoved: (aside: string) => void): Promise<void> {
+	const aside = `${file}.broken-${Date.now()}`;
+	onMoved(aside);
+	for (const part of ["-wal", "-shm", ""]) await moveIfThere(`${file}${part}`, `${aside}${part}`);
+}
+
+/** SQLite's name for a database of no file. */
+const inMemory = ":memory:";
+
+/** Who is told what becomes of events. */
+export interface HistoryTold {
+	/** One could not be kept. */
+	onFailure: (error: Error) => void;
+	/** @param aside where the damaged file is now */
+	onMoved: (error: Error, aside: string) => void;
+	/** They are kept in memory alone, until the daemon is started anew. */
+	onMemory: (error: unknown) => void;
+}
+
 /**
  * The events, in SQLite. SQLite is synchronous here, so it lives in a worker: nothing that waits for a disk runs beside
  * a recovery. Ids are given on this side, so that an event can be published before it is on disk.
@@ -77,23 +97,15 @@ export class History {
 
 	/**
 	 * As `open`; a file that SQLite calls damaged is moved aside, and a new one begun. Any other failure, such as a full
-	 * disk, says nothing about the events in it: they stay where they are.
-	 * @param onMoved is told where the damaged file is now
+	 * disk, says nothing about the events in it: they stay where they are, and those to come are in memory alone.
 	 */
-	static async openOrBegin(
-		file: string,
-		onFailure: (error: Error) => void,
-		onMoved: (error: Error, aside: string) => void,
-	): Promise<History> {
+	static async openOrBegin(file: string, told: HistoryTold): Promise<History> {
 		try {
-			return await History.open(file, onFailure);
+			return await History.open(file, told.onFailure);
 		} catch (error) {
-			if (!isDamaged(error)) throw error;
-			const aside = `${file}.broken-${Date.now()}`;
-			onMoved(error, aside);
-			// The journal belongs to the damaged file; beside a new one SQLite might believe it.
-			for (const part of ["-wal", "-shm", ""]) await moveIfThere(`${file}${part}`, `${aside}${part}`);
-			return await History.open(file, onFailure);
+			if (isDamaged(error)) await moveAside(file, (aside) => told.onMoved(error, aside));
+			else told.onMemory(error);
+			return await History.open(isDamaged(error) ? file : inMemory, told.onFailure);
 		}
 	}
 

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
+import { run } from "../host/command.ts";
 import { stateTrouble, takeLock } from "./lock.ts";
 
 let folder: string;
@@ -69,4 +70,20 @@ test.each([
 ])("%s is told in its own words, with what to do", (code, kind, words) => {
 	const trouble = stateTrouble("/var/lib/bulkhead", Object.assign(new Error(`${code}: no`), { code }));
 	expect(trouble).toMatchObject({ code: kind, message: expect.stringMatching(words) });
+});
+
+test("on a disk that takes no new file the lock is had, and refused to a second one", async () => {
+	const mount = async (...words: string[]) => await run(words[0] ?? "", words.slice(1), { deadlineMs: 5000 });
+	await mount("mount", "-t", "tmpfs", "-o", "nr_inodes=3", "none", folder);
+	try {
+		takeLock(file, folder).release();
+		for (let i = 0; i < 3; i++) await writeFile(join(folder, `${i}`), "").catch(() => {});
+		await expect(writeFile(join(folder, "more"), "")).rejects.toThrow("ENOSPC");
+		const child = await holder();
+		expect(refusal().code).toBe("already-running");
+		child.kill("SIGKILL");
+		await once(child, "exit");
+	} finally {
+		await mount("umount", folder);
+	}
 });

@@ -20,7 +20,8 @@ export function takeLock(path: string, state: string): Lock {
 	let database: DatabaseSync | undefined;
 	try {
 		database = new DatabaseSync(path, { timeout: 0 });
-		database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
+		// Nothing is ever written: with its journal in memory the lock is had on a full disk, too.
+		database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
 		const held = database;
 		return { release: () => held.close() };
 	} catch (cause) {

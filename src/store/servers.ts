@@ -54,6 +54,8 @@ const storedSchema = z.object({
 	installed: installedSchema,
 	/** Files on this host that were taken out of its CD drives as discs: its next sessions have them no more. */
 	ejected: z.array(z.string()).default([]),
+	/** Names of data disks that were made from an image, which may hold anything. */
+	filled: z.array(z.string()).default([]),
 	/** The domain that it is a controller of: made here, on its data disk, or found. */
 	domain: z
 		.object({
@@ -73,9 +75,14 @@ const storedSchema = z.object({
 export type StoredServer = z.infer<typeof storedSchema> & { name: string };
 export type Installed = z.infer<typeof installedSchema>;
 
-/** Whether it has nothing to start with: see `domainDisk`. */
-export const awaitsDomain = ({ installed, domain }: StoredServer) =>
-	installed.domainDisk !== null && domain === null;
+/** Whether it has nothing to start with: see `domainDisk`. One that came from an image may hold a domain already. */
+export const awaitsDomain = ({ installed, domain, filled }: StoredServer) =>
+	installed.domainDisk !== null && domain === null && !filled.includes(installed.domainDisk);
+
+/** @returns names of those of these data disks that come from an image */
+export function filledOf(disks: NonNullable<StoredServer["definition"]["data"]>): string[] {
+	return disks.filter(({ image }) => image !== undefined).map(({ name }) => name);
+}
 
 /** Whether other servers are controllers of its domain as well, and do its work while it is away. */
 export const isOneOfSeveral = ({ domain }: StoredServer) => (domain?.controllers.length ?? 0) > 1;

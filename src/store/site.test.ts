@@ -9,6 +9,7 @@ const server = (name: string, segment: string, address: string): StoredServer =>
 	subnet6: null,
 	lan: null,
 	ejected: [],
+	filled: [],
 	domain: null,
 	definition: { template: "tiny", network: { segment, address } },
 	installed: {

@@ -201,8 +201,15 @@ class SimulatedMachines implements Machines {
 		await this.asked.step("begin changes", () => {});
 	}
 
-	async endChanges(keep: boolean): Promise<void> {
-		await this.asked.step(keep ? "keep changes" : "throw changes away", () => {
+	async dropChanges(): Promise<void> {
+		await this.asked.step("take changes away", () => {
+			if (this.world.guests.some(({ alive }) => alive))
+				this.world.violate("changes go while a session lives");
+		});
+	}
+
+	async keepChanges(): Promise<void> {
+		await this.asked.step("keep changes", () => {
 			if (this.world.guests.some(({ alive }) => alive))
 				this.world.violate("changes end while a session lives");
 		});

@@ -9,8 +9,9 @@ import { copyImage } from "../../qemu/images/copy.ts";
 import { measure, openImage } from "../../qemu/images/examine.ts";
 import type { Context } from "../context.ts";
 import { examinationOf } from "../image-disks.ts";
-import { diskFullOr, refuseWithoutRoom } from "../provision.ts";
+import { diskFullOr } from "../provision.ts";
 import { hardwareOf } from "../resolve.ts";
+import { refuseWithoutRoom } from "../room.ts";
 import { isInUse, type Report } from "../server-changes.ts";
 import type { ServerUnit } from "../server-unit.ts";
 import type { ExportedFile } from "./file.ts";
@@ -46,6 +47,11 @@ export async function exportServer(
 		throw new BulkheadError(
 			"not-allowed-now",
 			`${name} is ${unit.record.state}: its disks change; stop it first: bulkhead stop ${name}`,
+		);
+	if (unit.record.changing)
+		throw new BulkheadError(
+			"not-allowed-now",
+			`the system disk of ${name} is being changed, and would be exported without that; first: bulkhead maintenance commit ${name}, or abandon`,
 		);
 	try {
 		await copyAll(unit, wanted, context, report, signal);

@@ -1,4 +1,5 @@
-import { chmod, chown, readFile, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import swagger from "@fastify/swagger";
 import fastify, {
 	type FastifyError,
@@ -72,18 +73,22 @@ async function listen(app: FastifyInstance, { paths }: Context): Promise<void> {
 			`the state directory's path is too long for a unix socket (${paths.apiSocket}); choose a shorter one`,
 		);
 	}
-	// The lock on the state directory is ours, so a socket that is there is a dead daemon's.
-	await rm(paths.apiSocket, { force: true });
-	const before = process.umask(0o177);
+	// The lock on the state directory is ours, so what is there is a dead daemon's.
+	const making = `${paths.apiSocket}.new`;
+	for (const path of [paths.apiSocket, making]) await rm(path, { recursive: true, force: true });
+	// Made where nobody else comes, so that it never is there for more than it is for. The whole process's umask would hold
+	// for servers that are started meanwhile, too.
+	await mkdir(making, { mode: 0o700 });
 	try {
-		await app.listen({ path: paths.apiSocket });
+		const made = join(making, "s");
+		await app.listen({ path: made });
+		const group = await groupId("bulkhead");
+		await chown(made, 0, group ?? 0);
+		await chmod(made, group === undefined ? 0o600 : 0o660);
+		await rename(made, paths.apiSocket);
 	} finally {
-		process.umask(before);
+		await rm(making, { recursive: true, force: true });
 	}
-	const group = await groupId("bulkhead");
-	if (group === undefined) return;
-	await chown(paths.apiSocket, 0, group);
-	await chmod(paths.apiSocket, 0o660);
 }
 
 async function groupId(name: string): Promise<number | undefined> {

@@ -1,10 +1,12 @@
 import { chmod, chown, rename, rm } from "node:fs/promises";
 import { BulkheadError } from "../../api/errors.ts";
+import { syncFile, syncFolder } from "../../host/files.ts";
 import { inside } from "../../qemu/hardware.ts";
 import { createOverlay, flattenOverlay } from "../../qemu/image.ts";
 import type { ServerPaths } from "../../store/paths.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { qemuUid } from "../resolve.ts";
+import { refuseWithoutRoom, sizeOnDisk } from "../room.ts";
 
 /** Makes the overlay that takes the changes of a disposable system disk. @throws BulkheadError when that is kept */
 export async function beginChanges(server: StoredServer, paths: ServerPaths): Promise<void> {
@@ -20,20 +22,28 @@ export async function beginChanges(server: StoredServer, paths: ServerPaths): Pr
 }
 
 /**
- * Makes the changes part of the system disk, or throws them away. The system disk is replaced in one step: before it the
- * old one is there whole, after it the new one.
+ * Makes the changes part of the system disk, which is replaced in one step: before it the old one is there whole, after it
+ * the new one, also when the host's power fails. They stay beside it until `dropChanges`: done again this does no harm.
+ * @throws BulkheadError disk-full, ImageError
  */
-export async function endChanges(server: StoredServer, paths: ServerPaths, keep: boolean): Promise<void> {
-	if (keep) {
-		const draft = `${paths.changes}.draft`;
-		try {
-			await flattenOverlay(paths.changes, paths.disk("system"), draft);
-			await own(draft, server);
-			await rename(draft, paths.disk("system"));
-		} finally {
-			await rm(draft, { force: true });
-		}
+export async function keepChanges(server: StoredServer, paths: ServerPaths): Promise<void> {
+	const system = paths.disk("system");
+	const draft = `${paths.changes}.draft`;
+	await refuseWithoutRoom(paths.disks, await sizeOnDisk([system, paths.changes]));
+	try {
+		await flattenOverlay(paths.changes, system, draft);
+		await own(draft, server);
+		// What qemu-img has written is the kernel's to write down, when it likes; the rename may be earlier.
+		await syncFile(draft);
+		await rename(draft, system);
+		await syncFolder(paths.disks);
+	} finally {
+		await rm(draft, { force: true });
 	}
+}
+
+/** Takes away what was changed, once nobody counts on it. */
+export async function dropChanges(paths: ServerPaths): Promise<void> {
 	await rm(paths.changes, { force: true });
 }
 

@@ -25,7 +25,7 @@ import {
 	portOf,
 } from "../resolve.ts";
 import { pressAnyKey } from "./any-key.ts";
-import { beginChanges, endChanges } from "./changes.ts";
+import { beginChanges, dropChanges, keepChanges } from "./changes.ts";
 import { presentDrives } from "./discs.ts";
 import { type Launched, Launcher } from "./launcher.ts";
 import { Seals } from "./seals.ts";
@@ -103,8 +103,12 @@ export class HostMachines implements Machines {
 		await beginChanges(this.server, this.context.paths.server(this.server.name));
 	}
 
-	async endChanges(keep: boolean): Promise<void> {
-		await endChanges(this.server, this.context.paths.server(this.server.name), keep);
+	async keepChanges(): Promise<void> {
+		await keepChanges(this.server, this.context.paths.server(this.server.name));
+	}
+
+	async dropChanges(): Promise<void> {
+		await dropChanges(this.context.paths.server(this.server.name));
 	}
 
 	async prepareSeal(signal: AbortSignal): Promise<string | undefined> {

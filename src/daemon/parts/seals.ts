@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { openSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { explain } from "../../api/errors.ts";
 import { parseDuration } from "../../api/units.ts";
@@ -23,6 +24,7 @@ import {
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { type Beginning, guestOf, hardwareOf, memoryOf, qemuUid } from "../resolve.ts";
+import { refuseWithoutRoom } from "../room.ts";
 import type { Launcher } from "./launcher.ts";
 
 const dayMs = 86_400_000;
@@ -33,6 +35,9 @@ const endsWithinMs = 10_000;
 /** The first descriptor that a confined process inherits. */
 const memoryDescriptor = 4;
 export const stateDescriptor = 5;
+
+/** Left on the disk that all servers have their own on. */
+const reserveBytes = 2 ** 30;
 
 /** A seal that sessions can start from: its memory is loaded, checked and unchangeable. */
 export interface OpenSeal {
@@ -96,6 +101,8 @@ export class Seals {
 		await memory.seal();
 		const draft = draftOf(this.paths);
 		await rm(draft.folder, { recursive: true, force: true });
+		// The old one is there until this one is; and all servers have their disks there.
+		await refuseWithoutRoom(dirname(draft.folder), memory.usedBytes + state.length, reserveBytes);
 		await mkdir(draft.folder, { mode: 0o700 });
 		undo.defer(async () => await rm(draft.folder, { recursive: true, force: true }));
 		await this.keepSystem(number, draft);

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { CommandError } from "../../host/command.ts";
+import { ipv4, ipv6 } from "../addresses.ts";
 import { tableOf } from "../outbound/outer-rules.ts";
 import { at, type Outside } from "../outbound/outside.ts";
-import { type Link, outerNameOf } from "../outbound/uplink.ts";
+import { outerNameOf } from "../outbound/uplink.ts";
+import type { InboundServer } from "./plan.ts";
 
 /**
  * The host's connection tracking decides where a UDP sender's packets go, and from which address, by the first of them, and
@@ -56,13 +58,17 @@ export async function forgetMoved(
 			await forget(["-f", "ipv4", "-p", "udp", "--orig-dst", address, "--orig-port-dst", port], outside);
 }
 
-/** Forgets who sends to servers as the host: others may have been taken for it before a cable's rules were there. @throws CommandError */
-export async function forgetTranslated(
-	{ outerAddresses: [four, six] }: Link,
-	outside: Outside,
-): Promise<void> {
-	await forget(["-f", "ipv4", "-p", "udp", "--reply-dst", four], outside);
-	await forget(["-f", "ipv6", "-p", "udp", "--reply-dst", six], outside);
+/**
+ * Forgets who sends to servers at their own addresses: before a cable's rules were there, the host's own may have sent it
+ * elsewhere, or in another's name. @throws CommandError, RangeError
+ */
+export async function forgetSendersTo(servers: readonly InboundServer[], outside: Outside): Promise<void> {
+	for (const { address, address6, ways } of servers) {
+		if (ways.length === 0) continue;
+		await forget(["-f", "ipv4", "-p", "udp", "--orig-dst", ipv4(address)], outside);
+		if (address6 === undefined) continue;
+		await forget(["-f", "ipv6", "-p", "udp", "--orig-dst", ipv6(address6)], outside);
+	}
 }
 
 async function forget(which: readonly string[], outside: Outside): Promise<void> {

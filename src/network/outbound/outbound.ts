@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ensureInward, removeInward } from "../inbound/inward.ts";
 import type { InboundServer } from "../inbound/plan.ts";
-import { forgetMoved, forgetTranslated, ledBy } from "../inbound/tracked.ts";
+import { forgetMoved, forgetSendersTo, ledBy } from "../inbound/tracked.ts";
 import { inside } from "../namespace.ts";
 import { innerLines } from "./inner-rules.ts";
 import type { Outside } from "./outside.ts";
@@ -44,8 +44,8 @@ export async function ensureOutbound(plan: OutboundPlan, outside: Outside = {}):
 	} finally {
 		// Also when only a route could not be made: the rules are others.
 		await forgetMoved(before, await ledBy(namespace, outside), outside);
+		if (isNew) await forgetSendersTo(inbound, outside);
 	}
-	if (isNew) await forgetTranslated(link, outside);
 }
 
 /** A server with an address of the LAN answers the sandbox itself by way of its gateway, which lies beyond the cable. */

@@ -291,6 +291,20 @@ describe("with rules", () => {
 		expect(await reaches(web, "2001:db8::7", 443)).toBe(true);
 	});
 
+	test("all servers together have at most 30,000, whatever the sandbox takes for ended", async () => {
+		await letOut([everything]);
+		await inside(host, "conntrack", "-F");
+		for (const port of ["11", "12", "13", "14"]) {
+			await inside(tag, "conntrack", "-F");
+			await inside(web.namespace, "perl", "-e", flood, "192.0.2.77", port, "20000");
+		}
+		expect(await tracked(host)).toBeGreaterThan(29_000);
+		expect(await tracked(host)).toBeLessThan(30_200);
+		expect(await hostDropped("too_many_connections")).toBeGreaterThan(5_000);
+		for (const namespace of [tag, host]) await inside(namespace, "conntrack", "-F");
+		expect(await reaches(web, "198.51.100.7", 443)).toBe(true);
+	});
+
 	test("a server that tries all addresses of the host's network has the host look for few of them", async () => {
 		await letOut([everything]);
 		const scan = `use Socket qw(:DEFAULT inet_pton AF_INET6 pack_sockaddr_in6); socket(my $six, AF_INET6, SOCK_DGRAM, 0) or die;

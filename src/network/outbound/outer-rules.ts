@@ -22,8 +22,15 @@ const neighbourSets = ["ip", "ip6"].map(
 	(family) =>
 		`set neighbours_${family} { typeof ${family} daddr; size ${mostNeighbours}; flags dynamic,timeout; timeout ${givenUpAfter}; }`,
 );
-/** One that is known is let pass, and one more as long as the set has room. */
+/**
+ * Connections that the servers of a sandbox may have open together. Each server's own are counted inside (inner-rules.ts), by
+ * the sandbox's tracking; what it is made to believe of a connection's end, by a packet that does not get as far as here,
+ * does not free the host's entry.
+ */
+const mostConnections = 30_000;
+/** A neighbour that is known is let pass, and one more as long as the set has room. */
 const reachingRules = [
+	`ct state new add @opened { meta iifname ct count over ${mostConnections} } counter name too_many_connections drop`,
 	"add @neighbours_ip { rt ip nexthop } accept",
 	"add @neighbours_ip6 { rt ip6 nexthop } accept",
 	"counter name too_many_neighbours drop",
@@ -54,6 +61,8 @@ export function outerLines(link: string, inner: Addresses, outer: Addresses): st
 		"\tcounter to_sandboxes { }",
 		"\tcounter unasked { }",
 		"\tcounter too_many_neighbours { }",
+		"\tcounter too_many_connections { }",
+		"\tset opened { type ifname; size 16; flags dynamic; }",
 		...neighbourSets.map((line) => `\t${line}`),
 		// Before the host's own redirections: what they lead to, such as a container, is the host's too.
 		...inwardBody.map((line) => `\t${line}`),
@@ -100,8 +109,9 @@ export function outerLines(link: string, inner: Addresses, outer: Addresses): st
 		// And nobody else has those addresses, nor was translated before this table was there.
 		"\tchain nobody_else {",
 		"\t\ttype filter hook postrouting priority srcnat + 10; policy accept;",
-		`\t\toifname "${link}" ${others} ip saddr ${outer[0]} counter name unasked drop`,
-		`\t\toifname "${link}" ${others} ip6 saddr ${outer[1]} counter name unasked drop`,
+		`\t\toifname != "${link}" accept`,
+		`\t\t${others} ip saddr ${outer[0]} counter name unasked drop`,
+		`\t\t${others} ip6 saddr ${outer[1]} counter name unasked drop`,
 		"\t}",
 		"\tchain leaving {",
 		"\t\ttype nat hook postrouting priority srcnat; policy accept;",

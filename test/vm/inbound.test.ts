@@ -251,6 +251,17 @@ describe("a server with an address of the LAN", () => {
 		expect(seen.get(clients6)).toEqual([{ client: "2001:db8:7::50", connections: 2 }]);
 	});
 
+	test("reaches the LAN only by its rules, under its own address", async () => {
+		await letIn({ dc: {} });
+		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBeNull();
+		await letIn({ dc: { rules: [{ to: "192.168.7.0/24", protocol: "tcp", ports: [[389, 389]] }] } });
+		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBe(dc.address);
+		await letIn({ dc: { rules: [everything] } });
+		expect(await asks(dc.namespace, "tcp", "2001:db8:7::50", 389)).toBe(dc.address6);
+		expect(await asks(files.namespace, "tcp", "192.168.7.50", 389)).toBeNull();
+		expect(await asks(dc.namespace, "tcp", files.address, 389), "another server of the segment").toBeNull();
+	});
+
 	test("may say that it has nothing at a port; of its connections nobody else says anything", async () => {
 		await letIn({
 			dc: { ways: [{ service: "everything", to: "lan", ports: "everything" }] },
@@ -274,17 +285,6 @@ describe("a server with an address of the LAN", () => {
 		expect(await says(dc)).toBe(0);
 		for (const one of [web, files]) expect(await says(one), one.server).toBe(1);
 		expect(await open.say("still")).toBe(true);
-	});
-
-	test("reaches the LAN only by its rules, under its own address", async () => {
-		await letIn({ dc: {} });
-		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBeNull();
-		await letIn({ dc: { rules: [{ to: "192.168.7.0/24", protocol: "tcp", ports: [[389, 389]] }] } });
-		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBe(dc.address);
-		await letIn({ dc: { rules: [everything] } });
-		expect(await asks(dc.namespace, "tcp", "2001:db8:7::50", 389)).toBe(dc.address6);
-		expect(await asks(files.namespace, "tcp", "192.168.7.50", 389)).toBeNull();
-		expect(await asks(dc.namespace, "tcp", files.address, 389), "another server of the segment").toBeNull();
 	});
 
 	test("is reached by the sandbox itself, which has no address of the LAN", async () => {

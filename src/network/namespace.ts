@@ -20,11 +20,6 @@ export async function ipBatch(namespace: string, lines: readonly string[]): Prom
 	await run("ip", ["-n", namespace, "-batch", "-"], { deadlineMs, input: `${lines.join("\n")}\n` });
 }
 
-/** `bridge ARGS` for a namespace. @throws CommandError */
-export async function bridge(namespace: string, ...args: string[]): Promise<void> {
-	await run("bridge", ["-n", namespace, ...args], { deadlineMs });
-}
-
 /** Runs a command inside a namespace. @throws CommandError */
 export async function inside(
 	namespace: string,

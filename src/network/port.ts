@@ -1,6 +1,12 @@
 import { formatAddress6, linkLocalOf, parseAddress6 } from "../api/addresses6.ts";
-import { bridge, ip, ipBatch } from "./namespace.ts";
+import { ip, ipBatch } from "./namespace.ts";
 import { bridgeNameOf, type PortPlan } from "./plan.ts";
+
+/**
+ * What is sent to bridges themselves (01:80:c2:00:00:00 to 0f, IEEE 802.1D) is treated as what is sent to any group, but for
+ * pauses (01), which are always dropped. Else the kernel takes it out of the port before any rule of the bridge sees it.
+ */
+const everyGroup = "0xfffd";
 
 /**
  * Makes an interface a port of its segment's bridge: isolated from the others, it learns nothing and is never flooded, but
@@ -9,7 +15,8 @@ import { bridgeNameOf, type PortPlan } from "./plan.ts";
 export async function enslave(namespace: string, { tap, segment }: PortPlan): Promise<void> {
 	await ip(namespace, "link", "set", tap, "txqueuelen", "1000", "master", bridgeNameOf(segment));
 	const closed = ["learning", "flood", "mcast_flood"].flatMap((option) => [option, "off"]);
-	await bridge(namespace, "link", "set", "dev", tap, "isolated", "on", "bcast_flood", "on", ...closed);
+	const options = ["isolated", "on", "bcast_flood", "on", ...closed, "group_fwd_mask", everyGroup];
+	await ip(namespace, "link", "set", tap, "type", "bridge_slave", ...options);
 }
 
 /**

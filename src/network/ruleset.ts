@@ -3,7 +3,7 @@ import { ipv4 } from "./addresses.ts";
 import { disjoint } from "./disjoint.ts";
 import { type Answerer, asked } from "./names/plan.ts";
 import { changesOf, type Elements, elementsOf, pathText, segmentText } from "./passed.ts";
-import { type Between, bridgeLinkLocal, bridgePrefix, type Permission } from "./plan.ts";
+import { type Between, bridgeLinkLocal, bridgePrefix, type Path, type Permission } from "./plan.ts";
 import { anew, chain, stateOf, type Table, transact } from "./table.ts";
 
 /** Counters that the ruleset keeps, in packets and bytes; `nft list counters` shows them. */
@@ -15,6 +15,12 @@ const toGuest = `oifname "${bridgePrefix}*"`;
 
 /** The mark of what is said in the name of servers that have gone. */
 const farewell = "0x62756c6b";
+
+/**
+ * Connections that one server may have open to the others together. Each is an entry in the sandbox's connection tracking,
+ * which front doors and all servers share.
+ */
+const mostConnections = 10_000;
 
 /** Where all routers, and all who answer DHCPv6, are asked. */
 const askedTogether = "ip6 daddr { ff02::2, ff02::1:2 }";
@@ -41,6 +47,10 @@ export const firewall: Table = {
 		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; flags interval; counter; }",
 		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; flags interval; counter; }",
 		"set open { typeof meta iifname . meta oifname; counter; }",
+		// Who may say something to whom by allowed paths, of whatever protocol.
+		"set pairs { typeof ip saddr . ip daddr; }",
+		"set pairs6 { typeof ip6 saddr . ip6 daddr; }",
+		"set opening { type ether_addr; size 65535; flags dynamic; }",
 		"set answering { type uid . inet_service; }",
 		"set upstreams { typeof meta skuid . ip daddr; }",
 		"set leasing { type ether_addr; size 65535; flags dynamic, timeout; timeout 1m; }",
@@ -77,22 +87,32 @@ export const firewall: Table = {
 			"counter name dropped_in drop",
 		]),
 		...chain("forward", hooked("forward"), [
-			"icmp type destination-unreachable ct state related accept",
-			"icmpv6 type packet-too-big ct state related accept",
 			// The cable to the host, where there is one: what may pass it, either way, is decided in detail by the table that
 			// belongs to it, and that is there before the cable is. First, as most packets go by it.
 			`${fromGuest} oifname "uplink" accept`,
 			`iifname "uplink" ${toGuest} accept`,
+			"meta l4proto { icmp, ipv6-icmp } ct state related jump errors",
 			// What is allowed is looked up for each packet, answers too: a path that is taken away is closed for open
 			// connections, both ways.
 			"ct state established ct direction reply ip daddr . ip saddr . meta l4proto . th sport @allowed accept",
 			"ct state established ct direction reply ip6 daddr . ip6 saddr . meta l4proto . th sport @allowed6 accept",
 			// Whatever the kernel's tracking makes of it, as for the front door below.
-			"ip saddr . ip daddr . meta l4proto . th dport @allowed accept",
-			"ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 accept",
-			"meta iifname . meta oifname @open accept",
+			"ip saddr . ip daddr . meta l4proto . th dport @allowed goto among",
+			"ip6 saddr . ip6 daddr . meta l4proto . th dport @allowed6 goto among",
+			"meta iifname . meta oifname @open goto among",
 			"counter name dropped_forward drop",
 		]),
+		// They name any connection, and carry what who sends them likes: of others' connections to others nobody tells.
+		"chain errors {",
+		"\ticmp type destination-unreachable ip saddr . ip daddr @pairs accept",
+		"\ticmpv6 type packet-too-big ip6 saddr . ip6 daddr @pairs6 accept",
+		"}",
+		// By server, over IPv4 and IPv6 together: each sends under its own hardware address only.
+		"chain among {",
+		"\tct state != new accept",
+		`\tadd @opening { ether saddr ct count over ${mostConnections} } counter name dropped_forward drop`,
+		"\taccept",
+		"}",
 		...chain("output", hooked("output"), [
 			'oif "lo" accept',
 			// Later packets may have lost their socket's user: what is sent after a close, resets.
@@ -159,9 +179,15 @@ export function permissionLines(
 		...changesOf("allowed", there, disjoint(four).map(pathText)),
 		...changesOf("allowed6", there, disjoint(six).map(pathText)),
 		...changesOf("open", there, open.map(segmentText)),
+		...setTo("pairs", four.flatMap(bothWays)),
+		...setTo("pairs6", six.flatMap(bothWays)),
 		...setTo("answering", answerers.map(answering)),
 		...setTo("upstreams", answerers.flatMap(upstreams)),
 	];
+}
+
+function bothWays({ from, to }: Path): string[] {
+	return [`${from} . ${to}`, `${to} . ${from}`];
 }
 
 const nothing: Elements = { allowed: new Map(), allowed6: new Map(), open: new Map() };

@@ -97,7 +97,8 @@ const routes = z.array(z.object({ dst: z.string() }));
 /**
  * The bridge answers for every server of its segment (proxy ARP and NDP), so that what they send each other comes to the
  * firewall, and does so at once. Where the segment is a network of the LAN it also answers for everybody beyond the cable
- * to the host. It tells nobody of a shorter way.
+ * to the host. It tells nobody of a shorter way. And it looks for nobody: it was told where each server is (port.ts), and
+ * one guest that tries all addresses would fill the kernel's tables of neighbours, which the host and all namespaces share.
  */
 function settingsOf(bridge: string, six: boolean, onLan: boolean): Record<string, number> {
 	const [four, sixth] = [`net/ipv4/conf/${bridge}`, `net/ipv6/conf/${bridge}`];
@@ -106,6 +107,7 @@ function settingsOf(bridge: string, six: boolean, onLan: boolean): Record<string
 		[`${four}/proxy_arp_pvlan`]: 1,
 		[`${four}/proxy_arp`]: onLan ? 1 : 0,
 		[`net/ipv4/neigh/${bridge}/proxy_delay`]: 0,
+		[`net/ipv4/neigh/${bridge}/mcast_solicit`]: 0,
 	};
 	if (!six) return { ...common, [`${sixth}/disable_ipv6`]: 1 };
 	return {
@@ -117,6 +119,7 @@ function settingsOf(bridge: string, six: boolean, onLan: boolean): Record<string
 		[`${sixth}/addr_gen_mode`]: 1,
 		[`${sixth}/proxy_ndp`]: 1,
 		[`net/ipv6/neigh/${bridge}/proxy_delay`]: 0,
+		[`net/ipv6/neigh/${bridge}/mcast_solicit`]: 0,
 		[`${sixth}/disable_ipv6`]: 0,
 	};
 }

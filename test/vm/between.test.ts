@@ -258,6 +258,44 @@ describe("what is allowed", () => {
 		expect(await reaches(web, db.address, 9000)).toBe(false);
 	});
 
+	test("has at most 10,000 connections of one server open, also after a change, and others have theirs", async () => {
+		/** One packet from each of some ports. */
+		const flood = `use Socket; my ($to, $port, $first) = @ARGV;
+			for (0 .. 11_999) { socket(my $s, AF_INET, SOCK_DGRAM, 0) or die; bind($s, pack_sockaddr_in($first + $_, INADDR_ANY)) or die;
+				send($s, "x", 0, pack_sockaddr_in($port, inet_aton($to))) }`;
+		const tracked = async () => Number((await inNamespace(tag, "conntrack", "-C")).stdout);
+		const paths = [...pathsOf(web, db, 9000, "udp"), ...pathsOf(web, db, 9000), ...pathsOf(far, db, 9000)];
+		await allow({ paths });
+		await using open = await talk(web.namespace, db.address, 9000);
+		await inNamespace(web.namespace, "perl", "-e", flood, db.address, "9000", "20000");
+		const before = await tracked();
+		expect(before).toBeGreaterThan(9_000);
+		expect(before).toBeLessThan(10_200);
+		await allow({ paths: [...paths, ...pathsOf(web, db, 9001, "udp")] });
+		const grown = await counting(
+			async () => await inNamespace(web.namespace, "perl", "-e", flood, db.address, "9001", "40000"),
+		);
+		expect(grown.dropped_forward).toBeGreaterThan(11_000);
+		expect(await tracked()).toBeLessThan(10_200);
+		expect(await open.say("still")).toBe(true);
+		expect(await reaches(web, db.address6, 9000)).toBe(false);
+		expect(await reaches(far, db.address, 9000)).toBe(true);
+		await inNamespace(tag, "conntrack", "-F");
+		expect(await reaches(web, db.address6, 9000)).toBe(true);
+	});
+
+	test("may be a whole segment, and the sandbox looks for nobody there", async () => {
+		await allow({ open: ["office"] });
+		const scan = `use Socket qw(:DEFAULT inet_pton AF_INET6 pack_sockaddr_in6);
+			socket(my $four, AF_INET, SOCK_DGRAM, 0) or die; socket(my $six, AF_INET6, SOCK_DGRAM, 0) or die;
+			for (100 .. 250) { send($four, "x", 0, pack_sockaddr_in(9, inet_aton("10.77.0.$_")));
+				send($six, "x", 0, pack_sockaddr_in6(9, inet_pton(AF_INET6, "fd00:77::1:$_"))) }`;
+		const grown = await counting(async () => await inNamespace(web.namespace, "perl", "-e", scan));
+		expect(grown.dropped_forward).toBeUndefined();
+		// Those that have failed the kernel forgets when it needs the room.
+		expect((await ip("-n", tag, "neigh", "show")).stdout).not.toContain("INCOMPLETE");
+	});
+
 	test("may be a whole segment, and that is no other", async () => {
 		await allow({ open: ["office"] });
 		for (const port of served) expect(await reaches(web, db.address, port)).toBe(true);
@@ -283,6 +321,43 @@ describe("what is allowed", () => {
 		// Thirty would come in three seconds: they came as long as it was allowed.
 		expect(count).toBeGreaterThan(3);
 		expect(count).toBeLessThan(20);
+	});
+
+	test("carries what is said of its own connections, and of nobody else's", async () => {
+		await allow({ paths: [...pathsOf(web, db, 5432), ...pathsOf(far, web, 9000)] });
+		for (const six of [false, true]) {
+			const [of, undelivered] = six
+				? (["address6", frames.undelivered6] as const)
+				: (["address", frames.undelivered4] as const);
+			const at = (guest: Guest) => guest[of] ?? "";
+			await using open = await talk(web.namespace, at(db), 5432);
+			const tracked = (await inNamespace(tag, "conntrack", "-L", "-f", six ? "ipv6" : "ipv4", "-d", at(db)))
+				.stdout;
+			const port = Number(/ESTABLISHED .*? sport=(\d+) dport=5432/.exec(tracked)?.[1]);
+			const segment = frames.tcp(port, 5432);
+			const packet = six ? frames.ip6(at(web), at(db), 6, segment) : frames.ip4(at(web), at(db), 6, segment);
+			const says = async (who: Guest, mac: string) => {
+				const frame = frames.ethernet(
+					who.mac,
+					mac,
+					six ? "ip6" : "ip",
+					undelivered(at(who), at(web), packet),
+				);
+				return await counting(async () => await send(who, frame));
+			};
+			expect(await says(db, bridgeMacOf("test", "office"))).toEqual({});
+			await allow({ paths: pathsOf(web, db, 5432) });
+			expect(await says(far, bridgeMacOf("test", "lab"))).toEqual({ dropped_forward: 1 });
+			expect(await open.say("still")).toBe(true);
+		}
+	});
+
+	test("tells who asks by UDP that nobody is there", async () => {
+		await allow({ paths: pathsOf(web, db, 9001, "udp") });
+		const ask = `use IO::Socket::INET; my $s = IO::Socket::INET->new(Proto => "udp", PeerAddr => "$ARGV[0]", PeerPort => 9001) or die;
+			$s->send("hello"); my $r = ""; vec($r, fileno($s), 1) = 1;
+			print select($r, undef, undef, 2) > 0 && !defined $s->recv(my $b, 9) ? "refused" : "silence";`;
+		expect((await inNamespace(web.namespace, "perl", "-e", ask, db.address)).stdout).toBe("refused");
 	});
 
 	test("a change breaks no other connection and sets no counter back; what is taken away ends", async () => {

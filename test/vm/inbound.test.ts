@@ -16,11 +16,12 @@ import {
 import { setYielding } from "../../src/network/inbound/yielding.ts";
 import { setKernel } from "../../src/network/namespace.ts";
 import { ensureOutbound, outboundCountersOf, removeOutbound } from "../../src/network/outbound/outbound.ts";
-import { everything, type OutboundRule } from "../../src/network/outbound/plan.ts";
+import { droppedCounter, everything, type OutboundRule } from "../../src/network/outbound/plan.ts";
 import { outerNameOf } from "../../src/network/outbound/uplink.ts";
-import { macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
+import { bridgeMacOf, macOf, type PortPlan, type SegmentPlan } from "../../src/network/plan.ts";
 import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
+import * as frames from "../../src/network/testing/frames.ts";
 import { talk } from "./talk.ts";
 
 /**
@@ -92,11 +93,12 @@ async function bring({ namespace, address6 }: Guest): Promise<void> {
 	await ip("-n", namespace, "route", "add", "default", "via", "fe80::1", "dev", "eth0");
 }
 
-async function serve(namespace: string, ...ports: number[]): Promise<void> {
+async function serve(namespace: string, ...ports: number[]): Promise<ChildProcess> {
 	const args = [`--net=/run/netns/${namespace}`, process.execPath, whoScript, ...ports.map(String)];
 	const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
 	started.push(child);
 	await once(child.stdout, "data");
+	return child;
 }
 
 /** @returns the address that a server sees its client come from; null when it does not answer */
@@ -113,6 +115,49 @@ async function asks(from: string, protocol: "tcp" | "udp", address: string, port
 			s.send("who", ${port}, "${address}");
 		}`;
 	return JSON.parse(await inside(from, process.execPath, "-e", script)) as string | null;
+}
+
+/** Asks by UDP where nothing listens. @returns `refused`, or `silence` */
+async function asksClosed(from: string, address: string): Promise<string> {
+	const script = `
+		const end = (what) => { console.log(what); process.exit(); };
+		setTimeout(() => end("silence"), 2000);
+		const s = require("node:dgram").createSocket("${address.includes(":") ? "udp6" : "udp4"}");
+		s.on("error", () => end("refused"));
+		s.connect(7, "${address}", () => s.send("who"));`;
+	return (await inside(from, process.execPath, "-e", script)).trim();
+}
+
+/** One that asks five times a second from a port of its own. @returns whether an answer comes within three seconds */
+async function sender(from: string, port: number, address: string, to: number) {
+	const script = `
+		const s = require("node:dgram").createSocket("udp4");
+		s.on("message", () => console.log("answer")); s.on("error", () => {});
+		s.bind(${port}, () => { console.log("ready"); setInterval(() => s.send("who", ${to}, "${address}", () => {}), 200); });`;
+	const child = spawn("nsenter", [`--net=/run/netns/${from}`, process.execPath, "-e", script], {
+		stdio: ["ignore", "pipe", "inherit"],
+	});
+	started.push(child);
+	let heard = "";
+	child.stdout.setEncoding("utf8").on("data", (text: string) => {
+		heard += text;
+	});
+	await vi.waitFor(() => expect(heard).toContain("ready"), 10_000);
+	// Time for some of it to be sent.
+	await delay(500);
+	return {
+		isAnswered: async () => {
+			// What is on its way comes before.
+			await delay(300);
+			heard = "";
+			for (let i = 0; i < 30 && heard === ""; i++) await delay(100);
+			return heard !== "";
+		},
+		[Symbol.asyncDispose]: async () => {
+			child.kill("SIGKILL");
+			await once(child, "close");
+		},
+	};
 }
 
 interface Given {
@@ -217,6 +262,31 @@ describe("a server with an address of the LAN", () => {
 		expect(await asks(dc.namespace, "tcp", files.address, 389), "another server of the segment").toBeNull();
 	});
 
+	test("may say that it has nothing at a port; of its connections nobody else says anything", async () => {
+		await letIn({
+			dc: { ways: [{ service: "everything", to: "lan", ports: "everything" }] },
+			web: { rules: [] },
+		});
+		expect(await asksClosed(pc, dc.address)).toBe("refused");
+		expect(await asksClosed(pc, dc.address6)).toBe("refused");
+		await using open = await talk(pc, dc.address, 389);
+		const listed = await inside(tag, "conntrack", "-L", "-s", "192.168.7.50", "-d", dc.address);
+		const port = Number(/ESTABLISHED .*? sport=(\d+) dport=389/.exec(listed)?.[1]);
+		const packet = frames.ip4("192.168.7.50", dc.address, 6, frames.tcp(port, 389));
+		const says = async ({ namespace, segment, mac, address }: Guest) => {
+			const card = (await ip("-n", namespace, "-o", "link", "show", "dev", "eth0")).split(":")[0] ?? "";
+			const said = frames.undelivered4(address, "192.168.7.50", packet);
+			const frame = frames.ethernet(mac, bridgeMacOf("test", segment), "ip", said);
+			const dropped = async () => await packets(droppedCounter(namespace.slice(tag.length)));
+			const before = await dropped();
+			await inside(namespace, "perl", "-e", frames.sender, card, frame.toString("hex"));
+			return (await dropped()) - before;
+		};
+		expect(await says(dc)).toBe(0);
+		for (const one of [web, files]) expect(await says(one), one.server).toBe(1);
+		expect(await open.say("still")).toBe(true);
+	});
+
 	test("is reached by the sandbox itself, which has no address of the LAN", async () => {
 		await letIn({});
 		await sandbox.permit([{ uid: 0, address: dc.address, port: 389 }]);
@@ -254,6 +324,68 @@ describe("by routing to the host only", () => {
 		expect(await packets(namesOf("dc", forHost).in)).toBe(before);
 		expect(await asks(host, "udp", dc.address6, 5000)).toBe(hostEnd);
 		expect(await packets(namesOf("dc", forHost).in)).toBe(before + 1);
+	});
+
+	describe("a container that the host masquerades", () => {
+		const box = { namespace: `${tag}box`, address: "172.17.0.2", address6: "fd17::2" };
+		/** As Docker has it: whatever leaves by another interface than its bridge gets the address of that one. */
+		const masquerades = [
+			"table ip nat { chain POSTROUTING { type nat hook postrouting priority srcnat; ip saddr 172.17.0.0/16 oifname != docker0 masquerade; }; }",
+			"table ip6 nat { chain POSTROUTING { type nat hook postrouting priority srcnat; ip6 saddr fd17::/64 oifname != docker0 masquerade; }; }",
+		].join("\n");
+
+		beforeAll(async () => {
+			await ip("netns", "add", box.namespace);
+			const peer = ["type", "veth", "peer", "name", "eth0", "netns", box.namespace];
+			await ip("-n", host, "link", "add", "docker0", ...peer);
+			await addAddresses(host, "docker0", "172.17.0.1/16", "fd17::1/64");
+			await addAddresses(box.namespace, "eth0", `${box.address}/16`, `${box.address6}/64`);
+			for (const router of ["172.17.0.1", "fd17::1"])
+				await ip("-n", box.namespace, "route", "add", "default", "via", router);
+			await inside(host, "nft", masquerades);
+		});
+
+		afterAll(async () => {
+			await ip("netns", "del", box.namespace);
+			for (const family of ["ip", "ip6"]) await inside(host, "nft", "delete", "table", family, "nat");
+		});
+
+		const forHost: InboundWay = {
+			...{ service: "own", to: "host", ports: [range("tcp", 5000), range("udp", 5000)] },
+		};
+		const all = [dc.address, dc.address6].flatMap((address) =>
+			(["tcp", "udp"] as const).map((protocol) => ({ address, protocol })),
+		);
+
+		test("is not the host: it reaches what the LAN does, under its own address, and nothing else", async () => {
+			await letIn({ dc: { ways: [ldap("lan"), forHost] } });
+			for (const { address, protocol } of all) {
+				const [own, hostEnd] = address.includes(":")
+					? [box.address6, /^fd62:/]
+					: [box.address, /^169\.254\./];
+				expect(await asks(box.namespace, protocol, address, 5000), `${protocol} ${address}`).toBeNull();
+				expect(await asks(box.namespace, protocol, address, 389)).toBe(own);
+				expect(await asks(host, protocol, address, 5000)).toMatch(hostEnd);
+			}
+			expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
+		});
+
+		test("nor when it came while the host's ruleset was flushed", async () => {
+			await letIn({ dc: { ways: [ldap("lan"), forHost] } });
+			await inside(host, "nft", "flush", "ruleset");
+			await inside(host, "nft", masquerades);
+			await using open = await talk(box.namespace, dc.address, 5000);
+			expect(await open.say("the danger")).toBe(true);
+			await using asker = await sender(box.namespace, 40_004, dc.address, 389);
+			await letIn({ dc: { ways: [ldap("lan"), forHost] } });
+			expect(await open.say("anybody")).toBe(false);
+			expect(await asks(box.namespace, "tcp", dc.address, 5000)).toBeNull();
+			// What it may is not lost: it is seen under its own address from now on.
+			expect(await asker.isAnswered()).toBe(true);
+			expect(await inside(host, "conntrack", "-L", "-p", "udp", "--sport", "40004")).toContain(
+				`dst=${box.address}`,
+			);
+		});
 	});
 
 	test("also when the host's ruleset was flushed", async () => {
@@ -457,6 +589,67 @@ describe("UDP at a port of the host", () => {
 		expect(await asks(pc, "udp", "192.168.7.1", 5353)).toBeNull();
 		// Where another program of the host may listen, such as systemd-resolved.
 		expect(await asks(host, "udp", "127.0.0.53", 5353)).toBeNull();
+	});
+});
+
+describe("who sends by UDP from the same port all the time", () => {
+	const led = (redirects: readonly Redirect[]): Given => ({ redirects });
+	const redirect: Redirect = { service: "logs", to: "lan", listen: 5514, port: 5000 };
+
+	const senders = async () => ({
+		remote: await sender(pc, 40_000, "192.168.7.1", 5514),
+		own: await sender(host, 40_000, "127.0.0.1", 5514),
+	});
+
+	test("is heard when the port is published, given to another server, taken back and published again", async () => {
+		await letIn({ web: { ways: [ldap("lan")] } });
+		const { remote, own } = await senders();
+		await using _remote = remote;
+		await using _own = own;
+		const answered = async () => [await remote.isAnswered(), await own.isAnswered()];
+		expect(await answered()).toEqual([false, false]);
+		await letIn({ web: { ways: [ldap("lan")], ...led([redirect]) } });
+		expect(await answered(), "published").toEqual([true, true]);
+		await letIn({ web: { ways: [ldap("lan")] }, dc: led([redirect]) });
+		expect(await answered(), "at another server").toEqual([true, true]);
+		await letIn({ web: { ways: [ldap("lan")] }, dc: led([{ ...redirect, to: "host" }]) });
+		expect(await answered(), "for the host").toEqual([false, true]);
+		await letIn({ web: { ways: [ldap("lan")] } });
+		const program = await serve(host, 5514);
+		expect(await answered(), "a program of the host").toEqual([true, true]);
+		program.kill("SIGKILL");
+	});
+
+	test("is heard after the host's rules were flushed, and when it is the first thing that is let in", async () => {
+		// Connections are tracked and translated as long as some program wants it.
+		const others = "table ip others { chain a { type nat hook postrouting priority srcnat; masquerade; }; }";
+		await removeOutbound(tag, outside);
+		await inside(host, "nft", others);
+		await using remote = await sender(pc, 40_001, "192.168.7.1", 5514);
+		await letIn({ web: led([redirect]) });
+		expect(await remote.isAnswered(), "let in").toBe(true);
+		await inside(host, "nft", `flush ruleset; ${others}`);
+		await using late = await sender(pc, 40_002, "192.168.7.1", 5514);
+		await letIn({ web: led([redirect]) });
+		expect(await remote.isAnswered(), "after the flush").toBe(true);
+		expect(await late.isAnswered(), "begun after the flush").toBe(true);
+		await inside(host, "nft", "delete", "table", "ip", "others");
+	});
+
+	test("keeps its entry as long as nothing changes for it", async () => {
+		const other: Redirect = { service: "names", to: "lan", listen: 5353, port: 53 };
+		await letIn({ web: led([redirect]) });
+		await using _remote = await sender(pc, 40_003, "192.168.7.1", 5514);
+		const entry = async () =>
+			/ id=(\d+)/.exec(
+				await inside(host, "conntrack", "-L", "-o", "id", "-p", "udp", "--sport", "40003"),
+			)?.[1];
+		const before = await entry();
+		expect(before).toBeDefined();
+		await letIn({ web: led([redirect]) });
+		await letIn({ web: led([redirect, other]) });
+		await letIn({ web: led([redirect]), dc: led([other]) });
+		expect(await entry()).toBe(before);
 	});
 });
 

@@ -265,6 +265,64 @@ describe("with rules", () => {
 		expect((await outboundCountersOf(tag)).has(passedCounter("web", taken))).toBe(false);
 	});
 
+	/** One UDP packet from each of 12,000 ports. */
+	const flood = `use Socket; my ($to, $port, $first) = @ARGV;
+		for (0 .. 11_999) { socket(my $s, AF_INET, SOCK_DGRAM, 0) or die; bind($s, pack_sockaddr_in($first + $_, INADDR_ANY)) or die;
+			send($s, "x", 0, pack_sockaddr_in($port, inet_aton($to))) }`;
+	const tracked = async (namespace: string) => Number(await inside(namespace, "conntrack", "-C"));
+
+	test("a server has at most 10,000 connections open, also after changes of the rules", async () => {
+		await letOut([everything]);
+		for (const namespace of [tag, host]) await inside(namespace, "conntrack", "-F");
+		await using open = await talk(web.namespace, "198.51.100.7", 443);
+		await inside(web.namespace, "perl", "-e", flood, "192.0.2.77", "9", "20000");
+		const before = await tracked(host);
+		expect(before).toBeGreaterThan(9_000);
+		expect(before).toBeLessThan(10_200);
+		for (const ofDb of [[], [everything]]) await letOut([everything], ofDb);
+		const dropped = await packets("dropped.web");
+		await inside(web.namespace, "perl", "-e", flood, "192.0.2.77", "10", "40000");
+		expect(await packets("dropped.web")).toBeGreaterThan(dropped + 11_000);
+		expect(await tracked(host)).toBeLessThan(10_200);
+		expect(await open.say("still")).toBe(true);
+		expect(await reaches(web, "2001:db8::7", 443), "IPv6 counts too").toBe(false);
+		expect(await reaches(db, "198.51.100.7", 443)).toBe(true);
+		for (const namespace of [tag, host]) await inside(namespace, "conntrack", "-F");
+		expect(await reaches(web, "2001:db8::7", 443)).toBe(true);
+	});
+
+	test("all servers together have at most 30,000, whatever the sandbox takes for ended", async () => {
+		await letOut([everything]);
+		await inside(host, "conntrack", "-F");
+		for (const port of ["11", "12", "13", "14"]) {
+			await inside(tag, "conntrack", "-F");
+			await inside(web.namespace, "perl", "-e", flood, "192.0.2.77", port, "20000");
+		}
+		expect(await tracked(host)).toBeGreaterThan(29_000);
+		expect(await tracked(host)).toBeLessThan(30_200);
+		expect(await hostDropped("too_many_connections")).toBeGreaterThan(5_000);
+		for (const namespace of [tag, host]) await inside(namespace, "conntrack", "-F");
+		expect(await reaches(web, "198.51.100.7", 443)).toBe(true);
+	});
+
+	test("a server that tries all addresses of the host's network has the host look for few of them", async () => {
+		await letOut([everything]);
+		const scan = `use Socket qw(:DEFAULT inet_pton AF_INET6 pack_sockaddr_in6); socket(my $six, AF_INET6, SOCK_DGRAM, 0) or die;
+			for (1 .. 500) { send($six, "x", 0, pack_sockaddr_in6(9, inet_pton(AF_INET6, "2001:db8::1:$_"))) }`;
+		await inside(web.namespace, "perl", "-e", scan);
+		const looked = (await ip("-n", host, "-6", "neigh", "show", "dev", "lan0")).split("\n");
+		expect(looked.filter((line) => line.startsWith("2001:db8::1:")).length).toBeGreaterThan(200);
+		expect(looked.length).toBeLessThan(270);
+		expect(await hostDropped("too_many_neighbours")).toBeGreaterThan(200);
+		// Whoever lies behind a router that is known is reached.
+		const beyond = `use Socket; socket(my $four, AF_INET, SOCK_DGRAM, 0) or die;
+			for (1 .. 500) { send($four, "x", 0, pack_sockaddr_in(9, inet_aton("203.0." . ($_ >> 8) . "." . ($_ & 255)))) }`;
+		const dropped = await hostDropped("too_many_neighbours");
+		await inside(web.namespace, "perl", "-e", beyond);
+		expect(await hostDropped("too_many_neighbours")).toBe(dropped);
+		await vi.waitFor(async () => expect(await reaches(web, "2001:db8::7", 443)).toBe(true), 15_000);
+	});
+
 	test("one whose rules the host's own programs have flushed is guarded again", async () => {
 		await letOut([everything]);
 		await inside(host, "nft", "flush", "ruleset");

@@ -27,7 +27,7 @@ export async function talk(namespace: string, address: string, port: number): Pr
 	const end = async () => {
 		child.kill("SIGKILL");
 		// What it still had to say would be counted as what later tests send.
-		const own = ["ss", "-K", "-t", "-n", "dst", address];
+		const own = ["ss", "-K", "-t", "-n", "dst", address.includes(":") ? `[${address}]` : address];
 		await run("nsenter", [`--net=/run/netns/${namespace}`, ...own], { deadlineMs: 10_000 });
 	};
 	if (!(await hears("ready", 5000))) {

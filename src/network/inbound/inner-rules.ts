@@ -45,6 +45,8 @@ export function clientSets(server: InboundServer): { name: string; body: string 
  * What comes for a server and what it answers, each packet by itself: a way that is taken away is closed at once, also
  * to those who are connected. What comes in is judged by where it goes, whatever the kernel's tracking makes of it:
  * after a failure clients go on sending on connections that the next session knows nothing of, and its refusals end them.
+ * Of such connections it may say that something could not be delivered (chain `errors`). That carries what the server
+ * likes: of what is between others it says nothing.
  * @throws RangeError for what is no address, name or port
  */
 export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] {
@@ -58,7 +60,19 @@ export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] 
 				(match): ChainRule => [back, words(match, `counter name ${namesOf(server.name, way).out} accept`)],
 			),
 		),
+		...(ways.length === 0 ? [] : placesOf(server)).map(
+			([family, address]): ChainRule => [
+				"errors",
+				`${family} saddr ${address} ct original ${family} daddr ${address} accept`,
+			],
+		),
 	];
+}
+
+/** The server's addresses by family. @throws RangeError */
+function placesOf({ address, address6 }: InboundServer): (readonly [family: string, address: string])[] {
+	const four = ["ip", ipv4(address)] as const;
+	return address6 === undefined ? [four] : [four, ["ip6", ipv6(address6)]];
 }
 
 function inwardRules({ name, yields }: InboundServer, way: InboundWay, host: HostEnd): string[] {
@@ -97,8 +111,7 @@ export function portsOf({ first, last }: PortRange): string {
 /** The jumps to a server's chains: what comes through the cable, and what is answered to it. @throws RangeError */
 export function inboundJumps(server: InboundServer): { inward: string[]; answers: string[] } {
 	const [to, back] = chainsOf(server);
-	const places = [["ip", ipv4(server.address)]];
-	if (server.address6 !== undefined) places.push(["ip6", ipv6(server.address6)]);
+	const places = placesOf(server);
 	const answer = "ct direction reply ct state established,related";
 	return {
 		inward: places.map(([family, address]) => `iifname "uplink" ${family} daddr ${address} jump ${to}`),

@@ -21,7 +21,12 @@ const table = "inet outbound";
  * some hundred thousand for everybody, and keeps an idle one for five days.
  */
 const mostConnections = 10_000;
-const baseChains = ["forward", "leaving"];
+/**
+ * Counts them by server, over IPv4 and IPv6 together: each sends under its own hardware address only (spoofing.ts). Not a
+ * rule's own count, which would begin anew with each change of the rules.
+ */
+const opened = "opened";
+const baseChains = ["forward", "leaving", "errors"];
 
 /** Names of what the table has. */
 export interface Known {
@@ -47,6 +52,7 @@ const never6 = "::/127, fe80::/10, ff00::/8";
 export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): string[] {
 	const { inbound = [] } = plan;
 	const fixed = [...baseChains, ...yieldingChains];
+	const fixedSets = [opened, ...yieldingSets];
 	const wanted = [...countersOf(plan), ...inbound.flatMap(inboundCounters)];
 	const sets = inbound.flatMap(clientSets);
 	const kept = [...plan.servers.map(chainOf), ...inbound.flatMap(chainsOf)];
@@ -56,6 +62,8 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 		`table ${table} {`,
 		...wanted.map((name) => `\tcounter ${name} { }`),
 		...sets.map(({ name, body }) => `\tset ${name} ${body}`),
+		`\tset ${opened} { type ether_addr; size 65535; flags dynamic; }`,
+		"\tchain errors { }",
 		"\tchain forward { type filter hook forward priority filter + 5; policy accept; }",
 		"\tchain leaving { type nat hook postrouting priority srcnat; policy accept; }",
 		...yieldingBody.map((line) => `\t${line}`),
@@ -64,12 +72,13 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 		...fixed.map((name) => `flush chain ${table} ${name}`),
 		...[...kept, ...gone].map((name) => `flush chain ${table} ${name}`),
 		...plan.servers.flatMap(serverLines),
+		// What routers say of packets that went out, such as that one was too large.
+		add("errors", `iifname "${uplink}" accept`),
 		...yieldingRules.map(([chain, rule]) => add(chain, rule)),
 		...inbound.flatMap((server) => inboundRules(server, host)).map(([chain, rule]) => add(chain, rule)),
 		add("forward", `oifname != "${uplink}" iifname != "${uplink}" goto among`),
 		add("forward", `iifname "${uplink}" ct state established,related ct direction reply accept`),
-		// What routers say of packets that went out, such as that one was too large.
-		add("forward", "meta l4proto { icmp, ipv6-icmp } ct state related accept"),
+		add("forward", "meta l4proto { icmp, ipv6-icmp } ct state related jump errors"),
 		...jumpsIn.flatMap(({ inward }) => inward.map((rule) => add("forward", rule))),
 		add("forward", `iifname "${uplink}" counter name unasked drop`),
 		...jumpsIn.flatMap(({ answers }) => answers.map((rule) => add("forward", rule))),
@@ -83,7 +92,7 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 			.filter((name) => !wanted.includes(name))
 			.map((name) => `delete counter ${table} ${name}`),
 		...known.sets
-			.filter((name) => !yieldingSets.includes(name) && !sets.some((set) => set.name === name))
+			.filter((name) => !fixedSets.includes(name) && !sets.some((set) => set.name === name))
 			.map((name) => `delete set ${table} ${name}`),
 	];
 }
@@ -116,7 +125,7 @@ function serverLines(server: OutboundServer): string[] {
 	return [
 		add(chain, `ip daddr { ${never4} } ${refuse}`),
 		add(chain, `ip6 daddr { ${never6} } ${refuse}`),
-		add(chain, `ct state new ct count over ${mostConnections} ${refuse}`),
+		add(chain, `ct state new add @${opened} { ether saddr ct count over ${mostConnections} } ${refuse}`),
 		...server.rules.flatMap((rule) =>
 			matchesOf(rule).map((match) =>
 				add(chain, `${match} counter name ${passedCounter(server.name, rule)} accept`.trimStart()),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ensureInward, removeInward } from "../inbound/inward.ts";
 import type { InboundServer } from "../inbound/plan.ts";
+import { forgetMoved, forgetSendersTo, ledBy } from "../inbound/tracked.ts";
 import { inside } from "../namespace.ts";
 import { innerLines } from "./inner-rules.ts";
 import type { Outside } from "./outside.ts";
@@ -36,8 +37,15 @@ export async function ensureOutbound(plan: OutboundPlan, outside: Outside = {}):
 	const lines = innerLines(plan, known, { address, address6 });
 	// Rules first: from the moment that there is a way out, they say who may use it.
 	await inside(namespace, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
-	await ensureLink(namespace, link, outside);
-	await ensureInward(link, inbound, onLan(servers, inbound), outside);
+	const isNew = await ensureLink(namespace, link, outside);
+	const before = await ledBy(namespace, outside);
+	try {
+		await ensureInward(link, inbound, onLan(servers, inbound), outside);
+	} finally {
+		// Also when only a route could not be made: the rules are others.
+		await forgetMoved(before, await ledBy(namespace, outside), outside);
+		if (isNew) await forgetSendersTo(inbound, outside);
+	}
 }
 
 /** A server with an address of the LAN answers the sandbox itself by way of its gateway, which lies beyond the cable. */
@@ -58,8 +66,10 @@ function onLan(servers: readonly OutboundServer[], inbound: readonly InboundServ
 
 /** Closes the way out; nothing of it is left. The sandbox need not be there any more. @throws CommandError */
 export async function removeOutbound(namespace: string, outside: Outside = {}): Promise<void> {
+	const before = await ledBy(namespace, outside);
 	await removeInward(namespace, outside);
 	await removeLink(namespace, outside);
+	await forgetMoved(before, [], outside);
 	if (await hasInnerTable(namespace)) await inside(namespace, ["nft", "delete", "table", "inet", "outbound"]);
 }
 

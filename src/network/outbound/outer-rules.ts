@@ -3,7 +3,7 @@ import { inwardBody, inwardRules } from "../inbound/outer-rules.ts";
 /** What all outer ends' names begin with. */
 export const outerPrefix = "bhup-";
 /** Another one for other rules. */
-const version = 5;
+const version = 6;
 
 /**
  * What clients of a server that has gone are asked (inbound/farewell.pl): an acknowledgement without anything, of a number
@@ -11,6 +11,33 @@ const version = 5;
  * (nf_conntrack_tcp_loose, the default) it is dropped, and else the host answers it with a reset.
  */
 const question = "ct state invalid tcp flags & (fin | syn | rst | ack) == ack meta length <= 60";
+
+/**
+ * Machines on the host's own networks that a sandbox may ask for at a time; a router counts as one. The kernel remembers each
+ * that is looked for, with or without an answer, and keeps 1024 (gc_thresh3) for the host and all namespaces together: one
+ * guest that tries all addresses of a network would have nobody else find anybody. It gives one up after 3 s.
+ */
+const [mostNeighbours, givenUpAfter] = [256, "5s"];
+const neighbourSets = ["ip", "ip6"].map(
+	(family) =>
+		`set neighbours_${family} { typeof ${family} daddr; size ${mostNeighbours}; flags dynamic,timeout; timeout ${givenUpAfter}; }`,
+);
+/**
+ * Connections that the servers of a sandbox may have open together. Each server's own are counted inside (inner-rules.ts), by
+ * the sandbox's tracking; what it is made to believe of a connection's end, by a packet that does not get as far as here,
+ * does not free the host's entry.
+ */
+const mostConnections = 30_000;
+/** A neighbour that is known is let pass, and one more as long as the set has room. */
+const reachingRules = [
+	`ct state new add @opened { meta iifname ct count over ${mostConnections} } counter name too_many_connections drop`,
+	"add @neighbours_ip { rt ip nexthop } accept",
+	"add @neighbours_ip6 { rt ip6 nexthop } accept",
+	"counter name too_many_neighbours drop",
+];
+
+/** What the host itself sends has come from no interface. */
+const others = "iif != 0";
 
 /**
  * The lines for `nft -f -` of the table that belongs to the outer end of one way out, in the host's own network. The
@@ -33,6 +60,10 @@ export function outerLines(link: string, inner: Addresses, outer: Addresses): st
 		"\tcounter to_host { }",
 		"\tcounter to_sandboxes { }",
 		"\tcounter unasked { }",
+		"\tcounter too_many_neighbours { }",
+		"\tcounter too_many_connections { }",
+		"\tset opened { type ifname; size 16; flags dynamic; }",
+		...neighbourSets.map((line) => `\t${line}`),
 		// Before the host's own redirections: what they lead to, such as a container, is the host's too.
 		...inwardBody.map((line) => `\t${line}`),
 		"\tchain prerouting {",
@@ -50,13 +81,15 @@ export function outerLines(link: string, inner: Addresses, outer: Addresses): st
 		"\tchain forward {",
 		"\t\ttype filter hook forward priority filter - 10; policy accept;",
 		`\t\tiifname "${link}" oifname "${outerPrefix}*" counter name to_sandboxes drop`,
-		// By them the inner end knows what is the host's own.
-		`\t\toifname "${link}" ip saddr ${outer[0]} counter name unasked drop`,
-		`\t\toifname "${link}" ip6 saddr ${outer[1]} counter name unasked drop`,
+		`\t\tiifname "${link}" ct state established,related accept`,
+		`\t\tiifname "${link}" goto reaching`,
 		`\t\toifname "${link}" ct state established,related ct direction reply accept`,
 		`\t\toifname "${link}" meta l4proto { icmp, ipv6-icmp } ct state related accept`,
 		...inwardRules.map((rule) => `\t\toifname "${link}" ${rule}`),
 		`\t\toifname "${link}" counter name unasked drop`,
+		"\t}",
+		"\tchain reaching {",
+		...reachingRules.map((rule) => `\t\t${rule}`),
 		"\t}",
 		"\tchain arriving {",
 		"\t\ttype nat hook prerouting priority dstnat; policy accept;",
@@ -65,6 +98,20 @@ export function outerLines(link: string, inner: Addresses, outer: Addresses): st
 		"\tchain own {",
 		"\t\ttype nat hook output priority -100; policy accept;",
 		"\t\tfib daddr type local jump own_to_servers",
+		"\t}",
+		// The inner end knows the host's own by the outer end's addresses. What others send goes as it is, before the host's own
+		// translation is asked: a container that it masquerades would come from there.
+		"\tchain as_it_is {",
+		"\t\ttype nat hook postrouting priority srcnat - 1; policy accept;",
+		`\t\toifname "${link}" ${others} snat ip to ip saddr`,
+		`\t\toifname "${link}" ${others} snat ip6 to ip6 saddr`,
+		"\t}",
+		// And nobody else has those addresses, nor was translated before this table was there.
+		"\tchain nobody_else {",
+		"\t\ttype filter hook postrouting priority srcnat + 10; policy accept;",
+		`\t\toifname != "${link}" accept`,
+		`\t\t${others} ip saddr ${outer[0]} counter name unasked drop`,
+		`\t\t${others} ip6 saddr ${outer[1]} counter name unasked drop`,
 		"\t}",
 		"\tchain leaving {",
 		"\t\ttype nat hook postrouting priority srcnat; policy accept;",

@@ -73,12 +73,13 @@ export async function chooseLink(namespace: string, outside: Outside): Promise<L
 /**
  * Makes a sandbox's cable, closed on the outside by its table before it is there; one that is there stays.
  * The inner end's rules are the caller's. When a step fails, what was made is taken away again.
+ * @returns whether it was made
  * @throws CommandError
  */
-export async function ensureLink(namespace: string, link: Link, outside: Outside): Promise<void> {
+export async function ensureLink(namespace: string, link: Link, outside: Outside): Promise<boolean> {
 	const own = (await linksOf(outside)).find(({ ifname }) => ifname === link.outer)?.addr_info ?? [];
 	const isThere = own.some(({ local }) => local === link.outerAddresses[0]);
-	if (isThere && (await isWhole(namespace)) && (await isGuarded(link, outside))) return;
+	if (isThere && (await isWhole(namespace)) && (await isGuarded(link, outside))) return false;
 	await removeLink(namespace, outside);
 	try {
 		await at(
@@ -87,6 +88,7 @@ export async function ensureLink(namespace: string, link: Link, outside: Outside
 			`${outerLines(link.outer, link.innerAddresses, link.outerAddresses).join("\n")}\n`,
 		);
 		await connect(namespace, outside, link);
+		return true;
 	} catch (error) {
 		await removeLink(namespace, outside);
 		throw error;

@@ -29,13 +29,8 @@ export function forgedFrames({ own, other, sandbox }: Record<"own" | "other" | "
 		const packet = frames.ip4("0.0.0.0", "255.255.255.255", 17, frames.udp(68, 67, body));
 		return frames.ethernet(own.mac, frames.broadcast, "ip", packet);
 	};
-	const from4 = (address: string, source = 1000, port = 1000) =>
-		frames.ethernet(
-			own.mac,
-			sandbox.mac,
-			"ip",
-			frames.ip4(address, sandbox.address, 17, frames.udp(source, port)),
-		);
+	const from4 = (address: string, to = sandbox.mac) =>
+		frames.ethernet(own.mac, to, "ip", frames.ip4(address, sandbox.address, 17, frames.udp(1000, 1000)));
 	const from6 = (packet: Buffer, to = sandbox.mac) => frames.ethernet(own.mac, to, "ip6", packet);
 	const advert = (from: string, type: number) =>
 		frames.ip6(from, every, 58, frames.icmp6(from, every, type, Buffer.alloc(36)));
@@ -67,6 +62,11 @@ export function forgedFrames({ own, other, sandbox }: Record<"own" | "other" | "
 		["the sandbox's IPv4 address", from4(sandbox.address), "spoofed_ip"],
 		["an address of the world", from4("198.51.100.7"), "spoofed_ip"],
 		["no address, but not to ask for one", from4("0.0.0.0"), "spoofed_ip"],
+		// The groups in which bridges talk to each other: by their default they take those out before their rules.
+		...["00", "02", "03", "0e", "0f"].map((last): Forged => {
+			const to = `01:80:c2:00:00:${last}`;
+			return [`another's IPv4 address, to ${to}`, from4(other.address, to), "spoofed_ip"];
+		}),
 		[
 			"another's IPv6 address",
 			from6(frames.ip6(theirs, sandbox.address6, 17, frames.udp(1, 1))),

@@ -65,6 +65,27 @@ export function icmp6(from: string, to: string, type: number, rest: Buffer): Buf
 	return body;
 }
 
+/** The ICMP packet by which somebody says that a packet could not be delivered: its port is closed (RFC 792). */
+export function undelivered4(from: string, to: string, packet: Buffer): Buffer {
+	const body = Buffer.concat([Buffer.from([3, 3, 0, 0, 0, 0, 0, 0]), packet]);
+	body.writeUInt16BE(checksum(body), 2);
+	return ip4(from, to, 1, body);
+}
+
+/** That a packet was too large (RFC 4443, 3.2). */
+export function undelivered6(from: string, to: string, packet: Buffer): Buffer {
+	return ip6(from, to, 58, icmp6(from, to, 2, Buffer.concat([Buffer.from([0, 0, 5, 0]), packet])));
+}
+
+/** A segment without anything, and without a checksum. */
+export function tcp(from: number, to: number): Buffer {
+	return Buffer.concat([
+		number16(from),
+		number16(to),
+		Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 4, 0, 0, 0, 0, 0]),
+	]);
+}
+
 export interface Discovery {
 	type: "solicit" | "advert";
 	about: string;

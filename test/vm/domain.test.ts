@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -199,6 +199,33 @@ describe("a domain", () => {
 			expect(Math.abs(told.aheadSeconds)).toBeLessThan(rightWithinS);
 			const [incident] = await bulkhead.incidents("dc1");
 			report("a controller's panic", { outageMs: incident?.outageMs });
+		},
+		4 * patience.test,
+	);
+});
+
+describe("a domain that was taken away", () => {
+	test(
+		"comes back with its disk, and no other is made over it",
+		async () => {
+			const away = join(secrets, "away");
+			await mkdir(away);
+			for (const words of [["stop"], ["export", "--to", join(away, "dc1.qcow2")], ["delete", "--yes"]]) {
+				const [verb = "", ...options] = words;
+				expect(await bulkhead.command(verb, "dc1", ...options)).toMatchObject({ code: 0 });
+			}
+			const { dc1, ...others } = site.servers as Record<string, ServerDefinition>;
+			const disk = { name: "domain", size: "256MiB", image: join(away, "dc1-domain.qcow2") };
+			await bulkhead.apply({ ...site, servers: { dc1: { ...dc1, data: [disk] }, ...others } });
+			const again = await create("dc1");
+			expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("came from an image") });
+			await bulkhead.until("dc1", "running");
+			const used = await bulkhead.command("domain", "use", "dc1", "--realm", realm);
+			expect(used).toMatchObject({ code: 0, stderr: "" });
+			expect((await bulkhead.show("dc1")).domain).toMatchObject({ realm: "AD.EXAMPLE.COM", origin: "made" });
+			const users = await bulkhead.command("domain", "user", "list", "--json");
+			expect(JSON.parse(users.stdout).names).toContain("alice");
+			await client.kinit("bob", password);
 		},
 		4 * patience.test,
 	);

@@ -206,6 +206,37 @@ describe("a server with an address of the LAN", () => {
 		expect(seen.get(clients6)).toEqual([{ client: "2001:db8:7::50", connections: 2 }]);
 	});
 
+	test("however many clients came, what is let in is changed, and who came is read", async () => {
+		const ways = Array.from({ length: 9 }, (_, i): InboundWay => {
+			return { service: `one-${i}`, to: "lan", ports: [range("tcp", 6000 + i)] };
+		});
+		await letIn({ dc: { ways } });
+		const [four, six] = [[], []] as [string[], string[]];
+		for (let i = 0; i < 10_000; i++) {
+			four.push(`10.${100 + (i % 10)}.${i >> 8}.${i & 255}`);
+			six.push(`2001:db8:7:${(0x1000 + i).toString(16)}:abcd:bcde:cdef:${(0x1000 + i).toString(16)}`);
+		}
+		const lines = ways.flatMap((way) => {
+			const { clients, clients6 } = namesOf("dc", way);
+			const full = (set: string, all: string[]) => `add element inet outbound ${set} { ${all.join(", ")} }`;
+			return [full(clients, four), full(clients6, six)];
+		});
+		const fill = ["nsenter", `--net=/run/netns/${tag}`, "nft", "-f", "-"] as const;
+		await run(fill[0], fill.slice(1), { deadlineMs: 40_000, input: `${lines.join("\n")}\n` });
+
+		await setYielding(tag, [dc.address]);
+		const seen = await inboundClientsOf(tag);
+		await setYielding(tag, []);
+		for (const way of ways) {
+			const { clients, clients6 } = namesOf("dc", way);
+			expect([seen.get(clients)?.length, seen.get(clients6)?.length]).toEqual([10_000, 10_000]);
+		}
+		await sandbox.permit([]);
+		await letIn({ dc: { ways: [...ways, ldap("lan")] } });
+		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
+		await removeOutbound(tag, outside);
+	});
+
 	test("reaches the LAN only by its rules, under its own address", async () => {
 		await letIn({ dc: {} });
 		expect(await asks(dc.namespace, "tcp", "192.168.7.50", 389)).toBeNull();

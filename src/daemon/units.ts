@@ -105,13 +105,16 @@ export class Units {
 		});
 	}
 
-	/** Lets these servers do what they say, and those that are set aside or awaited. */
-	async permit(servers: readonly StoredServer[]): Promise<void> {
+	/**
+	 * Lets these servers do what they say, and those that are set aside or awaited.
+	 * @param lenient trouble with what they reach outside is told, and keeps this from nothing
+	 */
+	async permit(servers: readonly StoredServer[], lenient = false): Promise<void> {
 		const aside = [...this.aside.values()].flatMap(({ stored }) => stored ?? []);
 		const known = [...servers, ...aside];
 		const awaited = this.awaited.filter(({ name }) => !known.some((one) => one.name === name));
 		// While they are taken on, trouble with what they reach outside keeps none of them from being looked after.
-		await this.sandbox.permit([...known, ...awaited], this.awaited.length > 0);
+		await this.sandbox.permit([...known, ...awaited], lenient || this.awaited.length > 0);
 	}
 
 	/** The sandbox forgets servers that are gone; not while one cannot be read, whose address nobody knows. */
@@ -129,9 +132,10 @@ export class Units {
 		await this.sandbox.names.endOf(stored.name);
 		await this.groups.removeOf(stored.name);
 		await this.sandbox.removePorts(stored);
-		await this.permit(this.stored());
-		await this.sandbox.leases.settled();
+		// Before the rest, which may fail: nobody supervises it any more, and the next daemon is not to either.
 		await markGone(stored.name, this.context);
+		await this.permit(this.stored(), true);
+		await this.sandbox.leases.settled();
 		await removeRemains(stored.name, this.context);
 		await this.tidy();
 		if (this.count === 0) await this.removeEmptyGroups();

@@ -120,6 +120,7 @@ interface Given {
 	ways?: readonly InboundWay[];
 	redirects?: readonly Redirect[];
 	rules?: readonly OutboundRule[];
+	lan?: string;
 }
 
 /** What is let in to each server and out of it. */
@@ -129,9 +130,9 @@ async function letIn(given: { dc?: Given; web?: Given }): Promise<void> {
 		{ guest: web, ...given.web },
 		{ guest: files, ...({} as Given) },
 	];
-	const servers = all.map(({ guest, rules = [] }) => ({
+	const servers = all.map(({ guest, rules = [], lan = "lan0" }) => ({
 		...{ name: guest.server, address: guest.address, address6: guest.address6, rules },
-		...(guest.segment === "branch" ? { lan: "lan0" } : {}),
+		...(guest.segment === "branch" ? { lan } : {}),
 	}));
 	const inbound = all.map(
 		({ guest, ways = [], redirects = [], yields = false }): InboundServer => ({
@@ -524,6 +525,15 @@ describe("changes", () => {
 		await removeOutbound(tag, outside);
 		expect(await hostNet()).toEqual(withRoute);
 		await ip("-n", host, "route", "del", `${dc.address}/32`);
+	});
+
+	test("an interface that is gone takes nothing away but itself, and its servers are found when it is back", async () => {
+		await letIn({ dc: { ways: [ldap("lan")], lan: "gone0" }, web: { rules: [everything] } });
+		expect((await hostNet()).proxies).toBe("");
+		expect(await asks(host, "tcp", dc.address, 389)).toMatch(/^169\.254\.255\./);
+		expect(await asks(web.namespace, "tcp", "192.168.7.50", 389)).toBe("192.168.7.1");
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
 	});
 
 	test("what a cable left that was lost is cleared away", async () => {

@@ -62,6 +62,13 @@ const hostNet = async () => ({
 });
 let before: Awaited<ReturnType<typeof hostNet>>;
 
+/** An interface keeps its IPv4 addresses, and loses all answers for others. */
+async function rename(from: string, to: string): Promise<void> {
+	for (const words of [["down"], ["name", to]]) await ip("-n", host, "link", "set", from, ...words);
+	await ip("-n", host, "link", "set", to, "up");
+	await until("it is up", async () => (await ip("-n", host, "link", "show", to)).includes("state UP"), 5000);
+}
+
 beforeAll(async () => {
 	before = await hostNet();
 	await bulkhead.apply(site([web]));
@@ -180,10 +187,36 @@ describe("a server with an address of the LAN", () => {
 		expect(await page()).toContain("session");
 	});
 
-	test("once it is deleted nothing of it is left on the host", async () => {
+	test("when its interface is gone, that is told, and what is published changes; when it is back, it is reached", async () => {
+		await rename("lan0", "lan9");
+		await client.call("unpublish", { server: "files" }, { service: "everything" });
+		await client.call("publish", { server: "files" }, web);
+		expect(await page("/", host)).toContain("session");
+		const said = "this host has no network interface lan0";
+		const { outbound } = await client.call("sandbox", { server: "files" }, null);
+		expect(outbound.obstacles).toMatchObject([{ found: said }]);
+		const texts = (await bulkhead.events()).map(({ text }) => text);
+		expect(texts.filter((text) => text.toLowerCase().startsWith(said))).toHaveLength(1);
+		await rename("lan9", "lan0");
+		await until("the LAN reaches it", async () => (await page()) !== null, 30_000);
+	});
+
+	test("and when it has another name, the site is changed to that", async () => {
+		await rename("lan0", "lan9");
 		await client.call("stop", { server: "files" }, { deadlineMs: 0 });
 		await bulkhead.until("files", "stopped");
+		const { segments, ...others } = site([web]);
+		const lab = { subnet: "192.168.7.0/24", lan: "lan9", gateway: "192.168.7.254" };
+		await bulkhead.apply({ ...others, segments: { ...segments, lab } });
+		expect((await hostNet()).proxies).toContain("192.168.7.20 dev lan9");
+		// What follows deletes it without its interface.
+		await ip("-n", host, "link", "set", "lan9", "down");
+		await ip("-n", host, "link", "set", "lan9", "name", "lan8");
+	});
+
+	test("once it is deleted nothing of it is left on the host", async () => {
 		await client.call("delete", { server: "files" }, { destroyDisks: true });
+		await rename("lan8", "lan0");
 		await bulkhead.apply({ name: "branch" });
 		await delay(100);
 		expect(await hostNet()).toEqual(before);

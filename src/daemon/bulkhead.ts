@@ -22,6 +22,7 @@ import { exportServer } from "./exports/server.ts";
 import { findDomain, withoutDomain } from "./found-domains.ts";
 import { examineImport } from "./imports/examine.ts";
 import { lookAtInstallation } from "./installations.ts";
+import { cardsOf } from "./mac-checks.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
@@ -208,7 +209,8 @@ export class Bulkhead {
 	/** Looks at what somebody wants to move here. @throws BulkheadError bad-input */
 	async examineImport(wanted: ExamineBody): Promise<ImportView> {
 		const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(examineWithinMs)]);
-		return await examineImport(wanted, this.context, signal);
+		const { site } = this.current;
+		return await examineImport(wanted, site ? cardsOf(site) : [], this.context, signal);
 	}
 
 	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */

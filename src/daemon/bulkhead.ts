@@ -403,11 +403,10 @@ export class Bulkhead {
 		}
 	}
 
-	/** Not in the middle of a change, which makes them itself. */
+	/** Also in the midst of a change, which may copy disks for an hour: the sandbox's rules are changed by one at a time. */
 	private async guardWaysOut(): Promise<void> {
-		if (this.changing.busy) return;
-		await this.changing
-			.take(async () => await this.sandbox.guard())
+		await this.sandbox
+			.guard()
 			.catch((error) => this.context.log.error({ err: error }, "the ways out could not be looked at"));
 	}
 

@@ -140,7 +140,11 @@ export class SiteSandbox {
 
 	/** Asks what the names in `outbound:` stand for, where it is time, and lets that out. @throws CommandError */
 	async followNames(): Promise<void> {
-		if (!this.permitted || !(await this.followed.look())) return;
+		if (this.permitted && (await this.followed.look())) await this.permitAgain();
+	}
+
+	/** Those who are permitted when its turn comes: they may be others by then. */
+	private async permitAgain(): Promise<void> {
 		await this.permitting.take(async () => {
 			if (this.permitted) await this.permitNow(this.permitted, true);
 		});
@@ -203,7 +207,7 @@ export class SiteSandbox {
 		const hasCable = permitted?.some(
 			({ definition, lan }) => lan !== null || (definition.outbound ?? "deny") !== "deny",
 		);
-		if (permitted && (hasCable || inboundServers(permitted).length > 0)) await this.permit(permitted, true);
+		if (permitted && (hasCable || inboundServers(permitted).length > 0)) await this.permitAgain();
 	}
 
 	private tell(text: string): void {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { BulkheadError } from "../../src/api/errors.ts";
@@ -184,6 +185,23 @@ describe("a server with an address of the LAN", () => {
 		const error = await bulkhead.apply(wrong).catch((error: unknown) => error);
 		const { problems } = error as BulkheadError;
 		expect(problems.map(({ field, message }) => `${field}: ${message}`).join("\n")).toMatch(message);
+		expect(await page()).toContain("session");
+	});
+
+	test("what lets the LAN in is guarded also while the site is being changed", async () => {
+		const image = join(bulkhead.state, "empty.raw");
+		await run("truncate", ["-s", "16M", image], { deadlineMs: 5000 });
+		const { servers, ...others } = site([{ service: "everything", to: "lan" }]);
+		// It hears of no power button, and is waited for.
+		await bulkhead.apply({ ...others, servers: { ...servers, deaf: { image, memory: "32MiB" } } });
+		const deaf = async () => (await client.call("list", {}, null)).find(({ name }) => name === "deaf")?.state;
+		const applied = bulkhead.apply({ ...others, servers: { ...servers } });
+		await until("it is being stopped", async () => (await deaf()) === "stopping", 10_000);
+		const { tables } = await hostNet();
+		await inside(host, "nft", "flush", "ruleset");
+		await until("its rules are back", async () => (await hostNet()).tables === tables, 20_000);
+		expect(await deaf()).toBe("stopping");
+		await applied;
 		expect(await page()).toContain("session");
 	});
 

@@ -55,7 +55,7 @@ async function siteOfThree(failing: string) {
 	await current.save(before);
 	const stored = () => [...units.values()].map((unit) => unit.stored);
 	const parts = {
-		...{ stored, server: (name: string) => units.get(name), permit: async () => {} },
+		...{ stored, server: (name: string) => units.get(name), permit: async () => {}, makeWay: async () => {} },
 		discard: async ({ name }: StoredServer) => void units.delete(name),
 	} as unknown as Units;
 	const open = vi.fn(async (_: Site) => {});

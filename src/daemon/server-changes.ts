@@ -52,13 +52,16 @@ export class ServerChanges {
 			uuid: randomUUID(),
 		};
 		const stored = await createServer(wanted, this.context, onStep, signal);
+		await using undo = new AsyncDisposableStack();
 		try {
 			// Written before the first start: whatever happens from here on, the next daemon knows this server.
 			await this.current.save(siteWith(before, site, name));
 			onStep("opening its front door", 0.95);
 			const unit = await this.units.supervise(stored);
+			await this.units.makeWay(stored, undo);
 			await unit.door.open();
 			await begin(unit, this.context);
+			undo.move();
 			report({ type: "done", subject });
 		} catch (error) {
 			await this.units.discard(stored);
@@ -105,6 +108,7 @@ export class ServerChanges {
 		{
 			await using undo = new AsyncDisposableStack();
 			await this.addDisks(added, stored, undo, report, signal);
+			await this.units.makeWay(stored, undo);
 			undo.defer(async () => await this.changeBack(unit, before));
 			await this.units.permit([...this.units.stored(unit), stored]);
 			await unit.change(stored);

@@ -41,7 +41,14 @@ export const importView = z.object({
 	memoryBytes: z.number().nullable(),
 	cpus: z.int().nullable(),
 	disks: z.array(importedDiskView),
-	cards: z.array(z.object({ mac: z.string().nullable(), card: z.enum(cards).nullable() })),
+	cards: z.array(
+		z.object({
+			mac: z.string().nullable(),
+			card: z.enum(cards).nullable(),
+			/** Servers of this site that have the same hardware address: a machine that was exported here has one. */
+			takenBy: z.array(z.object({ server: z.string(), segment: z.string() })),
+		}),
+	),
 	/** What is not taken over, or has to be seen to, in words. */
 	notes: z.array(z.string()),
 });

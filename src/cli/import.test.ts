@@ -12,6 +12,8 @@ import { runHere } from "./harness.ts";
 import { nameFrom } from "./import/definition.ts";
 
 let daemon: StandIn;
+/** What the daemon finds in a source. */
+let examined: ImportView;
 let folder: string;
 let site: string;
 /** What the daemon was told to do, beside being asked. */
@@ -47,7 +49,7 @@ const erp: ImportView = {
 			system: false,
 		},
 	],
-	cards: [{ mac: "00:50:56:9a:12:34", card: "vmxnet3" }],
+	cards: [{ mac: "00:50:56:9a:12:34", card: "vmxnet3", takenBy: [] }],
 	notes: ["Its sound card is not taken over."],
 };
 const entry = {
@@ -66,8 +68,9 @@ const before = "# ours\nname: office\nsegments:\n  office: { subnet: 10.77.0.0/2
 let ending: Progress = { type: "finished", text: "all is well" };
 
 beforeEach(async () => {
+	examined = erp;
 	daemon = await StandIn.start({
-		examineImport: () => erp,
+		examineImport: () => examined,
 		plan: () => ({ ...samplePlan, destructive: false }),
 	});
 	folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
@@ -133,6 +136,24 @@ describe("import", () => {
 		expect(parse(text).servers).toEqual({ erp: { ...entry, guest: "windows-server-2022", network } });
 		expect(told[0]?.body.text).toBe(text);
 		expect(out).toContain("all is well");
+	});
+
+	test("a hardware address that a server of its segment has is left out, and that is said", async () => {
+		const [card] = erp.cards;
+		const takenBy = [{ server: "erp", segment: "office" }];
+		examined = { ...erp, cards: card ? [{ ...card, takenBy }] : [] };
+		const written = async (segment: string) => {
+			const where = ["--segment", segment, "--address", "10.77.0.31"];
+			const { out } = await bulkhead("import", "/srv/erp.ova", "--name", "copy", ...where);
+			const lines = out.slice(out.indexOf("Add this below")).split("\n").slice(2).join("\n");
+			return { out, network: parse(lines).copy.network };
+		};
+		const office = await written("office");
+		expect(office.network).toEqual({ segment: "office", address: "10.77.0.31", card: "vmxnet3" });
+		expect(office.out).toContain("Its hardware address is that of erp on segment office");
+		const lab = await written("lab");
+		expect(lab.network).toMatchObject({ mac: "00:50:56:9a:12:34" });
+		expect(lab.out).not.toContain("Its hardware address is");
 	});
 
 	test("when it cannot be made, the file is what it was", async () => {

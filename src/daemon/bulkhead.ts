@@ -22,6 +22,7 @@ import { exportServer } from "./exports/server.ts";
 import { findDomain, withoutDomain } from "./found-domains.ts";
 import { examineImport } from "./imports/examine.ts";
 import { lookAtInstallation } from "./installations.ts";
+import { cardsOf } from "./mac-checks.ts";
 import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
@@ -208,7 +209,8 @@ export class Bulkhead {
 	/** Looks at what somebody wants to move here. @throws BulkheadError bad-input */
 	async examineImport(wanted: ExamineBody): Promise<ImportView> {
 		const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(examineWithinMs)]);
-		return await examineImport(wanted, this.context, signal);
+		const { site } = this.current;
+		return await examineImport(wanted, site ? cardsOf(site) : [], this.context, signal);
 	}
 
 	/** Checks a site file and says what applying it would do. @throws BulkheadError with all problems */
@@ -401,11 +403,10 @@ export class Bulkhead {
 		}
 	}
 
-	/** Not in the middle of a change, which makes them itself. */
+	/** Also in the midst of a change, which may copy disks for an hour: the sandbox's rules are changed by one at a time. */
 	private async guardWaysOut(): Promise<void> {
-		if (this.changing.busy) return;
-		await this.changing
-			.take(async () => await this.sandbox.guard())
+		await this.sandbox
+			.guard()
 			.catch((error) => this.context.log.error({ err: error }, "the ways out could not be looked at"));
 	}
 

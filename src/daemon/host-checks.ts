@@ -11,6 +11,7 @@ import { allowedOf } from "./between.ts";
 import { hardwareOnHost } from "./hardware-checks.ts";
 import { lanOf } from "./lan.ts";
 import { lanProblems } from "./lan-checks.ts";
+import { macProblems } from "./mac-checks.ts";
 import { subnetsOf } from "./plan.ts";
 import { type Published, publishedBy, publishedEntries, type Unpublishable } from "./published.ts";
 import type { SiteProblem } from "./site-file.ts";
@@ -24,7 +25,7 @@ export interface Present {
 /** What is wrong with a site on this host as it is now: templates, images, ports, and what a running server cannot change. */
 export async function hostProblems(site: Site, present: readonly Present[]): Promise<SiteProblem[]> {
 	const listens = new Map<string, string>();
-	const problems: SiteProblem[] = await lanProblems(site);
+	const problems: SiteProblem[] = [...(await lanProblems(site)), ...macProblems(site)];
 	for (const [name, definition] of Object.entries(site.servers ?? {})) {
 		const old = present.find(({ stored }) => stored.name === name);
 		const source = await sourceProblems(name, definition, old?.stored);

@@ -83,14 +83,7 @@ export class Publishing {
 		const definition: ServerDefinition = publish.length > 0 ? { ...others, publish } : others;
 		const next: Site = { ...site, servers: { ...site.servers, [name]: definition } };
 		await this.check(site, next, name, refusal);
-		const { definition: before } = unit.stored;
 		await this.changes.change(next, name, definition, () => {});
-		try {
-			await this.current.save(next);
-		} catch (error) {
-			await this.changes.change(site, name, before, () => {});
-			throw error;
-		}
 		return unit.stored;
 	}
 

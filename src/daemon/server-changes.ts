@@ -6,6 +6,7 @@ import { BulkheadError } from "../api/errors.ts";
 import type { Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { awaitsDomain, filledOf, type StoredServer } from "../store/servers.ts";
+import { meanwhile } from "./between.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { beginDiskChanges, endDiskChanges } from "./disk-changes.ts";
@@ -51,20 +52,26 @@ export class ServerChanges {
 			uuid: randomUUID(),
 		};
 		const stored = await createServer(wanted, this.context, onStep, signal);
+		await using undo = new AsyncDisposableStack();
 		try {
 			// Written before the first start: whatever happens from here on, the next daemon knows this server.
-			const segments = { ...before?.segments, ...site.segments };
-			await this.current.save({ ...site, segments, servers: { ...before?.servers, [name]: definition } });
+			await this.current.save(siteWith(before, site, name));
 			onStep("opening its front door", 0.95);
 			const unit = await this.units.supervise(stored);
+			await this.units.makeWay(stored, undo);
 			await unit.door.open();
 			await begin(unit, this.context);
+			undo.move();
 			report({ type: "done", subject });
 		} catch (error) {
 			await this.units.discard(stored);
-			await (before ? this.current.save(before) : this.current.forget());
+			await this.saveBack(before);
 			throw error;
 		}
+	}
+
+	private async saveBack(before: Site | undefined): Promise<void> {
+		await (before ? this.current.save(before) : this.current.forget());
 	}
 
 	private freeIndex(): number {
@@ -103,11 +110,16 @@ export class ServerChanges {
 		{
 			await using undo = new AsyncDisposableStack();
 			await this.addDisks(added, stored, undo, report, signal);
+			await this.units.makeWay(stored, undo);
 			undo.defer(async () => await this.changeBack(unit, before));
 			await this.units.permit([...this.units.stored(unit), stored]);
 			await unit.change(stored);
 			// A session that begins from here on has the new disks; one that began since the plan has the old ones.
 			refuseInUse();
+			// Before the server is: where that one lies, its segment has to be, whatever becomes of others that are changed.
+			const { site: known } = this.current;
+			undo.defer(async () => await this.saveBack(known));
+			await this.current.save(siteWith(known, site, name));
 			await this.context.servers.save(stored).catch((error) => {
 				throw diskFullOr(error, this.context.paths.server(name).folder);
 			});
@@ -160,7 +172,7 @@ export class ServerChanges {
 			});
 		}
 		await untilStopped(unit);
-		await this.units.discard(unit.stored);
+		await this.discard(unit);
 		report({ type: "done", subject });
 	}
 
@@ -170,11 +182,22 @@ export class ServerChanges {
 		unit.refuseWhileExported();
 		if (!isDown(unit))
 			throw new BulkheadError("not-allowed-now", `${name} is ${unit.record.state}; stop it first`);
-		const { [name]: _, ...others } = this.current.site?.servers ?? {};
-		await this.units.discard(unit.stored);
+		await this.discard(unit);
+	}
+
+	private async discard({ stored }: ServerUnit): Promise<void> {
+		await this.units.discard(stored);
 		const { site } = this.current;
+		const { [stored.name]: _, ...others } = site?.servers ?? {};
 		if (site) await this.current.save({ ...site, servers: others });
 	}
+}
+
+/** The site that is there when this server has become what it is in another, and the rest not yet. */
+function siteWith(before: Site | undefined, site: Site, name: string): Site {
+	const { [name]: definition } = site.servers ?? {};
+	const servers = { ...before?.servers, ...(definition ? { [name]: definition } : {}) };
+	return { ...site, segments: meanwhile(before?.segments, site.segments), servers };
 }
 
 /** Starts a server that was just made, where it starts by itself. */

@@ -4,6 +4,8 @@ import type { Site } from "../api/site.ts";
 import { readIfThere, writeFileAtomic } from "../host/files.ts";
 import { upstreamsOfHost } from "../network/names/upstreams.ts";
 import { ensureOutbound, removeOutbound } from "../network/outbound/outbound.ts";
+import { interfacesOf } from "../network/outbound/outside.ts";
+import type { OutboundPlan } from "../network/outbound/plan.ts";
 import { Sandbox } from "../network/sandbox.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { openSegments, pathsAmong } from "./between.ts";
@@ -85,7 +87,8 @@ export class SiteSandbox {
 			})),
 		);
 		this.wholeSegments = openSegments(site);
-		if (this.permitted) await this.permit(this.permitted);
+		// They were permitted before: what stands in the way now is to keep nobody from changing the site.
+		if (this.permitted) await this.permit(this.permitted, true);
 	}
 
 	/**
@@ -137,7 +140,11 @@ export class SiteSandbox {
 
 	/** Asks what the names in `outbound:` stand for, where it is time, and lets that out. @throws CommandError */
 	async followNames(): Promise<void> {
-		if (!this.permitted || !(await this.followed.look())) return;
+		if (this.permitted && (await this.followed.look())) await this.permitAgain();
+	}
+
+	/** Those who are permitted when its turn comes: they may be others by then. */
+	private async permitAgain(): Promise<void> {
 		await this.permitting.take(async () => {
 			if (this.permitted) await this.permitNow(this.permitted, true);
 		});
@@ -169,21 +176,29 @@ export class SiteSandbox {
 			},
 			inbound: inboundServers(servers),
 		};
-		try {
-			await ensureOutbound(plan);
-			this.trouble = "";
-		} catch (error) {
-			if (!lenient) throw error;
-			const trouble = explain(error);
-			const text = `What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${trouble}; it is tried again by itself`;
-			if (trouble !== this.trouble) this.tell(text);
-			this.trouble = trouble;
-		}
+		const trouble = await this.openOutside(plan, lenient);
+		if (trouble !== "" && trouble !== this.trouble) this.tell(`${trouble}; it is tried again by itself`);
+		this.trouble = trouble;
 		// After the rules: what servers are told is let out already.
 		const { namespace } = this.current;
 		const current = (name: string) => this.followed.current(name);
 		this.leases.want(namespace, servers);
 		this.names.want({ namespace, servers, upstreams, current, openSegments: this.wholeSegments });
+	}
+
+	/** @returns what stands in the way; nothing when all is open */
+	private async openOutside(plan: OutboundPlan, lenient: boolean): Promise<string> {
+		try {
+			await ensureOutbound(plan);
+			const lans = new Set(plan.servers.flatMap(({ lan }) => lan ?? []));
+			const absent = lans.size === 0 ? lans : lans.difference(new Set(await interfacesOf({})));
+			if (absent.size === 0) return "";
+			const names = [...absent].join(", ");
+			return `This host has no network interface ${names}, and servers with addresses of its network are not found there: where it has another name now, write that under \`lan:\` and apply the site`;
+		} catch (error) {
+			if (!lenient) throw error;
+			return `What servers may reach outside, and how they are reached at their own addresses, could not be opened: ${explain(error)}`;
+		}
 	}
 
 	/** Makes sure that the cable to the host is as it was made: the host's own programs may have removed its rules. */
@@ -192,7 +207,7 @@ export class SiteSandbox {
 		const hasCable = permitted?.some(
 			({ definition, lan }) => lan !== null || (definition.outbound ?? "deny") !== "deny",
 		);
-		if (permitted && (hasCable || inboundServers(permitted).length > 0)) await this.permit(permitted, true);
+		if (permitted && (hasCable || inboundServers(permitted).length > 0)) await this.permitAgain();
 	}
 
 	private tell(text: string): void {

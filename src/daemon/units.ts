@@ -4,6 +4,7 @@ import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import { endStrays } from "./parts/door/strays.ts";
 import type { Groups } from "./parts/groups.ts";
+import { completeServicesOf } from "./published.ts";
 import { markGone, removeRemains } from "./remains.ts";
 import { ServerUnit } from "./server-unit.ts";
 import type { SiteSandbox } from "./site-sandbox.ts";
@@ -105,13 +106,27 @@ export class Units {
 		});
 	}
 
-	/** Lets these servers do what they say, and those that are set aside or awaited. */
-	async permit(servers: readonly StoredServer[]): Promise<void> {
+	/**
+	 * Lets these servers do what they say, and those that are set aside or awaited.
+	 * @param lenient trouble with what they reach outside is told, and keeps this from nothing
+	 */
+	async permit(servers: readonly StoredServer[], lenient = false): Promise<void> {
 		const aside = [...this.aside.values()].flatMap(({ stored }) => stored ?? []);
 		const known = [...servers, ...aside];
 		const awaited = this.awaited.filter(({ name }) => !known.some((one) => one.name === name));
 		// While they are taken on, trouble with what they reach outside keeps none of them from being looked after.
-		await this.sandbox.permit([...known, ...awaited], this.awaited.length > 0);
+		await this.sandbox.permit([...known, ...awaited], lenient || this.awaited.length > 0);
+	}
+
+	/**
+	 * Closes the front doors of others at ports of the host that a server is about to have: a change of the site may give it
+	 * those of one that is changed or deleted after it. @param undo opens them again
+	 */
+	async makeWay(stored: StoredServer, undo: AsyncDisposableStack): Promise<void> {
+		const listens = completeServicesOf(stored).map(({ listen }) => listen);
+		for (const { stored: other, door } of this.list())
+			if (other.name !== stored.name && (await door.giveUp(listens)))
+				undo.defer(async () => await door.openWhenPossible());
 	}
 
 	/** The sandbox forgets servers that are gone; not while one cannot be read, whose address nobody knows. */
@@ -121,18 +136,24 @@ export class Units {
 
 	/** Removes all that belongs to a server; its disks too. */
 	async discard(stored: StoredServer): Promise<void> {
-		const unit = this.units.get(stored.name);
-		this.units.delete(stored.name);
+		const { context, sandbox } = this;
+		const { name } = stored;
+		const unit = this.units.get(name);
+		this.units.delete(name);
 		await unit?.supervisor.leave();
 		unit?.close();
-		await (unit?.door.close() ?? endStrays(this.context, stored.name, new Set()));
-		await this.sandbox.names.endOf(stored.name);
-		await this.groups.removeOf(stored.name);
-		await this.sandbox.removePorts(stored);
-		await this.permit(this.stored());
-		await this.sandbox.leases.settled();
-		await markGone(stored.name, this.context);
-		await removeRemains(stored.name, this.context);
+		await (unit?.door.close() ?? endStrays(context, name, new Set()));
+		// First, so that nothing which looks after the others begins anything for it again. The next change tries it again,
+		// and nobody would do the rest.
+		await this.permit(this.stored(), true).catch((error) =>
+			context.log.error({ err: error, server: name }, "what it was permitted could not be taken back yet"),
+		);
+		await sandbox.names.endOf(name);
+		await this.groups.removeOf(name);
+		await sandbox.removePorts(stored);
+		await sandbox.leases.settled();
+		await markGone(name, context);
+		await removeRemains(name, context);
 		await this.tidy();
 		if (this.count === 0) await this.removeEmptyGroups();
 	}

@@ -67,9 +67,13 @@ test("is killed when it is cancelled, and not begun when it was before", async (
 	await expect(sh("true", { signal: caller.signal })).rejects.toThrow(/abort/i);
 });
 
-test("output without end is cut", async () => {
-	const { stdout } = await sh("head -c 40000000 /dev/zero");
-	expect(stdout.length).toBeLessThan(20_000_000);
+test("output that is too much to be kept is a failure, and not a part of it; heard line by line it is not kept", async () => {
+	const error = await failure(sh("head -c 40000000 /dev/zero"));
+	expect(error.message).toBe("sh -c head -c 40000000 /dev/zero: wrote more than can be kept (16 MiB)");
+	let heard = 0;
+	const onLine = () => heard++;
+	const { stdout } = await sh("yes 0123456789 | head -c 22000000", { onLine });
+	expect([heard, stdout.length < 20_000_000]).toEqual([2_000_000, true]);
 });
 
 test("what does not end even when killed is not waited for", async () => {

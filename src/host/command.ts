@@ -33,8 +33,8 @@ export class CommandError extends Error {
 
 /**
  * Runs a command to its end. Killed, with everything in its process group, at the deadline or when aborted.
- * @returns what it wrote to standard output and standard error, at most 16 MiB each
- * @throws CommandError
+ * @returns what it wrote to standard output and standard error; with `onLine` at most 16 MiB of it, as the rest was heard
+ * @throws CommandError, also when it wrote more to standard output: a part of it would be taken for the whole
  */
 export async function run(
 	file: string,
@@ -75,6 +75,8 @@ export async function run(
 		const code = await promise;
 		if (why !== undefined) throw new CommandError(name, why, code, err());
 		if (code !== 0) throw new CommandError(name, `ended with code ${code}`, code, err());
+		if (!options.onLine && out().length >= outputLimit)
+			throw new CommandError(name, "wrote more than can be kept (16 MiB)", code, err());
 		return { stdout: out(), stderr: err() };
 	} finally {
 		clearTimeout(timer);

@@ -36,17 +36,19 @@ const counted = z.object({ packets: z.int(), bytes: z.int() });
 
 /** @returns what is allowed now, with what it has counted. @throws CommandError when there is no firewall */
 export async function elementsOf(namespace: string): Promise<Elements> {
-	return elementsIn(await inside(namespace, ["nft", "-j", "list", "sets", "inet"]));
+	// One by one: with several, nft lists those of all tables, and anybody outside may fill some of them.
+	const list = (set: string) => ["nft", "-j", "list", "set", "inet", "bulkhead", set];
+	return elementsIn(...(await Promise.all(countingSets.map((set) => inside(namespace, list(set))))));
 }
 
-/** Pure. @param text answer of `nft -j list sets inet`. @throws ZodError for what nft never says */
-export function elementsIn(text: string): Elements {
+/** Pure. @param texts answers of `nft -j list set`. @throws ZodError for what nft never says */
+export function elementsIn(...texts: string[]): Elements {
 	const found: Record<CountingSet, Map<string, Counted>> = {
 		allowed: new Map(),
 		allowed6: new Map(),
 		open: new Map(),
 	};
-	for (const { set } of listed.parse(JSON.parse(text)).nftables) {
+	for (const { set } of texts.flatMap((text) => listed.parse(JSON.parse(text)).nftables)) {
 		const name = countingSets.find((one) => one === set?.name);
 		if (!set || !name || set.table !== "bulkhead") continue;
 		for (const { elem } of set.elem ?? [])

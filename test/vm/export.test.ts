@@ -110,10 +110,18 @@ describe("taken away", () => {
 				{ name: "disk2", size: "4MiB", image: `${at("erp.ova")}#erp-ledger.vmdk`, bus: "ide" },
 				{ name: "disk3", size: "8MiB", image: `${at("erp.ova")}#erp-more.vmdk`, bus: "virtio" },
 			],
-			network: { segment: "lab", address: "10.97.0.11", mac: "00:50:56:00:00:07", card: "e1000" },
+			// Its hardware address is its original's, beside which it is to be.
+			network: { segment: "lab", address: "10.97.0.11", card: "e1000" },
 		});
+		const takenBy = [{ server: "erp", segment: "lab" }];
+		const mac = "00:50:56:00:00:07";
+		expect(JSON.parse(seen.stdout).import.cards).toEqual([{ mac, card: "e1000", takenBy }]);
 		// By hand, so that it is not started: nothing on these disks would boot.
 		const definition = { ...JSON.parse(seen.stdout).definition, start: "manual" };
+		const withBoth = { ...definition, network: { ...definition.network, mac } };
+		await writeFile(site, `${text}  back: ${JSON.stringify(withBoth)}\n`);
+		const refused = await bulkhead.command("apply", "--yes", site);
+		expect(refused.stderr).toContain(`${mac} is already the hardware address of erp on segment lab`);
 		await writeFile(site, `${text}  back: ${JSON.stringify(definition)}\n`);
 		const said = await bulkhead.command("apply", "--yes", site);
 		expect(said, said.stderr).toMatchObject({ code: 0 });

@@ -165,6 +165,7 @@ interface Given {
 	ways?: readonly InboundWay[];
 	redirects?: readonly Redirect[];
 	rules?: readonly OutboundRule[];
+	lan?: string;
 }
 
 /** What is let in to each server and out of it. */
@@ -174,9 +175,9 @@ async function letIn(given: { dc?: Given; web?: Given }): Promise<void> {
 		{ guest: web, ...given.web },
 		{ guest: files, ...({} as Given) },
 	];
-	const servers = all.map(({ guest, rules = [] }) => ({
+	const servers = all.map(({ guest, rules = [], lan = "lan0" }) => ({
 		...{ name: guest.server, address: guest.address, address6: guest.address6, rules },
-		...(guest.segment === "branch" ? { lan: "lan0" } : {}),
+		...(guest.segment === "branch" ? { lan } : {}),
 	}));
 	const inbound = all.map(
 		({ guest, ways = [], redirects = [], yields = false }): InboundServer => ({
@@ -249,6 +250,37 @@ describe("a server with an address of the LAN", () => {
 		const seen = await inboundClientsOf(tag);
 		expect(seen.get(clients)).toEqual([{ client: "192.168.7.50", connections: 2 }]);
 		expect(seen.get(clients6)).toEqual([{ client: "2001:db8:7::50", connections: 2 }]);
+	});
+
+	test("however many clients came, what is let in is changed, and who came is read", async () => {
+		const ways = Array.from({ length: 9 }, (_, i): InboundWay => {
+			return { service: `one-${i}`, to: "lan", ports: [range("tcp", 6000 + i)] };
+		});
+		await letIn({ dc: { ways } });
+		const [four, six] = [[], []] as [string[], string[]];
+		for (let i = 0; i < 10_000; i++) {
+			four.push(`10.${100 + (i % 10)}.${i >> 8}.${i & 255}`);
+			six.push(`2001:db8:7:${(0x1000 + i).toString(16)}:abcd:bcde:cdef:${(0x1000 + i).toString(16)}`);
+		}
+		const lines = ways.flatMap((way) => {
+			const { clients, clients6 } = namesOf("dc", way);
+			const full = (set: string, all: string[]) => `add element inet outbound ${set} { ${all.join(", ")} }`;
+			return [full(clients, four), full(clients6, six)];
+		});
+		const fill = ["nsenter", `--net=/run/netns/${tag}`, "nft", "-f", "-"] as const;
+		await run(fill[0], fill.slice(1), { deadlineMs: 40_000, input: `${lines.join("\n")}\n` });
+
+		await setYielding(tag, [dc.address]);
+		const seen = await inboundClientsOf(tag);
+		await setYielding(tag, []);
+		for (const way of ways) {
+			const { clients, clients6 } = namesOf("dc", way);
+			expect([seen.get(clients)?.length, seen.get(clients6)?.length]).toEqual([10_000, 10_000]);
+		}
+		await sandbox.permit([]);
+		await letIn({ dc: { ways: [...ways, ldap("lan")] } });
+		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
+		await removeOutbound(tag, outside);
 	});
 
 	test("reaches the LAN only by its rules, under its own address", async () => {
@@ -686,6 +718,15 @@ describe("changes", () => {
 		await removeOutbound(tag, outside);
 		expect(await hostNet()).toEqual(withRoute);
 		await ip("-n", host, "route", "del", `${dc.address}/32`);
+	});
+
+	test("an interface that is gone takes nothing away but itself, and its servers are found when it is back", async () => {
+		await letIn({ dc: { ways: [ldap("lan")], lan: "gone0" }, web: { rules: [everything] } });
+		expect((await hostNet()).proxies).toBe("");
+		expect(await asks(host, "tcp", dc.address, 389)).toMatch(/^169\.254\.255\./);
+		expect(await asks(web.namespace, "tcp", "192.168.7.50", 389)).toBe("192.168.7.1");
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
 	});
 
 	test("what a cable left that was lost is cleared away", async () => {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { BulkheadError } from "../../src/api/errors.ts";
@@ -61,6 +62,13 @@ const hostNet = async () => ({
 	proxies: (await ip("-n", host, "neigh", "show", "proxy")).trim(),
 });
 let before: Awaited<ReturnType<typeof hostNet>>;
+
+/** An interface keeps its IPv4 addresses, and loses all answers for others. */
+async function rename(from: string, to: string): Promise<void> {
+	for (const words of [["down"], ["name", to]]) await ip("-n", host, "link", "set", from, ...words);
+	await ip("-n", host, "link", "set", to, "up");
+	await until("it is up", async () => (await ip("-n", host, "link", "show", to)).includes("state UP"), 5000);
+}
 
 beforeAll(async () => {
 	before = await hostNet();
@@ -180,10 +188,53 @@ describe("a server with an address of the LAN", () => {
 		expect(await page()).toContain("session");
 	});
 
-	test("once it is deleted nothing of it is left on the host", async () => {
+	test("what lets the LAN in is guarded also while the site is being changed", async () => {
+		const image = join(bulkhead.state, "empty.raw");
+		await run("truncate", ["-s", "16M", image], { deadlineMs: 5000 });
+		const { servers, ...others } = site([{ service: "everything", to: "lan" }]);
+		// It hears of no power button, and is waited for.
+		await bulkhead.apply({ ...others, servers: { ...servers, deaf: { image, memory: "32MiB" } } });
+		const deaf = async () => (await client.call("list", {}, null)).find(({ name }) => name === "deaf")?.state;
+		const applied = bulkhead.apply({ ...others, servers: { ...servers } });
+		await until("it is being stopped", async () => (await deaf()) === "stopping", 10_000);
+		const { tables } = await hostNet();
+		await inside(host, "nft", "flush", "ruleset");
+		await until("its rules are back", async () => (await hostNet()).tables === tables, 20_000);
+		expect(await deaf()).toBe("stopping");
+		await applied;
+		expect(await page()).toContain("session");
+	});
+
+	test("when its interface is gone, that is told, and what is published changes; when it is back, it is reached", async () => {
+		await rename("lan0", "lan9");
+		await client.call("unpublish", { server: "files" }, { service: "everything" });
+		await client.call("publish", { server: "files" }, web);
+		expect(await page("/", host)).toContain("session");
+		const said = "this host has no network interface lan0";
+		const { outbound } = await client.call("sandbox", { server: "files" }, null);
+		expect(outbound.obstacles).toMatchObject([{ found: said }]);
+		const texts = (await bulkhead.events()).map(({ text }) => text);
+		expect(texts.filter((text) => text.toLowerCase().startsWith(said))).toHaveLength(1);
+		await rename("lan9", "lan0");
+		await until("the LAN reaches it", async () => (await page()) !== null, 30_000);
+	});
+
+	test("and when it has another name, the site is changed to that", async () => {
+		await rename("lan0", "lan9");
 		await client.call("stop", { server: "files" }, { deadlineMs: 0 });
 		await bulkhead.until("files", "stopped");
+		const { segments, ...others } = site([web]);
+		const lab = { subnet: "192.168.7.0/24", lan: "lan9", gateway: "192.168.7.254" };
+		await bulkhead.apply({ ...others, segments: { ...segments, lab } });
+		expect((await hostNet()).proxies).toContain("192.168.7.20 dev lan9");
+		// What follows deletes it without its interface.
+		await ip("-n", host, "link", "set", "lan9", "down");
+		await ip("-n", host, "link", "set", "lan9", "name", "lan8");
+	});
+
+	test("once it is deleted nothing of it is left on the host", async () => {
 		await client.call("delete", { server: "files" }, { destroyDisks: true });
+		await rename("lan8", "lan0");
 		await bulkhead.apply({ name: "branch" });
 		await delay(100);
 		expect(await hostNet()).toEqual(before);

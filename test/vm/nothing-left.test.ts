@@ -205,6 +205,36 @@ describe("what fails half-way leaves what was there", () => {
 		await untilIs(owner, { one }, patienceMs);
 	});
 
+	/** What a page of server a is answered with. */
+	const status = async () => {
+		const script = `fetch("http://127.0.0.1:${ports[0]}/").then(({ status }) => process.stdout.write(String(status)))`;
+		const words = [`--net=/run/netns/${host}`, process.execPath, "-e", script];
+		return (await run("nsenter", words, { deadlineMs: 20_000 })).stdout;
+	};
+
+	test("and a server that had moved by then where it moved to: it starts there, for the next daemon too", async () => {
+		await client.call("stop", { server: "a" }, { deadlineMs: 0 });
+		await bulkhead.until("a", "stopped");
+		const { segments, ...others } = site({
+			a: cold({ network: { segment: "other", address: "10.92.0.11" } }),
+			c: cold({ publish: [{ service: "http", to: "host", listen: ports[3] ?? 0 }] }),
+		});
+		const moved = { ...others, segments: { ...segments, other: { subnet: "10.92.0.0/24" } } };
+		await failForPort(JSON.stringify(moved), ports[3] ?? 0);
+		await client.call("start", { server: "a" }, null);
+		await ready("a");
+		expect(await status()).toBe("200");
+		await bulkhead.endDaemon("SIGKILL");
+		await bulkhead.startDaemon();
+		expect(await status()).toBe("200");
+		await client.call("stop", { server: "a" }, { deadlineMs: 0 });
+		await bulkhead.until("a", "stopped");
+		await bulkhead.apply(justA());
+		await client.call("start", { server: "a" }, null);
+		await ready("a");
+		await untilIs(owner, { one }, patienceMs);
+	});
+
 	test("an address that this host already has a way to", async () => {
 		await ip("-n", host, "route", "add", "192.168.7.20/32", "dev", "lan0");
 		const lan = { subnet: "192.168.7.0/24", lan: "lan0", gateway: "192.168.7.254" };

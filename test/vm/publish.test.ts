@@ -114,6 +114,59 @@ beforeAll(async () => {
 	await bulkhead.until(server, "running");
 });
 
+describe("a port of the host", () => {
+	/** None of them runs: their front doors are open all the same. */
+	const idle = (address: string, listen: number) => tiny(address, listen, { start: "manual" });
+	const withOthers = (others: NonNullable<Site["servers"]>): Site => ({
+		...site,
+		servers: { ...site.servers, ...others },
+	});
+	let ports: [number, number];
+	/** Whose front door is at each of them. */
+	const owners = async () => {
+		const groups = await bulkhead.groupNames();
+		return ports.map((port) => groups.filter((group) => group.endsWith(`.${port}`)).join());
+	};
+
+	test("passes to another server in one apply: two change places, and one gets another name", async () => {
+		ports = [await freePort(), await freePort()];
+		const [a, b] = ports;
+		await bulkhead.apply(withOthers({ m1: idle("10.95.0.21", a), m2: idle("10.95.0.22", b) }));
+		expect(await owners()).toEqual([`door.m1.${a}`, `door.m2.${b}`]);
+		await bulkhead.apply(withOthers({ m1: idle("10.95.0.21", b), m2: idle("10.95.0.22", a) }));
+		expect(await owners()).toEqual([`door.m2.${a}`, `door.m1.${b}`]);
+		await bulkhead.apply(withOthers({ m2: idle("10.95.0.22", a), m3: idle("10.95.0.23", b) }));
+		expect(await owners()).toEqual([`door.m2.${a}`, `door.m3.${b}`]);
+		expect([await accepts(a), await accepts(b)]).toEqual([true, true]);
+		await bulkhead.apply(withOthers({}));
+		expect(await owners()).toEqual(["", ""]);
+		await bulkhead.apply(site);
+	});
+
+	test("stays with its server when the other one cannot be made", async () => {
+		const [a, taken] = ports;
+		await bulkhead.apply(withOthers({ m1: idle("10.95.0.21", a) }));
+		const publish = [a, taken].map((listen, i) => ({
+			...{ service: `s${i}`, port: 80, to: "host" as const, listen, protocol: "tcp" as const },
+		}));
+		const text = JSON.stringify(withOthers({ m2: { ...idle("10.95.0.22", a), publish } }));
+		const { fingerprint } = await client.call("plan", {}, { text });
+		// Not before: what is taken already is seen before anything is made.
+		const program = createServer();
+		const onProgress = () => void (program.listening || program.listen(taken, "127.0.0.1"));
+		const applied = client.apply(
+			{ text, fingerprint, confirmed: true },
+			onProgress,
+			AbortSignal.timeout(60_000),
+		);
+		await expect(applied).rejects.toThrow(`port ${taken} of this host is in use by another program`);
+		program.close();
+		await until("its front door", async () => (await owners()).join() === `door.m1.${a},`, 10_000);
+		expect(await accepts(a)).toBe(true);
+		await bulkhead.apply(site);
+	});
+});
+
 /** One that failed leaves the others what they expect. */
 afterEach(async () => {
 	await unpublish().catch(() => {});

@@ -6,7 +6,7 @@ import type { ImportView } from "../../api/import.ts";
 import type { ServerDefinition } from "../../api/site.ts";
 import { Activity } from "../activity.ts";
 import type { Context, Open } from "../context.ts";
-import { definitionOf, nameFrom } from "../import/definition.ts";
+import { definitionOf, holderOfMac, nameFrom } from "../import/definition.ts";
 import { entryLines, importLines } from "../import/view.ts";
 import { changeSite } from "../site-change.ts";
 import { addServer } from "../site-edit.ts";
@@ -86,6 +86,15 @@ async function importServer(context: Context, source: string, options: Options):
 	if (!context.json && segment === undefined)
 		context.terminal.print(
 			[styled("note: ", "yellow"), "Without --segment and --address it gets no network."],
+			[],
+		);
+	const holder = holderOfMac(view, options);
+	if (!context.json && holder !== undefined)
+		context.terminal.print(
+			[
+				styled("note: ", "yellow"),
+				`Its hardware address is that of ${holder} on segment ${segment}: it gets one of its own, and its system finds a new network card.`,
+			],
 			[],
 		);
 	if (site === undefined) return printEntry(context, view, name, definition);

@@ -43,16 +43,21 @@ function dataDisk({ image, virtualBytes, bus }: ImportedDisk, index: number) {
 	};
 }
 
-function networkOf(
-	{ cards: [first] }: ImportView,
-	{ segment, address }: Wishes,
-): Pick<ServerDefinition, "network"> {
+/** The server that has its hardware address already, on the segment that it is to be on: two would take each other's packets. */
+export function holderOfMac({ cards: [first] }: ImportView, { segment }: Wishes): string | undefined {
+	return first?.takenBy.find((one) => one.segment === segment)?.server;
+}
+
+function networkOf(view: ImportView, wishes: Wishes): Pick<ServerDefinition, "network"> {
+	const { segment, address } = wishes;
 	if (segment === undefined || address === undefined) return {};
+	const [first] = view.cards;
+	const mac = holderOfMac(view, wishes) === undefined ? first?.mac : undefined;
 	return {
 		network: {
 			segment,
 			address,
-			...(first?.mac ? { mac: first.mac } : {}),
+			...(mac ? { mac } : {}),
 			...(first?.card ? { card: first.card } : {}),
 		},
 	};

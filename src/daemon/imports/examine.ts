@@ -10,6 +10,7 @@ import { formatWords } from "../../qemu/images/formats.ts";
 import { ImageSource } from "../../qemu/images/source.ts";
 import {
 	type Described,
+	type DescribedCard,
 	type DescribedDisk,
 	DescriptionError,
 	longestDescription,
@@ -17,6 +18,7 @@ import {
 } from "../../templates/import/described.ts";
 import type { Context } from "../context.ts";
 import { examinationOf } from "../image-disks.ts";
+import type { Holder } from "../mac-checks.ts";
 import { bareDisk } from "./bare.ts";
 import { Package } from "./package.ts";
 import { readDescription } from "./read.ts";
@@ -24,15 +26,18 @@ import { readDescription } from "./read.ts";
 /**
  * Looks at what somebody wants to move here: a disk image, or the description of a machine and its disks. Nothing is
  * written, and nothing is told of a file but names, sizes and what its format says of itself.
+ * @param there the cards of the site's servers
  * @throws BulkheadError bad-input
  */
 export async function examineImport(
 	wanted: ExamineBody,
+	there: readonly Holder[],
 	context: Context,
 	signal: AbortSignal,
 ): Promise<ImportView> {
 	try {
-		return await examine(wanted, context, signal);
+		const { cards, ...found } = await examine(wanted, context, signal);
+		return { ...found, cards: cards.map((card) => ({ ...card, takenBy: holdersOf(card, there) })) };
 	} catch (error) {
 		if (error instanceof DescriptionError || error instanceof TarError)
 			throw new BulkheadError("bad-input", `${wanted.source} ${error.message}`, { cause: error });
@@ -41,7 +46,13 @@ export async function examineImport(
 	}
 }
 
-async function examine(wanted: ExamineBody, context: Context, signal: AbortSignal): Promise<ImportView> {
+function holdersOf({ mac }: DescribedCard, there: readonly Holder[]) {
+	return there.filter((one) => one.mac === mac).map(({ server, segment }) => ({ server, segment }));
+}
+
+type Examined = Omit<ImportView, "cards"> & Pick<Described, "cards">;
+
+async function examine(wanted: ExamineBody, context: Context, signal: AbortSignal): Promise<Examined> {
 	const { source } = wanted;
 	await using file = await named(source, async () => await ImageSource.open(source, signal));
 	const head = await file.window.read(0, 4096);
@@ -87,7 +98,7 @@ async function view(
 	from: Package,
 	context: Context,
 	signal: AbortSignal,
-): Promise<ImportView> {
+): Promise<Examined> {
 	const unknown = Object.keys(wanted.disks).find(
 		(name) => !described.disks.some((disk) => isCalled(disk, name)),
 	);

@@ -105,6 +105,18 @@ export class HostDoor implements Door {
 		});
 	}
 
+	/**
+	 * Closes those at these ports of the host, though the server's definition still has them: another server is about to.
+	 * `open()` opens them again. @returns whether there were any
+	 */
+	async giveUp(listens: readonly number[]): Promise<boolean> {
+		return await this.turns.take(async () => {
+			const given = this.all().filter(({ listen }) => listens.includes(listen));
+			await this.remove(given);
+			return given.length > 0;
+		});
+	}
+
 	/** Ends them for good. */
 	async close(): Promise<void> {
 		this.closed = true;

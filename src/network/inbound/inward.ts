@@ -2,7 +2,7 @@ import { z } from "zod";
 import { BulkheadError } from "../../api/errors.ts";
 import { ipv4, ipv6, ourProtocol } from "../addresses.ts";
 import { tableOf } from "../outbound/outer-rules.ts";
-import { at, type Outside } from "../outbound/outside.ts";
+import { at, interfacesOf, type Outside } from "../outbound/outside.ts";
 import type { OutboundServer } from "../outbound/plan.ts";
 import { type Link, outerNameOf } from "../outbound/uplink.ts";
 import { inwardLines } from "./outer-rules.ts";
@@ -19,7 +19,8 @@ const proxies = z.array(z.object({ dst: z.string(), dev: z.string(), protocol: z
 
 /**
  * Lets in on the host's side what the plan says: routes to the servers' own addresses, answers for them on the LAN (proxy
- * ARP and NDP), and what others than the host may open. What is right already stays.
+ * ARP and NDP), and what others than the host may open. What is right already stays. Nobody is answered on an interface
+ * that is not there, as when it has got another name: all else is let in all the same.
  * @param onLan servers whose addresses the LAN is to find
  * @throws BulkheadError bad-input when the host has another way to an address; CommandError, RangeError
  */
@@ -31,12 +32,16 @@ export async function ensureInward(
 ): Promise<void> {
 	const lines = inwardLines(tableOf(link.outer), servers);
 	await at(outside, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
+	const there = await placesOf(link.outer, outside);
+	const interfaces = await interfacesOf(outside);
+	const answered = onLan.filter(({ lan }) => lan !== undefined && interfaces.includes(lan));
 	const reached = servers.filter(({ ways, redirects }) => ways.length + redirects.length > 0);
 	const wanted: Places = {
 		routes: [...new Set([...reached, ...onLan].flatMap(addressesOf))],
-		proxies: onLan.flatMap((server) => addressesOf(server).map((address) => `${address} dev ${server.lan}`)),
+		proxies: answered.flatMap((server) =>
+			addressesOf(server).map((address) => `${address} dev ${server.lan}`),
+		),
 	};
-	const there = await placesOf(link.outer, outside);
 	const changes = [
 		...there.proxies.filter((one) => !wanted.proxies.includes(one)).map((one) => `neigh del proxy ${one}`),
 		...there.routes.filter((one) => !wanted.routes.includes(one)).map((one) => removal(one, link.outer)),

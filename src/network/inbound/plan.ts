@@ -63,6 +63,9 @@ export function namesOf(server: string, { service, to, ports }: InboundWay) {
 	return { in: `in.${name}`, out: `back.${name}`, clients: `seen.${name}`, clients6: `seen6.${name}` };
 }
 
+/** Whether a set with this name holds who came by some way. */
+export const isOfClients = (name: string) => /^seen6?\./.test(name);
+
 /** Name of the counter of what came for a server through the cable and was dropped. */
 export function refusedCounter(server: string): string {
 	return `refused.${server}`;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { outerPrefix } from "./outer-rules.ts";
-import { at, type Outside } from "./outside.ts";
+import { at, interfacesOf, type Outside } from "./outside.ts";
 
 /** Why nothing passes the host although a sandbox has a way out, and what to do. */
 export interface Obstacle {
@@ -45,10 +45,16 @@ export async function obstaclesOf(
 	const found = await Promise.all([
 		routes(outside, "net/ipv4/ip_forward", "net.ipv4.ip_forward", "IPv4"),
 		six ? routes(outside, "net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", "IPv6") : [],
-		six && lan !== undefined ? answers(outside, lan) : [],
+		lan === undefined ? [] : onLan(outside, lan, six),
 		closedChains(outside, inward),
 	]);
 	return found.flat();
+}
+
+async function onLan(outside: Outside, lan: string, six: boolean): Promise<Obstacle[]> {
+	if ((await interfacesOf(outside)).includes(lan)) return six ? await answers(outside, lan) : [];
+	const mend = `write the name that it has now, under the segment's \`lan:\`, and apply the site`;
+	return [{ found: `this host has no network interface ${lan}`, mend }];
 }
 
 /** The kernel answers for other addresses of IPv6 only where that is wanted; for those of IPv4 wherever it routes. */

@@ -86,7 +86,8 @@ interface Contents {
 
 async function contentsOf(namespace: string): Promise<Contents> {
 	if (!(await hasInnerTable(namespace))) return { chains: [], sets: [], counters: new Map() };
-	const text = await inside(namespace, ["nft", "-j", "list", "table", "inet", "outbound"]);
+	// Without the elements of its sets: those of clients, who are as many as others like.
+	const text = await inside(namespace, ["nft", "-j", "-t", "list", "table", "inet", "outbound"]);
 	const { nftables } = listed.parse(JSON.parse(text));
 	const counters = nftables.flatMap(({ counter }) => counter ?? []);
 	return {

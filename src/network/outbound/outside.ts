@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { run } from "../../host/command.ts";
 import { inside } from "../namespace.ts";
 
@@ -13,4 +14,11 @@ export async function at({ namespace }: Outside, command: readonly string[], inp
 	if (namespace !== undefined) return await inside(namespace, command, input);
 	const [file = "", ...args] = command;
 	return (await run(file, args, { deadlineMs, input })).stdout;
+}
+
+const links = z.array(z.object({ ifname: z.string() }));
+
+/** @returns the names of its interfaces. @throws CommandError */
+export async function interfacesOf(outside: Outside): Promise<string[]> {
+	return links.parse(JSON.parse(await at(outside, ["ip", "-j", "link", "show"]))).map(({ ifname }) => ifname);
 }

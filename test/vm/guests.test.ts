@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { access, constants, copyFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,12 +103,20 @@ function start([file = "", ...args]: string[]) {
 	};
 }
 
-async function untilThere(
+/** A socket's file is there a moment before anybody may connect: __SO_ACCEPTCON in unix_sock's flags, proc(5). */
+function isListening(path: string): boolean {
+	const line = readFileSync("/proc/net/unix", "utf8")
+		.split("\n")
+		.find((one) => one.endsWith(` ${path}`));
+	return line !== undefined && line.split(/\s+/)[3] === "00010000";
+}
+
+async function untilListening(
 	path: string,
 	{ child, said }: { child: ChildProcess; said: () => string },
 ): Promise<void> {
 	await withDeadline(path, 20_000, async (signal) => {
-		while (!existsSync(path)) {
+		while (!isListening(path)) {
 			if (child.exitCode !== null) throw new Error(`it ended: ${said()}`);
 			signal.throwIfAborted();
 			await new Promise((resolve) => setTimeout(resolve, 10));
@@ -130,9 +138,9 @@ test.each(names)("QEMU builds %s", async (golden) => {
 		"--ctrl",
 		`type=unixio,path=${socket}`,
 	]);
-	await untilThere(socket, tpm);
+	await untilListening(socket, tpm);
 	await using qemu = start([...command, "-S"]);
-	await untilThere(join(folder, "qmp.sock"), qemu);
+	await untilListening(join(folder, "qmp.sock"), qemu);
 	const monitor = await QmpConnection.open(join(folder, "qmp.sock"), {
 		onEvent: () => {},
 		onDisconnect: () => {},

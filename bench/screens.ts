@@ -38,8 +38,8 @@ interface Way {
 	judged?: boolean;
 }
 
-/** As the product does: every three seconds, in memory, and read in a worker. */
-const usual = { everyMs: 3000, folder: "/dev/shm", brief: true } as const;
+/** As the product does: in memory, read in a worker, and every five seconds where nothing but a clock moves. */
+const usual = { everyMs: 5000, folder: "/dev/shm", brief: true } as const;
 const onDisk = "/var/tmp";
 const guests = {
 	still: ["desktop-busy"],
@@ -50,14 +50,14 @@ type Guest = keyof typeof guests;
 
 const ways: Way[] = [
 	{ name: "not asked", everyMs: 0, guest: "still" },
-	{ name: "every 3 s", ...usual, guest: "still", judged: true },
-	{ name: "every 3 s, each looked at in full", ...usual, brief: false, guest: "still" },
-	{ name: "every 3 s, on a disk", ...usual, folder: onDisk, guest: "still" },
+	{ name: "every 5 s", ...usual, guest: "still", judged: true },
+	{ name: "every 5 s, each looked at in full", ...usual, brief: false, guest: "still" },
+	{ name: "every 5 s, on a disk", ...usual, folder: onDisk, guest: "still" },
 	{ name: "every 0.5 s", ...usual, everyMs: 500, guest: "still" },
 	{ name: "not asked, a clock", everyMs: 0, guest: "clock" },
-	{ name: "every 3 s, a clock", ...usual, guest: "clock", judged: true },
+	{ name: "every 5 s, a clock", ...usual, guest: "clock", judged: true },
 	{ name: "not asked, all changes", everyMs: 0, guest: "busy" },
-	{ name: "every 3 s, all changes", ...usual, guest: "busy" },
+	{ name: "every 3 s, all changes", ...usual, everyMs: 3000, guest: "busy" },
 ];
 
 interface Cost {
@@ -241,7 +241,7 @@ const rows = costs.map((cost) => {
 });
 const cheap = rows.filter(({ judged }) => judged).every(({ more }) => more < limits.shareOfACore);
 console.log(
-	`Every 3 s costs under ${percent(limits.shareOfACore)} of a core, still and with a clock: ${cheap ? "yes" : "NO"}`,
+	`Every 5 s costs under ${percent(limits.shareOfACore)} of a core, still and with a clock: ${cheap ? "yes" : "NO"}`,
 );
 await writeResult("screens", {
 	frames: times.length / rounds,

@@ -16,11 +16,13 @@ export interface ScreenRequest {
 	last: LookedPicture | undefined;
 }
 
-export type ScreenAnswer = { id: number } & ({ looked: LookedPicture; tookMs: number } | { error: string });
+export type ScreenAnswer = { id: number } & (Reading | { error: string });
 
 /** What was read off a picture; `looked` goes into the next question. */
 export interface Reading {
 	looked: LookedPicture;
+	/** Whether it is as it was at the look before, but for a clock or the like; a blue screen never is. */
+	still: boolean;
 	/** Milliseconds of a processor's time. */
 	tookMs: number;
 }

@@ -8,7 +8,7 @@ function read({ picture, last }: ScreenRequest): Reading {
 	const before = process.threadCpuUsage();
 	const looked = look(picture, last);
 	const { user, system } = process.threadCpuUsage(before);
-	return { looked, tookMs: (user + system) / 1000 };
+	return { looked, still: looked === last, tookMs: (user + system) / 1000 };
 }
 
 function look(picture: LookedPicture["picture"], last: LookedPicture | undefined): LookedPicture {

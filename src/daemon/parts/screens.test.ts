@@ -40,7 +40,7 @@ function slowReader() {
 		waiting.push(resolve);
 		const answer = await promise;
 		if (answer instanceof Error) throw answer;
-		return { looked: { picture, seen: { kind: "black" } as const }, tookMs: 0, ...answer };
+		return { looked: { picture, seen: { kind: "black" } as const }, still: false, tookMs: 0, ...answer };
 	};
 	return { waiting, read };
 }
@@ -63,6 +63,7 @@ test.each<[string, Error | Partial<Reading>, number]>([
 	["took too long", new ReadingTooLong(1000), 10_000],
 	["could not be taken in time", new DeadlineError("QMP screendump", 400), 3000],
 	["was quick", { tookMs: 10 }, 3000],
+	["was quick, and stands still,", { tookMs: 10, still: true }, 5000],
 ])("a screen that %s rests for twenty times that", async (_, answer, restMs) => {
 	const clock = { now: 0 };
 	const slow = slowReader();
@@ -104,6 +105,26 @@ test("a screen is looked at every three seconds, and every second when there is 
 		looks.push(taken);
 	}
 	expect(looks).toEqual([1, 1, 2, 2, 3]);
+});
+
+test("a screen on which nothing moves is looked at every five seconds, and every second when there is reason to", async () => {
+	const { clock, screens: one } = screens(ppm(255), ppm(255), ppm(255), ppm(0), ppm(0));
+	const looks: number[] = [];
+	for (const [now, suspicious] of [
+		[0, false],
+		[3000, false],
+		[7999, false],
+		[8000, false],
+		[8999, true],
+		[9000, true],
+		[12_000, false],
+	] as const) {
+		clock.now = now;
+		await one.look(suspicious);
+		looks.push(clock.taken);
+	}
+	// It has changed at the fourth.
+	expect(looks).toEqual([1, 2, 2, 3, 3, 4, 5]);
 });
 
 test("what stands there is told, also when it has not changed", async () => {

@@ -4,6 +4,8 @@ import { type LookedPicture, ReadingTooLong, type ScreenReader } from "./screen-
 /** How often a screen is looked at, milliseconds: a picture costs QEMU and this process some time. */
 const everyMs = {
 	usually: 3000,
+	/** Nothing but a clock has moved since the last look. */
+	still: 5000,
 	/** Nothing on the guest's processors answers: what stands on its screen says why. */
 	suspicious: 1000,
 } as const;
@@ -45,6 +47,7 @@ export class RecognisedScreens implements Screens {
 	private last: LookedPicture | undefined;
 	private lookedAt = Number.NEGATIVE_INFINITY;
 	private restsUntil = Number.NEGATIVE_INFINITY;
+	private isStill = false;
 	private looking: Promise<Seen | undefined> | undefined;
 	/** What was seen when nobody waited for it any more. */
 	private untold: Seen | undefined;
@@ -83,7 +86,7 @@ export class RecognisedScreens implements Screens {
 
 	private isDue(suspicious: boolean): boolean {
 		const now = this.now();
-		const from = this.lookedAt + everyMs[suspicious ? "suspicious" : "usually"];
+		const from = this.lookedAt + everyMs[suspicious ? "suspicious" : this.isStill ? "still" : "usually"];
 		return !this.looking && now >= Math.max(from, this.restsUntil);
 	}
 
@@ -98,10 +101,16 @@ export class RecognisedScreens implements Screens {
 		this.lookedAt = this.now();
 		const { last } = this;
 		this.last = undefined;
+		this.isStill = false;
 		try {
 			const picture = ownBytes(await this.picture());
-			const { looked, tookMs } = await this.reader.read(picture, last, AbortSignal.timeout(turnWithinMs));
+			const { looked, still, tookMs } = await this.reader.read(
+				picture,
+				last,
+				AbortSignal.timeout(turnWithinMs),
+			);
 			this.last = looked;
+			this.isStill = still;
 			this.rest(tookMs);
 			return looked.seen;
 		} catch (error) {

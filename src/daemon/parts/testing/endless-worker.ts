@@ -5,6 +5,6 @@ import type { ScreenAnswer, ScreenRequest } from "../screen-reader.ts";
 parentPort?.postMessage("ready");
 parentPort?.on("message", ({ id, picture }: ScreenRequest) => {
 	while (picture.length === 0);
-	const answer: ScreenAnswer = { id, looked: { picture, seen: { kind: "black" } }, tookMs: 0 };
+	const answer: ScreenAnswer = { id, looked: { picture, seen: { kind: "black" } }, still: false, tookMs: 0 };
 	parentPort?.postMessage(answer);
 });

@@ -333,7 +333,7 @@ export class Instance {
 		for (const name of await this.groupNames()) await this.group(name).destroy();
 		await this.group().destroy();
 		// A membership of a domain that was not ended.
-		for (const name of ["domain-names", "domain"])
+		for (const name of ["domain-names", "domain-shares", "domain"])
 			await ControlGroup.at(`bulkhead-${this.tag}-${name}`, groups).destroy();
 		for (const name of await this.namespaces()) {
 			await run("ip", ["netns", "del", name], { deadlineMs: 10_000 }).catch(() => {});

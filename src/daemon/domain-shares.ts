@@ -18,7 +18,7 @@ import { keyOf, type Share, type Shares } from "../directory/member/shares/plan.
 import { readShares, writeShares } from "../directory/member/shares/record.ts";
 import { requirePort, smbdProcess } from "../directory/member/shares/smbd.ts";
 import { domainIdOf } from "../directory/member/tools.ts";
-import { Looks } from "../host/looks.ts";
+import { Hanging, Looks } from "../host/looks.ts";
 import type { Context } from "./context.ts";
 import { ShareServer } from "./share-server.ts";
 
@@ -102,9 +102,13 @@ export class DomainShares {
 		const { state, cache, run } = this.context.paths;
 		const own = [state, cache, run];
 		refusePath(path, own, shares);
-		await this.looks.take(path, async () => {
+		const look = async () => {
 			await requireFolder(path);
 			await requireGoodMounts(path, own);
+		};
+		await this.looks.take(path, look).catch((error: unknown) => {
+			if (!(error instanceof Hanging)) throw error;
+			throw new BulkheadError("not-allowed-now", `path: ${error.message}`, { cause: error });
 		});
 		const listen = known ? sameListen(known, wanted) : chooseListen(wanted.listen, networkInterfaces());
 		if (!known) await requirePort(listen);

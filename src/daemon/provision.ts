@@ -18,8 +18,6 @@ import { refuseWithoutRoom, sizeOnDisk } from "./room.ts";
 
 export type OnStep = (text: string, fraction: number | null) => void;
 
-/** Left free on the host's disk, beyond what is written at once. */
-
 export interface NewServer {
 	name: string;
 	site: string;
@@ -84,8 +82,8 @@ export async function createServer(
 				onCopied,
 			});
 		}
-		// A mark of its own: what is marked as unfinished is removed when its definition is lost, with its disks.
 		await syncAll([paths.disks, paths.boot, paths.folder]);
+		// A mark of its own: what is marked as unfinished is removed when its definition is lost, with its disks.
 		await writeFileAtomic(paths.unstarted, "This server was made, and not started yet.\n");
 		await context.servers.save(stored);
 		await rm(paths.unfinished);
@@ -149,7 +147,10 @@ export async function createDisk(
 	const options = { owner: qemuUid(server), blank, ...(signal ? { signal } : {}) };
 	const bytes = parseSize(size) ?? 0;
 	try {
-		if (image === undefined) return await createDataImage(disk(name), name, bytes, options);
+		if (image === undefined) {
+			await createDataImage(disk(name), name, bytes, options);
+			return await syncAll([disk(name), disks]);
+		}
 		await using opened = from ? undefined : await openImageDisk(image, context, signal);
 		const source = from ?? opened;
 		if (!source) throw new RangeError(`disk ${name} has no image`);

@@ -2,6 +2,7 @@ import { stat, statfs } from "node:fs/promises";
 import { BulkheadError } from "../api/errors.ts";
 import { formatSize } from "../api/units.ts";
 
+/** Left free on the host's disk, beyond what is written at once. */
 const usualReserve = 64 * 2 ** 20;
 
 /** @returns bytes that files take on their disks */

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+/** What was to be looked at hangs. */
+export class Hanging extends Error {}
+
 /**
  * Looks at things that may hang, as files on a disk that does: who asks is answered within the deadline, and while a look
  * hangs no second one begins, so that it holds one thread and not all.
@@ -12,10 +15,10 @@ export class Looks {
 		this.#deadlineMs = deadlineMs;
 	}
 
-	/** @param what is looked at, in words. @throws Error when that takes too long, and whatever the look throws */
+	/** @param what is looked at, in words. @throws Hanging, and whatever the look throws */
 	async take<T>(what: string, look: () => Promise<T>): Promise<T> {
 		const slow = () =>
-			new Error(`${what} does not answer within ${this.#deadlineMs / 1000} s; does its disk hang?`);
+			new Hanging(`${what} does not answer within ${this.#deadlineMs / 1000} s; does its disk hang?`);
 		if (this.#hanging.has(what)) throw slow();
 		const looking = look();
 		this.#hanging.set(what, looking);

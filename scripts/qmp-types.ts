@@ -21,6 +21,7 @@ const usedCommands = [
 	"eject",
 	"human-monitor-command",
 	"migrate-set-capabilities",
+	"migrate-set-parameters",
 	"migrate",
 	"migrate-incoming",
 	"query-migrate",

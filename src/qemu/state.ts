@@ -14,6 +14,13 @@ const loadedWithinMs = 10_000;
 const leaveOutMemory = { capabilities: [{ capability: "x-ignore-shared", state: true }] } as const;
 
 /**
+ * What has loaded a state sends RARP frames as its guest, at up to 550 ms of real time after it, for switches that might
+ * look for the guest elsewhere (`announce-rounds`, QEMU's qapi/migration.json). A session is where its bridge expects it,
+ * and sends nothing but what its guest sends.
+ */
+const silent = { "announce-rounds": 0 } as const;
+
+/**
  * Saves the state of a machine's devices. The machine has to be paused, and must not run again: its memory belongs to
  * the saved state from here on.
  * @param socket where `inside.state` is on the host
@@ -44,6 +51,7 @@ export async function saveState(monitor: QmpConnection, socket: string): Promise
  */
 export async function loadState(monitor: QmpConnection, descriptor: number): Promise<void> {
 	await monitor.execute("migrate-set-capabilities", leaveOutMemory);
+	await monitor.execute("migrate-set-parameters", silent);
 	await monitor.execute("migrate-incoming", { uri: `fd:${descriptor}` });
 	await until("loading the state", loadedWithinMs, async () => {
 		const { status } = await monitor.execute("query-status", {});

@@ -60,7 +60,6 @@ describe("a server that recovers warm", () => {
 			const { counted } = await client.call("sandbox", { server: "web" }, null);
 			return [counted?.spoofedIp6, counted?.spoofedNd, counted?.otherProtocol].map((tally) => tally?.packets);
 		};
-		const before = await dropped();
 		for (const fault of ["panic", "kill"] as const) {
 			const { after } = await site.fail("web", fault);
 			expect(after.session).toMatchObject({ from: "seal" });
@@ -68,7 +67,7 @@ describe("a server that recovers warm", () => {
 			expect(await site.pageFor("db", at.web.address6)).toContain(own);
 			expect(await site.pageFor("web", at.db.address6)).toContain("server=db ");
 		}
-		expect(await dropped()).toEqual(before);
+		expect(await dropped()).toEqual([0, 0, 0]);
 	});
 
 	test("keeps on its data disk what was acknowledged, and gives it to the next session", async () => {

@@ -1,10 +1,10 @@
 // Made by scripts/qmp-types.ts from QEMU 7.2. Do not edit.
 
-type T22 = { enable?: readonly T51[] };
-type T51 = "oob";
+type T23 = { enable?: readonly T55[] };
+type T55 = "oob";
 type T0 = Record<string, never>;
-type T1 = { running: boolean; singlestep: boolean; status: T27 };
-type T27 =
+type T1 = { running: boolean; singlestep: boolean; status: T28 };
+type T28 =
 	| "debug"
 	| "inmigrate"
 	| "internal-error"
@@ -21,16 +21,16 @@ type T27 =
 	| "watchdog"
 	| "guest-panicked"
 	| "colo";
-type T23 = { qemu: T52; package: string };
-type T52 = { major: number; minor: number; micro: number };
-type T15 = { filename: string; device?: string; head?: number; format?: T43 };
-type T43 = "ppm" | "png";
-type T16 = { keys: readonly T44[]; "hold-time"?: number };
-type T44 = { type: T61 } & (({ type: "number" } & T62) | ({ type: "qcode" } & T63) | object);
-type T61 = "number" | "qcode";
-type T62 = { data: number };
-type T63 = { data: T65 };
-type T65 =
+type T24 = { qemu: T56; package: string };
+type T56 = { major: number; minor: number; micro: number };
+type T15 = { filename: string; device?: string; head?: number; format?: T45 };
+type T45 = "ppm" | "png";
+type T16 = { keys: readonly T46[]; "hold-time"?: number };
+type T46 = { type: T65 } & (({ type: "number" } & T66) | ({ type: "qcode" } & T67) | object);
+type T65 = "number" | "qcode";
+type T66 = { data: number };
+type T67 = { data: T70 };
+type T70 =
 	| "unmapped"
 	| "shift"
 	| "shift_r"
@@ -182,10 +182,10 @@ type T65 =
 	| "lang1"
 	| "lang2";
 type T9 = { device?: string; id?: string; force?: boolean };
-type T26 = { "command-line": string; "cpu-index"?: number };
+type T27 = { "command-line": string; "cpu-index"?: number };
 type T18 = { capabilities: readonly T19[] };
-type T19 = { capability: T50; state: boolean };
-type T50 =
+type T19 = { capability: T52; state: boolean };
+type T52 =
 	| "xbzrle"
 	| "rdma-pin-all"
 	| "auto-converge"
@@ -207,14 +207,48 @@ type T50 =
 	| "background-snapshot"
 	| "zero-copy-send"
 	| "postcopy-preempt";
-type T20 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
-type T21 = { uri: string };
+type T20 = {
+	"announce-initial"?: number;
+	"announce-max"?: number;
+	"announce-rounds"?: number;
+	"announce-step"?: number;
+	"compress-level"?: number;
+	"compress-threads"?: number;
+	"compress-wait-thread"?: boolean;
+	"decompress-threads"?: number;
+	"throttle-trigger-threshold"?: number;
+	"cpu-throttle-initial"?: number;
+	"cpu-throttle-increment"?: number;
+	"cpu-throttle-tailslow"?: boolean;
+	"tls-creds"?: T41;
+	"tls-hostname"?: T41;
+	"tls-authz"?: T41;
+	"max-bandwidth"?: number;
+	"downtime-limit"?: number;
+	"x-checkpoint-delay"?: number;
+	"block-incremental"?: boolean;
+	"multifd-channels"?: number;
+	"xbzrle-cache-size"?: number;
+	"max-postcopy-bandwidth"?: number;
+	"max-cpu-throttle"?: number;
+	"multifd-compression"?: T53;
+	"multifd-zlib-level"?: number;
+	"multifd-zstd-level"?: number;
+	"block-bitmap-mapping"?: readonly T54[];
+};
+type T41 = string | null;
+type T53 = "none" | "zlib" | "zstd";
+type T54 = { "node-name": string; alias: string; bitmaps: readonly T68[] };
+type T68 = { name: string; alias: string; transform?: T71 };
+type T71 = { persistent?: boolean };
+type T21 = { uri: string; blk?: boolean; inc?: boolean; detach?: boolean; resume?: boolean };
+type T22 = { uri: string };
 type T17 = {
-	status?: T45;
-	ram?: T46;
-	disk?: T46;
-	vfio?: T47;
-	"xbzrle-cache"?: T48;
+	status?: T47;
+	ram?: T48;
+	disk?: T48;
+	vfio?: T49;
+	"xbzrle-cache"?: T50;
 	"total-time"?: number;
 	"expected-downtime"?: number;
 	downtime?: number;
@@ -224,10 +258,10 @@ type T17 = {
 	"blocked-reasons"?: readonly string[];
 	"postcopy-blocktime"?: number;
 	"postcopy-vcpu-blocktime"?: readonly number[];
-	compression?: T49;
-	"socket-address"?: readonly T42[];
+	compression?: T51;
+	"socket-address"?: readonly T44[];
 };
-type T45 =
+type T47 =
 	| "none"
 	| "setup"
 	| "cancelling"
@@ -242,7 +276,7 @@ type T45 =
 	| "pre-switchover"
 	| "device"
 	| "wait-unplug";
-type T46 = {
+type T48 = {
 	transferred: number;
 	remaining: number;
 	total: number;
@@ -262,8 +296,8 @@ type T46 = {
 	"postcopy-bytes": number;
 	"dirty-sync-missed-zero-copy": number;
 };
-type T47 = { transferred: number };
-type T48 = {
+type T49 = { transferred: number };
+type T50 = {
 	"cache-size": number;
 	bytes: number;
 	pages: number;
@@ -272,22 +306,22 @@ type T48 = {
 	"encoding-rate": number;
 	overflow: number;
 };
-type T49 = {
+type T51 = {
 	pages: number;
 	busy: number;
 	"busy-rate": number;
 	"compressed-size": number;
 	"compression-rate": number;
 };
-type T42 = { type: T57 } & (
-	| ({ type: "inet" } & T56)
-	| ({ type: "unix" } & T59)
-	| ({ type: "vsock" } & T60)
-	| ({ type: "fd" } & T58)
+type T44 = { type: T61 } & (
+	| ({ type: "inet" } & T60)
+	| ({ type: "unix" } & T63)
+	| ({ type: "vsock" } & T64)
+	| ({ type: "fd" } & T62)
 	| object
 );
-type T57 = "inet" | "unix" | "vsock" | "fd";
-type T56 = {
+type T61 = "inet" | "unix" | "vsock" | "fd";
+type T60 = {
 	host: string;
 	port: string;
 	numeric?: boolean;
@@ -297,39 +331,39 @@ type T56 = {
 	"keep-alive"?: boolean;
 	mptcp?: boolean;
 };
-type T59 = { path: string; abstract?: boolean; tight?: boolean };
-type T60 = { cid: string; port: string };
-type T58 = { str: string };
+type T63 = { path: string; abstract?: boolean; tight?: boolean };
+type T64 = { cid: string; port: string };
+type T62 = { str: string };
 type T12 = {
 	paging: boolean;
 	protocol: string;
 	detach?: boolean;
 	begin?: number;
 	length?: number;
-	format?: T40;
+	format?: T42;
 };
-type T40 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
+type T42 = "elf" | "kdump-zlib" | "kdump-lzo" | "kdump-snappy" | "win-dmp";
 type T10 = { "node-name": string };
+type T26 = { id: string };
 type T25 = { id: string };
-type T24 = { id: string };
-type T5 = { reboot?: T30; shutdown?: T31; panic?: T32; watchdog?: T29 };
-type T30 = "reset" | "shutdown";
-type T31 = "poweroff" | "pause";
-type T32 = "pause" | "shutdown" | "exit-failure" | "none";
-type T29 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
+type T5 = { reboot?: T31; shutdown?: T32; panic?: T33; watchdog?: T30 };
+type T31 = "reset" | "shutdown";
+type T32 = "poweroff" | "pause";
+type T33 = "pause" | "shutdown" | "exit-failure" | "none";
+type T30 = "reset" | "shutdown" | "poweroff" | "pause" | "debug" | "none" | "inject-nmi";
 type T14 = { name: string; up: boolean };
-type T13 = { status: T41; completed: number; total: number };
-type T41 = "none" | "active" | "completed" | "failed";
-type T6 = { action: T33; info?: T34 };
-type T33 = "pause" | "poweroff" | "run";
-type T34 = { type: T53 } & (({ type: "hyper-v" } & T54) | ({ type: "s390" } & T55) | object);
-type T53 = "hyper-v" | "s390";
-type T54 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
-type T55 = { core: number; "psw-mask": number; "psw-addr": number; reason: T64 };
-type T64 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
-type T7 = { action: T33; info?: T34 };
-type T2 = { guest: boolean; reason: T28 };
-type T28 =
+type T13 = { status: T43; completed: number; total: number };
+type T43 = "none" | "active" | "completed" | "failed";
+type T6 = { action: T34; info?: T35 };
+type T34 = "pause" | "poweroff" | "run";
+type T35 = { type: T57 } & (({ type: "hyper-v" } & T58) | ({ type: "s390" } & T59) | object);
+type T57 = "hyper-v" | "s390";
+type T58 = { arg1: number; arg2: number; arg3: number; arg4: number; arg5: number };
+type T59 = { core: number; "psw-mask": number; "psw-addr": number; reason: T69 };
+type T69 = "unknown" | "disabled-wait" | "extint-loop" | "pgmint-loop" | "opint-loop";
+type T7 = { action: T34; info?: T35 };
+type T2 = { guest: boolean; reason: T29 };
+type T29 =
 	| "none"
 	| "host-error"
 	| "host-qmp-quit"
@@ -341,28 +375,28 @@ type T28 =
 	| "guest-panic"
 	| "subsystem-reset"
 	| "snapshot-load";
-type T3 = { guest: boolean; reason: T28 };
+type T3 = { guest: boolean; reason: T29 };
 type T11 = {
 	device: string;
 	"node-name"?: string;
-	operation: T38;
-	action: T39;
+	operation: T39;
+	action: T40;
 	nospace?: boolean;
 	reason: string;
 };
-type T38 = "read" | "write";
-type T39 = "ignore" | "report" | "stop";
-type T4 = { action: T29 };
-type T8 = { recipient: T35; action: T36; flags: T37 };
-type T35 = "hypervisor" | "guest";
-type T36 = "ignore" | "inject" | "fatal" | "reset";
-type T37 = { "action-required": boolean; recursive: boolean };
+type T39 = "read" | "write";
+type T40 = "ignore" | "report" | "stop";
+type T4 = { action: T30 };
+type T8 = { recipient: T36; action: T37; flags: T38 };
+type T36 = "hypervisor" | "guest";
+type T37 = "ignore" | "inject" | "fatal" | "reset";
+type T38 = { "action-required": boolean; recursive: boolean };
 
 /** The QMP commands that Bulkhead uses. */
 export interface Commands {
-	qmp_capabilities: { arguments: T22; return: T0 };
+	qmp_capabilities: { arguments: T23; return: T0 };
 	"query-status": { arguments: T0; return: T1 };
-	"query-version": { arguments: T0; return: T23 };
+	"query-version": { arguments: T0; return: T24 };
 	system_powerdown: { arguments: T0; return: T0 };
 	quit: { arguments: T0; return: T0 };
 	stop: { arguments: T0; return: T0 };
@@ -371,18 +405,19 @@ export interface Commands {
 	screendump: { arguments: T15; return: T0 };
 	"send-key": { arguments: T16; return: T0 };
 	eject: { arguments: T9; return: T0 };
-	"human-monitor-command": { arguments: T26; return: string };
+	"human-monitor-command": { arguments: T27; return: string };
 	"migrate-set-capabilities": { arguments: T18; return: T0 };
-	migrate: { arguments: T20; return: T0 };
-	"migrate-incoming": { arguments: T21; return: T0 };
+	"migrate-set-parameters": { arguments: T20; return: T0 };
+	migrate: { arguments: T21; return: T0 };
+	"migrate-incoming": { arguments: T22; return: T0 };
 	"query-migrate": { arguments: T0; return: T17 };
 	"dump-guest-memory": { arguments: T12; return: T0 };
 	"blockdev-add": { arguments: Record<string, unknown>; return: T0 };
 	"blockdev-del": { arguments: T10; return: T0 };
 	device_add: { arguments: Record<string, unknown>; return: T0 };
-	device_del: { arguments: T25; return: T0 };
+	device_del: { arguments: T26; return: T0 };
 	"object-add": { arguments: Record<string, unknown>; return: T0 };
-	"object-del": { arguments: T24; return: T0 };
+	"object-del": { arguments: T25; return: T0 };
 	"set-action": { arguments: T5; return: T0 };
 	set_link: { arguments: T14; return: T0 };
 	"query-dump": { arguments: T0; return: T13 };

@@ -7,6 +7,8 @@ import { type Answer, FollowedNames } from "./followed-names.ts";
 const name = "updates.example.com";
 let folder = "";
 let now = 1_000_000;
+/** By how much the host's clock was set. */
+let set = 0;
 let told: string[] = [];
 let world: Record<string, string[] | Error> = {};
 let asked = 0;
@@ -22,14 +24,14 @@ const ask = async (what: string, family: 4 | 6): Promise<Answer[]> => {
 };
 const follower = () =>
 	new FollowedNames({
-		...{ file: join(folder, "followed.json"), ask, now: () => now },
+		...{ file: join(folder, "followed.json"), ask, now: () => now + set, monotonic: () => now },
 		tell: (text) => told.push(text),
 	});
 const segments = ["10.77.0.0/24", "fd00:77::/64"];
 
 beforeEach(async () => {
 	folder = await mkdtemp(join(tmpdir(), "bulkhead-followed-"));
-	[now, told, world, asked] = [1_000_000, [], {}, 0];
+	[now, set, told, world, asked] = [1_000_000, 0, [], {}, 0];
 });
 afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
@@ -143,4 +145,18 @@ test("a name of a thousand addresses lets out the first ones", async () => {
 	await names.follow([name], segments);
 	await names.look();
 	expect(names.letOut(name)).toHaveLength(64);
+});
+
+test("a name is asked for again when its time is over, also when the host's clock was set back meanwhile", async () => {
+	const names = follower();
+	world = { [name]: ["192.0.2.7"] };
+	await names.follow([name], segments);
+	await names.look();
+	[set, now] = [-7_200_000, now + 61_000];
+	world = { [name]: ["192.0.2.8"] };
+	expect(await names.look()).toBe(true);
+	expect(names.current(name)).toEqual(["192.0.2.8"]);
+	now += 301_000;
+	await names.look();
+	expect(names.letOut(name)).toEqual(["192.0.2.8"]);
 });

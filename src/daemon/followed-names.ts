@@ -43,7 +43,7 @@ interface Name {
 	current: string[];
 	/** Until when each address is let out; those of now have no end. */
 	until: Map<string, number>;
-	/** When it is asked for next. */
+	/** When it is asked for next, by a clock that nobody sets. */
 	nextAt: number;
 	/** What was wrong with the last answer; told once. */
 	trouble: string | undefined;
@@ -53,7 +53,9 @@ export interface Following {
 	/** A file that outlives the daemon, so that the next one closes nothing while it asks. */
 	file: string;
 	ask?: (name: string, family: 4 | 6) => Promise<Answer[]>;
+	/** Milliseconds since 1970, and since any moment. */
 	now?: () => number;
+	monotonic?: () => number;
 	/** Told of what is wrong with a name, once. */
 	tell: (text: string) => void;
 	keptMs?: number;
@@ -72,7 +74,7 @@ export class FollowedNames {
 	private last = "[]";
 
 	constructor(following: Following) {
-		this.with = { ask: askHost, now: Date.now, keptMs, ...following };
+		this.with = { ask: askHost, now: Date.now, monotonic: () => performance.now(), keptMs, ...following };
 	}
 
 	/** Follows exactly these names. @param segments networks that no name may lead into */
@@ -101,7 +103,7 @@ export class FollowedNames {
 
 	/** Asks for the names whose time has come. @returns whether anything that is let out or told has changed */
 	async look(): Promise<boolean> {
-		const due = [...this.names].filter(([, { nextAt }]) => nextAt <= this.with.now());
+		const due = [...this.names].filter(([, { nextAt }]) => nextAt <= this.with.monotonic());
 		for (let from = 0; from < due.length; from += mostAtOnce)
 			await Promise.all(
 				due.slice(from, from + mostAtOnce).map(async ([name, one]) => await this.lookAt(name, one)),
@@ -124,7 +126,7 @@ export class FollowedNames {
 		const unknown = failed.filter((error) => !["ENOTFOUND", "ENODATA"].includes(errorCode(error) ?? ""));
 		if (unknown.length > 0) {
 			// Nobody knows what it stands for now: what it stood for goes on.
-			one.nextAt = this.with.now() + againMs;
+			one.nextAt = this.with.monotonic() + againMs;
 			this.trouble(name, one, `it cannot be looked up: ${explain(unknown[0])}`);
 			return;
 		}
@@ -134,7 +136,7 @@ export class FollowedNames {
 		one.current = [...new Set(good.map(({ address }) => address))].sort();
 		this.keep(one);
 		const ttl = Math.min(...good.map((answer) => answer.ttl), latestMs / 1000) * 1000;
-		one.nextAt = this.with.now() + (good.length === 0 ? againMs : Math.max(ttl, soonestMs));
+		one.nextAt = this.with.monotonic() + (good.length === 0 ? againMs : Math.max(ttl, soonestMs));
 		if (refused.length > 0)
 			this.trouble(name, one, `it leads to ${refused.join(", ")}, which is not outside; that is not let out`);
 		else if (good.length === 0) this.trouble(name, one, "it stands for no address");

@@ -46,10 +46,11 @@ const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */
 const tellSkewSeconds = 120;
 
-/** What is known of the controllers, and since when. */
+/** What is known of the controllers, and since when: as people are told it, and by a clock that nobody sets. */
 interface Seen {
 	state: DomainView["state"];
 	since: number;
+	sinceMs: number;
 	controllers: ControllerHealth[];
 }
 
@@ -369,12 +370,12 @@ export class Membership {
 	private async keepUsers(member: Member): Promise<void> {
 		const { domain } = this.context.paths;
 		const before = this.seen?.controllers ?? [];
-		const { state, controllers, since } = await this.look(member);
+		const { state, controllers, sinceMs } = await this.look(member);
 		// Before winbindd begins, which reads most of it once.
 		await arrange(domain, member, inOrder(controllers));
 		await this.keepWinbind(member);
 		const { signal } = this.gone;
-		if (state === "online" && this.told === "offline" && Date.now() < since + settledAfterMs) return;
+		if (state === "online" && this.told === "offline" && performance.now() < sinceMs + settledAfterMs) return;
 		if (state !== this.told) await tellWinbind(domain, state, signal);
 		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
 		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
@@ -433,8 +434,9 @@ export class Membership {
 			: this.isGone(found)
 				? "offline"
 				: (before?.state ?? "offline");
-		const since = before?.state === state ? before.since : Date.now();
-		const seen = { state, since, controllers: found } as const;
+		const { since, sinceMs } =
+			before?.state === state ? before : { since: Date.now(), sinceMs: performance.now() };
+		const seen = { state, since, sinceMs, controllers: found } as const;
 		// Also asked by whoever wants to know; the host may have left meanwhile.
 		if (this.member !== member) return seen;
 		this.seen = seen;

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Restarts } from "./restarts.ts";
 
 test("what ends again and again is begun less and less often, and told once", () => {
@@ -29,4 +29,17 @@ test("what has run for as long as the last pause is begun at once when it ends",
 	expect(restarts.lately).toBe(false);
 	expect(restarts.due()).toBe("begin");
 	expect(restarts.due()).toBe("no");
+});
+
+test("the host's clock may be set back meanwhile", () => {
+	const restarts = new Restarts();
+	expect(restarts.due()).toBe("begin");
+	const set = vi.spyOn(Date, "now").mockReturnValue(0);
+	const passed = vi.spyOn(performance, "now").mockReturnValue(performance.now() + 3000);
+	try {
+		expect(restarts.due()).toBe("begin");
+	} finally {
+		set.mockRestore();
+		passed.mockRestore();
+	}
 });

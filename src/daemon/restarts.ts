@@ -2,13 +2,16 @@ const firstPauseMs = 2000;
 const longestPauseMs = 60_000;
 const tellAfter = 3;
 
-/** When what ends by itself is begun again: at once the first time, and ever less often while it ends again and again. */
+/**
+ * When what ends by itself is begun again: at once the first time, and ever less often while it ends again and again. By a
+ * clock that nobody sets: after the host's was set back by hours, nothing would be begun for as long.
+ */
 export class Restarts {
 	#count = 0;
-	#nextAt = 0;
+	#nextAt = Number.NEGATIVE_INFINITY;
 	readonly #now: () => number;
 
-	constructor(now: () => number = Date.now) {
+	constructor(now: () => number = () => performance.now()) {
 		this.#now = now;
 	}
 
@@ -32,6 +35,6 @@ export class Restarts {
 
 	forget(): void {
 		this.#count = 0;
-		this.#nextAt = 0;
+		this.#nextAt = Number.NEGATIVE_INFINITY;
 	}
 }

@@ -42,6 +42,9 @@ test("a host whose own users do not come first is left as it is", () => {
 	expect(() => refuseTakenNumbers("/etc/passwd", "root:x:0:0::/:\nburt:x:2000001:1::/:\n")).toThrow(
 		/^\/etc\/passwd: burt has the number 2000001/,
 	);
+	expect(() => refuseTakenNumbers("/etc/passwd", "root:x:0:0::/:\nmallory:x:1500:3001105::/:\n")).toThrow(
+		/^\/etc\/passwd: mallory has the group number 3001105/,
+	);
 	expect(() => refuseTakenNumbers("/etc/group", "wheel:x:3999999:burt\n")).toThrow(
 		/wheel has the number 3999999/,
 	);

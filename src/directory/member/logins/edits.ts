@@ -171,19 +171,35 @@ export function refuseOtherStack(text: string | undefined): void {
 		);
 }
 
+/** Where numbers are in the lines of these files, and what they are called: passwd(5), group(5). */
+const numbersIn = {
+	"/etc/passwd": [
+		[2, "number"],
+		// Whoever has it is in that group, whatever group(5) says.
+		[3, "group number"],
+	],
+	"/etc/group": [[2, "number"]],
+} as const;
+
+/** All of the files that say who the host's own users are. */
+export const ownFiles = Object.keys(numbersIn) as (keyof typeof numbersIn)[];
+
 /**
- * @param text of passwd or group
+ * @param text of that file
  * @throws BulkheadError when a user or group of the host's own has a number that is one of the domain's
  */
-export function refuseTakenNumbers(path: string, text: string): void {
+export function refuseTakenNumbers(path: keyof typeof numbersIn, text: string): void {
 	const [first, last] = userNumbers;
 	for (const line of text.split("\n")) {
-		const [name, , number] = line.split(":");
-		if (Number(number) < first || !(Number(number) <= last)) continue;
-		throw new BulkheadError(
-			"not-allowed-now",
-			`${path}: ${name} has the number ${number}, and those from ${first} to ${last} are for the domain's users and groups; give it another, and its files with it`,
-		);
+		const fields = line.split(":");
+		for (const [at, what] of numbersIn[path]) {
+			const number = Number(fields[at]);
+			if (number < first || !(number <= last)) continue;
+			throw new BulkheadError(
+				"not-allowed-now",
+				`${path}: ${fields[0]} has the ${what} ${number}, and those from ${first} to ${last} are for the domain's users and groups; give it another, and its files with it`,
+			);
+		}
 	}
 }
 

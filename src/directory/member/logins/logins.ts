@@ -8,6 +8,7 @@ import { memberFiles } from "../plan.ts";
 import {
 	type AllowedGroup,
 	editsFor,
+	ownFiles,
 	refuseLentNumber,
 	refuseOtherStack,
 	refuseTakenNumbers,
@@ -35,15 +36,19 @@ export async function requireLogins(): Promise<void> {
 			`logins: needs Debian's ${lacking.join(" and ")}; as root: apt-get install --no-install-recommends ${lacking.join(" ")}`,
 		);
 	refuseOtherStack(await readIfThere("/etc/pam.d/common-auth"));
-	for (const path of ["/etc/passwd", "/etc/group"]) refuseTakenNumbers(path, await readFile(path, "utf8"));
+	await refuseTaken();
 	await refuseAnotherWinbind();
 	for (const { path, apply } of editsFor(null)) apply(await readFile(path, "utf8").catch(() => null));
 }
 
 /** @throws BulkheadError when somebody of the host's own would be taken for a member of this group of the domain */
 export async function requireOwnNumber(gid: number): Promise<void> {
-	refuseTakenNumbers("/etc/group", await readFile("/etc/group", "utf8"));
+	await refuseTaken();
 	refuseLentNumber((await readIfThere("/etc/subgid")) ?? "", gid);
+}
+
+async function refuseTaken(): Promise<void> {
+	for (const path of ownFiles) refuseTakenNumbers(path, await readFile(path, "utf8"));
 }
 
 async function isInstalled(file: string): Promise<boolean> {

@@ -3,13 +3,14 @@ import type { DomainView, JoinBody, LeaveView } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { AddShareBody, SharesView } from "../api/share.ts";
 import { askControllers, type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
+import { describeSkew, joinDomain, readMember, removeHalfJoined } from "../directory/member/join.ts";
 import {
-	describeSkew,
-	joinDomain,
-	leaveDomain,
-	readMember,
-	removeHalfJoined,
-} from "../directory/member/join.ts";
+	beginLeaving,
+	finishLeaving,
+	type Leaving,
+	readLeaving,
+	removeLeft,
+} from "../directory/member/leave.ts";
 import { isReachable, makeSocketFolder, requireOwnNumber } from "../directory/member/logins/logins.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { type Account, type DomainFacts, factsOf, groupIdOf } from "../directory/member/tools.ts";
@@ -168,49 +169,66 @@ export class Membership {
 	}
 
 	/**
-	 * Ends the membership: on this host whatever becomes of it in the domain.
+	 * Ends the membership: on this host whatever becomes of it in the domain. One that was begun is finished.
 	 * @param account who may remove the host's account; null to leave it there
 	 * @throws BulkheadError not-found, bad-input for a name or password that the domain refuses; then nothing has changed
 	 */
 	async leave(account: Account | null): Promise<LeaveView> {
 		return await this.alone(async () => {
-			const { member = null, unreadable } = this;
-			const { paths, groups } = this.context;
-			if (!member && unreadable === null)
+			const { domain } = this.context.paths;
+			if (!this.member && this.unreadable === null)
 				throw new BulkheadError("not-found", "this host is a member of no domain");
-			// Whom to ask to remove the account is not known.
-			if (account) this.refuseUnreadable();
-			await removeHalfJoined(paths.domain);
-			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
-			let shared: string[] = [];
-			const farewell = async () => {
-				if (member && this.seen?.state === "online")
-					await this.sharing.take(async () => await this.shares.unname(member));
-			};
-			const stop = async () => {
-				await this.socket.close();
-				await this.names.end();
-				shared = await this.sharing.take(async () => await this.shares.end());
-				if (!(await endWinbind(paths.domain)))
-					throw new BulkheadError("internal", "winbindd does not end, even when killed");
-				await ControlGroup.at(domainGroup(paths), groups).destroy();
-			};
-			const { left, edited } = await leaveDomain(paths.domain, member, account, signal, { farewell, stop });
-			this.member = undefined;
-			this.unreadable = null;
-			this.restarts.forget();
-			this.seen = undefined;
-			this.told = undefined;
-			this.trouble = null;
-			this.sharesTrouble = null;
-			const { realm = null, name = null } = member ?? {};
-			this.tell(`This host has left ${realm ?? "its domain"}${left === null ? "" : `; ${left}`}`);
-			if (edited.length > 0)
-				this.tell(
-					`Somebody else has changed ${edited.join(", ")} since; only Bulkhead's lines were taken out`,
-				);
-			return { realm, name, left, edited, shared };
+			const leaving = (await readLeaving(domain)) ?? (await this.beginLeaving(account));
+			return await this.finishLeaving(leaving).catch((error: unknown) => {
+				// From here on it is tried again.
+				this.unreadable = explain(error);
+				throw error;
+			});
 		});
+	}
+
+	private async beginLeaving(account: Account | null): Promise<Leaving> {
+		const { member = null } = this;
+		const { domain } = this.context.paths;
+		// Whom to ask to remove the account is not known.
+		if (account) this.refuseUnreadable();
+		await removeHalfJoined(domain);
+		const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
+		return await beginLeaving(domain, member, account, signal, async () => {
+			if (member && this.seen?.state === "online")
+				await this.sharing.take(async () => await this.shares.unname(member));
+		});
+	}
+
+	/** @throws Error with what stands in the way; it may be called again */
+	private async finishLeaving({ realm, name, left }: Leaving): Promise<LeaveView> {
+		// Nothing is begun for it any more, also when this fails.
+		this.member = undefined;
+		const { paths, groups } = this.context;
+		let shared: string[] = [];
+		const stop = async () => {
+			await this.socket.close();
+			await this.names.end();
+			shared = await this.sharing.take(async () => await this.shares.end());
+			if (!(await endWinbind(paths.domain))) throw new Error("winbindd does not end, even when killed");
+			await ControlGroup.at(domainGroup(paths), groups).destroy();
+		};
+		const edited = await finishLeaving(paths.domain, stop).catch((error: unknown) => {
+			const what = `this host is no member of ${realm ?? "its domain"} any more`;
+			throw new Error(`${what}, and not all of it is gone: ${explain(error)}; it is tried again`, {
+				cause: error,
+			});
+		});
+		this.unreadable = null;
+		this.restarts.forget();
+		this.seen = undefined;
+		this.told = undefined;
+		this.trouble = null;
+		this.sharesTrouble = null;
+		this.tell(`This host has left ${realm ?? "its domain"}${left === null ? "" : `; ${left}`}`);
+		if (edited.length > 0)
+			this.tell(`Somebody else has changed ${edited.join(", ")} since; only Bulkhead's lines were taken out`);
+		return { realm, name, left, edited, shared };
 	}
 
 	/** @returns the folders that are shared; null when the host is a member of no domain. @throws BulkheadError, Error */
@@ -316,6 +334,9 @@ export class Membership {
 	private async begin(): Promise<void> {
 		const { domain } = this.context.paths;
 		try {
+			await removeLeft(domain);
+			const leaving = await readLeaving(domain);
+			if (leaving) await this.finishLeaving(leaving);
 			const interrupted = await removeHalfJoined(domain);
 			if (interrupted !== null) this.tell(interrupted);
 			this.member = await readMember(domain);

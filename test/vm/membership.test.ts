@@ -228,6 +228,22 @@ describe("a member", () => {
 		}
 	});
 
+	test("that was leaving when the daemon was killed has left when the next one begins", async () => {
+		const running = await winbindProcess(folder);
+		await bulkhead.endDaemon("SIGKILL");
+		// As it is when the domain has just forgotten the host.
+		const told = { realm: "AD.EXAMPLE.COM", name: "HOST1", left: null };
+		await writeFile(join(folder, "leaving.json"), JSON.stringify(told));
+		await bulkhead.startDaemon();
+		expect((await client.call("domain", {}, null)).domain).toBeNull();
+		expect((await readdir(bulkhead.state)).filter((name) => name.startsWith("domain"))).toEqual([]);
+		expect(running && isAlive(running)).toBe(false);
+		expect(await hostFiles()).toEqual(before);
+		expect((await bulkhead.events()).at(-1)?.text).toBe("This host has left AD.EXAMPLE.COM");
+		expect((await joinAs("host1", "--replace")).code).toBe(0);
+		await untilIs("online");
+	});
+
 	test("does not leave with a wrong password", async () => {
 		const refused = await domain(
 			"leave",

@@ -6,9 +6,10 @@ import { controllerPorts, type JoinBody } from "../../api/domain.ts";
 import { BulkheadError, explain } from "../../api/errors.ts";
 import { readIfThere, syncFolder, writeFileAtomic } from "../../host/files.ts";
 import { askControllers, type ControllerHealth, isWhole, services } from "./controllers.ts";
-import { closeNames, openNames, requireNames } from "./dns/resolver.ts";
+import { openNames, requireNames } from "./dns/resolver.ts";
+import { putFilesBack, removal } from "./leave.ts";
 import { isChanged } from "./logins/kept.ts";
-import { closeLogins, openLogins, requireLogins, requireOwnNumber } from "./logins/logins.ts";
+import { openLogins, requireLogins, requireOwnNumber } from "./logins/logins.ts";
 import { groupNumber, type Member, memberFiles, memberSchema } from "./plan.ts";
 import { type Account, factsOf, groupIdOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
@@ -180,11 +181,6 @@ async function withdraw(
 	}
 }
 
-/** @returns how an account is removed where no member can do it */
-function removal(name: string, controllers: readonly string[]): string {
-	return `to remove it, on a controller (${controllers.join(", ")}): samba-tool computer delete ${name}`;
-}
-
 async function requirePrograms(): Promise<void> {
 	for (const path of programs)
 		await access(path).catch(() => {
@@ -275,65 +271,4 @@ async function refuseTaken(
 		"not-allowed-now",
 		`name: the domain has a computer ${name} already; give another one with --name, or take that account over with --replace (whoever uses it now is no member any more)`,
 	);
-}
-
-/**
- * Takes the host's account out of the domain, when somebody says who may, and then the folder.
- * @param member null when it cannot be read
- * @param steps farewell: the last that the host itself says to its domain, once it is known that it may go; stop: ends what uses the folder
- * @returns what is left in the domain, in words, null when nothing is; files of the host that others had changed since
- */
-export async function leaveDomain(
-	folder: string,
-	member: Member | null,
-	account: Account | null,
-	signal: AbortSignal,
-	steps: { farewell: () => Promise<void>; stop: () => Promise<void> },
-): Promise<{ left: string | null; edited: string[] }> {
-	const left = await removeAccount(folder, member, account, signal, steps.farewell);
-	await steps.stop();
-	const edited = await putFilesBack(folder);
-	// One of Samba's programs, asked for the status, may be writing there for a moment more.
-	await rm(folder, { recursive: true, force: true, maxRetries: 10 });
-	return { left, edited };
-}
-
-/** Each that can be, whatever becomes of the others. @returns files of the host that somebody else had changed since */
-async function putFilesBack(folder: string): Promise<string[]> {
-	const done = await Promise.allSettled([closeNames(folder), closeLogins(folder)]);
-	const failed = done.find((one) => one.status === "rejected");
-	if (failed) throw failed.reason;
-	return done.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
-}
-
-async function removeAccount(
-	folder: string,
-	member: Member | null,
-	account: Account | null,
-	signal: AbortSignal,
-	farewell: () => Promise<void>,
-): Promise<string | null> {
-	if (!member) return "the host's account is left in the domain; what it is called cannot be read here";
-	if (!account) {
-		await farewell();
-		return notRemoved(member, "nobody's password was given");
-	}
-	const all = await askControllers(member.controllers, answersWithinMs, signal);
-	const server = all.find(isWhole)?.address;
-	if (server === undefined) return notRemoved(member, "no controller answers");
-	try {
-		// A wrong password is to change nothing.
-		await hasComputer(folder, member.name, server, account, signal);
-		await farewell();
-		const said = await netAds(folder, ["leave"], { server, account, signal });
-		return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");
-	} catch (error) {
-		if (error instanceof BulkheadError) throw error;
-		const way = "without --user, `bulkhead domain leave` ends the membership on this host alone";
-		throw new Error(`${explain(error)}; ${way}`, { cause: error });
-	}
-}
-
-function notRemoved({ name, realm, controllers }: Member, why: string): string {
-	return `the account ${name} is left in ${realm} (${why}); ${removal(name, controllers)}`;
 }

@@ -50,6 +50,8 @@ export function memberFiles(folder: string) {
 	return {
 		folder,
 		member: at("member.json"),
+		/** There from when on the host is no member any more, and all of the folder is to go. */
+		leaving: at("leaving.json"),
 		etc: at("etc"),
 		secrets: at("private"),
 		status: at("status.json"),

@@ -5,17 +5,19 @@ import type { AddShareBody, SharesView } from "../api/share.ts";
 import { groupNumber, type Member } from "../directory/member/plan.ts";
 import { chooseListen } from "../directory/member/shares/addresses.ts";
 import {
+	closeFolder,
 	folderTrouble,
 	openFolder,
 	refusePath,
 	requireFolder,
 	requireGoodMounts,
+	rightsOf,
 	unmark,
 } from "../directory/member/shares/folder.ts";
 import { nameHost, unnameHost } from "../directory/member/shares/naming.ts";
 import { requireForShares } from "../directory/member/shares/needs.ts";
-import { keyOf, type Share, type Shares } from "../directory/member/shares/plan.ts";
-import { readShares, writeShares } from "../directory/member/shares/record.ts";
+import { keyOf, type Share, type Shares, shareFiles } from "../directory/member/shares/plan.ts";
+import { readAdding, readShares, writeAdding, writeShares } from "../directory/member/shares/record.ts";
 import { requirePort, smbdProcess } from "../directory/member/shares/smbd.ts";
 import { domainIdOf } from "../directory/member/tools.ts";
 import { Hanging, Looks } from "../host/looks.ts";
@@ -40,6 +42,7 @@ type GroupFinder = (name: string) => Promise<string>;
  * INVARIANTS
  * - smbd sees a folder only while it is in the record, and is the one that was shared: not the empty one where its disk is
  *   not mounted.
+ * - A folder whose rights were changed is in a record before that: of a share, or of one that is being added.
  * - Whoever uses one share notices nothing of another that comes or goes.
  */
 export class DomainShares {
@@ -93,6 +96,9 @@ export class DomainShares {
 	 */
 	async add(member: Member, wanted: AddShareBody, find: GroupFinder): Promise<void> {
 		await requireForShares();
+		await this.settle().catch((cause: unknown) => {
+			throw new BulkheadError("not-allowed-now", explain(cause), { cause });
+		});
 		const known = await readShares(this.folder);
 		const shares = known?.shares ?? [];
 		const { name, path, readOnly } = wanted;
@@ -115,22 +121,41 @@ export class DomainShares {
 		const groups = await this.groupsOf(member, wanted, find);
 		const everybody = wanted.groups.length === 0;
 		const share: Share = { name, path, groups, everybody, readOnly, mark: randomUUID() };
-		const closeFolder = await openFolder(share);
+		await writeAdding(this.folder, { share, before: await rightsOf(path) });
 		try {
+			await openFolder(share);
 			const named = known?.named ?? false;
 			await writeShares(this.folder, { listen, shares: [...shares, share], named });
 			this.server.forget();
 			this.nameAt = Number.NEGATIVE_INFINITY;
 			await this.serve(member);
 			if (this.troubles.has(share.mark)) throw new Error(this.troubles.get(share.mark));
+			await writeAdding(this.folder, undefined);
 		} catch (error) {
 			await writeShares(this.folder, known);
-			await closeFolder();
+			await this.settle().catch((err) => this.context.log.warn({ err, path }, "rights are not taken back"));
 			// What was there before goes on as it can.
 			if (known) await this.serve(member).catch(() => {});
 			else await this.end();
 			throw error;
 		}
+	}
+
+	/** What was interrupted while a share was added: it is one by now, or its folder becomes what it was. @throws Error */
+	private async settle(): Promise<void> {
+		const adding = await readAdding(this.folder);
+		if (!adding) return;
+		const { share, before } = adding;
+		const known = await readShares(this.folder);
+		if (!known?.shares.some(({ mark }) => mark === share.mark))
+			await this.looks
+				.take(share.path, async () => await closeFolder(share, before))
+				.catch((error: unknown) => {
+					const what = `the rights that sharing ${share.path} gave cannot be taken back (${explain(error)})`;
+					const mend = `where that folder is gone for good, delete ${shareFiles(this.folder).adding}`;
+					throw new Error(`${what}; is its disk mounted? ${mend}`, { cause: error });
+				});
+		await writeAdding(this.folder, undefined);
 	}
 
 	private async groupsOf(
@@ -176,6 +201,7 @@ export class DomainShares {
 	async end(): Promise<string[]> {
 		// What cannot be read is not told of, and ends all the same.
 		const known = await readShares(this.folder).catch(() => undefined);
+		await this.settle().catch((err) => this.context.log.warn({ err }, "rights stay on a folder"));
 		await this.server.end();
 		for (const share of known?.shares ?? []) await this.unmark(share);
 		this.forget();
@@ -202,9 +228,10 @@ export class DomainShares {
 	 * @throws Error what stands in the way; it is tried again with the next look
 	 */
 	async keep(member: Member, online: boolean): Promise<void> {
+		const unsettled = await this.settle().then(() => null, explain);
 		await this.serve(member);
 		if (online) await this.name(member);
-		const [first] = this.troubles.values();
+		const [first = unsettled ?? undefined] = this.troubles.values();
 		if (first !== undefined) throw new Error(first);
 	}
 

@@ -313,6 +313,37 @@ test("what cannot be shared is refused with the reason, and nothing is changed",
 	expect(existsSync(join(bulkhead.paths.domain, "shares"))).toBe(false);
 });
 
+test("of a share that was being added when the daemon was killed nothing stays", async () => {
+	const rights = async () => (await onHost("getfacl", "-pn", docs())).said;
+	const mark = async () => (await onHost("getfattr", "-d", "-m", "bulkhead", docs())).said;
+	const before = await rights();
+	const unfinished = join(bulkhead.paths.domain, "share-adding.json");
+	const group = { name: "AD\\staff", sid: "S-1-5-21-1-2-3-1105" };
+	const wanted = { name: "docs", path: docs(), groups: [group], everybody: false, readOnly: false };
+	const share = { ...wanted, mark: "6f4c2a3e-8d1b-4f7a-9c3e-2b1a0d9e8f7c" };
+	const acl = (await onHost("getfacl", "--omit-header", "-pn", docs())).said;
+	const adding = { share, before: { acl, inode: (await stat(docs())).ino } };
+	await bulkhead.endDaemon("SIGKILL");
+	await writeFile(unfinished, JSON.stringify(adding));
+	await onHost("setfattr", "-n", "trusted.bulkhead.share", "-v", share.mark, docs());
+	await onHost("setfattr", "-n", "user.bulkhead.probe", "-v", "1", docs());
+	await onHost("setfacl", "-m", "g:3001105:rwx,d:g:3001105:rwx,d:o::---", docs());
+	// Its disk is not there yet.
+	await rename(docs(), join(folder, "away"));
+	await mkdir(docs());
+	await bulkhead.startDaemon();
+	const told = async () => (await state()).includes("cannot be taken back");
+	await until("that told", told, 20_000);
+	expect(existsSync(unfinished)).toBe(true);
+	expect((await domain("share", "add", "docs", docs())).stderr).toContain("is another folder now");
+	await rm(docs(), { recursive: true });
+	await rename(join(folder, "away"), docs());
+	await until("it settled", async () => !existsSync(unfinished), 20_000);
+	expect(await rights()).toBe(before);
+	expect(await mark()).toBe("");
+	await untilIs("online");
+});
+
 test("members of a group share files, and nobody else reaches them", async () => {
 	const added = await share("add", "docs", docs(), "--allow-group", "staff", "--listen", addresses.host);
 	expect(added).toMatchObject({ code: 0, stderr: "" });

@@ -6,7 +6,7 @@ import { CommandError, run } from "../../../host/command.ts";
 import { errorCode } from "../../../host/files.ts";
 import { groupNumber, userNumbers } from "../plan.ts";
 import { mountPoints, placeOf } from "./mounts.ts";
-import type { Share } from "./plan.ts";
+import type { Rights, Share } from "./plan.ts";
 
 /** Only root can read and write it: user_namespaces(7), xattr(7). */
 const markName = "trusted.bulkhead.share";
@@ -120,25 +120,25 @@ export function refuseOwnElsewhere(path: string, own: readonly string[], mountin
 		throw refusal(`what is there is what ${same} has, which is Bulkhead's own; share another`);
 }
 
-/**
- * Lets groups of the domain into a folder, and into all that will be made in it; what is in it already is left as it is.
- * Marks it.
- * @returns what undoes that
- * @throws BulkheadError when its file system cannot keep that; then the folder is as it was
- */
-export async function openFolder({ path, groups, readOnly, mark }: Share): Promise<() => Promise<void>> {
-	const before = await attr("getfacl", "--absolute-names", "--numeric", "--omit-header", path).catch(
-		(error) => {
-			throw lacking(path, error);
-		},
-	);
-	const undo = async () => {
-		// Entries for what will be made in it stay when none are given.
-		await attr("setfacl", "--remove-default", path);
-		await run("setfacl", ["--set-file=-", "--", path], { deadlineMs, input: before });
-		await attr("setfattr", "-x", markName, path).catch(ignoreMissing);
-	};
+/** @returns what `closeFolder` puts back. @throws BulkheadError when its file system keeps no access lists */
+export async function rightsOf(path: string): Promise<Rights> {
 	try {
+		const acl = await attr("getfacl", "--absolute-names", "--numeric", "--omit-header", path);
+		return { acl, inode: (await lstat(path)).ino };
+	} catch (error) {
+		throw lacking(path, error);
+	}
+}
+
+/**
+ * Marks a folder, and lets groups of the domain into it and into all that will be made in it; what is in it already is left
+ * as it is. When that was interrupted or fails, `closeFolder` undoes it.
+ * @throws BulkheadError when its file system cannot keep that
+ */
+export async function openFolder({ path, groups, readOnly, mark }: Share): Promise<void> {
+	try {
+		// The first of all: by it `closeFolder` knows that there is something to undo.
+		await attr("setfattr", "-n", markName, "-v", mark, path);
 		await attr("setfattr", "-n", probeName, "-v", "1", path);
 		await attr("setfattr", "-x", probeName, path);
 		const rights = readOnly ? "r-x" : "rwx";
@@ -148,12 +148,24 @@ export async function openFolder({ path, groups, readOnly, mark }: Share): Promi
 		});
 		// What is made by users is not for others of the host's own.
 		await attr("setfacl", "-m", [...entries, "d:u::rwx", "d:g::---", "d:o::---"].join(","), path);
-		await attr("setfattr", "-n", markName, "-v", mark, path);
 	} catch (error) {
-		await undo().catch(() => {});
 		throw lacking(path, error);
 	}
-	return undo;
+}
+
+/**
+ * Undoes what `openFolder` has done, or begun. May be called again when it was interrupted.
+ * @param before what `rightsOf` said then
+ * @throws Error when the folder is another one, which may be that its disk is not mounted; CommandError
+ */
+export async function closeFolder({ path, mark }: Share, before: Rights): Promise<void> {
+	if ((await lstat(path)).ino !== before.inode) throw new Error(`${path} is another folder now`);
+	if ((await markOf(path)) !== mark) return;
+	await attr("setfattr", "-x", probeName, path).catch(ignoreMissing);
+	// Entries for what will be made in it stay when none are given.
+	await attr("setfacl", "--remove-default", path);
+	await run("setfacl", ["--set-file=-", "--", path], { deadlineMs, input: before.acl });
+	await attr("setfattr", "-x", markName, path);
 }
 
 function lacking(path: string, error: unknown): unknown {
@@ -164,7 +176,7 @@ function lacking(path: string, error: unknown): unknown {
 	);
 }
 
-/** It was not marked yet. */
+/** It is not there. */
 function ignoreMissing(error: unknown): void {
 	if (!(error instanceof CommandError) || !/No such attribute/.test(error.stderr)) throw error;
 }
@@ -174,6 +186,17 @@ async function attr(program: string, ...words: readonly string[]): Promise<strin
 	return (await run(program, [...words.slice(0, -1), "--", name], { deadlineMs })).stdout;
 }
 
+/** @returns what a folder is marked with; undefined when it is not. @throws CommandError */
+async function markOf(path: string): Promise<string | undefined> {
+	try {
+		return (await attr("getfattr", "--only-values", "--absolute-names", "-n", markName, path)).trim();
+	} catch (error) {
+		if (error instanceof CommandError && /No such attribute|not supported/.test(error.stderr))
+			return undefined;
+		throw error;
+	}
+}
+
 /**
  * @returns why a share's folder is not the one that was shared; null when it is
  * @throws CommandError when that cannot be told: a busy host is no reason to shut anybody out
@@ -181,12 +204,10 @@ async function attr(program: string, ...words: readonly string[]): Promise<strin
 export async function folderTrouble({ name, path, mark }: Share): Promise<string | null> {
 	try {
 		await requireFolder(path);
-		const found = (await attr("getfattr", "--only-values", "--absolute-names", "-n", markName, path)).trim();
-		if (found === mark) return null;
+		if ((await markOf(path)) === mark) return null;
 	} catch (error) {
 		if (error instanceof BulkheadError) return error.message;
-		if (!(error instanceof CommandError) || !/No such attribute|not supported/.test(error.stderr))
-			throw error;
+		throw error;
 	}
 	return `${path} is not the folder that was shared; is its disk mounted? Where it was restored from a copy: bulkhead domain share remove ${name}, and add it again`;
 }

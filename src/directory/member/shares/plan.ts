@@ -32,6 +32,14 @@ export const sharesSchema = z.object({
 });
 export type Shares = z.infer<typeof sharesSchema>;
 
+/** Of a folder before it was shared: its access list as getfacl(1) writes it, and by what it is known. */
+const rightsSchema = z.object({ acl: z.string(), inode: z.number() });
+export type Rights = z.infer<typeof rightsSchema>;
+
+/** A share that is being added; kept as share-adding.json from before its folder is touched until it is in the record. */
+export const addingSchema = z.object({ share: shareSchema, before: rightsSchema });
+export type Adding = z.infer<typeof addingSchema>;
+
 /** Where smbd finds what is its own, and the shared folders. */
 export const insideShares = { own: "/shares", at: "/shares/at" } as const;
 /** Where winbindd says that it can be asked who somebody is. */
@@ -46,6 +54,7 @@ export function shareFiles(folder: string) {
 	const at = (name: string) => join(own, name);
 	return {
 		record: join(folder, "shares.json"),
+		adding: join(folder, "share-adding.json"),
 		folder: own,
 		etc: at("etc"),
 		config: join(at("etc"), "smb.conf"),

@@ -202,7 +202,7 @@ export const domainView = z.object({
 	since: z.number(),
 	/** Whether the domain still believes the host's own password; null when nobody could be asked. */
 	trusted: z.boolean().nullable(),
-	/** Seconds that the controller's clock is ahead of the host's. */
+	/** Seconds that a controller's clock is ahead of the host's; of those that answer the one that is furthest from it. */
 	clockAheadSeconds: z.number().nullable(),
 	passwordChangedAt: z.number().nullable(),
 	/** What stands in the way, in words. */

@@ -13,6 +13,7 @@ import {
 } from "../directory/member/leave.ts";
 import { isReachable, makeSocketFolder, requireOwnNumber } from "../directory/member/logins/logins.ts";
 import type { Member } from "../directory/member/plan.ts";
+import { Strangers } from "../directory/member/strangers.ts";
 import { type Account, type DomainFacts, factsOf, groupIdOf } from "../directory/member/tools.ts";
 import { arrange } from "../directory/member/view.ts";
 import {
@@ -78,6 +79,7 @@ export class Membership {
 	private trouble: string | null = null;
 	private sharesTrouble: string | null = null;
 	private readonly restarts = new Restarts();
+	private readonly strangers: Strangers;
 	/** One change at a time. */
 	private changing = false;
 	/** So that nothing is begun for a membership that is being ended. */
@@ -96,6 +98,9 @@ export class Membership {
 		this.names = new DomainNames(context);
 		this.shares = new DomainShares(context);
 		this.socket = new DomainSocket(context.paths.domainSocket);
+		this.strangers = new Strangers(
+			async (address) => (await factsOf(context.paths.domain, address, this.gone.signal)).realm,
+		);
 		this.begun = this.turns.take(async () => await this.begin());
 		// A controller may be a server of this host's: one that fails is asked at once.
 		this.unsubscribe = context.history.subscribe(({ kind, server }) => {
@@ -114,11 +119,13 @@ export class Membership {
 		const { member, context } = this;
 		if (!member) return null;
 		const seen = await this.look(member);
-		const server = seen.controllers.find(isWhole)?.address;
+		const answering = seen.controllers.filter(isWhole);
 		const { domain } = context.paths;
-		const facts: DomainFacts | undefined =
-			server === undefined ? undefined : await factsOf(domain, server).catch(() => undefined);
-		const doubt = server === undefined ? null : await trustTrouble(domain);
+		const found = await Promise.all(answering.map(async ({ address }) => await this.factsOf(address)));
+		const facts = found.flatMap((one) => one ?? []);
+		const [worst] = facts.filter(({ clockAheadSeconds }) => Number.isFinite(clockAheadSeconds)).sort(bySkew);
+		const doubt = answering.length === 0 ? null : await trustTrouble(domain);
+		const stranger = this.strangers.trouble(member.controllers, member.realm);
 		const { realm, workgroup, name, joinedAt, logins, allowed, admins, dns } = member;
 		const view: DomainView = {
 			...{ realm, workgroup, name, joinedAt, logins, dns },
@@ -127,15 +134,18 @@ export class Membership {
 			controllers: seen.controllers,
 			state: seen.state,
 			since: seen.since,
-			trusted: server === undefined ? null : doubt === null,
-			clockAheadSeconds: Number.isFinite(facts?.clockAheadSeconds)
-				? (facts?.clockAheadSeconds ?? null)
-				: null,
-			passwordChangedAt: facts?.passwordChangedAt ?? null,
-			trouble: this.trouble ?? this.sharesTrouble ?? doubt ?? skewTrouble(facts),
+			trusted: answering.length === 0 ? null : doubt === null,
+			clockAheadSeconds: worst?.clockAheadSeconds ?? null,
+			passwordChangedAt: facts[0]?.passwordChangedAt ?? null,
+			trouble: this.trouble ?? this.sharesTrouble ?? doubt ?? stranger ?? skewTrouble(worst),
 		};
 		// Nobody waits for its turn to ask: the host may have left meanwhile.
 		return this.member === member ? view : await this.view();
+	}
+
+	private async factsOf(server: string): Promise<Answer | undefined> {
+		const facts = await factsOf(this.context.paths.domain, server, this.gone.signal).catch(() => undefined);
+		return facts && { server, ...facts };
 	}
 
 	private refuseUnreadable(): void {
@@ -164,7 +174,11 @@ export class Membership {
 			await this.keep();
 			const view = await this.view();
 			if (!view) throw new BulkheadError("internal", "the host was joined, and nothing is known of it");
-			return view;
+			const unknown = view.controllers.filter((one) => !isWhole(one)).map(({ address }) => address);
+			if (unknown.length === 0 || view.trouble !== null) return view;
+			const words = `${unknown.join(", ")} ${unknown.length === 1 ? "does" : "do"} not answer`;
+			const trouble = `${words}: whether that is a controller of ${member.realm} is seen when it does`;
+			return { ...view, trouble };
 		});
 	}
 
@@ -221,6 +235,7 @@ export class Membership {
 		});
 		this.unreadable = null;
 		this.restarts.forget();
+		this.strangers.forget();
 		this.seen = undefined;
 		this.told = undefined;
 		this.trouble = null;
@@ -448,7 +463,8 @@ export class Membership {
 
 	private async look(member: Member): Promise<Seen> {
 		const { realm } = member;
-		const found = await askControllers(member.controllers, answersWithinMs, this.gone.signal);
+		const all = await askControllers(member.controllers, answersWithinMs, this.gone.signal);
+		const found = this.strangers.without(all, realm);
 		const before = this.seen;
 		const state = found.some(isWhole)
 			? "online"
@@ -482,8 +498,15 @@ export class Membership {
 	}
 }
 
-function skewTrouble(facts: DomainFacts | undefined): string | null {
-	const seconds = facts?.clockAheadSeconds ?? 0;
-	if (Math.abs(seconds) < tellSkewSeconds) return null;
-	return `the controller's clock is ${describeSkew(seconds)} the host's; from 300 s on nobody can log in`;
+/** What a controller says. */
+type Answer = DomainFacts & { server: string };
+
+/** The one whose clock is furthest from the host's first. */
+function bySkew(one: DomainFacts, other: DomainFacts): number {
+	return Math.abs(other.clockAheadSeconds) - Math.abs(one.clockAheadSeconds);
+}
+
+function skewTrouble(worst: Answer | undefined): string | null {
+	if (!worst || Math.abs(worst.clockAheadSeconds) < tellSkewSeconds) return null;
+	return `the clock of ${worst.server} is ${describeSkew(worst.clockAheadSeconds)} the host's; from 300 s on nobody can log in by it`;
 }

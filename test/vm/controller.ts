@@ -11,24 +11,26 @@ import { until } from "./harness.ts";
  * server with a domain in it is to those who are members of it.
  */
 export class Controller implements AsyncDisposable {
-	readonly realm = "AD.EXAMPLE.COM";
+	readonly realm: string;
 	readonly password = "Passw0rd-Adm1n";
 	readonly namespace: string;
 	readonly address: string;
 	private readonly folder: string;
 	private samba: ChildProcess | undefined;
 
-	private constructor(namespace: string, address: string, folder: string) {
+	private constructor(namespace: string, address: string, folder: string, realm: string) {
+		this.realm = realm;
 		this.namespace = namespace;
 		this.address = address;
 		this.folder = folder;
 	}
 
 	/** @param namespace one that has the address on its eth0 */
-	static async provision(namespace: string, address: string): Promise<Controller> {
-		const controller = new Controller(namespace, address, await mkdtemp(join(tmpdir(), "bulkhead-dc-")));
+	static async provision(namespace: string, address: string, realm = "AD.EXAMPLE.COM"): Promise<Controller> {
+		const folder = await mkdtemp(join(tmpdir(), "bulkhead-dc-"));
+		const controller = new Controller(namespace, address, folder, realm);
 		await mkdir(join(controller.folder, "etc"));
-		const { realm, password } = controller;
+		const { password } = controller;
 		const interfaces = ["--option=interfaces=lo eth0", "--option=bind interfaces only=yes"];
 		await controller.alone(
 			[
@@ -37,7 +39,7 @@ export class Controller implements AsyncDisposable {
 					"domain",
 					"provision",
 					`--realm=${realm}`,
-					"--domain=AD",
+					`--domain=${realm.split(".")[0]}`,
 					`--adminpass=${password}`,
 				],
 				...["--host-name=dc1", `--host-ip=${address}`, "--server-role=dc", "--dns-backend=SAMBA_INTERNAL"],
@@ -55,7 +57,7 @@ export class Controller implements AsyncDisposable {
 	async start(): Promise<void> {
 		await writeFile(
 			join(this.folder, "hosts"),
-			`127.0.0.1 localhost\n${this.address} dc1.ad.example.com dc1\n`,
+			`127.0.0.1 localhost\n${this.address} dc1.${this.realm.toLowerCase()} dc1\n`,
 		);
 		await writeFile(join(this.folder, "resolv.conf"), `nameserver ${this.address}\n`);
 		const command = ["samba", "--foreground", "--no-process-group", `--configfile=${this.config}`];

@@ -16,9 +16,12 @@ import { instanceForTests, patience, report, until } from "./harness.ts";
 
 /** The host, which a namespace stands for, as a member of a domain whose controller is a real one, Samba's. */
 const tag = `bhd${process.pid}`;
-const [host, dc] = [`${tag}host`, `${tag}dc`];
+const [host, dc, stranger] = [`${tag}host`, `${tag}dc`, `${tag}other`];
 const address = "10.99.0.10";
 let controller: Controller;
+/** Of another domain. */
+const otherAddress = "10.99.9.10";
+let other: Controller;
 let secrets: string;
 
 const ip = async (...args: string[]) => (await run("ip", args, { deadlineMs: 10_000 })).stdout;
@@ -34,15 +37,21 @@ beforeAll(async () => {
 		],
 		["samba", "winbind", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"],
 	);
-	for (const name of [host, dc]) {
+	for (const name of [host, dc, stranger]) {
 		await ip("netns", "add", name);
 		await ip("-n", name, "link", "set", "lo", "up");
 	}
-	await ip("-n", host, "link", "add", "dc", "type", "veth", "peer", "name", "eth0", "netns", dc);
-	await ip("-n", host, "addr", "add", "10.99.0.1/24", "dev", "dc");
-	await ip("-n", dc, "addr", "add", `${address}/24`, "dev", "eth0");
-	await ip("-n", host, "link", "set", "dc", "up");
-	await ip("-n", dc, "link", "set", "eth0", "up");
+	for (const [name, cable, mine, theirs] of [
+		[dc, "dc", "10.99.0.1", address],
+		[stranger, "other", "10.99.9.1", otherAddress],
+	] as const) {
+		await ip("-n", host, "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name);
+		await ip("-n", host, "addr", "add", `${mine}/24`, "dev", cable);
+		await ip("-n", name, "addr", "add", `${theirs}/24`, "dev", "eth0");
+		await ip("-n", host, "link", "set", cable, "up");
+		await ip("-n", name, "link", "set", "eth0", "up");
+	}
+	other = await Controller.provision(stranger, otherAddress, "OTHER.EXAMPLE.ORG");
 	controller = await Controller.provision(dc, address);
 	await controller.start();
 	await controller.tool("user", "create", "alice", "Al1ce-Passw0rd");
@@ -52,9 +61,9 @@ beforeAll(async () => {
 });
 
 const bulkhead = instanceForTests(undefined, host, async () => {
-	await controller?.[Symbol.asyncDispose]();
+	for (const one of [controller, other]) await one?.[Symbol.asyncDispose]();
 	if (secrets) await rm(secrets, { recursive: true, force: true });
-	for (const name of [host, dc]) await ip("netns", "del", name);
+	for (const name of [host, dc, stranger]) await ip("netns", "del", name);
 });
 const { client } = bulkhead;
 const folder = bulkhead.paths.domain;
@@ -312,6 +321,7 @@ describe("a member", () => {
 		const all = ["--controller", ...silent, address];
 		const joined = await domain("join", "ad.example.com", ...all, ...right(), "--name", "host1");
 		expect(joined).toMatchObject({ code: 0, stderr: "" });
+		expect(joined.stdout).toContain(`${silent.join(", ")} do not answer: whether`);
 		const resolver = join(folder, "etc/resolv.conf");
 		const first = `nameserver ${address}\n`;
 		expect((await readFile(resolver, "utf8")).startsWith(first)).toBe(true);
@@ -319,6 +329,42 @@ describe("a member", () => {
 		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
 		await writeFile(resolver, `nameserver ${silent[0]}\n`);
 		await until("another one", async () => (await readFile(resolver, "utf8")).startsWith(first), 10_000);
+		expect((await leave()).code).toBe(0);
+	});
+
+	test("is told of a controller of another domain, which counts for nothing", async () => {
+		const both = ["--controller", address, otherAddress, ...right(), "--name", "host1"];
+		await other.start();
+		// With and without the one that is the domain's.
+		for (const [realm, why] of [
+			["ad.example.com", /controllers: 10.99.9.10 serves OTHER.EXAMPLE.ORG, not AD.EXAMPLE.COM/],
+			["third.example.com", /realm: 10.99.0.10 serves AD.EXAMPLE.COM, not/],
+		] as const)
+			expect(await domain("join", realm, ...both)).toMatchObject({
+				code: 1,
+				stderr: expect.stringMatching(why),
+			});
+		expect(await computers()).toEqual(["DC1$"]);
+		// It was silent when the host joined.
+		await other.kill();
+		const joined = await domain("join", "ad.example.com", ...both);
+		expect(joined).toMatchObject({ code: 0, stderr: "" });
+		expect(joined.stdout).toContain(
+			`${otherAddress} does not answer: whether that is a controller of AD.EXAMPLE.COM is seen`,
+		);
+		await untilIs("online");
+		await other.start();
+		const said = async () => (await client.call("domain", {}, null, { deadlineMs: 60_000 })).domain;
+		const isTold = async () => /10.99.9.10 serves OTHER.EXAMPLE.ORG/.test((await said())?.trouble ?? "");
+		await until("that told", isTold, 30_000);
+		expect((await said())?.state).toBe("online");
+		await controller.kill();
+		const view = await untilIs("offline");
+		expect(view.controllers.every(({ answers }) => answers.length === 0)).toBe(true);
+		await controller.start();
+		await untilIs("online");
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+		await other.kill();
 		expect((await leave()).code).toBe(0);
 	});
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { refuseSkew, removeHalfJoined } from "./join.ts";
+import { refuseOthers, refuseSkew, removeHalfJoined } from "./join.ts";
 
 test.each([
 	[600, /the clock of dc1 is 600 s ahead of the host's, and Kerberos allows 5 minutes/],
@@ -15,6 +15,31 @@ test.each([
 
 test("a clock that is nearly right is not", () => {
 	for (const seconds of [0, 3, -240, 240]) expect(() => refuseSkew("dc1", seconds)).not.toThrow();
+});
+
+test("each controller that answers has to be the domain's, with the host's time", () => {
+	const realm = "AD.EXAMPLE.COM";
+	const good = { realm, clockAheadSeconds: 1, passwordChangedAt: null };
+	const other = { ...good, realm: "OTHER.EXAMPLE.ORG" };
+	expect(() =>
+		refuseOthers(realm, [
+			["dc1", good],
+			["dc2", good],
+		]),
+	).not.toThrow();
+	expect(() =>
+		refuseOthers(realm, [
+			["dc1", good],
+			["dc2", other],
+		]),
+	).toThrow(/^controllers: dc2 serves OTHER.EXAMPLE.ORG, not AD.EXAMPLE.COM$/);
+	expect(() => refuseOthers(realm, [["dc1", other]])).toThrow(/^realm: dc1 serves OTHER.EXAMPLE.ORG/);
+	expect(() =>
+		refuseOthers(realm, [
+			["dc1", good],
+			["dc2", { ...good, clockAheadSeconds: -900 }],
+		]),
+	).toThrow(/the clock of dc2 is 900 s behind the host's/);
 });
 
 test("of a join that did not end the host's files are put back; until they can be, what they were is kept", async () => {

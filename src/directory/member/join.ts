@@ -11,7 +11,15 @@ import { putFilesBack, removal } from "./leave.ts";
 import { isChanged } from "./logins/kept.ts";
 import { openLogins, requireLogins, requireOwnNumber } from "./logins/logins.ts";
 import { groupNumber, type Member, memberFiles, memberSchema } from "./plan.ts";
-import { type Account, factsOf, groupIdOf, hasComputer, netAds, workgroupOf } from "./tools.ts";
+import {
+	type Account,
+	type DomainFacts,
+	factsOf,
+	groupIdOf,
+	hasComputer,
+	netAds,
+	workgroupOf,
+} from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
 
 const programs = ["/usr/bin/net", "/usr/bin/wbinfo", "/usr/bin/smbcontrol", "/usr/sbin/winbindd"];
@@ -234,13 +242,31 @@ async function lookAtDomain(
 	const fresh = { joinedAt: Date.now(), logins: false, allowed: null, admins: null, dns: null };
 	const member: Member = { realm, workgroup: "WORKGROUP", name, controllers, ...fresh };
 	await furnish(folder, member, answering);
-	const facts = await factsOf(folder, server, signal);
-	if (facts.realm !== realm)
-		throw new BulkheadError("bad-input", `realm: ${server} serves ${facts.realm}, not ${realm}`);
-	refuseSkew(server, facts.clockAheadSeconds);
+	const looks = answering.map(async (one) => [one, await factsOrRefusal(folder, one, signal)] as const);
+	refuseOthers(realm, await Promise.all(looks));
 	const known = { ...member, workgroup: await workgroupOf(folder, server, signal) };
 	await arrange(folder, known, answering);
 	return known;
+}
+
+async function factsOrRefusal(folder: string, server: string, signal: AbortSignal): Promise<DomainFacts> {
+	return await factsOf(folder, server, signal).catch((cause: unknown) => {
+		signal.throwIfAborted();
+		const what = `controllers: ${server} answers, but not which domain it serves (${explain(cause)})`;
+		throw new BulkheadError("bad-input", `${what}; is it a domain controller?`, { cause });
+	});
+}
+
+/**
+ * One of another domain, or with another time, would be taken for a controller that answers, where none does.
+ * @throws BulkheadError; pure
+ */
+export function refuseOthers(realm: string, found: readonly (readonly [string, DomainFacts])[]): void {
+	const others = found.filter(([, facts]) => facts.realm !== realm);
+	const words = others.map(([server, facts]) => `${server} serves ${facts.realm}, not ${realm}`);
+	const field = others.length === found.length ? "realm" : "controllers";
+	if (others.length > 0) throw new BulkheadError("bad-input", `${field}: ${words.join("; ")}`);
+	for (const [server, { clockAheadSeconds }] of found) refuseSkew(server, clockAheadSeconds);
 }
 
 /** @throws BulkheadError when Kerberos would not work, or nearly so; pure */

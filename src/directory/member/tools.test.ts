@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
-import { groupIdIn, refusalOr } from "./tools.ts";
+import { factsIn, groupIdIn, refusalOr } from "./tools.ts";
 
 const failed = (stderr: string) => new CommandError("net ads join", "ended with code 255", 255, stderr);
 
@@ -43,5 +43,25 @@ describe("a group that is named", () => {
 		["of no known type", "objectSid: S-1-5-21-1-2-3-1105\n", /no security group/],
 	])("is refused: one %s", (_, text, why) => {
 		expect(() => groupIdIn(text, "adminGroup", "x")).toThrow(why);
+	});
+});
+
+describe("what a controller says of itself", () => {
+	const info = (address: string) =>
+		[
+			...[`LDAP server: ${address}`, "LDAP server name: dc1.ad.example.com", "Realm: AD.EXAMPLE.COM"],
+			...["LDAP port: 389", "Server time offset: -7", "Last machine account password change: "],
+		].join("\n");
+
+	test("is read", () => {
+		expect(factsIn(info("10.99.0.10"), "10.99.0.10")).toEqual({
+			...{ realm: "AD.EXAMPLE.COM", clockAheadSeconds: -7, passwordChangedAt: null },
+		});
+		expect(factsIn(info("fd00::1"), "FD00:0::1").realm).toBe("AD.EXAMPLE.COM");
+	});
+
+	test("is not taken for what another says, who is asked where it does not answer", () => {
+		for (const text of [info("10.99.0.11"), info(""), "Failed"])
+			expect(() => factsIn(text, "10.99.0.10")).toThrow("10.99.0.10 does not say which domain it serves");
 	});
 });

@@ -1,3 +1,4 @@
+import { isIP, isIPv6, SocketAddress } from "node:net";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
 import { inside } from "./plan.ts";
@@ -93,10 +94,19 @@ const refusals: [RegExp, (user: string) => string][] = [
 	],
 ];
 
-/** @throws CommandError when the controller does not answer */
+/** @throws CommandError, Error when the controller does not answer, or does not say what it serves */
 export async function factsOf(folder: string, server: string, signal?: AbortSignal): Promise<DomainFacts> {
 	const text = await netAds(folder, ["info"], { server, deadlineMs: 10_000, signal });
+	return factsIn(text, server);
+}
+
+/** @param text what `net ads info` says; pure */
+export function factsIn(text: string, server: string): DomainFacts {
 	const field = (name: string) => new RegExp(`^${name}: *(.*)$`, "m").exec(text)?.[1] ?? "";
+	// Where that one does not answer it, another of the domain is asked.
+	const asked = field("LDAP server").trim();
+	if (!isIP(asked) || plainAddress(asked) !== plainAddress(server))
+		throw new Error(`${server} does not say which domain it serves`);
 	const changed = Date.parse(field("Last machine account password change"));
 	return {
 		realm: field("Realm").toUpperCase(),
@@ -105,6 +115,11 @@ export async function factsOf(folder: string, server: string, signal?: AbortSign
 			: Number.NaN,
 		passwordChangedAt: changed > 0 ? changed : null,
 	};
+}
+
+/** IPv6 addresses can be written in several ways. */
+function plainAddress(address: string): string {
+	return isIPv6(address) ? new SocketAddress({ address, family: "ipv6" }).address : address;
 }
 
 /** @returns the domain's short name, as in AD\alice */

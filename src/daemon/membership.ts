@@ -11,7 +11,7 @@ import {
 	readLeaving,
 	removeLeft,
 } from "../directory/member/leave.ts";
-import { isReachable, makeSocketFolder, requireOwnNumber } from "../directory/member/logins/logins.ts";
+import { isReachable, makeLoginFolders, requireOwnNumber } from "../directory/member/logins/logins.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { Strangers } from "../directory/member/strangers.ts";
 import { type Account, type DomainFacts, factsOf, groupIdOf } from "../directory/member/tools.ts";
@@ -429,7 +429,7 @@ export class Membership {
 		// After somebody took away the folder of its socket, nobody finds it there any more.
 		if (logins && !(await isReachable(paths.domain))) await endWinbind(paths.domain);
 		if (await winbindProcess(paths.domain)) return this.restarts.runs();
-		if (logins) await makeSocketFolder();
+		if (logins) await makeLoginFolders();
 		const due = this.restarts.due();
 		if (due === "no") return;
 		if (due === "tell") this.tell(await lastWordsOf(paths.domain));

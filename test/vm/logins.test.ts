@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
 import { forwarderProcess } from "../../src/directory/member/dns/forwarder.ts";
+import { winbindProcess } from "../../src/directory/member/winbind.ts";
 import { CommandError, run } from "../../src/host/command.ts";
 import { Controller } from "./controller.ts";
 import { instanceForTests, report, until } from "./harness.ts";
@@ -151,6 +152,42 @@ test("the domain's users log in, and /etc is as it was after each of five times"
 		expect(await leave()).toMatchObject({ code: 0, stderr: "" });
 		expect(await etc()).toBe(before);
 	}
+});
+
+test("tickets are in a folder that is for them alone, and nobody else's names are in it", async () => {
+	expect(await joinHost()).toMatchObject({ code: 0, stderr: "" });
+	const alice = async (command: string, password = "Al1ce-Passw0rd") =>
+		await ssh("alice@ad.example.com", password, command);
+	await until("alice in", async () => (await alice("true")).code === 0, 30_000);
+	const file = "/run/bulkhead-tickets/krb5cc_$(id -u)";
+	const own = `[ "$KRB5CCNAME" = FILE:${file} ] && stat -c '%a %U' ${file} && klist -s && echo valid`;
+	expect(await alice(own)).toMatchObject({ code: 0, said: "600 AD\\alice\nvalid" });
+	// Her own programs keep it as any other.
+	const renewed = await alice("printf '%s\\n' Al1ce-Passw0rd | kinit && kinit -R; klist -s && echo valid");
+	report("renewed", renewed);
+	expect(renewed.said).toContain("valid");
+	// Whoever tries her name with another password takes nothing from her.
+	expect((await alice("true", "Not-This-0ne")).code).not.toBe(0);
+	const uid = (await onHost("id", "-u", "alice@ad.example.com")).said;
+	const kept = `/run/bulkhead-tickets/krb5cc_${uid}`;
+	const asAlice = ["setpriv", `--reuid=${uid}`, "--regid=3000513", "--clear-groups"];
+	expect((await onHost(...asAlice, "klist", "-s", kept)).code).toBe(0);
+	// Users of the host's own see nothing there, and can have no name there first.
+	for (const words of [
+		"touch /run/bulkhead-tickets/krb5cc_3009999",
+		"ls /run/bulkhead-tickets",
+		`cat ${kept}`,
+	])
+		expect(await ssh("carol", "Car0l-Passw0rd", words)).toMatchObject({
+			said: expect.stringContaining("Permission denied"),
+		});
+	const options = (await onHost("findmnt", "-no", "OPTIONS", "/run/bulkhead-tickets")).said;
+	for (const one of ["nosuid", "nodev", "noexec"]) expect(options.split(",")).toContain(one);
+	// winbindd sees nothing of what others have in /tmp.
+	const winbindd = (await winbindProcess(bulkhead.paths.domain))?.pid ?? 0;
+	expect(await readdir(`/proc/${winbindd}/root/tmp`)).toEqual([`krb5cc_${uid}`]);
+	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+	expect((await onHost("ls", "/run/bulkhead-tickets")).said).toContain("No such file");
 });
 
 test("who logs in to the host is the same who reaches its files from elsewhere", async () => {

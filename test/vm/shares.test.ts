@@ -16,6 +16,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
@@ -25,6 +26,7 @@ import { viewCommand } from "../../src/directory/member/view.ts";
 import { winbindProcess } from "../../src/directory/member/winbind.ts";
 import { ControlGroup, detectGroupSupport } from "../../src/host/cgroup.ts";
 import { CommandError, run } from "../../src/host/command.ts";
+import { withoutSetId } from "../../src/host/set-id.ts";
 import { Controller } from "./controller.ts";
 import { instanceForTests, patience, report, until } from "./harness.ts";
 
@@ -548,6 +550,7 @@ test("winbindd and smbd see no process of the host, and what is mounted in a sha
 		const processes = (await readdir(`/proc/${pid}/root/proc`)).filter((name) => /^\d+$/.test(name));
 		expect(processes).toContain("1");
 		expect(processes).not.toContain(`${files.pid}`);
+		expect(await readFile(`/proc/${pid}/status`, "utf8")).toContain("\nSeccomp:\t2\n");
 	}
 	// As systemd has it: what is mounted in one place appears wherever the same folder is.
 	const disk = join(folder, "disk");
@@ -565,6 +568,35 @@ test("winbindd and smbd see no process of the host, and what is mounted in a sha
 	expect(await share("remove", "big")).toMatchObject({ code: 0 });
 	expect(await isMounted()).toBe(true);
 	await onHost("umount", "-R", disk);
+});
+
+/** By their numbers on x86-64: chmod, fchmodat2, openat, mknod, openat2, and the first one of x32's. */
+const setIdScript = `
+	sub try { my ($what, @words) = @_; print "$what ", (syscall(@words) >= 0 ? "done" : "refused"), "\\n" }
+	$| = 1; my ($a, $b) = ("a", "b"); open(my $file, ">", $a); my $how = pack("Q3", 0101, 04755, 0);
+	try("chmod 755", 90, $a, 0755); try("chmod 4755", 90, $a, 04755); try("fchmodat2 2755", 452, -100, $a, 02755, 0);
+	try("openat 4755", 257, -100, $b, 0101, 04755); try("openat 755", 257, -100, $b, 0101, 0755);
+	try("mknod 4755", 133, $b, 0104755, 0); try("openat2", 437, -100, $b, $how, 24); try("x32", 0x4000005a, $a, 04755)`;
+
+test("what runs like smbd can leave nothing that runs as its owner", async () => {
+	const tried = join(folder, "tried");
+	await mkdir(tried);
+	const output = await withoutSetId(join(folder, "filter"), async (filter, descriptor) => {
+		const view = ["--ro-bind", "/", "/", "--dev", "/dev", "--bind", tried, tried, "--chdir", tried];
+		const stdio = ["ignore", "pipe", "ignore", "ignore", descriptor] as const;
+		const child = spawn("bwrap", [...view, ...filter, "perl", "-e", setIdScript], { stdio: [...stdio] });
+		const { stdout } = child;
+		if (!stdout) throw new Error("its output is not read");
+		const [said, [code]] = await Promise.all([text(stdout), once(child, "exit")]);
+		return { said: said.trim().split("\n"), code };
+	});
+	expect(output.said).toEqual([
+		...["chmod 755 done", "chmod 4755 refused", "fchmodat2 2755 refused", "openat 4755 refused"],
+		...["openat 755 done", "mknod 4755 refused", "openat2 refused"],
+	]);
+	// 128 + SIGSYS, as bubblewrap tells it.
+	expect(output.code).toBe(159);
+	for (const name of ["a", "b"]) expect((await stat(join(tried, name))).mode & 0o7777).toBe(0o755);
 });
 
 test("the last share takes smbd with it", async () => {

@@ -5,7 +5,7 @@ import { dnsWays } from "../../api/domain.ts";
 /** What the domain's users and groups are called by the kernel: the first number, and the last. */
 export const userNumbers = [2_000_000, 3_999_999] as const;
 /** Of these, the domain's own: the first one and the last part of a SID. */
-const ownNumbers = [3_000_000, 3_999_999] as const;
+export const ownNumbers = [3_000_000, 3_999_999] as const;
 
 /** How the host is a member of a domain; kept as member.json. */
 export const memberSchema = z.object({
@@ -56,9 +56,8 @@ export function memberFiles(folder: string) {
 		secrets: at("private"),
 		status: at("status.json"),
 		output: at("winbindd.log"),
-		/** Links to folders of the host, there when its users may log in: where winbindd has its socket and puts their tickets. */
+		/** Link to the folder of the host where winbindd has its socket; there when its users may log in. */
 		sockets: at("sockets"),
-		tickets: at("tickets"),
 		/** What files of the host were before they were changed for logins, and for the domain's names. */
 		loginsRecord: at("logins.json"),
 		dnsRecord: at("dns.json"),

@@ -19,10 +19,14 @@ export function viewCommand(
 	command: readonly string[],
 	options: readonly string[] = [],
 	binds: readonly string[] = [],
+	without: readonly string[] = [],
 ): string[] {
 	const { etc, sockets } = memberFiles(folder);
 	return [
-		...bareView(options, privileges),
+		...bareView(
+			options,
+			privileges.filter((name) => !without.includes(name)),
+		),
 		...["--ro-bind", etc, "/etc", "--ro-bind", etc, `${inside}/etc`],
 		...folders.flatMap((name) => ["--bind", join(folder, name), `${inside}/${name}`]),
 		...["--dir", "/run", "--bind", join(folder, "run"), "/run/samba"],

@@ -1,9 +1,13 @@
+import { existsSync } from "node:fs";
 import { readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CommandError, run } from "../../host/command.ts";
 import { launchInBubble } from "../../host/confine.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../host/process.ts";
 import { lastWords, processSeeing } from "../../host/recorded.ts";
+import { withoutSetId } from "../../host/set-id.ts";
+import { ticketsFolder, ticketsGroup } from "./logins/tickets.ts";
 import { inside, memberFiles } from "./plan.ts";
 import { asMember, entering, ownProcesses, runBeside, viewCommand } from "./view.ts";
 
@@ -28,19 +32,19 @@ const underFirst = [
  */
 export async function ensureWinbind(folder: string, groups: readonly string[]): Promise<boolean> {
 	if (await winbindProcess(folder)) return false;
-	const { status, output, tickets } = memberFiles(folder);
+	const { status, output, sockets } = memberFiles(folder);
 	const command = [...underFirst, "winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
-	// The tickets of who logs in to the host are for its own programs.
-	const binds = ["--bind-try", tickets, "/tmp"];
-	const view = viewCommand(
-		folder,
-		command,
-		["--new-session", "--json-status-fd", "3", ...ownProcesses],
-		binds,
-	);
-	const { identity } = await launchInBubble([...entering(groups), ...view], {
-		status,
-		output,
+	const logins = existsSync(sockets);
+	// Where a host has joined before tickets had a folder of their own, it is told /tmp.
+	const binds = logins ? [ticketsFolder, "/tmp"].flatMap((at) => ["--bind", ticketsFolder, at]) : [];
+	const group = logins ? ["setpriv", "--groups", `${ticketsGroup}`] : [];
+	const { identity } = await withoutSetId(join(folder, "filter"), async (filter, descriptor) => {
+		const options = ["--new-session", "--json-status-fd", "3", ...filter, ...ownProcesses];
+		// Tickets are their users', to whom root is nobody without this: it would take away one when somebody else gives a wrong
+		// password.
+		const view = viewCommand(folder, command, options, binds, ["DAC_OVERRIDE"]);
+		const files = { status, output };
+		return await launchInBubble([...entering(groups), ...group, ...view], files, [descriptor]);
 	});
 	const end = performance.now() + answersWithinMs;
 	while (!(await isAnswering(folder))) {

@@ -1,5 +1,6 @@
 import { BulkheadError } from "../../../api/errors.ts";
 import { userNumbers } from "../plan.ts";
+import { ticketFiles } from "./tickets.ts";
 
 /** Who of the domain may log in; everybody when null. */
 export interface AllowedGroup {
@@ -94,7 +95,7 @@ function pamWinbind(group: AllowedGroup | null): string[] {
 		"[global]",
 		"cached_login = yes",
 		"krb5_auth = yes",
-		"krb5_ccache_type = FILE",
+		`krb5_ccache_type = ${ticketFiles}`,
 		...(group ? [`require_membership_of = ${group.sid}`] : []),
 	];
 }

@@ -14,6 +14,7 @@ import {
 	refuseTakenNumbers,
 } from "./edits.ts";
 import { change, putBack } from "./kept.ts";
+import { makeTicketsFolder, removeTicketsFolder } from "./tickets.ts";
 
 /** Where libnss_winbind and pam_winbind look for winbindd, each compiled in; neither follows a link there. */
 const socketFolder = "/run/samba/winbindd";
@@ -65,9 +66,8 @@ async function isInstalled(file: string): Promise<boolean> {
 
 /** Has the host's files ask the member that is in this folder. @throws BulkheadError; `closeLogins` undoes what was half done */
 export async function openLogins(folder: string, group: AllowedGroup | null): Promise<void> {
-	const { sockets, tickets, loginsRecord } = memberFiles(folder);
+	const { sockets, loginsRecord } = memberFiles(folder);
 	await symlink(socketFolder, sockets);
-	await symlink("/tmp", tickets);
 	await change(loginsRecord, editsFor(group));
 }
 
@@ -83,16 +83,18 @@ export async function closeLogins(folder: string): Promise<string[]> {
 	if (had && !(await accepts({ path: socket }, 1000))) {
 		await rm(socket, { force: true });
 		await rmdir(socketFolder).catch(() => {});
+		await removeTicketsFolder();
 	}
 	return edited;
 }
 
-/** Makes the folder for winbindd's socket, which is gone after each boot. @throws BulkheadError when another winbindd is there */
-export async function makeSocketFolder(): Promise<void> {
+/** Makes the folders for winbindd's socket and for tickets, which are gone after each boot. @throws BulkheadError when another winbindd is there */
+export async function makeLoginFolders(): Promise<void> {
 	await refuseAnotherWinbind();
 	await mkdir(socketFolder, { recursive: true, mode: 0o755 });
 	// Whatever the daemon's umask: winbindd insists on it.
 	await chmod(socketFolder, 0o755);
+	await makeTicketsFolder();
 }
 
 /** Whether a member's winbindd has its socket where the host's programs look for it. */

@@ -11,6 +11,7 @@ import { launchInBubble } from "../../../host/confine.ts";
 import { readIfThere, writeFileAtomic } from "../../../host/files.ts";
 import { endProcess, isAlive, type ProcessIdentity } from "../../../host/process.ts";
 import { lastWords, processSeeing } from "../../../host/recorded.ts";
+import { withoutSetId } from "../../../host/set-id.ts";
 import { inside, type Member, memberFiles } from "../plan.ts";
 import { bareView, entering, ownProcesses, runBeside } from "../view.ts";
 import { insideShares, privileged, type Shares, shareEtc, shareFiles, shareFolders } from "./plan.ts";
@@ -20,7 +21,7 @@ const listensWithinMs = 15_000;
 export const smbPort = 445;
 
 /** To be the users who come, to give them what they make, and to listen on a port below 1024. */
-const privileges = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "NET_BIND_SERVICE", "SETGID", "SETUID"];
+const privileges = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "NET_BIND_SERVICE", "SETGID", "SETUID"];
 
 /**
  * The command line that runs smbd, or who speaks with it: it sees /usr, what is its own, of the membership the secrets by
@@ -126,9 +127,12 @@ export async function startSmbd(
 	// It insists on a folder that everybody may enter; the one around it is root's alone.
 	await mkdir(join(own, "ncalrpc"), { recursive: true, mode: 0o755 });
 	const words = ["--foreground", "--no-process-group", `--configfile=${config}`];
-	const options = ["--new-session", "--json-status-fd", "3", ...ownProcesses];
-	const view = shareView(folder, ["smbd", ...words], options);
-	const { identity } = await launchInBubble([...entering(groups), ...view], { status, output });
+	// By what it makes in a folder of the host nobody there is to be root.
+	const { identity } = await withoutSetId(join(own, "filter"), async (filter, descriptor) => {
+		const options = ["--new-session", "--json-status-fd", "3", ...filter, ...ownProcesses];
+		const view = shareView(folder, ["smbd", ...words], options);
+		return await launchInBubble([...entering(groups), ...view], { status, output }, [descriptor]);
+	});
 	const end = performance.now() + listensWithinMs;
 	for (const host of addresses)
 		while (!(await accepts({ host, port: smbPort }, 1000))) {

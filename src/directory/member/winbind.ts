@@ -35,13 +35,11 @@ export async function ensureWinbind(folder: string, groups: readonly string[]): 
 	const { status, output, sockets } = memberFiles(folder);
 	const command = [...underFirst, "winbindd", "--foreground", "--no-process-group", `--configfile=${config}`];
 	const logins = existsSync(sockets);
-	// Where a host has joined before tickets had a folder of their own, it is told /tmp.
-	const binds = logins ? [ticketsFolder, "/tmp"].flatMap((at) => ["--bind", ticketsFolder, at]) : [];
+	const binds = logins ? ["--bind", ticketsFolder, "/tmp"] : [];
 	const group = logins ? ["setpriv", "--groups", `${ticketsGroup}`] : [];
 	const { identity } = await withoutSetId(join(folder, "filter"), async (filter, descriptor) => {
 		const options = ["--new-session", "--json-status-fd", "3", ...filter, ...ownProcesses];
-		// Tickets are their users', to whom root is nobody without this: it would take away one when somebody else gives a wrong
-		// password.
+		// What it opens as root is root's, and tickets it makes as their users.
 		const view = viewCommand(folder, command, options, binds, ["DAC_OVERRIDE"]);
 		const files = { status, output };
 		return await launchInBubble([...entering(groups), ...group, ...view], files, [descriptor]);

@@ -57,8 +57,9 @@ test("lines that follow what PAM's own tool manages, and only they are taken out
 	expect(after.split("\n")).toEqual([
 		"session required pam_unix.so",
 		"# bulkhead: begin (bulkhead domain join --logins; bulkhead domain leave takes this out)",
-		"session [success=3 default=ignore] pam_succeed_if.so quiet uid lt 2000000",
-		"session [success=2 default=ignore] pam_succeed_if.so quiet uid gt 3999999",
+		"session [success=4 default=ignore] pam_succeed_if.so quiet uid lt 2000000",
+		"session [success=3 default=ignore] pam_succeed_if.so quiet uid gt 3999999",
+		"session optional pam_env.so readenv=0 conffile=/etc/security/bulkhead-env.conf",
 		"session [success=1 default=ignore] pam_succeed_if.so quiet home =~ /home/*/*/*",
 		"session optional pam_mkhomedir.so umask=0077",
 		"# bulkhead: end",

@@ -1,6 +1,6 @@
 import { BulkheadError } from "../../../api/errors.ts";
 import { userNumbers } from "../plan.ts";
-import { ticketFiles } from "./tickets.ts";
+import { ticketsFolder } from "./tickets.ts";
 
 /** Who of the domain may log in; everybody when null. */
 export interface AllowedGroup {
@@ -40,7 +40,14 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 				return rest === text ? text : `${before ?? ""}${rest}`;
 			},
 		},
+		ownFile(environment, [`KRB5_CONFIG DEFAULT=${kerberos}:/etc/krb5.conf`]),
+		// As MIT's library calls it, and as Heimdal's does.
+		ownFile(kerberos, [
+			"[libdefaults]",
+			...["default_ccache_name", "default_cc_name"].map((name) => `${name} = ${ticketFiles}`),
+		]),
 		appended("/etc/pam.d/common-session", "session", [
+			`optional pam_env.so readenv=0 conffile=${environment}`,
 			// Whoever is a controller may call a user ../../etc/whatever, and root would make that and give it to him.
 			"[success=1 default=ignore] pam_succeed_if.so quiet home =~ /home/*/*/*",
 			"optional pam_mkhomedir.so umask=0077",
@@ -54,6 +61,22 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 				]
 			: []),
 	];
+}
+
+/** By what the domain's users, and nobody else, are told where their tickets are. */
+const environment = "/etc/security/bulkhead-env.conf";
+const kerberos = "/etc/bulkhead-krb5.conf";
+const ticketFiles = `FILE:${ticketsFolder}/krb5cc_%{uid}`;
+
+function ownFile(path: string, lines: readonly string[]): Edit {
+	return {
+		path,
+		apply: (text) => {
+			refuseLeftOver(path, text);
+			return `${text ?? ""}${block(lines)}`;
+		},
+		retract: withoutBlock,
+	};
 }
 
 /** Behind what pam-auth-update manages, where it leaves lines of others alone. Everybody but the domain's users skips them. */
@@ -95,7 +118,7 @@ function pamWinbind(group: AllowedGroup | null): string[] {
 		"[global]",
 		"cached_login = yes",
 		"krb5_auth = yes",
-		`krb5_ccache_type = ${ticketFiles}`,
+		"krb5_ccache_type = FILE",
 		...(group ? [`require_membership_of = ${group.sid}`] : []),
 	];
 }

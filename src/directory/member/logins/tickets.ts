@@ -5,12 +5,10 @@ import { errorCode } from "../../../host/files.ts";
 import { ownNumbers } from "../plan.ts";
 
 /**
- * Where the tickets of who logs in are, for winbindd and for their own programs alike: nothing else of the host is there. In
- * /tmp, which winbindd would have to see, are the sockets of others' programs, root's among them.
+ * Where the tickets of who logs in are, and nothing else of the host. winbindd takes it for /tmp, where it puts them because
+ * Debian's PAM says so: in the host's own it would see the sockets of others' programs, root's among them.
  */
 export const ticketsFolder = "/run/bulkhead-tickets";
-/** pam_winbind.conf(5): winbindd puts the user's number in. */
-export const ticketFiles = `FILE:${ticketsFolder}/krb5cc_%u`;
 
 /** [MS-DTYP] 2.4.2.4: all users of a domain. winbindd, which makes a ticket's file as its user, is one as well. */
 export const ticketsGroup = ownNumbers[0] + 513;

@@ -572,7 +572,7 @@ test("winbindd and smbd see no process of the host, and what is mounted in a sha
 
 /** By their numbers on x86-64: chmod, fchmodat2, openat, mknod, openat2, and the first one of x32's. */
 const setIdScript = `
-	sub try { my ($what, @words) = @_; print "$what ", (syscall(@words) >= 0 ? "done" : "refused"), "\\n" }
+	sub try { my ($what, $call, @with) = @_; print "$what ", (syscall($call, @with) >= 0 ? "done" : "refused"), "\\n" }
 	$| = 1; my ($a, $b) = ("a", "b"); open(my $file, ">", $a); my $how = pack("Q3", 0101, 04755, 0);
 	try("chmod 755", 90, $a, 0755); try("chmod 4755", 90, $a, 04755); try("fchmodat2 2755", 452, -100, $a, 02755, 0);
 	try("openat 4755", 257, -100, $b, 0101, 04755); try("openat 755", 257, -100, $b, 0101, 0755);

@@ -295,10 +295,9 @@ describe("a server with an address of the LAN", () => {
 	});
 
 	test("may say that it has nothing at a port; of its connections nobody else says anything", async () => {
-		await letIn({
-			dc: { ways: [{ service: "everything", to: "lan", ports: "everything" }] },
-			web: { rules: [] },
-		});
+		const ways: InboundWay[] = [{ service: "everything", to: "lan", ports: "everything" }];
+		// Whatever it may answer and send: of that it says nothing either.
+		await letIn({ dc: { ways }, web: { ways, rules: [everything] } });
 		expect(await asksClosed(pc, dc.address)).toBe("refused");
 		expect(await asksClosed(pc, dc.address6)).toBe("refused");
 		await using open = await talk(pc, dc.address, 389);

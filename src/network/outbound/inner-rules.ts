@@ -35,7 +35,7 @@ const mostConnections = 10_000;
  */
 const opened = "opened";
 /** Errors that are told of packets of a connection. */
-const errors = "meta l4proto { icmp, ipv6-icmp } ct state related";
+const errors = "ct state related meta l4proto { icmp, ipv6-icmp }";
 const baseChains = ["forward", "inward", "outward", "leaving", "errors"];
 
 /** Names of what the table has. */

@@ -207,9 +207,11 @@ export class Supervisor {
 			case "felt":
 				return await this.parts.book.addFelt(input.incident, input.felt);
 			case "reserve":
-				return this.parts.reserve.takeIn(input.news);
+				this.parts.reserve.takeIn(input.news);
+				return this.parts.renewal.goOn(input.news);
 			case "tend":
-				return this.parts.reserve.tend();
+				this.parts.reserve.tend();
+				return this.parts.renewal.goOn();
 			case "drained":
 				return await this.parts.renewal.takeIn(input.drained);
 			case "idle-look":

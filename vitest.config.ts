@@ -45,6 +45,8 @@ const pairs = [
  */
 export default defineConfig({
 	test: {
+		// An error's message is shown whole: what fails now and then has to be understood from what it said that once.
+		chaiConfig: { truncateThreshold: 0 },
 		projects: [
 			{
 				test: {

@@ -13,6 +13,7 @@ import {
 	type Redirect,
 	refusedCounter,
 } from "../../src/network/inbound/plan.ts";
+import { forgetSendersTo } from "../../src/network/inbound/tracked.ts";
 import { setYielding } from "../../src/network/inbound/yielding.ts";
 import { setKernel } from "../../src/network/namespace.ts";
 import { ensureOutbound, outboundCountersOf, removeOutbound } from "../../src/network/outbound/outbound.ts";
@@ -649,6 +650,25 @@ describe("who sends by UDP from the same port all the time", () => {
 		const program = await serve(host, 5514);
 		expect(await answered(), "a program of the host").toEqual([true, true]);
 		program.kill("SIGKILL");
+	});
+
+	test("is forgotten also while the kernel forgets others by itself", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		const seconds = "net.netfilter.nf_conntrack_udp_timeout";
+		await inside(host, "sysctl", "-qw", `${seconds}=1`);
+		const flood = `use Socket; for (0 .. 11_999) { socket(my $s, AF_INET, SOCK_DGRAM, 0) or die;
+			bind($s, pack_sockaddr_in(20_000 + $_, INADDR_ANY)) or die; send($s, "x", 0, pack_sockaddr_in(389, inet_aton("${dc.address}"))) }`;
+		for (let i = 0; i < 5; i++) {
+			const flooded = inside(pc, "perl", "-e", flood);
+			// Then the first ones go.
+			await delay(1000 + 50 * i);
+			await forgetSendersTo(
+				[{ name: "dc", address: dc.address, ways: [ldap("lan")], redirects: [] }],
+				outside,
+			);
+			await flooded;
+		}
+		await inside(host, "sysctl", "-qw", `${seconds}=30`);
 	});
 
 	test("is heard after the host's rules were flushed, and when it is the first thing that is let in", async () => {

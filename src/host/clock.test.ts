@@ -55,3 +55,15 @@ test("a sleep is cut short by its signal", async () => {
 	caller.abort();
 	await expect(sleep).rejects.toThrow();
 });
+
+test("a sleep is never shorter than was asked for", async () => {
+	const slept = async (ms: number) => {
+		const begin = systemClock.monotonic();
+		await systemClock.sleep(ms);
+		return systemClock.monotonic() - begin - ms;
+	};
+	for (let round = 0; round < 5; round++) {
+		const many = Array.from({ length: 100 }, (_, i) => slept(i / 3));
+		expect(Math.min(...(await Promise.all(many)))).toBeGreaterThanOrEqual(0);
+	}
+});

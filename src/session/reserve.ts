@@ -49,6 +49,7 @@ export class Reserve {
 	private readonly work = new Background<Outcome["kind"]>();
 	private stale = false;
 	private failures = 0;
+	/** By the monotonic clock. */
 	private notBefore = 0;
 
 	constructor(ledger: Ledger, env: Env, policy: () => WarmPolicy | null, reports: ReserveReports) {
@@ -101,7 +102,7 @@ export class Reserve {
 		}
 		if (record.state !== "running" || record.maintenance || this.work.kind) return;
 		if (this.stale) this.lookAnew();
-		if (this.clock.now() < this.notBefore) return;
+		if (this.clock.monotonic() < this.notBefore) return;
 		if (this.seal.outdated) this.seal.doubt();
 		if (this.seal.state === "unknown") this.begin("prepared", async () => await this.prepare());
 		else if (this.seal.state === "missing") this.begin("sealed", async () => await this.makeSeal());
@@ -220,7 +221,7 @@ export class Reserve {
 	/** Tells what is wrong, and leaves the host in peace for a while. */
 	private pause(text: string): void {
 		const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** this.failures++);
-		this.notBefore = this.clock.now() + ms;
+		this.notBefore = this.clock.monotonic() + ms;
 		this.ledger.say("session", text);
 		this.reports.tendLater(ms);
 	}
@@ -285,7 +286,7 @@ export class Reserve {
 	/** What stands by is ended, and nothing is loaded for a while. */
 	giveBackMemory(): void {
 		if (!this.hasStandby) return;
-		this.notBefore = this.clock.now() + memoryPauseMs;
+		this.notBefore = this.clock.monotonic() + memoryPauseMs;
 		this.reports.tendLater(memoryPauseMs);
 		this.ledger.say("session", "The host is short of memory: what stood by is ended, and loaded again later");
 		this.standbys.discardBeyond(0);

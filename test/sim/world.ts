@@ -111,6 +111,7 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 		const asked = new Asked(this, () => this.daemon === number);
 		const clock = {
 			now: () => this.clock.now(),
+			monotonic: () => this.clock.elapsed,
 			sleep: async (ms: number, signal?: AbortSignal) => await asked.quietly(this.clock.sleep(ms, signal)),
 		};
 		return {

@@ -85,6 +85,11 @@ export class Reserve {
 		return this.standbys.count > 0;
 	}
 
+	/** Whether the definition has changed since a session was taken last: that one has not what it says now. */
+	get changed(): boolean {
+		return this.stale;
+	}
+
 	/** A server whose system disk is being changed boots: a seal knows nothing of the changes. */
 	private get wanted(): WarmPolicy | null {
 		return this.ledger.record.changing ? null : this.policy();

@@ -56,6 +56,16 @@ test("a sleep is cut short by its signal", async () => {
 	await expect(sleep).rejects.toThrow();
 });
 
+test("a sleep of months does not end at once", async () => {
+	const caller = new AbortController();
+	const sleep = systemClock.sleep(100 * 86_400_000, caller.signal).then(
+		() => "ended",
+		() => "cut short",
+	);
+	setTimeout(() => caller.abort(), 50);
+	expect(await sleep).toBe("cut short");
+});
+
 test("a sleep is never shorter than was asked for", async () => {
 	const slept = async (ms: number) => {
 		const begin = systemClock.monotonic();

@@ -10,6 +10,9 @@ export interface Clock {
 	sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Node rings a longer one at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
 	now: () => Date.now(),
 	monotonic: () => performance.now(),
@@ -18,7 +21,7 @@ export const systemClock: Clock = {
 		let left = ms;
 		// Node's timers may ring up to a millisecond early: whoever looks at the clock then would go on waiting for nothing.
 		do {
-			await delay(left, undefined, signal ? { signal } : {});
+			await delay(Math.min(left, longestTimerMs), undefined, signal ? { signal } : {});
 			left = end - performance.now();
 		} while (left > 0);
 	},

@@ -32,6 +32,7 @@ export class GuestAgent {
 	private socket: Socket | undefined;
 	private partial = "";
 	private askedId = 0;
+	/** By the monotonic clock. */
 	private askedAt = 0;
 	private answeredId = 0;
 	private waiting = false;
@@ -48,7 +49,7 @@ export class GuestAgent {
 	/** Asks, when no question is under way. Never waits and never throws. */
 	ask(): void {
 		if (this.closed) return;
-		const now = Date.now();
+		const now = performance.now();
 		if (this.waiting && now - this.askedAt < askAgainMs) return;
 		this.waiting = true;
 		this.askedAt = now;

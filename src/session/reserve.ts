@@ -50,6 +50,7 @@ export class Reserve {
 	private stale = false;
 	private awaited = false;
 	private failures = 0;
+	/** By the monotonic clock. */
 	private notBefore = 0;
 
 	constructor(ledger: Ledger, env: Env, policy: () => WarmPolicy | null, reports: ReserveReports) {
@@ -85,6 +86,11 @@ export class Reserve {
 		return this.standbys.count > 0;
 	}
 
+	/** Whether the definition has changed since a session was taken last: that one has not what it says now. */
+	get changed(): boolean {
+		return this.stale;
+	}
+
 	/** A server whose system disk is being changed boots: a seal knows nothing of the changes. */
 	private get wanted(): WarmPolicy | null {
 		return this.ledger.record.changing ? null : this.policy();
@@ -102,7 +108,7 @@ export class Reserve {
 		}
 		if (record.state !== "running" || this.work.kind || (record.maintenance && !this.awaited)) return;
 		if (this.stale) this.lookAnew();
-		if (this.clock.now() < this.notBefore) return;
+		if (this.clock.monotonic() < this.notBefore) return;
 		if (this.seal.outdated) this.seal.doubt();
 		if (this.seal.state === "unknown") this.begin("prepared", async () => await this.prepare());
 		else if (this.seal.state === "missing") this.begin("sealed", async () => await this.makeSeal());
@@ -226,7 +232,7 @@ export class Reserve {
 	/** Tells what is wrong, and leaves the host in peace for a while. */
 	private pause(text: string): void {
 		const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** this.failures++);
-		this.notBefore = this.clock.now() + ms;
+		this.notBefore = this.clock.monotonic() + ms;
 		this.ledger.say("session", text);
 		this.reports.tendLater(ms);
 	}
@@ -297,7 +303,7 @@ export class Reserve {
 	/** What stands by is ended, and nothing is loaded for a while. */
 	giveBackMemory(): void {
 		if (!this.hasStandby) return;
-		this.notBefore = this.clock.now() + memoryPauseMs;
+		this.notBefore = this.clock.monotonic() + memoryPauseMs;
 		this.reports.tendLater(memoryPauseMs);
 		this.ledger.say("session", "The host is short of memory: what stood by is ended, and loaded again later");
 		this.standbys.discardBeyond(0);

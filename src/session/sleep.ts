@@ -130,6 +130,8 @@ export class Sleep {
 
 	/** Starts a session: the one that waits, or else another. */
 	async wake(): Promise<void> {
+		// What waits was loaded for the definition of before, and has its hardware.
+		if (this.reserve.changed) await this.endSleeper();
 		const standby = this.sleeper;
 		this.sleeper = undefined;
 		if (standby && (await this.takeOver.by(standby))) return;

@@ -1,6 +1,7 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface, type Interface } from "node:readline/promises";
 import { type Readable, Writable } from "node:stream";
 import { stripVTControlCharacters, styleText } from "node:util";
+import { InputEnded, Interrupted } from "./interrupted.ts";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 /** Text with styles; the styles are left out where they would only be noise. */
@@ -101,25 +102,25 @@ export class Terminal {
 		this.streams.output.write(`${toJson(value)}\n`);
 	}
 
-	/** Asks on standard error, and waits as long as the person takes. @throws the signal's reason when it aborts */
+	/**
+	 * Asks on standard error, and waits as long as the person takes.
+	 * @throws InputEnded; Interrupted, the signal's reason when it aborts
+	 */
 	async ask(question: Line, signal: AbortSignal): Promise<string> {
 		const { input, errors } = this.streams;
 		using lines = createInterface({ input, output: errors, terminal: false });
 		errors.write(`${this.#render(question, errors)} `);
-		// The end of the input counts as no answer; readline alone would wait for ever.
-		const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-		return (await Promise.race([lines.question("", { signal }), ended])).trim();
+		return (await lineFrom(lines, signal)).trim();
 	}
 
-	/** As `ask`, for what is not to be seen while it is typed. @throws the signal's reason when it aborts */
+	/** As `ask`, for what is not to be seen while it is typed. */
 	async askSecret(question: Line, signal: AbortSignal): Promise<string> {
 		const { input, errors } = this.streams;
 		const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
 		errors.write(`${this.#render(question, errors)} `);
 		try {
 			using lines = createInterface({ input, output: nowhere, terminal: true });
-			const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-			return await Promise.race([lines.question("", { signal }), ended]);
+			return await lineFrom(lines, signal);
 		} finally {
 			errors.write("\n");
 		}
@@ -134,6 +135,21 @@ export class Terminal {
 		const text = clean(part.text);
 		if (this.#unstyled || !output.isTTY || part.styles.length === 0) return text;
 		return styleText([...part.styles], text, { validateStream: false });
+	}
+}
+
+/** @throws InputEnded; Interrupted, the signal's reason when it aborts */
+async function lineFrom(lines: Interface, signal: AbortSignal): Promise<string> {
+	const { promise: brokenOff, reject } = Promise.withResolvers<never>();
+	// While it reads key by key, readline gets Ctrl-C instead of the process; unheard it is taken for the end.
+	lines.once("SIGINT", () => reject(new Interrupted()));
+	// readline alone would wait for ever.
+	lines.once("close", () => reject(new InputEnded()));
+	try {
+		return await Promise.race([lines.question("", { signal }), brokenOff]);
+	} catch (error) {
+		signal.throwIfAborted();
+		throw error;
 	}
 }
 

@@ -25,9 +25,10 @@ const interruptedCode = 130;
 /** Tells the user what went wrong. @returns the exit code */
 export function reportFailure(error: unknown, terminal: Terminal, json: boolean): number {
 	const known = error instanceof InFile ? error.error : error;
-	// The answer is the one JSON document that there is.
+	// Of what is followed until Ctrl-C, and of bad news, there is a document already.
+	const isTold = terminal.answered && (error instanceof Interrupted || error instanceof BadNews);
 	if (!json) terminal.note(...failureLines(known, error instanceof InFile ? error.file : undefined));
-	else if (!(error instanceof BadNews)) terminal.json(failureView(known));
+	else if (!isTold) terminal.json(failureView(known));
 	return error instanceof Interrupted ? interruptedCode : 1;
 }
 

@@ -60,6 +60,7 @@ export interface Streams {
 export class Terminal {
 	readonly streams: Streams;
 	readonly #unstyled: boolean;
+	#answered = false;
 
 	constructor(streams: Streams) {
 		this.streams = streams;
@@ -70,6 +71,11 @@ export class Terminal {
 	/** True when a person sits there who can be asked. */
 	get interactive(): boolean {
 		return this.streams.input.isTTY === true && this.streams.errors.isTTY === true;
+	}
+
+	/** Whether something was said as JSON already. */
+	get answered(): boolean {
+		return this.#answered;
 	}
 
 	/** Columns of the terminal; undefined when the output goes elsewhere. */
@@ -94,11 +100,13 @@ export class Terminal {
 
 	/** One JSON document. */
 	json(value: unknown): void {
+		this.#answered = true;
 		this.streams.output.write(`${toJson(value, 2)}\n`);
 	}
 
 	/** One JSON document on a line of its own. */
 	jsonLine(value: unknown): void {
+		this.#answered = true;
 		this.streams.output.write(`${toJson(value)}\n`);
 	}
 

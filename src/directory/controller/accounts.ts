@@ -2,7 +2,7 @@ import type { AdministerBody, Administered } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 
 /** A guest's word: so many names, and so long, and no more. */
-const mostNames = 200_000;
+const mostNames = 100_000;
 const longestName = 256;
 const mostLines = 2000;
 /** A line of a check names an object by all of its path, and what is wrong with it. */

@@ -1,6 +1,13 @@
 import { rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AdministerBody, CreateBody, DomainCreated, DomainUsed, UseBody } from "../api/domain.ts";
+import type {
+	AdministerBody,
+	Administered,
+	CreateBody,
+	DomainCreated,
+	DomainUsed,
+	UseBody,
+} from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import type { ExportBody } from "../api/export.ts";
 import type { ExamineBody, ImportView } from "../api/import.ts";
@@ -16,7 +23,7 @@ import { Applying } from "./applying.ts";
 import { reachesWith } from "./between.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
-import { administerDomain, makeDomain, saveTogether } from "./domains.ts";
+import { administerDomain, makeDomain, saveTogether, unmark } from "./domains.ts";
 import { exportServer } from "./exports/server.ts";
 import { findDomain, withoutDomain } from "./found-domains.ts";
 import { examineImport } from "./imports/examine.ts";
@@ -230,11 +237,18 @@ export class Bulkhead {
 			const made = await makeDomain([first, ...rest], wanted, parts);
 			for (const { name, domain } of made)
 				this.tellSite(name, `${name} is a controller of a new domain, ${domain?.realm}`);
-			await this.takeDomain(made);
-			for (const unit of units) await begin(unit, this.context);
+			const started = await this.beginDomain(made).finally(async () => await unmark(made, this.context));
 			const controllers = [name, ...others];
-			return { controllers, realm, workgroup, tookMs: Math.round(performance.now() - from) };
+			return { controllers, started, realm, workgroup, tookMs: Math.round(performance.now() - from) };
 		});
+	}
+
+	/** @returns the servers that were started */
+	private async beginDomain(made: readonly StoredServer[]): Promise<string[]> {
+		await this.takeDomain(made);
+		const started: string[] = [];
+		for (const { name } of made) if (await begin(this.units.server(name), this.context)) started.push(name);
+		return started;
 	}
 
 	/** Takes servers for the controllers of a domain that Bulkhead did not make. @throws BulkheadError; nothing has changed then */
@@ -288,12 +302,9 @@ export class Bulkhead {
 		this.context.history.append({ at: Date.now(), server, session: null, kind: "site", text });
 	}
 
-	/** Asks a controller for users and groups, or changes them. @throws BulkheadError */
-	async administerDomain(
-		server: string,
-		wanted: AdministerBody,
-	): Promise<{ server: string; names: string[] }> {
-		return { server, names: await administerDomain(this.units.server(server), wanted) };
+	/** Asks a controller for users and groups or to check itself, or changes them. @throws BulkheadError */
+	async administerDomain(server: string, wanted: AdministerBody): Promise<Administered> {
+		return { server, ...(await administerDomain(this.units.server(server), wanted)) };
 	}
 
 	/** Starts a stopped server. @throws BulkheadError not-found, not-allowed-now */

@@ -182,12 +182,15 @@ export class Membership {
 			await removeHalfJoined(paths.domain);
 			const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(joinWithinMs)]);
 			let shared: string[] = [];
+			// Whoever has come in by that socket to say this gets the answer, however long it takes.
+			using answered = new DisposableStack();
 			const farewell = async () => {
 				if (member && this.seen?.state === "online")
 					await this.sharing.take(async () => await this.shares.unname(member));
 			};
 			const stop = async () => {
-				await this.socket.close();
+				const cutOff = await this.socket.shut();
+				answered.defer(() => cutOff());
 				await this.names.end();
 				shared = await this.sharing.take(async () => await this.shares.end());
 				if (!(await endWinbind(paths.domain)))

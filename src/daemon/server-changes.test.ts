@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { beginDiskChanges } from "./disk-changes.ts";
-import { refuseDeleting, ServerChanges } from "./server-changes.ts";
+import { begin, refuseDeleting, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import type { Units } from "./units.ts";
 
@@ -146,3 +147,26 @@ describe("a disk that a killed daemon had made, and not kept yet", () => {
 		await expectAllElse();
 	});
 });
+
+test.each([
+	["automatic", true],
+	["manual", false],
+] as const)(
+	"one that was just made and starts %s: whether it is started is told, and the mark is taken away",
+	async (start, starts) => {
+		const folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
+		const unstarted = join(folder, "unstarted");
+		await writeFile(unstarted, "");
+		const told: string[] = [];
+		const unit = {
+			stored: { name: "dc1", installed: { domainDisk: null }, definition: { start } },
+			record: { state: "stopped", nextSession: 1 },
+			command: async ({ do: what }: { do: string }) => void told.push(what),
+		} as unknown as ServerUnit;
+		const context = { paths: { server: () => ({ unstarted }) } } as unknown as Context;
+		expect(await begin(unit, context)).toBe(starts);
+		expect(told).toEqual(starts ? ["start"] : []);
+		expect(existsSync(unstarted)).toBe(false);
+		await rm(folder, { recursive: true });
+	},
+);

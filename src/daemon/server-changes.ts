@@ -209,13 +209,14 @@ function siteWith(before: Site | undefined, site: Site, name: string): Site {
 	return { ...site, segments: meanwhile(before?.segments, site.segments), servers };
 }
 
-/** Starts a server that was just made, where it starts by itself. */
-export async function begin(unit: ServerUnit, { paths }: Context): Promise<void> {
+/** Starts a server that was just made, where it starts by itself. @returns whether it was started */
+export async function begin(unit: ServerUnit, { paths }: Context): Promise<boolean> {
 	const { stored, record } = unit;
 	const isNew = record.state === "stopped" && record.nextSession === 1;
-	if (isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic")
-		await unit.command({ do: "start", inTurn: true });
+	const starts = isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic";
+	if (starts) await unit.command({ do: "start", inTurn: true });
 	await rm(paths.server(stored.name).unstarted, { force: true });
+	return starts;
 }
 
 type Disk = NonNullable<ServerDefinition["data"]>[number];

@@ -1,9 +1,17 @@
 import { defineConfig } from "vitest/config";
 
 /** Real namespaces, nftables and HAProxy, and no machines: each file has its own, and most of its time is waiting. */
-const net = ["between", "inbound", "leases", "names", "network", "outbound", "real-services", "services"].map(
-	(name) => `test/vm/${name}.test.ts`,
-);
+const net = [
+	"between",
+	"front-doors",
+	"inbound",
+	"leases",
+	"names",
+	"network",
+	"outbound",
+	"real-services",
+	"services",
+].map((name) => `test/vm/${name}.test.ts`);
 
 /** Real machines, in tests that only look at what becomes of them: two files at a time. */
 const pairs = [
@@ -45,6 +53,8 @@ const pairs = [
  */
 export default defineConfig({
 	test: {
+		// An error's message is shown whole: what fails now and then has to be understood from what it said that once.
+		chaiConfig: { truncateThreshold: 0 },
 		projects: [
 			{
 				test: {

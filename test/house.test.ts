@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { defaultState } from "../src/api/routes.ts";
 
 /** Guards of the house itself: who imports whom, what is generated, what must not stand in any file. */
 const root = join(import.meta.dirname, "..");
@@ -80,4 +81,12 @@ test("SPECIFICATION.md names tests, files and make targets that exist", () => {
 		}
 	}
 	expect(missing).toEqual([]);
+});
+
+test("systemd never gives the daemon up, and starts it when its state directory is mounted", () => {
+	const sections = readFileSync(join(root, "docs/bulkhead.service"), "utf8").split(/^\[/m);
+	const unit = sections.find((section) => section.startsWith("Unit]"));
+	expect(unit).toMatch(/^StartLimitIntervalSec=0$/m);
+	expect(unit).toMatch(new RegExp(`^RequiresMountsFor=${defaultState}$`, "m"));
+	expect(sections.find((section) => section.startsWith("Service]"))).toMatch(/^Restart=always$/m);
 });

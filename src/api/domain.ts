@@ -107,6 +107,8 @@ export type CreateBody = z.infer<typeof createBody>;
 export const createView = z.object({
 	/** Servers that are its controllers, the first one first. */
 	controllers: z.array(z.string()),
+	/** Those of them that were started; one with `start: manual` is not. */
+	started: z.array(z.string()),
 	realm: z.string(),
 	workgroup: z.string(),
 	/** Milliseconds that making it took. */
@@ -125,7 +127,7 @@ export const useBody = z.strictObject({
 });
 export type UseBody = z.infer<typeof useBody>;
 
-export const useView = createView.omit({ tookMs: true });
+export const useView = createView.omit({ started: true, tookMs: true });
 export type DomainUsed = z.infer<typeof useView>;
 
 export const forgetView = z.object({ server: z.string(), realm: z.string() });
@@ -155,9 +157,19 @@ export type AdministerBody = z.infer<typeof administerBody>;
 export const administerView = z.object({
 	/** The controller that was asked. */
 	server: z.string(),
-	/** What was asked for; none for a change. */
+	/** The users or groups that were asked for; none for all else. */
 	names: z.array(z.string()),
+	/** Of a check and of replication, what the tool wrote; null for all else. */
+	findings: z
+		.object({
+			/** Whether nothing was found to be wrong. */
+			ok: z.boolean(),
+			/** In the tool's own words and order. */
+			lines: z.array(z.string()),
+		})
+		.nullable(),
 });
+export type Administered = z.infer<typeof administerView>;
 
 export const leaveBody = z.strictObject({
 	/** Who may remove the host's account; without, only what is on this host goes. */

@@ -27,7 +27,7 @@ export function answer(context: Context, value: unknown, lines: () => Line[]): v
 /**
  * Goes on only when a person has said yes.
  * @param question such as `Destroy the disks of dc1?`
- * @throws BulkheadError when nobody can be asked, or the answer is another
+ * @throws BulkheadError when nobody can be asked, or the answer is another or none
  */
 export async function confirm(context: Context, question: string, yes: boolean | undefined): Promise<void> {
 	if (yes) return;

@@ -1,9 +1,10 @@
-import { BulkheadError, explain, type ProblemView } from "../api/errors.ts";
+import { BulkheadError, type ErrorCode, explain, type ProblemView } from "../api/errors.ts";
+import { Interrupted } from "./interrupted.ts";
 import { type Line, styled, type Terminal } from "./terminal.ts";
 
-/** The user pressed Ctrl-C. */
-export class Interrupted extends Error {
-	override readonly name = "Interrupted";
+/** What was asked for is answered and printed, and is no good news: the command ends with 1 all the same. */
+export class BadNews extends Error {
+	override readonly name = "BadNews";
 }
 
 /** An error whose problems lie in a file that the user named. */
@@ -23,21 +24,23 @@ const interruptedCode = 130;
 
 /** Tells the user what went wrong. @returns the exit code */
 export function reportFailure(error: unknown, terminal: Terminal, json: boolean): number {
-	if (error instanceof Interrupted) {
-		terminal.note(["bulkhead: interrupted"]);
-		return interruptedCode;
-	}
 	const known = error instanceof InFile ? error.error : error;
-	if (json) terminal.json(failureView(known));
-	else terminal.note(...failureLines(known, error instanceof InFile ? error.file : undefined));
-	return 1;
+	// Of what is followed until Ctrl-C, and of bad news, there is a document already.
+	const isTold = terminal.answered && (error instanceof Interrupted || error instanceof BadNews);
+	if (!json) terminal.note(...failureLines(known, error instanceof InFile ? error.file : undefined));
+	else if (!isTold) terminal.json(failureView(known));
+	return error instanceof Interrupted ? interruptedCode : 1;
 }
 
 /** The error as `--json` shows it. */
 export function failureView(error: unknown) {
-	const { code, problems } =
-		error instanceof BulkheadError ? error : { code: "internal" as const, problems: [] };
-	return { error: { code, message: messageOf(error), problems } };
+	const problems = error instanceof BulkheadError ? error.problems : [];
+	return { error: { code: codeOf(error), message: messageOf(error), problems } };
+}
+
+function codeOf(error: unknown): ErrorCode | "interrupted" {
+	if (error instanceof Interrupted) return "interrupted";
+	return error instanceof BulkheadError ? error.code : "internal";
 }
 
 /** One line for the error, then one for each of its problems. */

@@ -90,4 +90,17 @@ describe("exit codes", { timeout: 30_000 }, () => {
 		]);
 		expect({ err, code }).toEqual({ err: "bulkhead: interrupted\n", code: 130 });
 	});
+
+	it("130: interrupted at the question for a password, on a real terminal, where Ctrl-C is a key", async () => {
+		const line = `${launcher} --state ${daemon.state} domain join ad.example.com --controller 10.0.0.1`;
+		const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"]);
+		let said = "";
+		const exited = new Promise((resolve) => child.once("exit", resolve));
+		child.stdout.on("data", (chunk) => {
+			said += String(chunk);
+			if (said.endsWith("Password of Administrator: ")) child.stdin.write("\u0003");
+		});
+		expect(await exited).toBe(130);
+		expect(said).toContain("interrupted");
+	});
 });

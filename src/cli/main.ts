@@ -1,4 +1,4 @@
-import { Interrupted } from "./failure.ts";
+import { Interrupted } from "./interrupted.ts";
 import { run } from "./run.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -8,7 +8,7 @@ const interruptedCode = 130;
 process.on("SIGINT", () => {
 	// A second Ctrl-C does not wait for anything.
 	if (interrupt.signal.aborted) process.exit(interruptedCode);
-	interrupt.abort(new Interrupted("interrupted"));
+	interrupt.abort(new Interrupted());
 });
 // The reader has gone, as `head` does: nobody is left to tell.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

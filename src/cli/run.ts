@@ -22,8 +22,7 @@ export async function run(args: readonly string[], terminal: Terminal, signal: A
 	} catch (error) {
 		if (!(error instanceof CommanderError)) return reportFailure(error, terminal, json);
 		if (error.exitCode === 0) return 0;
-		const message = error.message.replace(/^error: /, "").trim();
-		if (json) terminal.json(failureView(new BulkheadError("bad-input", message)));
+		if (json) terminal.json(failureView(new BulkheadError("bad-input", messageOf(error))));
 		return wrongUse;
 	}
 }
@@ -33,20 +32,24 @@ function endOfOptions(args: readonly string[]): number {
 	return end < 0 ? args.length : end;
 }
 
-/** Has commander throw instead of ending the process, and speak in our voice; for the commands too. */
-function prepare(program: Command, terminal: Terminal, json: boolean): void {
-	const { output, errors } = terminal.streams;
-	for (const command of [program, ...program.commands]) {
-		command.exitOverride().configureOutput({
-			writeOut: (text) => output.write(text),
-			writeErr: (text) => json || errors.write(text),
-			outputError: (text, write) =>
-				write(`${text.replace(/^error: /, "bulkhead: ").trimEnd()}\n${hint(command)}`),
-		});
-	}
+function messageOf({ code, message }: CommanderError): string {
+	// It has shown how the command is used, and has no words for why.
+	if (code === "commander.help") return "no command is given; see --help";
+	return message.replace(/^error: /, "").trim();
 }
 
-function hint(command: Command): string {
-	const name = command.parent ? `bulkhead ${command.name()}` : "bulkhead";
-	return `See \`${name} --help\`.\n`;
+/** Has commander throw instead of ending the process, and speak in our voice; for the commands too, and those within them. */
+function prepare(command: Command, terminal: Terminal, json: boolean): void {
+	const { output, errors } = terminal.streams;
+	command.exitOverride().configureOutput({
+		writeOut: (text) => output.write(text),
+		writeErr: (text) => json || errors.write(text),
+		outputError: (text, write) =>
+			write(`${text.replace(/^error: /, "bulkhead: ").trimEnd()}\nSee \`${fullName(command)} --help\`.\n`),
+	});
+	for (const one of command.commands) prepare(one, terminal, json);
+}
+
+function fullName(command: Command): string {
+	return command.parent ? `${fullName(command.parent)} ${command.name()}` : "bulkhead";
 }

@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { InputEnded, Interrupted } from "./interrupted.ts";
 import { clean, cleanLines, styled, Terminal, toJson } from "./terminal.ts";
 
 const hostile = "a\u001b[31mred\u001b]0;title\u0007\r\nb\u0000\u0007\u009b2J\u202ec\u200b\ud800d\u2028e\tf";
@@ -23,8 +24,8 @@ describe("text from outside", () => {
 
 function terminal(isTTY: boolean, environment: Record<string, string> = {}) {
 	const output = Object.assign(new PassThrough(), { isTTY, columns: 60 });
-	const streams = { input: new PassThrough(), output, errors: output, environment };
-	return { terminal: new Terminal(streams), output };
+	const input = new PassThrough();
+	return { terminal: new Terminal({ input, output, errors: output, environment }), input, output };
 }
 
 describe("terminal", () => {
@@ -50,4 +51,24 @@ describe("terminal", () => {
 		expect(terminal(true, { LANG: "de_DE.UTF-8", LC_ALL: "C" }).terminal.unicode).toBe(false);
 		expect(terminal(true).terminal.unicode).toBe(false);
 	});
+
+	it.each(["ask", "askSecret"] as const)(
+		"takes neither the end of the input nor Ctrl-C for an answer (%s)",
+		async (how) => {
+			const interrupt = new AbortController();
+			const asked = (shown: ReturnType<typeof terminal>) => shown.terminal[how](["Who?"], interrupt.signal);
+			const empty = terminal(true);
+			const answered = asked(empty);
+			empty.input.write("\n");
+			expect(await answered).toBe("");
+			const ended = terminal(true);
+			const none = asked(ended);
+			ended.input.end();
+			await expect(none).rejects.toBeInstanceOf(InputEnded);
+			const why = new Interrupted();
+			const broken = asked(terminal(true));
+			interrupt.abort(why);
+			await expect(broken).rejects.toBe(why);
+		},
+	);
 });

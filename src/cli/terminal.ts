@@ -1,6 +1,7 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface, type Interface } from "node:readline/promises";
 import { type Readable, Writable } from "node:stream";
 import { stripVTControlCharacters, styleText } from "node:util";
+import { InputEnded, Interrupted } from "./interrupted.ts";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 /** Text with styles; the styles are left out where they would only be noise. */
@@ -59,6 +60,7 @@ export interface Streams {
 export class Terminal {
 	readonly streams: Streams;
 	readonly #unstyled: boolean;
+	#answered = false;
 
 	constructor(streams: Streams) {
 		this.streams = streams;
@@ -69,6 +71,11 @@ export class Terminal {
 	/** True when a person sits there who can be asked. */
 	get interactive(): boolean {
 		return this.streams.input.isTTY === true && this.streams.errors.isTTY === true;
+	}
+
+	/** Whether something was said as JSON already. */
+	get answered(): boolean {
+		return this.#answered;
 	}
 
 	/** Columns of the terminal; undefined when the output goes elsewhere. */
@@ -93,33 +100,35 @@ export class Terminal {
 
 	/** One JSON document. */
 	json(value: unknown): void {
+		this.#answered = true;
 		this.streams.output.write(`${toJson(value, 2)}\n`);
 	}
 
 	/** One JSON document on a line of its own. */
 	jsonLine(value: unknown): void {
+		this.#answered = true;
 		this.streams.output.write(`${toJson(value)}\n`);
 	}
 
-	/** Asks on standard error, and waits as long as the person takes. @throws the signal's reason when it aborts */
+	/**
+	 * Asks on standard error, and waits as long as the person takes.
+	 * @throws InputEnded; Interrupted, the signal's reason when it aborts
+	 */
 	async ask(question: Line, signal: AbortSignal): Promise<string> {
 		const { input, errors } = this.streams;
 		using lines = createInterface({ input, output: errors, terminal: false });
 		errors.write(`${this.#render(question, errors)} `);
-		// The end of the input counts as no answer; readline alone would wait for ever.
-		const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-		return (await Promise.race([lines.question("", { signal }), ended])).trim();
+		return (await lineFrom(lines, signal)).trim();
 	}
 
-	/** As `ask`, for what is not to be seen while it is typed. @throws the signal's reason when it aborts */
+	/** As `ask`, for what is not to be seen while it is typed. */
 	async askSecret(question: Line, signal: AbortSignal): Promise<string> {
 		const { input, errors } = this.streams;
 		const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
 		errors.write(`${this.#render(question, errors)} `);
 		try {
 			using lines = createInterface({ input, output: nowhere, terminal: true });
-			const ended = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
-			return await Promise.race([lines.question("", { signal }), ended]);
+			return await lineFrom(lines, signal);
 		} finally {
 			errors.write("\n");
 		}
@@ -134,6 +143,21 @@ export class Terminal {
 		const text = clean(part.text);
 		if (this.#unstyled || !output.isTTY || part.styles.length === 0) return text;
 		return styleText([...part.styles], text, { validateStream: false });
+	}
+}
+
+/** @throws InputEnded; Interrupted, the signal's reason when it aborts */
+async function lineFrom(lines: Interface, signal: AbortSignal): Promise<string> {
+	const { promise: brokenOff, reject } = Promise.withResolvers<never>();
+	// While it reads key by key, readline gets Ctrl-C instead of the process; unheard it is taken for the end.
+	lines.once("SIGINT", () => reject(new Interrupted()));
+	// readline alone would wait for ever.
+	lines.once("close", () => reject(new InputEnded()));
+	try {
+		return await Promise.race([lines.question("", { signal }), brokenOff]);
+	} catch (error) {
+		signal.throwIfAborted();
+		throw error;
 	}
 }
 

@@ -1,6 +1,13 @@
-import { rename, rm, rmdir } from "node:fs/promises";
+import { rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { AdministerBody, CreateBody, DomainCreated, DomainUsed, UseBody } from "../api/domain.ts";
+import type {
+	AdministerBody,
+	Administered,
+	CreateBody,
+	DomainCreated,
+	DomainUsed,
+	UseBody,
+} from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import type { ExportBody } from "../api/export.ts";
 import type { ExamineBody, ImportView } from "../api/import.ts";
@@ -16,8 +23,7 @@ import { Applying } from "./applying.ts";
 import { reachesWith } from "./between.ts";
 import type { Context } from "./context.ts";
 import { CurrentSite } from "./current-site.ts";
-import { finishDiskChanges } from "./disk-changes.ts";
-import { administerDomain, makeDomain, saveTogether } from "./domains.ts";
+import { administerDomain, makeDomain, saveTogether, unmark } from "./domains.ts";
 import { exportServer } from "./exports/server.ts";
 import { findDomain, withoutDomain } from "./found-domains.ts";
 import { examineImport } from "./imports/examine.ts";
@@ -32,6 +38,7 @@ import { sandboxViewOf } from "./sandbox-view.ts";
 import { begin, isInUse, type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import { SiteSandbox } from "./site-sandbox.ts";
+import { TakingOn } from "./taking-on.ts";
 import { Traffic } from "./traffic.ts";
 import { Turns } from "./turns.ts";
 import { unfinishedDomains } from "./unfinished-domains.ts";
@@ -54,6 +61,7 @@ export class Bulkhead {
 	private readonly current: CurrentSite;
 	private readonly sandbox: SiteSandbox;
 	private readonly units: Units;
+	private readonly taking: TakingOn;
 	private readonly changes: ServerChanges;
 	private readonly applying: Applying;
 	private readonly publishing: Publishing;
@@ -67,6 +75,7 @@ export class Bulkhead {
 	private readonly counting: Promise<void>;
 	private readonly following: Promise<void>;
 	private readonly installing: Promise<void>;
+	private takingOn: Promise<void> = Promise.resolve();
 
 	constructor(context: Context) {
 		this.context = context;
@@ -74,6 +83,7 @@ export class Bulkhead {
 		this.current = new CurrentSite(context);
 		this.sandbox = new SiteSandbox(context);
 		this.units = new Units(context, this.groups, this.sandbox);
+		this.taking = new TakingOn(context, this.units);
 		this.changes = new ServerChanges(context, this.current, this.units);
 		this.applying = new Applying(context, this.current, this.sandbox, this.units, this.changes);
 		this.publishing = new Publishing(context, this.current, this.units, this.changes);
@@ -149,12 +159,8 @@ export class Bulkhead {
 		if (!site) return;
 		const asItIs = damaged.length > 0 && (await this.sandbox.keep(site.name));
 		if (!asItIs && needed) await this.sandbox.open(site);
-		this.units.expect(servers);
-		for (const server of servers) await this.takeOn(server);
-		this.units.expect([]);
-		await this.units
-			.tidy()
-			.catch((error) => this.context.log.error({ err: error }, "gone servers could not be forgotten"));
+		await this.taking.takeOn(servers);
+		this.takingOn = this.taking.goOn(this.changing, this.gone.signal);
 	}
 
 	/** A daemon that was killed may have told only the first of several controllers that they have a domain. */
@@ -162,34 +168,6 @@ export class Bulkhead {
 		const finished = unfinishedDomains(servers);
 		for (const one of finished) await this.context.servers.save(one);
 		return servers.map((server) => finished.find(({ name }) => name === server.name) ?? server);
-	}
-
-	/** One server's damaged files, or trouble with its port, keep the others from nothing. */
-	private async takeOn(server: StoredServer): Promise<void> {
-		try {
-			const unit = await this.units.supervise(server);
-			await finishDiskChanges(server, isInUse(unit), this.context);
-			await unit.door.openWhenPossible();
-			await this.finishMaking(unit);
-		} catch (error) {
-			if (!(error instanceof BulkheadError) || error.code !== "bad-input") throw error;
-			this.units.setAside(server.name, error, server);
-		}
-	}
-
-	/** Starts one that was made and not started yet when the daemon before was killed. */
-	private async finishMaking(unit: ServerUnit): Promise<void> {
-		const { unfinished, unstarted, making } = this.context.paths.server(unit.stored.name);
-		await rm(making, { recursive: true, force: true });
-		// It is whole: the daemon was killed between the two. With the mark its disks would go when its definition is lost.
-		if ((await readIfThere(unfinished)) !== undefined) await rename(unfinished, unstarted);
-		if ((await readIfThere(unstarted)) === undefined) return;
-		await begin(unit, this.context).catch((error) =>
-			this.context.log.error(
-				{ err: error, server: unit.stored.name },
-				"it was made, and could not be started",
-			),
-		);
 	}
 
 	/** Servers that were being made or deleted when the daemon ended. A folder of any other kind is left alone. */
@@ -259,11 +237,18 @@ export class Bulkhead {
 			const made = await makeDomain([first, ...rest], wanted, parts);
 			for (const { name, domain } of made)
 				this.tellSite(name, `${name} is a controller of a new domain, ${domain?.realm}`);
-			await this.takeDomain(made);
-			for (const unit of units) await begin(unit, this.context);
+			const started = await this.beginDomain(made).finally(async () => await unmark(made, this.context));
 			const controllers = [name, ...others];
-			return { controllers, realm, workgroup, tookMs: Math.round(performance.now() - from) };
+			return { controllers, started, realm, workgroup, tookMs: Math.round(performance.now() - from) };
 		});
+	}
+
+	/** @returns the servers that were started */
+	private async beginDomain(made: readonly StoredServer[]): Promise<string[]> {
+		await this.takeDomain(made);
+		const started: string[] = [];
+		for (const { name } of made) if (await begin(this.units.server(name), this.context)) started.push(name);
+		return started;
 	}
 
 	/** Takes servers for the controllers of a domain that Bulkhead did not make. @throws BulkheadError; nothing has changed then */
@@ -317,12 +302,9 @@ export class Bulkhead {
 		this.context.history.append({ at: Date.now(), server, session: null, kind: "site", text });
 	}
 
-	/** Asks a controller for users and groups, or changes them. @throws BulkheadError */
-	async administerDomain(
-		server: string,
-		wanted: AdministerBody,
-	): Promise<{ server: string; names: string[] }> {
-		return { server, names: await administerDomain(this.units.server(server), wanted) };
+	/** Asks a controller for users and groups or to check itself, or changes them. @throws BulkheadError */
+	async administerDomain(server: string, wanted: AdministerBody): Promise<Administered> {
+		return { server, ...(await administerDomain(this.units.server(server), wanted)) };
 	}
 
 	/** Starts a stopped server. @throws BulkheadError not-found, not-allowed-now */
@@ -381,6 +363,7 @@ export class Bulkhead {
 			this.counting,
 			this.following,
 			this.installing,
+			this.takingOn,
 			this.membership.end(),
 			this.yielding.end(),
 		]);

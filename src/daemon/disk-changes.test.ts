@@ -41,9 +41,28 @@ test("nothing is removed as long as a session may have it; it is then, with a la
 
 test("what was finished is not looked at again", async () => {
 	await beginDiskChanges(server, ["added"], context);
-	await endDiskChanges(server, context);
+	await endDiskChanges(server, ["added"], context);
 	await finishDiskChanges(server, false, context);
 	expect(await files()).toEqual(["disks", ...disks]);
+});
+
+test("what a killed daemon wrote down outlasts later changes that have nothing to do with it", async () => {
+	await beginDiskChanges(server, ["added"], context);
+	expect(await finishDiskChanges(server, true, context)).toEqual(["added"]);
+	for (const touched of [[], ["older"]]) {
+		await beginDiskChanges(server, touched, context);
+		await endDiskChanges(server, touched, context);
+	}
+	await finishDiskChanges(server, false, context);
+	expect(await files()).toEqual(["disks", ...disks.filter((file) => !file.includes("added"))]);
+});
+
+test("a disk that was to be taken away, and was not, is the server's: later changes do not hold it against it", async () => {
+	await beginDiskChanges(server, ["kept"], context);
+	await beginDiskChanges(server, ["added"], context);
+	const without = { ...server, definition: {} } as StoredServer;
+	await finishDiskChanges(without, false, context);
+	expect(await files()).toEqual(["disks", ...disks.filter((file) => !file.includes("added"))]);
 });
 
 test.each(['["../../kept"]', '["added', '{"disks":["added"]}'])("no disk is touched for %s", async (text) => {

@@ -8,40 +8,72 @@ const names = z.array(z.string().regex(/^[a-z][a-z0-9-]*$/));
 
 /**
  * Writes down which data disks are about to be added or taken away: a daemon that is killed meanwhile would leave files
- * that nobody asks for, and that keep a disk of their name from being made.
+ * that nobody asks for, and that keep a disk of their name from being made. What an earlier daemon wrote down, and nobody
+ * could remove yet, stays written down.
+ * @param stored as it is before the change
  */
 export async function beginDiskChanges(
-	{ name }: StoredServer,
+	stored: StoredServer,
 	disks: readonly string[],
-	{ paths }: Context,
+	context: Context,
 ): Promise<void> {
-	if (disks.length > 0) await writeFileAtomic(paths.server(name).changing, `${JSON.stringify(disks)}\n`);
+	if (disks.length > 0) await write(stored, [...(await leftOf(stored, context)), ...disks], context);
 }
 
-/** They were added or taken away, or nothing has changed. */
-export async function endDiskChanges({ name }: StoredServer, { paths }: Context): Promise<void> {
-	await rm(paths.server(name).changing, { force: true });
+/** They were added or taken away, or nothing has changed. What else is written down is no matter of this change. */
+export async function endDiskChanges(
+	stored: StoredServer,
+	disks: readonly string[],
+	context: Context,
+): Promise<void> {
+	if (disks.length === 0) return;
+	const marked = await read(stored, context);
+	await write(
+		stored,
+		marked.filter((disk) => !disks.includes(disk)),
+		context,
+	);
 }
 
 /**
  * Removes what a killed daemon was about to remove, and what it had made and not kept yet: disks that it wrote down and
  * that the server does not have. Not while a session may have them.
  * @param inUse whether a session of the server may run
+ * @returns the names of those that are left for that
  */
 export async function finishDiskChanges(
 	stored: StoredServer,
 	inUse: boolean,
 	context: Context,
-): Promise<void> {
-	const files = context.paths.server(stored.name);
-	const text = await readIfThere(files.changing);
-	if (text === undefined || inUse) return;
+): Promise<string[]> {
+	const left = await leftOf(stored, context);
+	if (inUse) return left;
+	const { disk } = context.paths.server(stored.name);
+	for (const name of left) await rm(disk(name), { force: true });
+	await write(stored, [], context);
+	return [];
+}
+
+/** What is written down and not the server's: a change that did not take it away has not happened. */
+async function leftOf(stored: StoredServer, context: Context): Promise<string[]> {
 	const own = (stored.definition.data ?? []).map(({ name }) => name);
+	return (await read(stored, context)).filter((disk) => !own.includes(disk));
+}
+
+async function read({ name }: StoredServer, { paths, log }: Context): Promise<string[]> {
+	const { changing } = paths.server(name);
+	const text = await readIfThere(changing);
+	if (text === undefined) return [];
 	try {
-		for (const disk of names.parse(JSON.parse(text)))
-			if (!own.includes(disk)) await rm(files.disk(disk), { force: true });
+		return names.parse(JSON.parse(text));
 	} catch (error) {
-		context.log.error({ err: error, file: files.changing }, "this cannot be read; no disk is touched");
+		log.error({ err: error, file: changing }, "this cannot be read; no disk is touched");
+		return [];
 	}
-	await endDiskChanges(stored, context);
+}
+
+async function write({ name }: StoredServer, disks: readonly string[], { paths }: Context): Promise<void> {
+	const { changing } = paths.server(name);
+	if (disks.length === 0) return await rm(changing, { force: true });
+	await writeFileAtomic(changing, `${JSON.stringify([...new Set(disks)])}\n`);
 }

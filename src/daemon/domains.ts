@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { type AdministerBody, type CreateBody, computerNameSchema } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import { formatSize, parseSize } from "../api/units.ts";
-import { administer, wordsOfTool } from "../directory/controller/accounts.ts";
+import { type Answered, administer, type RunInGuest, wordsOfTool } from "../directory/controller/accounts.ts";
 import { PasswordRefused, provisionDomain } from "../directory/controller/provision.ts";
 import { syncFile, syncFolder } from "../host/files.ts";
 import { AgentError } from "../qemu/agent.ts";
@@ -12,7 +12,7 @@ import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
 import type { Context } from "./context.ts";
-import { diskFullOr } from "./provision.ts";
+import { diskFullOr, markUnstarted } from "./provision.ts";
 import { qemuUid } from "./resolve.ts";
 import type { ServerUnit } from "./server-unit.ts";
 
@@ -96,8 +96,31 @@ async function keep(chosen: Chosen, wanted: CreateBody, context: Context): Promi
 		await syncFolder(dirname(disk));
 	}
 	const made = chosen.map((stored) => ({ ...stored, domain }));
-	await saveTogether(chosen, made, context);
+	await saveMade(chosen, made, context);
 	return made;
+}
+
+/**
+ * As `saveTogether`, of servers that are to be started next: should the daemon be killed before, the next one does that.
+ * Those marks are taken away again by `begin`.
+ */
+export async function saveMade(
+	before: readonly StoredServer[],
+	made: readonly StoredServer[],
+	context: Context,
+): Promise<void> {
+	try {
+		for (const { name } of made) await markUnstarted(context.paths.server(name));
+		await saveTogether(before, made, context);
+	} catch (error) {
+		await unmark(made, context);
+		throw error;
+	}
+}
+
+/** They are not started by themselves any more. */
+export async function unmark(servers: readonly StoredServer[], { paths }: Context): Promise<void> {
+	for (const { name } of servers) await rm(paths.server(name).unstarted, { force: true });
 }
 
 /** All of them or none: none is a controller of a domain whose others are not there. @param before as they are kept */
@@ -133,8 +156,8 @@ function refuseStrangers(chosen: Chosen, reaches: Reaches): void {
 		}
 }
 
-/** A change of users and groups, or a question about them. @returns the names that were asked for */
-export async function administerDomain(unit: ServerUnit, wanted: AdministerBody): Promise<string[]> {
+/** A change of users and groups, or a question about them or the directory. @throws BulkheadError */
+export async function administerDomain(unit: ServerUnit, wanted: AdministerBody): Promise<Answered> {
 	const { name, domain } = unit.stored;
 	if (!domain) throw new BulkheadError("not-allowed-now", `${name} is not the controller of a domain`);
 	if (domain.origin === "found")
@@ -142,8 +165,7 @@ export async function administerDomain(unit: ServerUnit, wanted: AdministerBody)
 			"not-allowed-now",
 			`${domain.realm} was not made by Bulkhead: ${name} is managed with its own tools, on it or from a member (Windows: "Active Directory Users and Computers", Get-ADUser, dcdiag, repadmin; Samba: samba-tool)`,
 		);
-	const run = async (command: readonly string[], input?: string) =>
-		await unit.runInGuest(command, toolWithinMs, input);
+	const run: RunInGuest = async (command, options) => await unit.runInGuest(command, toolWithinMs, options);
 	return await administer(wanted, run).catch((error: unknown) => {
 		if (!(error instanceof AgentError)) throw error;
 		throw new BulkheadError("bad-input", `${name}: ${wordsOfTool(error.message)}`, { cause: error });

@@ -220,8 +220,11 @@ export class Membership {
 		this.member = undefined;
 		const { paths, groups } = this.context;
 		let shared: string[] = [];
+		// Whoever has come in by that socket to say this gets the answer, however long it takes.
+		using answered = new DisposableStack();
 		const stop = async () => {
-			await this.socket.close();
+			const cutOff = await this.socket.shut();
+			answered.defer(() => cutOff());
 			await this.names.end();
 			shared = await this.sharing.take(async () => await this.shares.end());
 			if (!(await endWinbind(paths.domain))) throw new Error("winbindd does not end, even when killed");

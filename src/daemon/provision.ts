@@ -7,6 +7,7 @@ import { errorCode, listIfThere, syncFile, writeFileAtomic } from "../host/files
 import { createEmptyImage } from "../qemu/empty-image.ts";
 import { guests } from "../qemu/guests.ts";
 import { createDataImage, growImage, ImageError } from "../qemu/image.ts";
+import type { ServerPaths } from "../store/paths.ts";
 import { filledOf, type Installed, type StoredServer } from "../store/servers.ts";
 import { ensureBuilt } from "../templates/build.ts";
 import { readTemplate } from "../templates/catalogue.ts";
@@ -84,7 +85,7 @@ export async function createServer(
 		}
 		await syncAll([paths.disks, paths.boot, paths.folder]);
 		// A mark of its own: what is marked as unfinished is removed when its definition is lost, with its disks.
-		await writeFileAtomic(paths.unstarted, "This server was made, and not started yet.\n");
+		await markUnstarted(paths);
 		await context.servers.save(stored);
 		await rm(paths.unfinished);
 		undo.move();
@@ -92,6 +93,11 @@ export async function createServer(
 	} catch (error) {
 		throw inputOr(diskFullOr(error, paths.folder));
 	}
+}
+
+/** The next daemon starts it, should this one be killed before. */
+export async function markUnstarted({ unstarted }: ServerPaths): Promise<void> {
+	await writeFileAtomic(unstarted, "This server was made, and not started yet.\n");
 }
 
 /** What is told as made is there after a power cut. @param paths of files and folders */

@@ -1,8 +1,16 @@
-import { expect, test } from "vitest";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServerState } from "../api/server.ts";
+import type { ServerDefinition, Site } from "../api/site.ts";
+import { paths as pathsOf } from "../store/paths.ts";
+import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
-import { refuseDeleting, ServerChanges } from "./server-changes.ts";
+import { beginDiskChanges } from "./disk-changes.ts";
+import { begin, refuseDeleting, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
 import type { Units } from "./units.ts";
 
@@ -58,3 +66,107 @@ test("any other is stopped and deleted", async () => {
 	await remove();
 	expect(done).toEqual(["stop", "discard"]);
 });
+
+describe("a disk that a killed daemon had made, and not kept yet", () => {
+	const kept = { name: "kept", size: "1MiB" };
+	const logs = { name: "logs", size: "1MiB" };
+	let state: string;
+	let context: Context;
+	let stored: StoredServer;
+	beforeEach(async () => {
+		state = await mkdtemp(join(tmpdir(), "bulkhead-changes-"));
+		const log = { error() {}, warn() {} };
+		context = { paths: pathsOf(state, ""), log, servers: { save: async () => {} } } as unknown as Context;
+		const installed = { uid: process.getuid?.() ?? 0, guest: "linux" };
+		stored = { name: "web", filled: [], definition: { data: [kept] }, installed } as unknown as StoredServer;
+		await mkdir(disks(), { recursive: true });
+		for (const disk of ["system", "kept"]) await writeFile(fileOf(disk), `THE ONLY COPY OF ${disk}`);
+		await beginDiskChanges(stored, ["logs"], context);
+		await writeFile(fileOf("logs"), "left");
+	});
+	afterEach(async () => await rm(state, { recursive: true }));
+
+	const disks = () => context.paths.server("web").disks;
+	const fileOf = (name: string) => context.paths.server("web").disk(name);
+	const contents = async (name: string) => await readFile(fileOf(name), "latin1");
+
+	/** Gives the server, which is in this state, these data disks. */
+	async function give(data: ServerDefinition["data"], state: ServerState): Promise<void> {
+		const unit = {
+			stored,
+			record: { state, planned: null, session: state === "running" ? {} : null },
+			refuseWhileExported: () => {},
+			change: async () => {},
+			door: {},
+		};
+		const nothing = async () => {};
+		const units = { server: () => unit, stored: () => [], makeWay: nothing, permit: nothing };
+		const current = { site: undefined, save: nothing, forget: nothing };
+		const changes = new ServerChanges(context, current as never, units as never);
+		const definition = { data } as ServerDefinition;
+		const site = { name: "office", servers: { web: definition } } as Site;
+		await changes.change(site, "web", definition, () => {});
+		stored = { ...stored, definition };
+	}
+
+	const expectAllElse = async () => {
+		for (const disk of ["system", "kept"]) expect(await contents(disk)).toBe(`THE ONLY COPY OF ${disk}`);
+	};
+
+	test("is made anew when it is asked for again", async () => {
+		await give([kept, logs], "stopped");
+		expect(await contents("logs")).toMatch(/^QFI/);
+		await expectAllElse();
+		expect(await readdir(join(disks(), ".."))).toEqual(["disks"]);
+	});
+
+	test("stays while a session may have it, and what to do is said", async () => {
+		await expect(give([kept, logs], "running")).rejects.toMatchObject({
+			code: "not-allowed-now",
+			message: expect.stringMatching(
+				/^data disk logs of web is left .*; stop it and apply again: bulkhead stop web$/,
+			),
+		});
+		expect(await contents("logs")).toBe("left");
+		await expectAllElse();
+	});
+
+	test("is not forgotten for another disk that the running server gets, and goes when it is stopped", async () => {
+		await give([kept, { name: "more", size: "1MiB" }], "running");
+		expect(await contents("logs")).toBe("left");
+		await give([kept, { name: "more", size: "1MiB" }, logs], "stopped");
+		expect(await contents("logs")).toMatch(/^QFI/);
+		expect(await contents("more")).toMatch(/^QFI/);
+		await expectAllElse();
+	});
+
+	test("is the server's own when it was kept after all: nothing of it is touched", async () => {
+		stored = { ...stored, definition: { data: [kept, logs] } as ServerDefinition };
+		await give([kept, logs, { name: "more", size: "1MiB" }], "stopped");
+		expect(await contents("logs")).toBe("left");
+		await expectAllElse();
+	});
+});
+
+test.each([
+	["automatic", true],
+	["manual", false],
+] as const)(
+	"one that was just made and starts %s: whether it is started is told, and the mark is taken away",
+	async (start, starts) => {
+		const folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
+		const unstarted = join(folder, "unstarted");
+		await writeFile(unstarted, "");
+		const told: string[] = [];
+		const unit = {
+			stored: { name: "dc1", installed: { domainDisk: null }, definition: { start } },
+			record: { state: "stopped", nextSession: 1 },
+			command: async ({ do: what }: { do: string }) => void told.push(what),
+		} as unknown as ServerUnit;
+		const context = { paths: { server: () => ({ unstarted }) } } as unknown as Context;
+		expect(await begin(unit, context)).toBe(starts);
+		expect(told).toEqual(starts ? ["start"] : []);
+		expect(existsSync(unstarted)).toBe(false);
+		await rm(folder, { recursive: true });
+	},
+);

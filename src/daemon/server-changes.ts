@@ -9,7 +9,7 @@ import { awaitsDomain, filledOf, type StoredServer } from "../store/servers.ts";
 import { meanwhile } from "./between.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
-import { beginDiskChanges, endDiskChanges } from "./disk-changes.ts";
+import { beginDiskChanges, endDiskChanges, finishDiskChanges } from "./disk-changes.ts";
 import { subnetsOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { firstUidOf } from "./resolve.ts";
@@ -99,14 +99,14 @@ export class ServerChanges {
 			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);
 		};
 		refuseInUse();
-		if (gone.length + added.length > 0) unit.refuseWhileExported();
+		if (gone.length + added.length > 0) await this.clearTheWay(unit, added);
 		const paths = this.context.paths.server(name);
 		// A file that is there already was not made by this change, whatever it is.
 		const fresh = added.filter((disk) => !existsSync(paths.disk(disk.name)));
 		const touched = [...fresh, ...gone].map((disk) => disk.name);
-		await beginDiskChanges(stored, touched, this.context);
+		await beginDiskChanges(before, touched, this.context);
 		await using end = new AsyncDisposableStack();
-		end.defer(async () => await endDiskChanges(stored, this.context));
+		end.defer(async () => await endDiskChanges(stored, touched, this.context));
 		{
 			await using undo = new AsyncDisposableStack();
 			await this.addDisks(added, stored, undo, report, signal);
@@ -128,6 +128,15 @@ export class ServerChanges {
 		refuseInUse();
 		for (const disk of gone) await rm(this.context.paths.server(name).disk(disk.name), { force: true });
 		report({ type: "done", subject });
+	}
+
+	/** What a change left behind that was broken off would keep a disk of its name from being made. */
+	private async clearTheWay(unit: ServerUnit, added: readonly Disk[]): Promise<void> {
+		unit.refuseWhileExported();
+		const left = await finishDiskChanges(unit.stored, isInUse(unit), this.context);
+		const { disk } = this.context.paths.server(unit.stored.name);
+		const inTheWay = added.filter(({ name }) => left.includes(name) && existsSync(disk(name)));
+		if (inTheWay.length > 0) throw disksLeft(unit.stored.name, inTheWay);
 	}
 
 	private async addDisks(
@@ -200,13 +209,14 @@ function siteWith(before: Site | undefined, site: Site, name: string): Site {
 	return { ...site, segments: meanwhile(before?.segments, site.segments), servers };
 }
 
-/** Starts a server that was just made, where it starts by itself. */
-export async function begin(unit: ServerUnit, { paths }: Context): Promise<void> {
+/** Starts a server that was just made, where it starts by itself. @returns whether it was started */
+export async function begin(unit: ServerUnit, { paths }: Context): Promise<boolean> {
 	const { stored, record } = unit;
 	const isNew = record.state === "stopped" && record.nextSession === 1;
-	if (isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic")
-		await unit.command({ do: "start", inTurn: true });
+	const starts = isNew && !awaitsDomain(stored) && (stored.definition.start ?? "automatic") === "automatic";
+	if (starts) await unit.command({ do: "start", inTurn: true });
 	await rm(paths.server(stored.name).unstarted, { force: true });
+	return starts;
 }
 
 type Disk = NonNullable<ServerDefinition["data"]>[number];
@@ -232,6 +242,15 @@ function disksInUse(server: string, disks: readonly Disk[]): BulkheadError {
 	return new BulkheadError(
 		"not-allowed-now",
 		`data disk ${names} of ${server} is in use, and was not removed; ${mend}`,
+	);
+}
+
+function disksLeft(server: string, disks: readonly Disk[]): BulkheadError {
+	const names = disks.map(({ name }) => name).join(", ");
+	const mend = `stop it and apply again: bulkhead stop ${server}`;
+	return new BulkheadError(
+		"not-allowed-now",
+		`data disk ${names} of ${server} is left from a change that was broken off, and a session may have it; ${mend}`,
 	);
 }
 

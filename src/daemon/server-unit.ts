@@ -4,6 +4,7 @@ import type { GuestDisk } from "../api/guest-disks.ts";
 import type { ServerView } from "../api/server.ts";
 import { DeadlineError, systemClock } from "../host/clock.ts";
 import type { Sandbox } from "../network/sandbox.ts";
+import type { GuestRun, GuestRunOptions } from "../qemu/agent.ts";
 import { platformOf } from "../qemu/guests.ts";
 import type { Command } from "../session/input.ts";
 import type { Other } from "../session/others.ts";
@@ -178,14 +179,17 @@ export class ServerUnit {
 
 	/**
 	 * Runs a program in its guest, by the guest agent.
-	 * @returns what it wrote
 	 * @throws BulkheadError not-allowed-now, guest-did-not-answer; AgentError with what it wrote when it fails
 	 */
-	async runInGuest(command: readonly string[], deadlineMs: number, input?: string): Promise<string> {
+	async runInGuest(
+		command: readonly string[],
+		deadlineMs: number,
+		options?: GuestRunOptions,
+	): Promise<GuestRun> {
 		const machine = this.machines.current;
 		if (!machine || !this.record.session) throw this.noSession();
 		const [path = "", ...args] = command;
-		return await machine.qemu.runInGuest(path, args, deadlineMs, input).catch((cause) => {
+		return await machine.qemu.runInGuest(path, args, deadlineMs, options).catch((cause) => {
 			throw cause instanceof DeadlineError
 				? new BulkheadError("guest-did-not-answer", `${this.stored.name} did not answer in time`, { cause })
 				: cause;

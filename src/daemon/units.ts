@@ -60,9 +60,11 @@ export class Units {
 		return this.aside.has(name);
 	}
 
+	/** It is told once for each reason. */
 	setAside(name: string, error: unknown, stored: StoredServer | undefined): void {
 		// A parser shows the place in lines of its own; here it stands within a sentence.
 		const why = explain(error).replaceAll(/\s+/g, " ");
+		if (this.aside.get(name)?.why === why) return;
 		this.aside.set(name, { why, stored });
 		const text = `${name} is not supervised, and nothing of it is touched: ${why}`;
 		this.context.log.error({ err: error, server: name }, text);
@@ -93,6 +95,7 @@ export class Units {
 		await this.permit([...this.stored(), stored]);
 		const unit = await ServerUnit.open(stored, this.context, sandbox, (names) => this.others(names));
 		this.units.set(stored.name, unit);
+		this.aside.delete(stored.name);
 		return unit;
 	}
 
@@ -112,7 +115,7 @@ export class Units {
 	 */
 	async permit(servers: readonly StoredServer[], lenient = false): Promise<void> {
 		const aside = [...this.aside.values()].flatMap(({ stored }) => stored ?? []);
-		const known = [...servers, ...aside];
+		const known = [...servers, ...aside.filter(({ name }) => !servers.some((one) => one.name === name))];
 		const awaited = this.awaited.filter(({ name }) => !known.some((one) => one.name === name));
 		// While they are taken on, trouble with what they reach outside keeps none of them from being looked after.
 		await this.sandbox.permit([...known, ...awaited], lenient || this.awaited.length > 0);

@@ -55,3 +55,25 @@ test("a sleep is cut short by its signal", async () => {
 	caller.abort();
 	await expect(sleep).rejects.toThrow();
 });
+
+test("a sleep of months does not end at once", async () => {
+	const caller = new AbortController();
+	const sleep = systemClock.sleep(100 * 86_400_000, caller.signal).then(
+		() => "ended",
+		() => "cut short",
+	);
+	setTimeout(() => caller.abort(), 50);
+	expect(await sleep).toBe("cut short");
+});
+
+test("a sleep is never shorter than was asked for", async () => {
+	const slept = async (ms: number) => {
+		const begin = systemClock.monotonic();
+		await systemClock.sleep(ms);
+		return systemClock.monotonic() - begin - ms;
+	};
+	for (let round = 0; round < 5; round++) {
+		const many = Array.from({ length: 100 }, (_, i) => slept(i / 3));
+		expect(Math.min(...(await Promise.all(many)))).toBeGreaterThanOrEqual(0);
+	}
+});

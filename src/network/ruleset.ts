@@ -63,6 +63,8 @@ export const firewall: Table = {
 		// What would never come to the other chains, so that it is counted too: groups that nobody is in, and what leads
 		// nowhere, which is most of the world.
 		...chain("prerouting", "type filter hook prerouting priority filter; policy accept;", [
+			// It has been answered, so it leads somewhere.
+			"ct state established accept",
 			`${fromGuest} ip daddr 224.0.0.0/4 counter name dropped_in drop`,
 			`${fromGuest} ip6 daddr ff00::/8 icmpv6 type nd-neighbor-solicit accept`,
 			`${fromGuest} ${askedTogether} jump leases`,

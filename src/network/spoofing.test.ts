@@ -20,6 +20,7 @@ test("the rules for every port", async () => {
 
 test("what a port may send as", () => {
 	expect(elementsOf(port)).toEqual([
+		{ set: "own", element: ["tap1-7", "52:54:00:12:34:56", "10.77.0.10"] },
 		{ set: "macs", element: ["tap1-7", "52:54:00:12:34:56"] },
 		{ set: "ips", element: ["tap1-7", "10.77.0.10"] },
 		{ set: "arp_macs", element: ["52:54:00:12:34:56", "tap1-7"] },
@@ -31,7 +32,7 @@ test("what a port may send as", () => {
 		{ set: "ips6", element: ["tap1-7", "fe80::5054:ff:fe12:3456"] },
 		{ set: "nd_targets", element: ["tap1-7", "0xfe80000000000000505400fffe123456"] },
 	]);
-	expect(elementsOf({ ...port, address6: undefined })).toHaveLength(5);
+	expect(elementsOf({ ...port, address6: undefined })).toHaveLength(6);
 });
 
 test.each([

@@ -24,6 +24,7 @@ export const spoofingCounters = [
 
 /** Sets of what each port may send as, and where in their elements the port is: nft 1.0.6 takes ARP's sender only before it. */
 const portAt = {
+	own: 0,
 	macs: 0,
 	ips: 0,
 	arp_macs: 1,
@@ -47,6 +48,7 @@ export const portRules: Table = {
 	family: "bridge",
 	body: [
 		...spoofingCounters.map((name) => `counter ${name} { }`),
+		"set own { typeof meta iifname . ether saddr . ip saddr; }",
 		"set macs { typeof meta iifname . ether saddr; }",
 		"set ips { typeof meta iifname . ip saddr; }",
 		"set arp_macs { typeof arp saddr ether . meta iifname; }",
@@ -58,6 +60,8 @@ export const portRules: Table = {
 		// Nor for the hardware address that a DHCP packet is about: 36 bytes into UDP, 6 long.
 		"set clients { typeof meta iifname . @th,288,48; }",
 		...chain("ports", "type filter hook prerouting priority -300; policy drop;", [
+			// Most of all packets, and nothing below is about them: one look instead of ten.
+			"ether type ip ip protocol tcp meta iifname . ether saddr . ip saddr @own accept",
 			"meta iifname . ether saddr != @macs counter name spoofed_mac drop",
 			"ether type { 8021q, 8021ad } counter name tagged drop",
 			"ether type arp jump of_arp",
@@ -152,6 +156,7 @@ export function elementsOf({ tap, mac, address, address6 }: PortPlan): Known[] {
 	if (!/^[a-z][a-z0-9.-]{0,14}$/.test(tap) || !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) || !isIPv4(address))
 		throw new RangeError(`not a port: ${tap}, ${mac}, ${address}`);
 	return [
+		{ set: "own", element: [tap, mac, address] },
 		{ set: "macs", element: [tap, mac] },
 		{ set: "ips", element: [tap, address] },
 		{ set: "arp_macs", element: [mac, tap] },

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { GuestAgent } from "./agent.ts";
 import { ScriptedSocket } from "./testing/scripted.ts";
 
-/** Only the date is made up: sockets need the real timers. */
-beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 }));
+/** Only the clocks are made up: sockets need the real timers. */
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date", "performance"], now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());
 
 const questions = (received: string) =>
@@ -47,19 +47,30 @@ test("a question that stays without an answer is asked anew", async () => {
 	const { ear, server } = agent;
 	ear.ask();
 	await server.until(asked(1));
-	vi.setSystemTime(1_003_999);
+	vi.advanceTimersByTime(3999);
 	ear.ask();
-	vi.setSystemTime(1_004_000);
+	vi.advanceTimersByTime(1);
 	ear.ask();
 	await server.until(asked(2));
 	expect(questions(server.received)).toHaveLength(2);
+});
+
+test("so it is when the host's clock has been set back meanwhile", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	ear.ask();
+	await server.until(asked(1));
+	vi.setSystemTime(0);
+	vi.advanceTimersByTime(4000);
+	ear.ask();
+	await server.until(asked(2));
 });
 
 test("a guest that always answers late is heard all the same", async () => {
 	await using agent = await listen();
 	const { ear, server, heard, answer } = agent;
 	for (let id = 1; id <= 5; id++) {
-		vi.setSystemTime(1_000_000 + id * 4000);
+		vi.advanceTimersByTime(4000);
 		ear.ask();
 		await server.until(asked(id));
 		// The answer to the question before arrives when the next one has been asked.
@@ -107,8 +118,8 @@ test("connects anew when the connection was lost", async () => {
 	ear.ask();
 	await server.until(asked(1));
 	server.hangUp();
-	for (let at = 1_004_000; server.connections < 2; at += 4000) {
-		vi.setSystemTime(at);
+	while (server.connections < 2) {
+		vi.advanceTimersByTime(4000);
 		ear.ask();
 		await new Promise(setImmediate);
 	}
@@ -179,4 +190,103 @@ test("the disks that the guest sees, as far as it says what they are", async () 
 	]);
 	expect(await ask(Array.from({ length: 300 }, () => vda))).toHaveLength(100);
 	for (const nothing of [null, {}, "disks"]) expect(await ask(nothing)).toEqual([]);
+});
+
+/** A guest that runs a program, and says of it what a test tells it to; of each question but the first, as often as it is asked. */
+async function guestThatRuns(status: Record<string, unknown>) {
+	let asked = "";
+	const server = await ScriptedSocket.open((socket) => {
+		socket.on("data", (chunk) => {
+			asked += chunk.toString("latin1");
+			const lines = asked.split("\n");
+			asked = lines.pop() ?? "";
+			for (const line of lines) {
+				const { execute, id } = JSON.parse(line);
+				const said = execute === "guest-exec" ? { pid: 7 } : { exited: true, ...status };
+				socket.write(`${JSON.stringify({ return: said, id })}\n`);
+			}
+		});
+	});
+	const agent = new GuestAgent(server.path, () => {});
+	const cleanUp = async () => {
+		agent.close();
+		await server[Symbol.asyncDispose]();
+	};
+	return { agent, [Symbol.asyncDispose]: cleanUp };
+}
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+test("what a program wrote comes whole, or is refused at once", async () => {
+	const users = (count: number) => "user12345678\n".repeat(count);
+	for (const count of [9000, 240_000]) {
+		await using guest = await guestThatRuns({ exitcode: 0, "out-data": base64(users(count)) });
+		const { output } = await guest.agent.run("/bin/list", [], 20_000);
+		expect(output === users(count)).toBe(true);
+	}
+	await using guest = await guestThatRuns({ exitcode: 0, "out-data": base64(users(250_000)) });
+	await expect(guest.agent.run("/bin/list", [], 20_000)).rejects.toThrow(
+		"the guest agent's answer to guest-exec-status is larger than 4MiB; it is not taken",
+	);
+	await using cut = await guestThatRuns({ exitcode: 0, "out-data": base64("a\n"), "out-truncated": true });
+	await expect(cut.agent.run("/bin/list", [], 20_000)).rejects.toThrow("wrote more than its agent keeps");
+});
+
+test("a program that found something has answered; one that failed says why, on whichever way", async () => {
+	const ended = async (exitcode: number, out: string, err = "") => {
+		const data = { exitcode, "out-data": base64(out), "err-data": base64(err) };
+		await using guest = await guestThatRuns(data);
+		return await guest.agent.run("/bin/check", [], 20_000, { findingsCode: 1 });
+	};
+	expect(await ended(1, "2 errors\n", "a warning")).toEqual({ code: 1, output: "2 errors\n" });
+	await expect(ended(1, "", "no such file")).rejects.toThrow("no such file");
+	await expect(ended(255, "2 errors", "it broke")).rejects.toThrow("it broke");
+	await expect(ended(255, "it is not there\n")).rejects.toThrow("it is not there");
+	await expect(ended(255, "")).rejects.toThrow("/bin/check in the guest ended with 255");
+});
+
+test("a large answer is taken where one is due, and nowhere else", async () => {
+	await using listening = await listen();
+	const { ear, server } = listening;
+	const idOf = (execute: string) =>
+		server.received
+			.trim()
+			.split("\n")
+			.map((line) => JSON.parse(line))
+			.find((question) => question.execute === execute)?.id;
+	const small = ear.execute("guest-set-time", {}, 20_000);
+	const large = ear.execute("guest-exec-status", {}, 20_000, 2 ** 20);
+	await server.until((received) => received.split("\n").length > 2);
+	const pad = "x".repeat(100_000);
+	server.say(`${JSON.stringify({ return: pad, id: idOf("guest-set-time") })}\n`);
+	await expect(small).rejects.toThrow("guest-set-time is larger than 64KiB");
+	server.say(`${JSON.stringify({ return: pad, id: idOf("guest-exec-status") })}\n`);
+	expect(await large).toBe(pad);
+});
+
+test.each([
+	["many small things", `[${"{},".repeat(300_000)}{}]`],
+	["things within each other", `${"[".repeat(300_000)}${"]".repeat(300_000)}`],
+])("a large answer of %s is none: reading it would take what the host has", async (_, value) => {
+	await using listening = await listen();
+	const { ear, server } = listening;
+	const asked = ear.execute("guest-exec-status", {}, 20_000, 2 ** 20);
+	await server.until((received) => received.includes("\n"));
+	const { id } = JSON.parse(server.received);
+	server.say(`{"id": "${id}", "return": ${value}}\n`);
+	server.say(`{"id": "${id}", "return": "the right one"}\n`);
+	expect(await asked).toBe("the right one");
+});
+
+test("a file is read that is as long as it may be", async () => {
+	await using listening = await listen();
+	const { ear, server } = listening;
+	const content = "x".repeat(60_000);
+	const read = ear.readFile("/x", 64 * 1024, 20_000);
+	const answers = [1000, { count: content.length, "buf-b64": base64(content), eof: true }, {}];
+	for (const [index, value] of answers.entries()) {
+		await server.until((received) => received.split("\n").length > index + 1);
+		const { id } = JSON.parse(server.received.trim().split("\n").at(-1) ?? "");
+		server.say(`${JSON.stringify({ return: value, id })}\n`);
+	}
+	expect((await read)?.toString()).toBe(content);
 });

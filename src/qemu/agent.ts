@@ -1,11 +1,22 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { GuestDisk } from "../api/guest-disks.ts";
+import { formatSize } from "../api/units.ts";
 import { DeadlineError } from "../host/clock.ts";
+import { AgentLines } from "./agent-lines.ts";
 import { parseObject } from "./qmp/connection.ts";
 
+/** Bytes of an answer; what is larger is refused, never cut. */
 const answerLimit = 64 * 1024;
+/**
+ * Bytes of one that brings what a program wrote, as base64: more than a hundred thousand users. The agent itself keeps
+ * 16 MiB of that (QEMU's qga/commands.c).
+ */
+const outputLimit = 4 * 2 ** 20;
+/** What is larger than 64 KiB is few long words. Of many small ones, 4 MiB were seen to take 185 MiB and 0.6 s to read. */
+const mostParts = 100;
 const mostDisks = 100;
+const longestWords = 1000;
 /** After this long without an answer the question is asked anew: the guest may have been reset in between. */
 const askAgainMs = 4000;
 /** The agent writes each question into the guest's log. */
@@ -16,7 +27,24 @@ export class AgentError extends Error {
 	override readonly name = "AgentError";
 }
 
+/** How a program inside the guest ended, and what it wrote to standard output, as the guest says. */
+export interface GuestRun {
+	code: number;
+	output: string;
+}
+
+export interface GuestRunOptions {
+	/** Given to it on standard input. */
+	input?: string;
+	/** A code other than 0 that is an answer as well, when it wrote something to standard output: that of checks that found something. */
+	findingsCode?: number;
+}
+
 interface Pending {
+	/** What was asked. */
+	readonly command: string;
+	/** Bytes of the largest answer that is taken. */
+	readonly largest: number;
 	resolve(value: unknown): void;
 	reject(error: Error): void;
 }
@@ -30,8 +58,8 @@ export class GuestAgent {
 	private readonly path: string;
 	private readonly onAnswer: (at: number) => void;
 	private socket: Socket | undefined;
-	private partial = "";
 	private askedId = 0;
+	/** By the monotonic clock. */
 	private askedAt = 0;
 	private answeredId = 0;
 	private waiting = false;
@@ -48,7 +76,7 @@ export class GuestAgent {
 	/** Asks, when no question is under way. Never waits and never throws. */
 	ask(): void {
 		if (this.closed) return;
-		const now = Date.now();
+		const now = performance.now();
 		if (this.waiting && now - this.askedAt < askAgainMs) return;
 		this.waiting = true;
 		this.askedAt = now;
@@ -60,13 +88,22 @@ export class GuestAgent {
 		);
 	}
 
-	/** @returns what the agent answers. @throws AgentError when it refuses; DeadlineError */
-	async execute(command: string, args: Record<string, unknown>, deadlineMs: number): Promise<unknown> {
+	/**
+	 * @param largest bytes of its answer
+	 * @returns what the agent answers
+	 * @throws AgentError when it refuses, or answers with more; DeadlineError
+	 */
+	async execute(
+		command: string,
+		args: Record<string, unknown>,
+		deadlineMs: number,
+		largest = answerLimit,
+	): Promise<unknown> {
 		if (this.closed) throw new AgentError("the session has ended");
 		this.commands += 1;
 		const id = `c${this.commands}`;
 		const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-		this.pending.set(id, { resolve, reject });
+		this.pending.set(id, { command, largest, resolve, reject });
 		const timer = setTimeout(
 			() => reject(new DeadlineError(`the guest agent's ${command}`, deadlineMs)),
 			deadlineMs,
@@ -82,21 +119,23 @@ export class GuestAgent {
 
 	/**
 	 * Runs a program inside the guest to its end.
-	 * @returns what it wrote to standard output, as the guest says
-	 * @throws AgentError when it cannot be run or ends with another code than 0, with what it wrote; DeadlineError
+	 * @throws AgentError when it cannot be run, writes more than 3 MiB, or ends with another code than 0 and `findingsCode`,
+	 * with what it wrote; DeadlineError
 	 */
-	async run(path: string, args: readonly string[], deadlineMs: number, input?: string): Promise<string> {
+	async run(
+		path: string,
+		args: readonly string[],
+		deadlineMs: number,
+		{ input, findingsCode }: GuestRunOptions = {},
+	): Promise<GuestRun> {
 		const end = performance.now() + deadlineMs;
 		const left = () => Math.max(1, Math.ceil(end - performance.now()));
 		const given = input === undefined ? {} : { "input-data": Buffer.from(input).toString("base64") };
 		const asked = { path, arg: args, "capture-output": true, ...given };
 		const pid = Number(objectOf(await this.execute("guest-exec", asked, left())).pid);
 		for (;;) {
-			const status = objectOf(await this.execute("guest-exec-status", { pid }, left()));
-			if (status.exited === true) {
-				refuseFailure(path, status);
-				return wordsOf(status["out-data"]);
-			}
+			const status = objectOf(await this.execute("guest-exec-status", { pid }, left(), outputLimit));
+			if (status.exited === true) return endOf(path, status, findingsCode);
 			if (left() === 1) throw new DeadlineError(`${path} in the guest`, deadlineMs);
 			await delay(exitEveryMs);
 		}
@@ -116,7 +155,9 @@ export class GuestAgent {
 		});
 		if (typeof handle !== "number") return undefined;
 		try {
-			const read = objectOf(await this.execute("guest-file-read", { handle, count: limit }, left()));
+			const largest = answerLimit + Math.ceil(limit / 3) * 4;
+			const asked = { handle, count: limit };
+			const read = objectOf(await this.execute("guest-file-read", asked, left(), largest));
 			return Buffer.from(String(read["buf-b64"] ?? ""), "base64").subarray(0, limit);
 		} finally {
 			await this.execute("guest-file-close", { handle }, left());
@@ -149,25 +190,36 @@ export class GuestAgent {
 	private connection(): Socket {
 		if (this.socket && !this.socket.destroyed) return this.socket;
 		const socket = connect(this.path);
-		socket.setEncoding("latin1");
-		socket.on("data", (chunk) => this.receive(String(chunk)));
+		const lines = this.listen();
+		socket.on("data", (chunk: Buffer) => lines.take(chunk));
 		// A session that ends takes its agent's socket with it; the session's end is noticed elsewhere.
 		socket.on("error", () => socket.destroy());
-		this.partial = "";
 		this.socket = socket;
 		return socket;
 	}
 
-	private receive(chunk: string): void {
-		const lines = (this.partial + chunk).split("\n");
-		this.partial = (lines.pop() ?? "").slice(-answerLimit);
-		for (const line of lines) {
-			const message = parseObject(line.replaceAll("\xff", ""));
-			if (!message) continue;
-			const pending = typeof message.id === "string" ? this.pending.get(message.id) : undefined;
-			if (pending) settle(pending, message);
-			else this.hear(message.return);
-		}
+	private listen(): AgentLines {
+		return new AgentLines({
+			onLine: (line) => this.receive(line),
+			onTooLong: () => this.refuseAnswer(),
+			largest: () => Math.max(answerLimit, ...[...this.pending.values()].map(({ largest }) => largest)),
+		});
+	}
+
+	private receive(line: string): void {
+		if (line.length > answerLimit && hasManyParts(line)) return;
+		const message = parseObject(line.replaceAll("\xff", ""));
+		if (!message) return;
+		const pending = typeof message.id === "string" ? this.pending.get(message.id) : undefined;
+		if (!pending) this.hear(message.return);
+		else if (line.length > pending.largest) pending.reject(tooLarge(pending));
+		else settle(pending, message);
+	}
+
+	/** The agent answers one command after the other: it is the answer to the oldest. */
+	private refuseAnswer(): void {
+		const [oldest] = this.pending.values();
+		oldest?.reject(tooLarge(oldest));
 	}
 
 	private hear(id: unknown): void {
@@ -184,21 +236,40 @@ function settle({ resolve, reject }: Pending, message: Record<string, unknown>):
 	else reject(new AgentError(`the guest agent refuses: ${textOf(objectOf(message.error).desc)}`));
 }
 
-function refuseFailure(path: string, status: Record<string, unknown>): void {
-	if (status.exitcode === 0) return;
-	const said = wordsOf(status["err-data"]).trim();
-	const code = typeof status.exitcode === "number" ? status.exitcode : `signal ${textOf(status.signal)}`;
-	throw new AgentError(said ? said.slice(-1000) : `${path} in the guest ended with ${code}`);
+function hasManyParts(line: string): boolean {
+	const part = /[[{,]/g;
+	for (let count = 0; part.test(line); count++) if (count >= mostParts) return true;
+	return false;
+}
+
+function tooLarge({ command, largest }: Pending): AgentError {
+	return new AgentError(
+		`the guest agent's answer to ${command} is larger than ${formatSize(largest)}; it is not taken`,
+	);
+}
+
+/** @throws AgentError as `run` does */
+function endOf(path: string, status: Record<string, unknown>, findingsCode: number | undefined): GuestRun {
+	const { exitcode: code } = status;
+	if (status["out-truncated"] === true)
+		throw new AgentError(`${path} in the guest wrote more than its agent keeps`);
+	const output = wordsOf(status["out-data"]);
+	if (code === 0 || (typeof code === "number" && code === findingsCode && output.trim() !== ""))
+		return { code, output };
+	const said = wordsOf(status["err-data"]).trim() || output.trim();
+	const how = typeof code === "number" ? code : `signal ${textOf(status.signal)}`;
+	throw new AgentError(said ? said.slice(-1000) : `${path} in the guest ended with ${how}`);
 }
 
 function wordsOf(data: unknown): string {
-	return Buffer.from(textOf(data), "base64").toString("utf8");
+	return Buffer.from(typeof data === "string" ? data : "", "base64").toString("utf8");
 }
 
 function objectOf(value: unknown): Record<string, unknown> {
 	return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
+/** For a message, where a part of it will do. */
 function textOf(value: unknown): string {
-	return String(value ?? "").slice(0, answerLimit);
+	return String(value ?? "").slice(0, longestWords);
 }

@@ -14,7 +14,7 @@ import {
 	waitForEnd,
 } from "../host/process.ts";
 import { Starvation } from "../host/starvation.ts";
-import { GuestAgent } from "./agent.ts";
+import { GuestAgent, type GuestRun, type GuestRunOptions } from "./agent.ts";
 import { driveOf } from "./command-line/disks.ts";
 import { dumpMemory } from "./dump.ts";
 import { hangProcessors } from "./gdb.ts";
@@ -315,14 +315,14 @@ export class QemuMachine {
 		await this.agent.execute("guest-fsfreeze-thaw", {}, deadlineMs);
 	}
 
-	/** Runs a program inside the guest. @returns what it wrote @throws AgentError with what it wrote, DeadlineError */
+	/** Runs a program inside the guest. @throws AgentError with what it wrote, DeadlineError */
 	async runInGuest(
 		path: string,
 		args: readonly string[],
 		deadlineMs: number,
-		input?: string,
-	): Promise<string> {
-		return await this.agent.run(path, args, deadlineMs, input);
+		options?: GuestRunOptions,
+	): Promise<GuestRun> {
+		return await this.agent.run(path, args, deadlineMs, options);
 	}
 
 	/** Whether the guest's agent has answered. */

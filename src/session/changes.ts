@@ -54,5 +54,8 @@ export class Changes {
 			"maintenance",
 			keep ? "Its system disk has been changed" : "The changes were thrown away",
 		);
+		// What failed meanwhile was left alone, because of the maintenance that ends with this.
+		const { state, wanted } = this.ledger.record;
+		if (state === "stopped" && wanted === "running") await this.life.start();
 	}
 }

@@ -14,6 +14,9 @@ export interface Env {
 	clock: {
 		/** Milliseconds since the Unix epoch. */
 		now(): number;
+		/** Milliseconds since an arbitrary moment. How long something waits goes by this: nobody sets it. */
+		monotonic(): number;
+		/** Takes `ms` milliseconds of `monotonic`, and no less. */
 		sleep(ms: number, signal?: AbortSignal): Promise<void>;
 	};
 	machines: Machines;

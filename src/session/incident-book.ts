@@ -8,6 +8,8 @@ export class IncidentBook {
 	private readonly env: Env;
 	private readonly keeper: Keeper;
 	private incident: Incident | undefined;
+	/** Those that are not on disk yet, as they are to be written. */
+	private readonly unsaved = new Map<string, Incident>();
 
 	constructor(env: Env, keeper: Keeper) {
 		this.env = env;
@@ -24,7 +26,10 @@ export class IncidentBook {
 		this.incident = incident?.outcome === "recovering" ? incident : undefined;
 	}
 
-	/** Opens an incident, and announces it before anything is done about it. One that was open has failed again. */
+	/**
+	 * Opens an incident, and announces it before anything is done about it. One that was open has failed again, unless it is
+	 * the same: then the daemon had ended before anything was done.
+	 */
 	async begin(beginning: Beginning, details: Record<string, string>): Promise<Incident> {
 		const earlier = this.incident;
 		const incident = { ...openIncident(beginning), details };
@@ -33,7 +38,7 @@ export class IncidentBook {
 		const text = `Incident ${incident.id}: ${summary}`;
 		this.keeper.event({ at, session, kind: "incident", text });
 		await this.keep(incident);
-		if (earlier) {
+		if (earlier && earlier.id !== incident.id) {
 			const failedAgain = noted(earlier, at, `session ${session} failed too`);
 			await this.keep({ ...failedAgain, outcome: "failed-again", nextSession: session });
 		}
@@ -104,13 +109,17 @@ export class IncidentBook {
 			return await this.keep(this.incident);
 		}
 		// What is on disk is older than what waits to be written, and must not take its place.
-		if (this.keeper.has(nameOf(id))) return;
-		const incident = await this.env.journal.loadIncident(id);
-		if (incident) await this.env.journal.saveIncident(make(incident));
+		const incident = this.unsaved.get(id) ?? (await this.env.journal.loadIncident(id));
+		if (incident) await this.keep(make(incident));
 	}
 
 	private async keep(incident: Incident): Promise<void> {
-		await this.keeper.keep(nameOf(incident.id), async () => await this.env.journal.saveIncident(incident));
+		const { id } = incident;
+		this.unsaved.set(id, incident);
+		await this.keeper.keep(`incident ${id}`, async () => {
+			await this.env.journal.saveIncident(incident);
+			if (this.unsaved.get(id) === incident) this.unsaved.delete(id);
+		});
 	}
 }
 
@@ -121,8 +130,4 @@ function withEvidence(
 ): Incident {
 	const evidence = [...new Set([...incident.evidence, ...files])];
 	return { ...incident, evidence, details: { ...incident.details, ...details } };
-}
-
-function nameOf(id: string): string {
-	return `incident ${id}`;
 }

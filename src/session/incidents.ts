@@ -21,8 +21,8 @@ export class Incidents {
 
 	/** @param at when the failure was noticed, milliseconds since the Unix epoch */
 	async begin(failure: Failure, at = this.clock.now()): Promise<void> {
-		const session = this.ledger.record.session?.number ?? this.ledger.record.nextSession - 1;
 		const { server } = this.ledger;
+		const session = this.session;
 		const { cause, summary, forMs = 0, details = {} } = failure;
 		const made = this.drillOf(session, at - forMs);
 		const drill = made && { fault: made.fault, at: made.at };
@@ -57,18 +57,40 @@ export class Incidents {
 		this.ledger.set({ openIncident: null });
 	}
 
-	/** Goes on with what the daemon before had open, unless its server was ready again already, or it had closed it. */
+	/**
+	 * Goes on with what the daemon before had open, unless its server was ready again already, or it had closed it. It may
+	 * have been ended before the server's record knew of it.
+	 */
 	async resume(): Promise<void> {
-		const { openIncident, session } = this.ledger.record;
-		await this.book.resume(openIncident);
+		const { openIncident, session, state } = this.ledger.record;
+		await this.book.resume(openIncident ?? `${this.ledger.server}-${this.session}`);
 		const failed = this.book.open?.session;
 		if (session?.readyAt && failed !== undefined && failed !== session.number) {
 			const closed = await this.book.recovered(session.readyAt, session.number);
 			if (closed) this.tellOver(closed);
 		}
-		if (openIncident === null || this.book.open) return;
-		this.ledger.set({ openIncident: null });
+		if (state === "stopped" || state === "failed") await this.book.end("stopped");
+		const open = this.book.open?.id ?? null;
+		if (open === openIncident) return;
+		this.ledger.set({ openIncident: open });
 		await this.ledger.save();
+	}
+
+	/** A session is well whose failure was noted, and nothing was done about it: the daemon had ended then. */
+	async wellAgain(): Promise<void> {
+		const { open } = this.book;
+		if (!open || open.session !== this.ledger.record.session?.number) return;
+		const words = `session ${open.session} is well; the daemon had ended before anything was done`;
+		this.book.note(words);
+		await this.end("stopped");
+		await this.ledger.save();
+		this.ledger.say("incident", `Incident ${open.id} is over: ${words}`);
+	}
+
+	/** Number of the session that an incident of now is about. */
+	private get session(): number {
+		const { session, nextSession } = this.ledger.record;
+		return session?.number ?? nextSession - 1;
 	}
 
 	private drillOf(session: number, at: number) {

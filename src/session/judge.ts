@@ -55,7 +55,8 @@ export class Judge {
 	private readonly aftermath: Aftermath;
 	private readonly others: Env["others"];
 	private readonly policy: Parts["policy"];
-	private resumedAt = 0;
+	/** By the monotonic clock. */
+	private resumedAt = Number.NEGATIVE_INFINITY;
 
 	constructor(parts: Parts) {
 		this.ledger = parts.ledger;
@@ -89,14 +90,14 @@ export class Judge {
 		holder.observe(pulse, hearing, excuse === "");
 		if (before === "booting" && holder.seen.phase === "ready") await this.readiness.takeIn();
 		this.remarks.tell(holder.seen, hearing, excuse);
-		if (ledger.record.state === "stopping") await this.life.pressAgain(pulse.at);
+		if (ledger.record.state === "stopping") await this.life.pressAgain();
 		await this.act(judgeWatch(holder.seen, patience), undefined);
 		this.renewal.beginWhenOld(pulse.at);
 	}
 
 	private async onPulseAfterCrash(pulse: Pulse): Promise<void> {
 		// The guest's own dump needs room, too.
-		if (pulse.status === "io-error") await this.letGoOn(pulse.at);
+		if (pulse.status === "io-error") await this.letGoOn();
 		await this.goOnAfter(await this.aftermath.follow(pulse));
 	}
 
@@ -115,7 +116,7 @@ export class Judge {
 			case "rebooted":
 				return await this.onReboot(at);
 			case "disk-full":
-				return await this.onDiskFull(verdict.text, at);
+				return await this.onDiskFull(verdict.text);
 			case "ended":
 				return await this.onGuestShutdown(verdict.text);
 			case "failed":
@@ -134,15 +135,16 @@ export class Judge {
 			await this.ledger.become("starting", "the guest restarts itself");
 	}
 
-	private async onDiskFull(text: string, at: number): Promise<void> {
+	private async onDiskFull(text: string): Promise<void> {
 		const { state, reason } = this.ledger.record;
 		if (reason !== text) await this.ledger.become(state, text);
-		await this.letGoOn(at);
+		await this.letGoOn();
 	}
 
-	private async letGoOn(at: number): Promise<void> {
-		if (at - this.resumedAt < resumeEveryMs) return;
-		this.resumedAt = at;
+	private async letGoOn(): Promise<void> {
+		const now = this.clock.monotonic();
+		if (now - this.resumedAt < resumeEveryMs) return;
+		this.resumedAt = now;
 		await this.holder.machine
 			?.resume()
 			.catch((error) => this.ledger.say("session", `The guest could not go on: ${explain(error)}`));

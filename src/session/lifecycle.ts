@@ -43,7 +43,7 @@ export class Lifecycle {
 	private readonly recoverer: Recoverer;
 	private readonly timers: Timers;
 	private readonly others: Env["others"];
-	private pressedAt = 0;
+	private pressedAt = Number.NEGATIVE_INFINITY;
 	/** A person asked for it once more. */
 	private insisted = false;
 	/** It was told that the guest is not switched off yet. */
@@ -133,13 +133,13 @@ export class Lifecycle {
 		this.timers.due("force", forceAgainMs);
 	}
 
-	/** @param at when the guest was seen to run on, milliseconds since the Unix epoch */
-	async pressAgain(at: number): Promise<void> {
-		if (at - this.pressedAt >= pressEveryMs) await this.pressPowerButton();
+	/** The guest was seen to run on. */
+	async pressAgain(): Promise<void> {
+		if (this.clock.monotonic() - this.pressedAt >= pressEveryMs) await this.pressPowerButton();
 	}
 
 	private async pressPowerButton(): Promise<void> {
-		this.pressedAt = this.clock.now();
+		this.pressedAt = this.clock.monotonic();
 		await this.holder.machine
 			?.pressPowerButton()
 			.catch((error) => this.ledger.say("session", `The power button did not work: ${explain(error)}`));

@@ -1,6 +1,8 @@
 import { explain } from "../api/errors.ts";
 import type { Felt } from "../api/incident.ts";
+import type { Patience } from "./detection.ts";
 import type { Env } from "./env.ts";
+import type { Holder } from "./holder.ts";
 import type { IncidentBook } from "./incident-book.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
@@ -15,6 +17,8 @@ interface Parts {
 	clock: Env["clock"];
 	book: IncidentBook;
 	incidents: Incidents;
+	holder: Holder;
+	patience: () => Patience;
 	recoveries: Recoveries;
 	/** Comes back through the inbox when the reserve may be tended. */
 	tendLater(afterMs: number): void;
@@ -46,6 +50,14 @@ export class Readiness {
 		const closed = await incidents.recovered(at, session.number);
 		if (!closed) return;
 		for (const ms of feltAfterMs) this.parts.askFeltLater(ms, closed.id, at);
+	}
+
+	/** After a look from which nothing followed: an incident that the daemon before had just opened may have passed. */
+	async takeInLook(at: number): Promise<void> {
+		const { ledger, holder, incidents, patience } = this.parts;
+		const { phase, since, status, silenceMs } = holder.seen;
+		if (ledger.record.state !== "running" || phase !== "ready" || status !== "running") return;
+		if (silenceMs === 0 && at - since >= patience().silence) await incidents.wellAgain();
 	}
 
 	/** The front door may take its time to answer; failures are not to wait for that. */

@@ -31,6 +31,7 @@ test.each([
 	["five, the first just out of the window", "10 8+ 7+ 6+ 5+", "attempt 5 after 0 ms"],
 	["many, long ago", "99+ 98+ 97+ 96+ 95+ 94+", "attempt 1 after 0 ms"],
 	["stillborn ones, long ago", "50 40 30 20", "attempt 1 after 0 ms"],
+	["five before the clock was set back by an hour", "-55 -56 -57 -58 -59", "attempt 1 after 0 ms"],
 ])("after %s (%s)", (_, attempts, expected) => {
 	const step = nextStep(made(attempts), now, budget, false);
 	expect(step.kind === "cold" ? `attempt ${step.attempt} after ${step.afterMs} ms` : "give up").toBe(

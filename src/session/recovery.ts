@@ -38,7 +38,8 @@ export interface Attempt {
  * @param sealed whether there is a seal to start from
  */
 export function nextStep(attempts: readonly Attempt[], now: number, budget: Budget, sealed: boolean): Step {
-	const recent = attempts.filter(({ at }) => at > now - budget.withinMs);
+	// The host's clock may have been set back since: what it has not come to yet would count for ever.
+	const recent = attempts.filter(({ at }) => at > now - budget.withinMs && at <= now);
 	if (recent.length >= budget.attempts) return { kind: "give-up", reason: usedUp(recent.length, budget) };
 	const attempt = recent.length + 1;
 	const stillborn = recent.slice(1 + recent.findLastIndex(({ ready }) => ready));

@@ -6,7 +6,7 @@ import type { Holder } from "./holder.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Recoverer } from "./recoverer.ts";
 import { refusal } from "./refusal.ts";
-import type { Reserve, WarmPolicy } from "./reserve.ts";
+import type { Reserve, ReserveNews, WarmPolicy } from "./reserve.ts";
 import type { TakeOver } from "./take-over.ts";
 
 /** New requests wait meanwhile: a server that is busy for longer is left alone. */
@@ -25,6 +25,8 @@ interface UnderWay {
 	/** The session that is to be replaced. */
 	session: number;
 	deadlineMs: number;
+	/** Whether users are being held back; before that, the next session is waited for. */
+	drains: boolean;
 	stop: AbortController;
 	done: (error?: unknown) => void;
 }
@@ -73,7 +75,7 @@ export class Renewal {
 	}
 
 	/**
-	 * Begins to hold users back.
+	 * Begins to load a session where none stands by, and then to hold users back.
 	 * @param done called when it is over
 	 * @throws BulkheadError not-allowed-now
 	 */
@@ -86,9 +88,24 @@ export class Renewal {
 		if (this.current) throw this.refusal("is being renewed already");
 		if (policy.standby > 0 && !this.reserve.hasStandby)
 			throw this.refusal("has no next session standing by yet; try again in a moment");
-		const stop = new AbortController();
-		this.current = { session: this.ledger.record.session?.number ?? 0, deadlineMs, stop, done };
-		this.door.drain(deadlineMs, stop.signal).then(
+		const session = this.ledger.record.session?.number ?? 0;
+		this.current = { session, deadlineMs, drains: false, stop: new AbortController(), done };
+		this.reserve.setAwaited(true);
+		this.goOn();
+	}
+
+	/** Something has come of loading the next session: when it stands by, users are held back. */
+	goOn(news?: ReserveNews): void {
+		const { current } = this;
+		if (!current || current.drains) return;
+		if (!this.isOfNow(current)) this.end(this.overtaken());
+		else if (this.reserve.hasStandby) this.drain(current);
+		else if (!this.reserve.isLoading) this.end(this.noNextSession(news));
+	}
+
+	private drain(current: UnderWay): void {
+		current.drains = true;
+		this.door.drain(current.deadlineMs, current.stop.signal).then(
 			(drained) => this.onDrained({ drained, error: undefined }),
 			(error) => this.onDrained({ drained: false, error: error ?? "it was broken off" }),
 		);
@@ -96,22 +113,31 @@ export class Renewal {
 
 	async takeIn({ drained, error }: Drained): Promise<void> {
 		const { current } = this;
-		this.current = undefined;
 		if (!current) return;
 		try {
-			const { state, session } = this.ledger.record;
-			if (state !== "running" || session?.number !== current.session)
-				throw this.refusal("failed or was stopped while it was to be renewed");
+			if (!this.isOfNow(current)) throw this.overtaken();
 			if (error !== undefined) throw new Error(`the front door could not hold users back: ${explain(error)}`);
 			if (!drained) throw this.refusal(busyWords(current.deadlineMs));
 			await this.replace();
 			this.ledger.say("session", `Session ${current.session} was replaced, as planned`);
-			current.done();
+			this.end();
 		} catch (cause) {
-			current.done(cause);
+			this.end(cause);
 		} finally {
 			await this.doorman.release();
 		}
+	}
+
+	private isOfNow(current: UnderWay): boolean {
+		const { state, session } = this.ledger.record;
+		return state === "running" && session?.number === current.session;
+	}
+
+	private end(error?: unknown): void {
+		const { current } = this;
+		this.current = undefined;
+		this.reserve.setAwaited(false);
+		current?.done(error);
 	}
 
 	/**
@@ -119,7 +145,9 @@ export class Renewal {
 	 * @throws Error in words; then the server is recovered as after a failure, or runs on
 	 */
 	private async replace(): Promise<void> {
-		const standby = this.reserve.take() ?? (await this.reserve.loadBeside());
+		const standby = this.reserve.take();
+		// It was lost meanwhile, or the server is defined otherwise. Users do not wait until another is loaded.
+		if (!standby) throw this.noNextSession();
 		await this.holder.machine?.settle();
 		if (await this.takeOver.by(standby)) return;
 		const summary = `Session ${standby.session.number} could not take over in a planned change of sessions`;
@@ -129,9 +157,11 @@ export class Renewal {
 
 	/** Users are let through at once: a failure has come first. */
 	async breakOff(): Promise<void> {
-		if (!this.current) return;
-		this.current.stop.abort();
-		await this.doorman.release();
+		const { current } = this;
+		if (!current) return;
+		current.stop.abort();
+		if (current.drains) await this.doorman.release();
+		else this.end(this.overtaken());
 	}
 
 	/** Begins it when the session has run for as long as it is to. */
@@ -146,6 +176,19 @@ export class Renewal {
 			if (error !== undefined)
 				this.ledger.say("session", `It could not be renewed as planned: ${explain(error)}`);
 		});
+	}
+
+	private overtaken() {
+		return this.refusal("failed or was stopped while it was to be renewed");
+	}
+
+	private noNextSession(news?: ReserveNews) {
+		const { seal, why } = this.reserve.view;
+		const failed = news?.kind === "loaded" && news.error !== undefined ? explain(news.error) : "";
+		const words = seal === "ready" ? failed : `there is no seal: ${why}`;
+		return this.refusal(
+			`has no next session standing by${words && ` (${words})`}; nothing was changed; try again in a moment`,
+		);
 	}
 
 	private refusal(words: string) {

@@ -48,7 +48,9 @@ export class Reserve {
 	private readonly standbys: Standbys;
 	private readonly work = new Background<Outcome["kind"]>();
 	private stale = false;
+	private awaited = false;
 	private failures = 0;
+	/** By the monotonic clock. */
 	private notBefore = 0;
 
 	constructor(ledger: Ledger, env: Env, policy: () => WarmPolicy | null, reports: ReserveReports) {
@@ -84,6 +86,11 @@ export class Reserve {
 		return this.standbys.count > 0;
 	}
 
+	/** Whether the definition has changed since a session was taken last: that one has not what it says now. */
+	get changed(): boolean {
+		return this.stale;
+	}
+
 	/** A server whose system disk is being changed boots: a seal knows nothing of the changes. */
 	private get wanted(): WarmPolicy | null {
 		return this.ledger.record.changing ? null : this.policy();
@@ -99,14 +106,19 @@ export class Reserve {
 			this.standbys.discardBeyond(0);
 			return;
 		}
-		if (record.state !== "running" || record.maintenance || this.work.kind) return;
+		if (record.state !== "running" || this.work.kind || (record.maintenance && !this.awaited)) return;
 		if (this.stale) this.lookAnew();
-		if (this.clock.now() < this.notBefore) return;
+		if (this.clock.monotonic() < this.notBefore) return;
 		if (this.seal.outdated) this.seal.doubt();
 		if (this.seal.state === "unknown") this.begin("prepared", async () => await this.prepare());
 		else if (this.seal.state === "missing") this.begin("sealed", async () => await this.makeSeal());
-		else if (this.standbys.count < policy.standby) this.begin("loaded", async () => await this.loadNext());
-		else this.standbys.discardBeyond(policy.standby);
+		else if (this.standbys.count < this.goal) this.begin("loaded", async () => await this.loadNext());
+		else this.standbys.discardBeyond(this.goal);
+	}
+
+	/** How many are to stand by. */
+	private get goal(): number {
+		return Math.max(this.wanted?.standby ?? 0, this.awaited ? 1 : 0);
 	}
 
 	/** The definition has changed: the seal may not fit any more, nor one that is being made. */
@@ -220,7 +232,7 @@ export class Reserve {
 	/** Tells what is wrong, and leaves the host in peace for a while. */
 	private pause(text: string): void {
 		const ms = Math.min(longestPauseMs, firstPauseMs * 2 ** this.failures++);
-		this.notBefore = this.clock.now() + ms;
+		this.notBefore = this.clock.monotonic() + ms;
 		this.ledger.say("session", text);
 		this.reports.tendLater(ms);
 	}
@@ -234,10 +246,16 @@ export class Reserve {
 		return this.standbys.take();
 	}
 
-	/** Loads a session beside the one that runs. @throws Error in words */
-	async loadBeside(): Promise<Standby> {
-		if (!(await this.prepareNow())) throw new Error(`there is no seal: ${this.seal.why}`);
-		return await this.loadNow(await this.ledger.planStandby());
+	/** @param on whether somebody waits for a session that stands by beside the one that runs, even if none is wanted else */
+	setAwaited(on: boolean): void {
+		this.awaited = on;
+		if (on) this.notBefore = 0;
+		this.tend();
+	}
+
+	/** Whether one is being loaded, or will be as soon as the seal has been looked at. */
+	get isLoading(): boolean {
+		return this.work.kind === "loaded" || this.work.kind === "prepared";
 	}
 
 	/** Loads a session while somebody waits for it. @throws Error in words, also when there is no seal */
@@ -285,7 +303,7 @@ export class Reserve {
 	/** What stands by is ended, and nothing is loaded for a while. */
 	giveBackMemory(): void {
 		if (!this.hasStandby) return;
-		this.notBefore = this.clock.now() + memoryPauseMs;
+		this.notBefore = this.clock.monotonic() + memoryPauseMs;
 		this.reports.tendLater(memoryPauseMs);
 		this.ledger.say("session", "The host is short of memory: what stood by is ended, and loaded again later");
 		this.standbys.discardBeyond(0);

@@ -1,3 +1,4 @@
+import { explain } from "../api/errors.ts";
 import { attach } from "./attach.ts";
 import type { Closing } from "./closing.ts";
 import type { Machines } from "./env.ts";
@@ -50,6 +51,7 @@ export class Resumption {
 		await this.clearReserve();
 		if (!(await this.clearTakeOver())) return;
 		await this.incidents.resume();
+		if (this.ledger.record.fallsAsleep) return await this.wake(session);
 		if (session) return await this.resumeSession(session);
 		if (!(await this.closing.clear())) return;
 		if (state === "stopping") return await this.life.stopped("");
@@ -80,17 +82,29 @@ export class Resumption {
 		const { standbys, parked } = this.ledger.record;
 		for (const number of [...standbys, ...parked]) {
 			if (parked.includes(number)) await this.keepRemainsOfParked(number);
-			if (!(await this.machines.cleanUp(number))) continue;
+			if (!(await this.endOfReserve(number))) continue;
 			const without = (numbers: number[]) => numbers.filter((other) => other !== number);
 			const { record } = this.ledger;
 			this.ledger.set({ standbys: without(record.standbys), parked: without(record.parked) });
 		}
 	}
 
+	/** Trouble with it keeps nobody from taking over the session: its number stays in the record, for the next daemon. */
+	private async endOfReserve(number: number): Promise<boolean> {
+		try {
+			return await this.machines.cleanUp(number);
+		} catch (error) {
+			this.ledger.say("session", `What is left of session ${number} cannot be removed: ${explain(error)}`);
+			return false;
+		}
+	}
+
 	private async keepRemainsOfParked(number: number): Promise<void> {
 		const incident = `${this.ledger.server}-${number}`;
 		const files = await this.machines.keepRemains(number, incident).catch(() => []);
-		await this.book.amend(incident, { files, details: {} }, "the daemon ended before its evidence was read");
+		await this.book
+			.amend(incident, { files, details: {} }, "the daemon ended before its evidence was read")
+			.catch((error) => this.ledger.say("session", `Evidence could not be kept: ${explain(error)}`));
 	}
 
 	/**
@@ -125,6 +139,14 @@ export class Resumption {
 			return await this.recoverer.recover();
 		}
 		await this.sessionGone(session, remains);
+	}
+
+	/** Its session was being ended, and may have been told so already: it is ended, and another begins. */
+	private async wake(session: SessionRecord | null): Promise<void> {
+		if (session) await this.holder.adopt(session);
+		if (!(await this.closing.clear(true))) return;
+		this.ledger.set({ fallsAsleep: false });
+		await this.beginAgain();
 	}
 
 	/** What an ended session left as evidence of its failure; none when the host ended it. */

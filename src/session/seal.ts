@@ -13,6 +13,7 @@ export class Seal {
 	private readonly checkLater: (afterMs: number) => void;
 	private current: "unknown" | "missing" | "ready" = "unknown";
 	private whyMissing = "";
+	/** By the monotonic clock. */
 	private checkAt = 0;
 
 	/** @param checkLater arranges that `outdated` is asked again after a while */
@@ -39,7 +40,7 @@ export class Seal {
 
 	/** Whether it may have grown too old, or been damaged, since it was looked at. */
 	get outdated(): boolean {
-		return this.current === "ready" && this.clock.now() >= this.checkAt;
+		return this.current === "ready" && this.clock.monotonic() >= this.checkAt;
 	}
 
 	/** It has to be looked at before it is used again. */
@@ -64,7 +65,7 @@ export class Seal {
 			return true;
 		}
 		this.current = "missing";
-		this.checkAt = this.clock.now() + checkEveryMs;
+		this.checkAt = this.clock.monotonic() + checkEveryMs;
 		this.whyMissing = why;
 		if (why !== "there is none yet")
 			this.ledger.say("session", `The seal cannot be used, and is thrown away: ${why}`);
@@ -104,7 +105,7 @@ export class Seal {
 
 	private isReady(): void {
 		this.current = "ready";
-		this.checkAt = this.clock.now() + checkEveryMs;
+		this.checkAt = this.clock.monotonic() + checkEveryMs;
 		this.checkLater(checkEveryMs);
 	}
 }

@@ -58,11 +58,21 @@ export class Sleep {
 	/** Puts the server to sleep, unless somebody comes at this very moment. */
 	async begin(reason: string): Promise<void> {
 		try {
-			if (!(await this.door.drain(drainMs, this.gone))) return;
+			if (!(await this.drained())) return;
 			await this.fallAsleep(reason);
 			if (this.ledger.record.state === "asleep") this.listen();
 		} finally {
 			await this.doorman.release();
+		}
+	}
+
+	/** @returns false also when the server is let go of meanwhile: then it is not the time to fall asleep */
+	private async drained(): Promise<boolean> {
+		try {
+			return (await this.door.drain(drainMs, this.gone)) && !this.gone.aborted;
+		} catch (error) {
+			if (this.gone.aborted) return false;
+			throw error;
 		}
 	}
 
@@ -78,12 +88,16 @@ export class Sleep {
 			throw error;
 		}
 		await machine.settle();
+		// The next daemon knows then that the session did not end by itself.
+		this.ledger.set({ fallsAsleep: true });
+		await this.ledger.save();
 		if (!(await this.closing.clear(true))) {
 			await standby.close();
 			return;
 		}
 		await this.doorman.rest();
 		this.sleeper = standby;
+		this.ledger.set({ fallsAsleep: false });
 		await this.ledger.become("asleep", reason);
 	}
 
@@ -116,6 +130,8 @@ export class Sleep {
 
 	/** Starts a session: the one that waits, or else another. */
 	async wake(): Promise<void> {
+		// What waits was loaded for the definition of before, and has its hardware.
+		if (this.reserve.changed) await this.endSleeper();
 		const standby = this.sleeper;
 		this.sleeper = undefined;
 		if (standby && (await this.takeOver.by(standby))) return;

@@ -105,6 +105,8 @@ export interface ServerRecord {
 	drill: DrillRecord | null;
 	/** What its session, which has crashed, is given time for before it is ended. */
 	aftermath: AftermathRecord | null;
+	/** Its session is being ended because nobody uses it: that it has ended is no failure. */
+	fallsAsleep: boolean;
 	/** The incident that is being recovered from. */
 	openIncident: string | null;
 	incidents: number;
@@ -128,6 +130,7 @@ export function newRecord(): ServerRecord {
 		recoveries: [],
 		drill: null,
 		aftermath: null,
+		fallsAsleep: false,
 		openIncident: null,
 		incidents: 0,
 		unproven: [],

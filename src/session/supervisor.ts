@@ -20,6 +20,11 @@ const tendAfterMs = 300;
 /** How often it is tried to write down what could not be written. */
 const saveEveryMs = 5000;
 const troubleEveryMs = 60_000;
+/** What is done beside the session: whatever becomes of it, the server is as well as before. */
+const beside: readonly Input["kind"][] = [
+	...(["save", "dump-progress", "ask-felt", "felt", "parked-end"] as const),
+	...(["reserve", "tend", "recheck", "short-of-memory", "idle-look"] as const),
+];
 
 /**
  * Supervises one server: takes in commands, evidence and timers, and hands each to the part that does what follows.
@@ -147,21 +152,24 @@ export class Supervisor {
 		this.parts.idleness.begin();
 		for (let input = await this.inbox.next(); input; input = await this.inbox.next()) {
 			const current = input;
-			await this.guarded(() => this.handle(current));
+			await this.guarded(() => this.handle(current), beside.includes(current.kind));
 		}
 	}
 
 	/**
 	 * A defect of ours must not leave a server unwatched without a word; and while its session is watched, it must not
 	 * make a failed server of a healthy one either.
+	 * @param harmless whether the session is what it was before, whatever becomes of the step
 	 */
-	private async guarded(step: () => Promise<void>): Promise<void> {
+	private async guarded(step: () => Promise<void>, harmless = false): Promise<void> {
 		try {
 			await step();
 		} catch (error) {
 			const words = explain(error);
 			this.tellTrouble(words);
-			if (this.parts.holder.watching || this.record.state === "stopped") return;
+			if (harmless || this.parts.holder.watching || this.record.state === "stopped") return;
+			// It was broken off for that, mostly: the next daemon goes on from what is on disk.
+			if (this.gone.signal.aborted) return;
 			await this.parts.closing.giveUp(`supervision failed: ${words}`).catch(() => {});
 		}
 	}
@@ -183,7 +191,8 @@ export class Supervisor {
 				return await this.parts.judge.onSign(input.sign);
 			case "pulse":
 				if (input.session !== this.record.session?.number) return;
-				return await this.parts.judge.onPulse(input.pulse);
+				await this.parts.judge.onPulse(input.pulse);
+				return await this.parts.readiness.takeInLook(input.pulse.at);
 			case "due":
 				if (!this.parts.timers.isCurrent(input)) return;
 				return await this.onDue(input.what);
@@ -198,9 +207,11 @@ export class Supervisor {
 			case "felt":
 				return await this.parts.book.addFelt(input.incident, input.felt);
 			case "reserve":
-				return this.parts.reserve.takeIn(input.news);
+				this.parts.reserve.takeIn(input.news);
+				return this.parts.renewal.goOn(input.news);
 			case "tend":
-				return this.parts.reserve.tend();
+				this.parts.reserve.tend();
+				return this.parts.renewal.goOn();
 			case "drained":
 				return await this.parts.renewal.takeIn(input.drained);
 			case "idle-look":

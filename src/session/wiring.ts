@@ -106,7 +106,8 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	});
 	const maintenance = new Maintenance(ledger, reserve, life, recoverer, resumption);
 	const readiness = new Readiness({
-		...{ ledger, clock, book, incidents, recoveries },
+		...{ ledger, clock, book, incidents, holder, recoveries },
+		patience: () => policy().patience,
 		tendLater: (ms) => later(ms, { kind: "tend" }),
 		askFeltLater: (ms, incident, until) => later(ms, { kind: "ask-felt", incident, until }),
 		onFelt: (incident, felt) => put({ kind: "felt", incident, felt }),

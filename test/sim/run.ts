@@ -197,6 +197,7 @@ class Run {
 
 	private changeHardware(): void {
 		this.world.sealFits = false;
+		this.world.hardware++;
 		// As the daemon tells its supervisor of a changed definition.
 		if (this.supervisor) this.supervisor.policy = this.policy;
 	}

@@ -65,6 +65,8 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	sealed = false;
 	/** Whether it was made for the definition that holds. */
 	sealFits = true;
+	/** Counts the server's definitions that differ in its hardware. */
+	hardware = 1;
 	/** Why no seal can be made, loaded or used. */
 	trouble: { seal?: string; load?: string; use?: string; run?: string } = {};
 	/** The server's record as it is on disk. */
@@ -111,6 +113,7 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 		const asked = new Asked(this, () => this.daemon === number);
 		const clock = {
 			now: () => this.clock.now(),
+			monotonic: () => this.clock.elapsed,
 			sleep: async (ms: number, signal?: AbortSignal) => await asked.quietly(this.clock.sleep(ms, signal)),
 		};
 		return {
@@ -412,11 +415,13 @@ class SimulatedStandby implements Standby {
 	private readonly world: World;
 	private readonly asked: Asked;
 	private readonly guest: Guest;
+	private readonly hardware: number;
 
 	constructor(world: World, asked: Asked, guest: Guest) {
 		this.world = world;
 		this.asked = asked;
 		this.guest = guest;
+		this.hardware = world.hardware;
 		this.session = sessionOf(world, guest, "seal");
 	}
 
@@ -437,6 +442,8 @@ class SimulatedStandby implements Standby {
 			const other = world.guests.find(({ alive, hasDisks }) => alive && hasDisks);
 			if (other) world.violate(`session ${guest.number} runs while session ${other.number} has its disks`);
 			if (world.saved.planned !== guest.number) world.violate(`session ${guest.number} runs without a note`);
+			if (this.hardware !== world.hardware)
+				world.violate(`session ${guest.number} runs with the hardware of an earlier definition`);
 			guest.onSign = onSign;
 			if (!guest.alive) throw new Error("QEMU has ended");
 			guest.go();

@@ -130,3 +130,24 @@ test.each<[Name, Name]>([
 	},
 	6 * patience.test,
 );
+
+test(
+	"what does not replicate is told in the tool's own words, and ends with 1",
+	async () => {
+		expect(await bulkhead.command("stop", "dc2", "--force")).toMatchObject({ code: 0 });
+		// What happens here is told to the other at once, which fails.
+		await client.addUser("dc1", "while-alone", "Al1ce-Passw0rd");
+		const asked = async (...more: string[]) =>
+			await bulkhead.command("domain", "replication", "--on", "dc1", ...more);
+		const failed = async () => (await asked()).code === 1;
+		await until("it fails to replicate", failed, 2 * patience.test);
+		const { code, stdout, stderr } = await asked();
+		expect(code).toBe(1);
+		expect(stdout).toMatch(/^There are failing connections\n.*\n {4}[1-9]\d* consecutive failure\(s\)\.\n/s);
+		expect(stderr).toContain("dc1: something did not replicate");
+		const json = await asked("--json");
+		expect(json).toMatchObject({ code: 1, stderr: "" });
+		expect(JSON.parse(json.stdout)).toMatchObject({ server: "dc1", ok: false });
+	},
+	6 * patience.test,
+);

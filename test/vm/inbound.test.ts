@@ -13,6 +13,7 @@ import {
 	type Redirect,
 	refusedCounter,
 } from "../../src/network/inbound/plan.ts";
+import { forgetSendersTo } from "../../src/network/inbound/tracked.ts";
 import { setYielding } from "../../src/network/inbound/yielding.ts";
 import { setKernel } from "../../src/network/namespace.ts";
 import { ensureOutbound, outboundCountersOf, removeOutbound } from "../../src/network/outbound/outbound.ts";
@@ -295,10 +296,9 @@ describe("a server with an address of the LAN", () => {
 	});
 
 	test("may say that it has nothing at a port; of its connections nobody else says anything", async () => {
-		await letIn({
-			dc: { ways: [{ service: "everything", to: "lan", ports: "everything" }] },
-			web: { rules: [] },
-		});
+		const ways: InboundWay[] = [{ service: "everything", to: "lan", ports: "everything" }];
+		// Whatever it may answer and send: of that it says nothing either.
+		await letIn({ dc: { ways }, web: { ways, rules: [everything] } });
 		expect(await asksClosed(pc, dc.address)).toBe("refused");
 		expect(await asksClosed(pc, dc.address6)).toBe("refused");
 		await using open = await talk(pc, dc.address, 389);
@@ -650,6 +650,25 @@ describe("who sends by UDP from the same port all the time", () => {
 		const program = await serve(host, 5514);
 		expect(await answered(), "a program of the host").toEqual([true, true]);
 		program.kill("SIGKILL");
+	});
+
+	test("is forgotten also while the kernel forgets others by itself", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		const seconds = "net.netfilter.nf_conntrack_udp_timeout";
+		await inside(host, "sysctl", "-qw", `${seconds}=1`);
+		const flood = `use Socket; for (0 .. 11_999) { socket(my $s, AF_INET, SOCK_DGRAM, 0) or die;
+			bind($s, pack_sockaddr_in(20_000 + $_, INADDR_ANY)) or die; send($s, "x", 0, pack_sockaddr_in(389, inet_aton("${dc.address}"))) }`;
+		for (let i = 0; i < 5; i++) {
+			const flooded = inside(pc, "perl", "-e", flood);
+			// Then the first ones go.
+			await delay(1000 + 50 * i);
+			await forgetSendersTo(
+				[{ name: "dc", address: dc.address, ways: [ldap("lan")], redirects: [] }],
+				outside,
+			);
+			await flooded;
+		}
+		await inside(host, "sysctl", "-qw", `${seconds}=30`);
 	});
 
 	test("is heard after the host's rules were flushed, and when it is the first thing that is let in", async () => {

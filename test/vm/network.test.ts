@@ -292,7 +292,7 @@ describe("the sandbox", () => {
 		await sandbox.addPort(port);
 		expect(await known()).not.toContain("tap-y");
 		await sandbox.openPort(port);
-		expect((await known()).match(/"tap-y"/g)).toHaveLength(5);
+		expect((await known()).match(/"tap-y"/g)).toHaveLength(6);
 		await sandbox.removePort(port);
 		expect(await known()).not.toContain("tap-y");
 		await sandbox.addPort(port);

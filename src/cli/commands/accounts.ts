@@ -3,6 +3,8 @@ import type { AdministerBody } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { shown } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
+import { BadNews } from "../failure.ts";
+import { goingOn } from "../interrupted.ts";
 import { newSecret } from "../secret.ts";
 
 const longestMs = 330_000;
@@ -24,7 +26,7 @@ export function addCheck(domain: Command, open: Open): void {
 		.summary("have a controller check its directory for errors, which takes a minute or more")
 		.description("Samba's own check (samba-tool dbcheck). It mends nothing; with errors this ends with 1.")
 		.option(...onOption)
-		.action(({ on }: On, command: Command) => list(open(command), on, { what: "check" }));
+		.action(({ on }: On, command: Command) => inspect(open(command), on, "check"));
 }
 
 /** `domain replication`. */
@@ -34,7 +36,7 @@ export function addReplication(domain: Command, open: Open): void {
 		.summary("ask a controller whether it knows what the others know")
 		.description("Samba's own words (samba-tool drs showrepl); when something failed this ends with 1.")
 		.option(...onOption)
-		.action(({ on }: On, command: Command) => list(open(command), on, { what: "replication" }));
+		.action(({ on }: On, command: Command) => inspect(open(command), on, "replication"));
 }
 
 const onOption = ["--on <server>", "the controller that is asked (one that runs)"] as const;
@@ -105,20 +107,34 @@ function addGroups(group: Command, open: Open): void {
 }
 
 async function list(context: Context, on: string | undefined, body: AdministerBody): Promise<void> {
-	const { names } = await ask(context, on, body);
+	const { names } = await ask(context, on ?? (await controllerOf(context)), body);
 	answer(context, { names }, () => names.map((name) => [name]));
 }
 
+const badNews = {
+	check: "the directory has errors",
+	replication: "something did not replicate",
+} as const;
+
+async function inspect(context: Context, on: string | undefined, what: keyof typeof badNews): Promise<void> {
+	const server = on ?? (await controllerOf(context));
+	const { findings } = await ask(context, server, { what });
+	const { ok = false, lines = [] } = findings ?? {};
+	answer(context, { server, ok, lines }, () => lines.map((line) => [line]));
+	if (!ok) throw new BadNews(`${server}: ${badNews[what]}`);
+}
+
 async function change(context: Context, on: string | undefined, body: AdministerBody): Promise<void> {
-	const { server } = await ask(context, on, body);
+	const server = on ?? (await controllerOf(context));
+	const see = `bulkhead domain ${"group" in body ? "group" : "user"} list`;
+	await goingOn(see, async () => await ask(context, server, body));
 	const { what, ...rest } = body;
 	const { password: _, ...named } = { password: null, ...rest };
 	answer(context, { server, what, ...named }, () => [[`Done, on ${server}.`]]);
 }
 
-async function ask(context: Context, on: string | undefined, body: AdministerBody) {
+async function ask(context: Context, server: string, body: AdministerBody) {
 	const { client, signal, terminal, json } = context;
-	const server = on ?? (await controllerOf(context));
 	const call = async () =>
 		await client.call("administerDomain", { server }, body, { signal, deadlineMs: longestMs });
 	return await shown(terminal, `asking ${server}`, json, call);

@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
 import type { Command } from "commander";
-import { type DomainView, dnsAddress, shortNameOf } from "../../api/domain.ts";
+import { type DomainCreated, type DomainView, dnsAddress, shortNameOf } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { shown } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
+import { goingOn } from "../interrupted.ts";
 import { newSecret, secretOf } from "../secret.ts";
 import { pairs } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
@@ -14,6 +15,9 @@ import { addShares } from "./shares.ts";
 const longestMs = 300_000;
 /** Its template may have to be built first. */
 const longestCreateMs = 40 * 60_000;
+
+/** Shows what became of a join or a leave for which nobody waits any more. */
+const seeStatus = "bulkhead domain status";
 
 interface CreateOptions {
 	realm: string;
@@ -143,7 +147,10 @@ async function use(context: Context, servers: string[], options: UseOptions): Pr
 	const body = { realm, workgroup, others };
 	const call = async () =>
 		await client.call("useDomain", { server }, body, { signal, deadlineMs: longestMs });
-	const view = await shown(terminal, `asking ${servers.join(" and ")}`, json, call);
+	const view = await goingOn(
+		`bulkhead show ${server}`,
+		async () => await shown(terminal, `asking ${servers.join(" and ")}`, json, call),
+	);
 	const shows = async (one: string) => await client.call("show", { server: one }, null, { signal });
 	const addresses = (await Promise.all(servers.map(shows))).map(({ address }) => address).join(" ");
 	const are = servers.length === 1 ? "is a controller" : "are controllers";
@@ -169,24 +176,34 @@ async function create(context: Context, servers: string[], options: CreateOption
 	const body = { realm, workgroup, password, others };
 	const call = async () =>
 		await client.call("createDomain", { server }, body, { signal, deadlineMs: longestCreateMs });
-	const view = await shown(terminal, `making the domain ${realm}`, json, call);
+	const view = await goingOn(
+		`bulkhead show ${server}`,
+		async () => await shown(terminal, `making the domain ${realm}`, json, call),
+	);
 	const shows = async (one: string) => await client.call("show", { server: one }, null, { signal });
 	const made = await Promise.all(servers.map(shows));
 	const inside = made.filter(
 		({ published }) => !published.some(({ service }) => service === "active-directory"),
 	);
-	const starting =
-		others.length === 0
-			? `${server} is starting as its controller`
-			: `${servers.join(" and ")} are starting as its controllers`;
 	const addresses = made.map(({ address }) => address).join(" ");
 	answer(context, view, () => [
-		[`The domain ${view.realm} (${view.workgroup}) is made, and ${starting}.`],
+		...madeLines(view),
 		...inside.map(({ name }) => [
 			`To let it out to this host: bulkhead publish ${name} active-directory --to host`,
 		]),
 		[`To make this host a member of it: bulkhead domain join ${view.realm} --controller ${addresses}`],
 	]);
+}
+
+/** One with `start: manual` waits for a person. */
+function madeLines({ realm, workgroup, controllers, started }: DomainCreated): Line[] {
+	const idle = controllers.filter((name) => !started.includes(name));
+	const are = started.length === 1 ? "is starting as its controller" : "are starting as its controllers";
+	const starting = started.length === 0 ? "" : `, and ${started.join(" and ")} ${are}`;
+	return [
+		[`The domain ${realm} (${workgroup}) is made${starting}.`],
+		...idle.map((name) => [`${name} does not start by itself: bulkhead start ${name}`]),
+	];
 }
 
 async function join(context: Context, realm: string, options: JoinOptions): Promise<void> {
@@ -197,7 +214,7 @@ async function join(context: Context, realm: string, options: JoinOptions): Prom
 	const { allowGroup = null, adminGroup = null, dns = false } = options;
 	const body = { realm, controllers, user, password, name, replace, logins, allowGroup, adminGroup, dns };
 	const call = async () => await client.call("joinDomain", {}, body, { signal, deadlineMs: longestMs });
-	const view = await shown(terminal, `joining ${realm}`, json, call);
+	const view = await goingOn(seeStatus, async () => await shown(terminal, `joining ${realm}`, json, call));
 	answer(context, view, () => [
 		[`This host is a member of ${view.realm} now, as ${view.name}.`],
 		...linesOf(view),
@@ -221,7 +238,10 @@ async function leave(context: Context, options: { user?: string; passwordFile?: 
 	const account = user === undefined ? null : { user, password: await secretOf(context, user, passwordFile) };
 	const call = async () =>
 		await client.call("leaveDomain", {}, { account }, { signal, deadlineMs: longestMs });
-	const { realm, name, left, edited, shared } = await shown(terminal, "leaving the domain", json, call);
+	const { realm, name, left, edited, shared } = await goingOn(
+		seeStatus,
+		async () => await shown(terminal, "leaving the domain", json, call),
+	);
 	answer(context, { realm, name, left, edited, shared }, () => [
 		[
 			realm === null

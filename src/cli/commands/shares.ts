@@ -3,10 +3,14 @@ import type { Command } from "commander";
 import type { SharesView, ShareView } from "../../api/share.ts";
 import { shown } from "../activity.ts";
 import { answer, type Context, type Open } from "../context.ts";
+import { goingOn } from "../interrupted.ts";
 import { table } from "../table.ts";
 import { type Line, styled } from "../terminal.ts";
 
 const longestMs = 120_000;
+
+/** Shows what became of a change for which nobody waits any more. */
+const see = "bulkhead domain share list";
 
 interface AddOptions {
 	allowGroup?: string[];
@@ -55,7 +59,7 @@ async function add(context: Context, name: string, path: string, options: AddOpt
 	const { allowGroup: groups = [], readOnly = false, listen = null } = options;
 	const body = { name, path: resolve(path), groups, readOnly, listen };
 	const call = async () => await client.call("addShare", {}, body, { signal, deadlineMs: longestMs });
-	const view = await shown(terminal, `sharing ${path}`, json, call);
+	const view = await goingOn(see, async () => await shown(terminal, `sharing ${path}`, json, call));
 	answer(context, view, () => linesOf(view));
 }
 
@@ -74,7 +78,9 @@ async function list(context: Context): Promise<void> {
 
 async function remove(context: Context, share: string): Promise<void> {
 	const { client, signal } = context;
-	const removed = await client.call("removeShare", { share }, null, { signal, deadlineMs: longestMs });
+	const call = async () =>
+		await client.call("removeShare", { share }, null, { signal, deadlineMs: longestMs });
+	const removed = await goingOn(see, call);
 	answer(context, removed, () => [
 		[`${removed.path} is shared no more. It and what is in it stay as they are, with the rights on it.`],
 	]);

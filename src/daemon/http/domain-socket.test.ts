@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -80,6 +80,29 @@ describe.runIf(process.getuid?.() === 0)("the socket for a group of a domain", (
 		await new Promise((resolve) => there.once("connect", resolve));
 		const gone = new Promise((resolve) => there.once("close", resolve));
 		await socket.close(50);
+		await gone;
+	});
+
+	test("lets nobody in any more at once, and whoever has ended it has all the time for its answer", async () => {
+		const asked = Promise.withResolvers<ServerResponse>();
+		const slow = createServer((_, response) => asked.resolve(response));
+		await socket.serve(slow);
+		await socket.open(gid);
+		const there = connect(path);
+		let said = "";
+		there.on("data", (chunk) => {
+			said += String(chunk);
+		});
+		const gone = new Promise((resolve) => there.once("close", resolve));
+		there.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+		const response = await asked.promise;
+		const cut = await socket.shut();
+		expect(await askAs(gid)).toBe("No such file or directory");
+		await socket.close(0);
+		response.end("left");
+		await expect.poll(() => said).toContain("left");
+		expect(there.destroyed).toBe(false);
+		cut(0);
 		await gone;
 	});
 

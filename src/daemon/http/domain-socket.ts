@@ -85,17 +85,28 @@ export class DomainSocket {
 
 	/** Nobody comes in by it any more, and who has come in is cut off. @param afterMs time for answers that are due */
 	async close(afterMs = farewellMs): Promise<void> {
+		const cut = await this.shut();
+		cut(afterMs);
+	}
+
+	/**
+	 * Nobody comes in by it any more.
+	 * @returns what cuts off who has come in before, to be called when all is done that an answer is due for; takes the time for answers
+	 */
+	async shut(): Promise<(afterMs?: number) => void> {
 		const listener = this.#listener;
 		this.#listener = undefined;
-		if (!listener) return;
+		if (!listener) return () => {};
 		listener.close();
 		await rm(this.#path, { force: true });
 		const connections = [...this.#connections];
 		const cut = () => {
 			for (const connection of connections) connection.destroy();
 		};
-		if (afterMs === 0) cut();
-		else setTimeout(cut, afterMs).unref();
+		return (afterMs = farewellMs) => {
+			if (afterMs === 0) cut();
+			else setTimeout(cut, afterMs).unref();
+		};
 	}
 
 	#take(connection: Socket): void {

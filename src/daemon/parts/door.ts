@@ -126,7 +126,7 @@ export class HostDoor implements Door {
 		await this.turns.take(async () => await this.remove(this.all()));
 	}
 
-	/** Opens those again that have died. */
+	/** Opens those again that have died or hang, and tells those again that have not done as they were told. */
 	async check(): Promise<void> {
 		await together(this.all().map((door) => door.check()));
 	}
@@ -188,7 +188,7 @@ export class HostDoor implements Door {
 
 	async rest(): Promise<void> {
 		this.orders = { ...this.orders, resting: true };
-		await this.ask((door) => door.pauseHealth());
+		await this.tell((door) => door.pauseHealth());
 	}
 
 	async activity(): Promise<{ current: number; total: number } | null> {
@@ -258,7 +258,7 @@ export class HostDoor implements Door {
 		const end = performance.now() + deadlineMs;
 		this.orders = { ...this.orders, held: true };
 		// All of them before any is waited for: one that is left alone must not be used again meanwhile.
-		await this.ask((door) => door.hold());
+		await this.tell((door) => door.hold());
 		const stop = new AbortController();
 		const either = AbortSignal.any([signal, stop.signal]);
 		const left = await this.ask(async (door) => {
@@ -278,7 +278,7 @@ export class HostDoor implements Door {
 
 	async release(): Promise<void> {
 		this.orders = { ...this.orders, held: false };
-		await this.ask((door) => door.release());
+		await this.tell((door) => door.release());
 	}
 
 	/** What each client did, by service. A front door that does not answer is told of, and counts when it does. */
@@ -302,6 +302,11 @@ export class HostDoor implements Door {
 	private async askUsed<T>(what: (door: FrontDoor) => Promise<T>): Promise<T[]> {
 		const asked = await this.ask(async (door) => (door.plan.services.length > 0 ? [await what(door)] : []));
 		return asked.flat();
+	}
+
+	/** Tells all that are open, at once, what the orders have become. @throws what they do not take; each is told it again then */
+	private async tell(order: (door: FrontDoor) => Promise<void>): Promise<void> {
+		await together(this.all().map((door) => door.tell(order)));
 	}
 
 	/**

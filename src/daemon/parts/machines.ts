@@ -67,7 +67,9 @@ export class HostMachines implements Machines {
 
 	async start(number: number, onSign: (sign: Sign) => void, changing: boolean): Promise<Machine> {
 		const { accelerator } = this.context.acceleration;
-		const generation = generationOf(this.server);
+		// It may be changed while this one starts.
+		const { server } = this;
+		const generation = generationOf(server);
 		const beginning = {
 			session: number,
 			accelerator,
@@ -76,22 +78,22 @@ export class HostMachines implements Machines {
 			changing,
 		} as const;
 		const hardware = {
-			...hardwareOf(this.server, beginning),
-			drives: presentDrives(this.server, this.context),
+			...hardwareOf(server, beginning),
+			drives: presentDrives(server, this.context),
 		};
 		const launched = await this.launcher.start(
 			{ number, hardware, importance: "serving" },
 			listenFor(onSign),
 		);
-		const port = portOf(this.server, number);
+		const port = portOf(server, number);
 		try {
 			if (port) await this.sandbox.connect(port);
 		} catch (error) {
 			await this.launcher.cleanUp(number);
 			throw error;
 		}
-		if (asksForKey(this.server)) void pressAnyKey(launched.qemu, accelerator, launched.startedAt);
-		return this.machine(launched.qemu, this.recordOf(number, launched, "boot"), dataDisksOf(this.server));
+		if (asksForKey(server)) void pressAnyKey(launched.qemu, accelerator, launched.startedAt);
+		return this.machine(launched.qemu, this.recordOf(number, launched, "boot", server), dataDisksOf(server));
 	}
 
 	/** @param yields whether others do its server's work meanwhile */
@@ -134,9 +136,8 @@ export class HostMachines implements Machines {
 			onLost,
 			signal,
 			log: this.context.log,
-			recordOf: (launched) => this.recordOf(number, launched, "seal"),
-			machine: (launched) =>
-				this.machine(launched.qemu, this.recordOf(number, launched, "seal"), dataDisksOf(this.server)),
+			recordOf: (launched, server) => this.recordOf(number, launched, "seal", server),
+			machine: (launched, session, disks) => this.machine(launched.qemu, session, disks),
 		});
 	}
 
@@ -198,9 +199,15 @@ export class HostMachines implements Machines {
 		await this.launcher.setImportance(number, "waiting");
 	}
 
-	private recordOf(number: number, { identity, startedAt }: Launched, from: SessionRecord["from"]) {
+	/** @param server as it was when the session was begun: its hardware is that, whatever holds by now */
+	private recordOf(
+		number: number,
+		{ identity, startedAt }: Launched,
+		from: SessionRecord["from"],
+		server: StoredServer,
+	) {
 		const { bootId, acceleration } = this.context;
-		const definition = definitionMark(this.server.definition);
+		const definition = definitionMark(server.definition);
 		return {
 			number,
 			...identity,

@@ -2,9 +2,11 @@ import { closeSync, writeFileSync } from "node:fs";
 import { withDeadline } from "../../host/clock.ts";
 import type { Logger } from "../../host/log.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
+import type { Disk } from "../../qemu/hardware.ts";
 import type { MachineEvent, QemuMachine } from "../../qemu/machine.ts";
 import type { Machine, Standby } from "../../session/env.ts";
 import type { Sign } from "../../session/evidence.ts";
+import type { StoredServer } from "../../store/servers.ts";
 import { completeServicesOf, watchedServicesOf } from "../published.ts";
 import { dataDisksOf, gatewayEndOf, portOf } from "../resolve.ts";
 import { importance } from "./importance.ts";
@@ -29,9 +31,13 @@ export interface Loading {
 	onLost: (why: string) => void;
 	signal: AbortSignal;
 	log: Logger;
-	recordOf: (launched: Launched) => SessionMachine["session"];
+	recordOf: (launched: Launched, server: StoredServer) => SessionMachine["session"];
 	/** Makes the machine of it that the supervisor knows. */
-	machine: (launched: Launched) => SessionMachine;
+	machine: (
+		launched: Launched,
+		session: SessionMachine["session"],
+		dataDisks: readonly Disk[],
+	) => SessionMachine;
 }
 
 /**
@@ -50,9 +56,11 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	const rehearsal = new Rehearsal(loading);
 	// One that is broken off brings the port back, which is taken away after it.
 	undo.defer(async () => await rehearsal.over());
+	// It may be changed while this is being loaded.
+	const { server } = launcher;
 	let launched: Launched;
 	try {
-		const hardware = sealedHardware(launcher.server, number, accelerator);
+		const hardware = sealedHardware(server, number, accelerator);
 		const descriptors = [seal.memory.descriptor, state];
 		launched = await launcher.start(
 			{ number, hardware, importance: "loading", descriptors, fromSeal: true },
@@ -73,7 +81,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	signal.throwIfAborted();
 	events.ready();
 	undo.move();
-	return new HostStandby(launched, loading, events);
+	return new HostStandby(launched, loading, events, loading.recordOf(launched, server));
 }
 
 /** Gives a session that is being loaded a share of its own when it takes too long, until the result is disposed of. */
@@ -202,11 +210,11 @@ class HostStandby implements Standby {
 	private readonly loading: Loading;
 	private readonly events: Events;
 
-	constructor(launched: Launched, loading: Loading, events: Events) {
+	constructor(launched: Launched, loading: Loading, events: Events, session: SessionMachine["session"]) {
 		this.launched = launched;
 		this.loading = loading;
 		this.events = events;
-		this.session = loading.recordOf(launched);
+		this.session = session;
 	}
 
 	async takeAddress(): Promise<void> {
@@ -234,9 +242,10 @@ class HostStandby implements Standby {
 		const { qemu } = this.launched;
 		this.events.begin(onSign);
 		// A guest that is busy with new disks sets its clock later.
-		for (const disk of dataDisksOf(launcher.server)) await qemu.attach(disk);
+		const disks = dataDisksOf(launcher.server);
+		for (const disk of disks) await qemu.attach(disk);
 		if (portOf(launcher.server, number)) await qemu.releasePackets();
-		return this.loading.machine(this.launched);
+		return this.loading.machine(this.launched, this.session, disks);
 	}
 
 	async close(): Promise<boolean> {

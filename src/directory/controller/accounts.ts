@@ -1,22 +1,47 @@
-import type { AdministerBody } from "../../api/domain.ts";
+import type { AdministerBody, Administered } from "../../api/domain.ts";
+import { BulkheadError } from "../../api/errors.ts";
 
 /** A guest's word: so many names, and so long, and no more. */
-const mostNames = 20_000;
+const mostNames = 100_000;
 const longestName = 256;
+const mostLines = 2000;
+/** A line of a check names an object by all of its path, and what is wrong with it. */
+const longestLine = 2000;
 
-const asking = ["check", "replication", "users", "groups", "members"] as const;
+/** samba-tool ends with it when it has found something, and has told what on standard output; when it fails itself, with 255. */
+const findingsCode = 1;
+const inspections: readonly AdministerBody["what"][] = ["check", "replication"];
+const lists: readonly AdministerBody["what"][] = ["users", "groups", "members"];
 
-/** Runs a program in the controller's guest. @returns what it wrote to standard output */
-export type RunInGuest = (command: readonly string[], input?: string) => Promise<string>;
+/** What a program is given: findingsCode is a code other than 0 that is an answer as well, when something was written to standard output */
+interface RunOptions {
+	input?: string;
+	findingsCode?: number;
+}
+
+/** Runs a program in the controller's guest to its end. */
+export type RunInGuest = (
+	command: readonly string[],
+	options: RunOptions,
+) => Promise<{ code: number; output: string }>;
+
+export type Answered = Omit<Administered, "server">;
 
 /**
- * Asks a domain's controller for users and groups, or changes them, by Samba's own tool in its guest.
- * @returns the names (of a check: the lines) that were asked for, in the order of the alphabet; none for a change
- * @throws what `run` does
+ * Asks a domain's controller for users and groups or to check itself, or changes them, by Samba's own tool in its guest.
+ * @returns names in the order of the alphabet
+ * @throws what `run` does; BulkheadError guest-did-not-answer for more names than anybody has
  */
-export async function administer(wanted: AdministerBody, run: RunInGuest): Promise<string[]> {
-	const said = await run(["/usr/bin/samba-tool", ...wordsFor(wanted)], secretFor(wanted));
-	return (asking as readonly string[]).includes(wanted.what) ? namesIn(said) : [];
+export async function administer(wanted: AdministerBody, run: RunInGuest): Promise<Answered> {
+	const isInspection = inspections.includes(wanted.what);
+	const { code, output } = await run(["/usr/bin/samba-tool", ...wordsFor(wanted)], {
+		...secretFor(wanted),
+		...(isInspection ? { findingsCode } : {}),
+	});
+	return {
+		names: lists.includes(wanted.what) ? namesIn(output) : [],
+		findings: isInspection ? { ok: code === 0, lines: linesIn(output) } : null,
+	};
 }
 
 /** Names come after `--`, so that none is taken for an option. */
@@ -50,16 +75,39 @@ function wordsFor(wanted: AdministerBody): string[] {
 }
 
 /** It asks for a password twice, and reads standard input where there is no terminal. */
-function secretFor(wanted: AdministerBody): string | undefined {
-	return "password" in wanted ? `${wanted.password}\n${wanted.password}\n` : undefined;
+function secretFor(wanted: AdministerBody): Pick<RunOptions, "input"> {
+	return "password" in wanted ? { input: `${wanted.password}\n${wanted.password}\n` } : {};
 }
 
 function namesIn(said: string): string[] {
-	const names = said.split("\n").map((line) => line.trim());
-	return names
-		.filter((name) => name !== "" && name.length <= longestName && !/\p{Cc}/u.test(name))
-		.slice(0, mostNames)
-		.sort();
+	const names = said
+		.split("\n")
+		.map((line) => line.trim())
+		.filter((name) => name !== "" && name.length <= longestName && !/\p{Cc}/u.test(name));
+	if (names.length > mostNames)
+		throw new BulkheadError(
+			"guest-did-not-answer",
+			`the controller names more than ${mostNames}: they are not taken; ask for them from a member of the domain`,
+		);
+	return names.sort();
+}
+
+/** As they were written; what is too much is said to be left out. */
+function linesIn(said: string): string[] {
+	const lines = said
+		.split("\n")
+		.map((line) =>
+			line
+				.replaceAll("\t", "  ")
+				.replaceAll(/\p{Cc}+/gu, " ")
+				.trimEnd(),
+		)
+		.filter((line) => line !== "")
+		.map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line));
+	const more = lines.length - mostLines;
+	if (more <= 0) return lines;
+	// A check's last line counts what it found.
+	return [...lines.slice(0, mostLines), `… ${more} more lines; the last one:`, ...lines.slice(-1)];
 }
 
 /** What Samba's tool has to say of a failure, without how it came to it; pure. */

@@ -18,9 +18,9 @@ const readyWithinMs = 15_000;
 const answerWithinMs = 2000;
 const uploadsWithinMs = 2000;
 
-/** @returns whether a HAProxy answers on the folder's socket */
-export async function answers(files: DoorFiles): Promise<boolean> {
-	return await askAdmin(files.admin, "show info", answerWithinMs).then(
+/** @returns whether a HAProxy answers on the folder's socket within so many milliseconds */
+export async function answers(files: DoorFiles, withinMs = answerWithinMs): Promise<boolean> {
+	return await askAdmin(files.admin, "show info", withinMs).then(
 		(text) => text.includes("Pid:"),
 		() => false,
 	);

@@ -102,6 +102,11 @@ export class FrontDoor {
 		return isAlive(this.#process);
 	}
 
+	/** @returns whether it answers within so many milliseconds; one that lives and does not may hang for good */
+	async answers(withinMs: number): Promise<boolean> {
+		return await answers(this.#files, withinMs);
+	}
+
 	/**
 	 * Calls back, once, when the front door ends without having been stopped. Only for one that this process
 	 * started: the kernel does not tell of others, ask `alive()`.

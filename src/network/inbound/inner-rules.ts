@@ -16,10 +16,10 @@ const mostClients = 10_000;
 /** A rule of a chain: `[chain, words of nft]`. */
 export type ChainRule = readonly [chain: string, rule: string];
 
-/** The two chains of a server: what comes for it through the cable, and what it answers. */
-export function chainsOf({ name }: Pick<InboundServer, "name">): [string, string] {
+/** The chains of a server: what comes for it through the cable, the first packet of it, and what it answers. */
+export function chainsOf({ name }: Pick<InboundServer, "name">) {
 	if (!/^[a-z][a-z0-9-]{0,23}$/.test(name)) throw new RangeError(`not a server's name: ${name}`);
-	return [`to.${name}`, `back.${name}`];
+	return { to: `to.${name}`, first: `first.${name}`, back: `back.${name}` };
 }
 
 /** Names of all counters of a server. */
@@ -50,9 +50,11 @@ export function clientSets(server: InboundServer): { name: string; body: string 
  * @throws RangeError for what is no address, name or port
  */
 export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] {
-	const [to, back] = chainsOf(server);
+	const { to, first, back } = chainsOf(server);
 	const ways = waysInto(server);
 	return [
+		[to, `ct state new jump ${first}`],
+		...ways.flatMap((way) => firstRules(server, way, host).map((rule): ChainRule => [first, rule])),
 		...ways.flatMap((way) => inwardRules(server, way, host).map((rule): ChainRule => [to, rule])),
 		[to, `counter name ${refusedCounter(server.name)} drop`],
 		...ways.flatMap((way) =>
@@ -69,26 +71,36 @@ export function inboundRules(server: InboundServer, host: HostEnd): ChainRule[] 
 	];
 }
 
-/** The server's addresses by family. @throws RangeError */
-function placesOf({ address, address6 }: InboundServer): (readonly [family: string, address: string])[] {
+/** A server's addresses by family. @throws RangeError */
+export function placesOf({
+	address,
+	address6,
+}: Pick<InboundServer, "address" | "address6">): (readonly [family: string, address: string])[] {
 	const four = ["ip", ipv4(address)] as const;
 	return address6 === undefined ? [four] : [four, ["ip6", ipv6(address6)]];
 }
 
-function inwardRules({ name, yields }: InboundServer, way: InboundWay, host: HostEnd): string[] {
-	const { in: counter, clients, clients6 } = namesOf(name, way);
-	const fromHost = way.to === "host";
-	const families = [
-		{ from: fromHost ? `ip saddr ${ipv4(host.address)}` : "", remember: `update @${clients} { ip saddr }` },
-		{
-			from: fromHost ? `ip6 saddr ${ipv6(host.address6)}` : "",
-			remember: `update @${clients6} { ip6 saddr }`,
-		},
-	];
+/** Who a way's clients are, by family; nothing: everybody. @throws RangeError */
+function sourcesOf({ to }: InboundWay, { address, address6 }: HostEnd): [four: string, six: string] {
+	return to === "host" ? [`ip saddr ${ipv4(address)}`, `ip6 saddr ${ipv6(address6)}`] : ["", ""];
+}
+
+/** Remembers who opens a connection, by the first way that it comes by. */
+function firstRules({ name }: InboundServer, way: InboundWay, host: HostEnd): string[] {
+	const { clients, clients6 } = namesOf(name, way);
+	const [four, six] = sourcesOf(way, host);
 	return matches(way, "dport").flatMap((match) => [
-		...families.map(({ from, remember }) => words(from, match, "ct state new", remember)),
-		...(yields ? families.map(({ from }, i) => words(from, match, toYielding[i] ?? "")) : []),
-		...new Set(families.map(({ from }) => words(from, match, `counter name ${counter} accept`))),
+		words(four, match, `update @${clients} { ip saddr } return`),
+		words(six, match, `update @${clients6} { ip6 saddr } return`),
+	]);
+}
+
+function inwardRules({ name, yields }: InboundServer, way: InboundWay, host: HostEnd): string[] {
+	const sources = sourcesOf(way, host);
+	const pass = `counter name ${namesOf(name, way).in} accept`;
+	return matches(way, "dport").flatMap((match) => [
+		...(yields ? sources.map((from, i) => words(from, match, toYielding[i] ?? "")) : []),
+		...new Set(sources.map((from) => words(from, match, pass))),
 	]);
 }
 
@@ -108,15 +120,34 @@ export function portsOf({ first, last }: PortRange): string {
 	return first === last ? `${first}` : `${first}-${last}`;
 }
 
-/** The jumps to a server's chains: what comes through the cable, and what is answered to it. @throws RangeError */
-export function inboundJumps(server: InboundServer): { inward: string[]; answers: string[] } {
-	const [to, back] = chainsOf(server);
-	const places = placesOf(server);
-	const answer = "ct direction reply ct state established,related";
+/**
+ * The jumps to servers' chains: what comes through the cable, and what is answered to it. One look each, however many
+ * servers there are: each packet takes them.
+ * @throws RangeError
+ */
+export function inboundJumps(servers: readonly InboundServer[]): { inward: string[]; answers: string[] } {
+	const jumps = (side: "saddr" | "daddr", chain: "to" | "back") =>
+		jumpsBy(
+			side,
+			servers.flatMap((server) =>
+				placesOf(server).map((place) => [...place, chainsOf(server)[chain]] as const),
+			),
+		);
 	return {
-		inward: places.map(([family, address]) => `iifname "uplink" ${family} daddr ${address} jump ${to}`),
-		answers: places.map(([family, address]) => `${answer} ${family} saddr ${address} jump ${back}`),
+		inward: jumps("daddr", "to"),
+		answers: jumps("saddr", "back").map((jump) => `ct direction reply ct state established ${jump}`),
 	};
+}
+
+/** Rules that lead a packet on by one of its addresses, a rule for each family. @param by family, address and chain */
+export function jumpsBy(
+	side: "saddr" | "daddr",
+	by: readonly (readonly [family: string, address: string, chain: string])[],
+): string[] {
+	return ["ip", "ip6"].flatMap((family) => {
+		const own = by.filter(([of]) => of === family).map(([, address, chain]) => `${address} : jump ${chain}`);
+		return own.length === 0 ? [] : [`${family} ${side} vmap { ${own.join(", ")} }`];
+	});
 }
 
 function words(...parts: string[]): string {

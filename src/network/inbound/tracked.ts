@@ -71,16 +71,27 @@ export async function forgetSendersTo(servers: readonly InboundServer[], outside
 	}
 }
 
+/** Times that conntrack is run again after one that it was about to forget had gone by itself: it stops there. */
+const mostRuns = 50;
+
 async function forget(which: readonly string[], outside: Outside): Promise<void> {
-	try {
-		await at(outside, ["conntrack", "-D", ...which]);
-	} catch (error) {
-		if (!(error instanceof CommandError) || !(isNotThere(error) || hadNone(error))) throw error;
+	for (let run = 1; ; run++) {
+		try {
+			return void (await at(outside, ["conntrack", "-D", ...which]));
+		} catch (error) {
+			if (!(error instanceof CommandError)) throw error;
+			if (isNotThere(error) || hadNone(error)) return;
+			if (run === mostRuns || !wentMeanwhile(error)) throw error;
+		}
 	}
 }
 
 function isNotThere({ code, cause }: CommandError): boolean {
 	return code === 127 || (cause instanceof Error && "code" in cause && cause.code === "ENOENT");
+}
+
+function wentMeanwhile({ code, stderr }: CommandError): boolean {
+	return code === 1 && stderr.includes("such conntrack doesn't exist");
 }
 
 function hadNone({ code, stderr }: CommandError): boolean {

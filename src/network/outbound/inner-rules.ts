@@ -1,8 +1,16 @@
 import { isIPv4 } from "node:net";
 import { parseAddress, parseSubnet } from "../../api/addresses.ts";
 import { parseAddress6, parseSubnet6 } from "../../api/addresses6.ts";
-import { ipv4, ipv6 } from "../addresses.ts";
-import { chainsOf, clientSets, inboundCounters, inboundJumps, inboundRules } from "../inbound/inner-rules.ts";
+import { ipv6 } from "../addresses.ts";
+import {
+	chainsOf,
+	clientSets,
+	inboundCounters,
+	inboundJumps,
+	inboundRules,
+	jumpsBy,
+	placesOf,
+} from "../inbound/inner-rules.ts";
 import type { HostEnd } from "../inbound/plan.ts";
 import { yieldingBody, yieldingChains, yieldingRules, yieldingSets } from "../inbound/yielding-rules.ts";
 import {
@@ -26,7 +34,9 @@ const mostConnections = 10_000;
  * rule's own count, which would begin anew with each change of the rules.
  */
 const opened = "opened";
-const baseChains = ["forward", "leaving", "errors"];
+/** Errors that are told of packets of a connection. */
+const errors = "ct state related meta l4proto { icmp, ipv6-icmp }";
+const baseChains = ["forward", "inward", "outward", "leaving", "errors"];
 
 /** Names of what the table has. */
 export interface Known {
@@ -55,8 +65,8 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 	const fixedSets = [opened, ...yieldingSets];
 	const wanted = [...countersOf(plan), ...inbound.flatMap(inboundCounters)];
 	const sets = inbound.flatMap(clientSets);
-	const kept = [...plan.servers.map(chainOf), ...inbound.flatMap(chainsOf)];
-	const jumpsIn = inbound.map(inboundJumps);
+	const kept = [...plan.servers.map(chainOf), ...inbound.flatMap((one) => Object.values(chainsOf(one)))];
+	const { inward, answers } = inboundJumps(inbound);
 	const gone = known.chains.filter((name) => ![...fixed, ...kept].includes(name));
 	return [
 		`table ${table} {`,
@@ -64,6 +74,8 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 		...sets.map(({ name, body }) => `\tset ${name} ${body}`),
 		`\tset ${opened} { type ether_addr; size 65535; flags dynamic; }`,
 		"\tchain errors { }",
+		"\tchain inward { }",
+		"\tchain outward { }",
 		"\tchain forward { type filter hook forward priority filter + 5; policy accept; }",
 		"\tchain leaving { type nat hook postrouting priority srcnat; policy accept; }",
 		...yieldingBody.map((line) => `\t${line}`),
@@ -72,18 +84,21 @@ export function innerLines(plan: OutboundPlan, known: Known, host: HostEnd): str
 		...fixed.map((name) => `flush chain ${table} ${name}`),
 		...[...kept, ...gone].map((name) => `flush chain ${table} ${name}`),
 		...plan.servers.flatMap(serverLines),
-		// What routers say of packets that went out, such as that one was too large.
-		add("errors", `iifname "${uplink}" accept`),
 		...yieldingRules.map(([chain, rule]) => add(chain, rule)),
 		...inbound.flatMap((server) => inboundRules(server, host)).map(([chain, rule]) => add(chain, rule)),
-		add("forward", `oifname != "${uplink}" iifname != "${uplink}" goto among`),
-		add("forward", `iifname "${uplink}" ct state established,related ct direction reply accept`),
-		add("forward", "meta l4proto { icmp, ipv6-icmp } ct state related jump errors"),
-		...jumpsIn.flatMap(({ inward }) => inward.map((rule) => add("forward", rule))),
-		add("forward", `iifname "${uplink}" counter name unasked drop`),
-		...jumpsIn.flatMap(({ answers }) => answers.map((rule) => add("forward", rule))),
-		...plan.servers.flatMap(jumps),
-		add("forward", "counter name dropped_other drop"),
+		...errorsOut(plan.servers).map((rule) => add("errors", rule)),
+		add("forward", `iifname "${uplink}" goto inward`),
+		add("forward", `oifname "${uplink}" goto outward`),
+		add("forward", "goto among"),
+		add("inward", "ct state established,related ct direction reply accept"),
+		// What routers say of packets that went out, such as that one was too large.
+		add("inward", `${errors} accept`),
+		...inward.map((rule) => add("inward", rule)),
+		add("inward", "counter name unasked drop"),
+		...answers.map((rule) => add("outward", rule)),
+		add("outward", `${errors} goto errors`),
+		...jumpsOf(plan.servers).map((rule) => add("outward", rule)),
+		add("outward", "counter name dropped_other drop"),
 		// Servers with addresses of the LAN go by them.
 		...plan.servers.filter(({ lan }) => lan !== undefined).flatMap(asItIs),
 		add("leaving", `oifname "${uplink}" masquerade`),
@@ -106,17 +121,31 @@ function countersOf({ servers }: OutboundPlan): string[] {
 	return ["unasked", "dropped_other", ...new Set(own)];
 }
 
-function jumps(server: OutboundServer): string[] {
-	return sourcesOf(server).map((source) => add("forward", `${source} jump ${chainOf(server)}`));
+function jumpsOf(servers: readonly OutboundServer[]): string[] {
+	const places = servers.flatMap((server) =>
+		placesOf(server).map((place) => [...place, chainOf(server)] as const),
+	);
+	return jumpsBy("saddr", places);
+}
+
+/**
+ * What servers say of packets that came to them goes where their rules let it, and is about a connection that they opened:
+ * it names any, and carries what who sends it likes. (About those that were opened to them: inboundRules.)
+ */
+function errorsOut(servers: readonly OutboundServer[]): string[] {
+	const own = servers.flatMap((server) =>
+		placesOf(server).flatMap(([family, address]) => [
+			`${family} saddr ${address} ct original ${family} saddr ${address} goto ${chainOf(server)}`,
+			`${family} saddr ${address} counter name ${droppedCounter(server.name)} drop`,
+		]),
+	);
+	return [...own, "counter name dropped_other drop"];
 }
 
 function asItIs(server: OutboundServer): string[] {
-	return sourcesOf(server).map((source) => add("leaving", `oifname "${uplink}" ${source} accept`));
-}
-
-/** The words that a packet of a server's matches, by its addresses. @throws RangeError */
-function sourcesOf({ address, address6 }: OutboundServer): string[] {
-	return [`ip saddr ${ipv4(address)}`, ...(address6 === undefined ? [] : [`ip6 saddr ${ipv6(address6)}`])];
+	return placesOf(server).map(([family, address]) =>
+		add("leaving", `oifname "${uplink}" ${family} saddr ${address} accept`),
+	);
 }
 
 function serverLines(server: OutboundServer): string[] {

@@ -11,6 +11,9 @@ import { destroyGroup } from "./strays.ts";
 /** Memory: 10,000 clients that are all served at once, with two buffers of 16 KiB and more each, and uploads. */
 const limits = { memoryBytes: 768 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
 const retryAfterMs = 2000;
+/** One that hangs is replaced as one that has died, when it has not answered for so long, and once more not. */
+const silentForMs = 8000;
+const answersAtLastMs = 2000;
 
 /** What all front doors of a server are told, also those that are opened later. Replaced as a whole when it changes. */
 export interface Orders {
@@ -36,7 +39,8 @@ export interface Surroundings {
  * INVARIANTS
  * - It opens, opens again and closes one at a time: two at once would find their port taken by each other.
  * - Who asks for it while it is being opened finds none; before anybody finds it, it has had its server's orders.
- * - What runs as it is planned is not touched.
+ * - What runs as it is planned is not touched, unless it hangs.
+ * - What it does not take of its server's orders it is told again, until it does.
  */
 export class ServiceDoor {
 	/** Port of the host. */
@@ -49,6 +53,12 @@ export class ServiceDoor {
 	private closed = false;
 	/** What stood in the way last. */
 	private trouble = "";
+	/** Whether it may not have taken all of its server's orders. */
+	private behind = false;
+	/** Whether it is being asked how it is. */
+	private asked = false;
+	/** When it answered last, by the monotonic clock. */
+	private heardAt = 0;
 	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
 	private turn = 0;
 
@@ -88,8 +98,14 @@ export class ServiceDoor {
 		}
 	}
 
-	/** Opens it again when it has died; one that was adopted tells nobody of its end. */
+	/** Opens it again when it has died or hangs, and tells it again what it has not taken. Does not wait for its answers. */
 	async check(): Promise<void> {
+		await this.openWhenEnded();
+		if (this.door?.alive() && !this.asked) void this.lookAfter(this.door);
+	}
+
+	/** One that was adopted tells nobody of its end. */
+	private async openWhenEnded(): Promise<void> {
 		// Whoever opens or closes it at this moment sees for himself; a retry comes by itself.
 		if (this.turns.busy) return await this.turns.settled();
 		if (this.closed || this.waits || !this.door || this.door.alive()) return;
@@ -99,14 +115,69 @@ export class ServiceDoor {
 		await this.openWhenPossible();
 	}
 
+	private async lookAfter(door: FrontDoor): Promise<void> {
+		this.asked = true;
+		try {
+			const answers = await door.answers(silentForMs);
+			if (door !== this.door) return;
+			if (answers) this.heardAt = performance.now();
+			if (answers && this.behind) await this.tellAgain(door);
+			if (!answers && performance.now() - this.heardAt >= silentForMs) await this.replaceHanging(door);
+		} finally {
+			this.asked = false;
+		}
+	}
+
+	private async replaceHanging(door: FrontDoor): Promise<void> {
+		// The daemon itself may have been kept from running meanwhile.
+		if ((await door.answers(answersAtLastMs)) || door !== this.door || !door.alive() || this.closed) return;
+		this.around.say(
+			`The front door of ${this.around.server}, port ${this.listen}, does not answer any more; it is replaced`,
+		);
+		this.door = undefined;
+		await this.openWhenPossible();
+	}
+
 	/** A new session begins: what was known of the service's health is void. */
 	async expect(): Promise<void> {
 		// One that is being opened for the first time knows nothing yet that could be void, and nobody is to wait for it.
 		if (this.turns.busy && !this.door) return;
-		await this.check();
-		if (!this.door?.alive()) return;
-		await this.door.forgetHealth();
-		await this.door.resumeHealth();
+		await this.openWhenEnded();
+		await this.tell(async (door) => {
+			if (!door.alive()) return;
+			await door.forgetHealth();
+			await door.resumeHealth();
+		});
+	}
+
+	/**
+	 * Tells the one that is open what its server's orders have become. One that is closed meanwhile has nothing to say.
+	 * @throws Error or DeadlineError when it does not take it; then it is told all of them again by itself
+	 */
+	async tell(order: (door: FrontDoor) => Promise<void>): Promise<void> {
+		const { door } = this;
+		if (!door) return;
+		try {
+			await order(door);
+		} catch (error) {
+			if (door !== this.door) return;
+			this.behind = true;
+			throw error;
+		}
+	}
+
+	private async tellAgain(door: FrontDoor): Promise<void> {
+		this.behind = false;
+		try {
+			await this.tellAll(door);
+		} catch {
+			// That was told when it began.
+			this.behind = true;
+			return;
+		}
+		this.around.say(
+			`The front door of ${this.around.server}, port ${this.listen}, does as it was told after all`,
+		);
 	}
 
 	/** Ends it for good, and removes all that it has. @throws BulkheadError when it does not end */
@@ -145,14 +216,20 @@ export class ServiceDoor {
 	 * Also one that was adopted: an earlier daemon may have held users back, and ended before it let them through.
 	 */
 	private async tellAndKeep(door: FrontDoor): Promise<void> {
+		await this.tellAll(door, () => {
+			this.door = door;
+			this.behind = false;
+			this.heardAt = performance.now();
+		});
+	}
+
+	/** @param onTold called in the same turn as they still hold: a change that came between would reach neither */
+	private async tellAll(door: FrontDoor, onTold: () => void = () => {}): Promise<void> {
 		for (;;) {
 			const orders = this.around.orders();
 			await (orders.held ? door.hold() : door.release());
 			await (orders.resting ? door.pauseHealth() : door.resumeHealth());
-			if (orders !== this.around.orders()) continue;
-			// In the same turn: a change that came between would reach neither.
-			this.door = door;
-			return;
+			if (orders === this.around.orders()) return onTold();
 		}
 	}
 

@@ -1,0 +1,73 @@
+import { openSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { serverSchema } from "../../api/site.ts";
+import type { Sandbox } from "../../network/sandbox.ts";
+import { paths as pathsOf } from "../../store/paths.ts";
+import type { StoredServer } from "../../store/servers.ts";
+import type { Context } from "../context.ts";
+import { isOutdated } from "../definition-mark.ts";
+import { HostMachines } from "./machines.ts";
+
+let folder: string;
+beforeEach(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-machines-"));
+});
+afterEach(async () => await rm(folder, { recursive: true }));
+
+/** A server of a template, whose sessions have so much memory. */
+function serverWith(memory: string): StoredServer {
+	const definition = serverSchema.parse({ template: "tiny", memory, recovery: { mode: "warm" } });
+	const installed = { uid: 1, index: 1, uuid: "", guest: "linux", boot: { kind: "kernel", append: "" } };
+	const networks = { subnet: null, subnet6: null, lan: null };
+	return { name: "s1", ...networks, definition, installed: { ...installed, services: {} } } as never;
+}
+
+/** The server's machines, with processes that are none, and what is done at the moment when one has been started. */
+function machinesOf(server: StoredServer, whenStarted: (machines: HostMachines) => void): HostMachines {
+	const paths = pathsOf(folder, folder);
+	const context = { paths, bootId: "b", acceleration: { accelerator: "tcg" } } as unknown as Context;
+	const machines = new HostMachines(server, context, {} as Sandbox, async () => ({ services: {} }));
+	const qemu = new Proxy({}, { get: () => async () => {} });
+	const seals = { open: { memory: { descriptor: 0 } }, openState: () => openSync("/dev/null", "r") };
+	const launcher = {
+		server,
+		files: (number: number) => paths.server(server.name).session(number),
+		setImportance: async () => {},
+		start: async () => {
+			whenStarted(machines);
+			return { qemu, identity: { pid: process.pid, startTime: 1 }, startedAt: 1 };
+		},
+	};
+	Object.assign(machines, { launcher, seals });
+	return machines;
+}
+
+const [before, after] = [serverWith("1GiB"), serverWith("2GiB")];
+const change = (machines: HostMachines) => {
+	machines.server = after;
+};
+
+test("a session that boots has what was defined when it began, and says so, whatever is defined by now", async () => {
+	const { session } = await machinesOf(before, change).start(7, () => {}, false);
+	expect(isOutdated(session.definition, before.definition)).toBe(false);
+	expect(isOutdated(session.definition, after.definition)).toBe(true);
+});
+
+test("so does one that was loaded, when it stands by and when it runs", async () => {
+	const { signal } = new AbortController();
+	const standby = await machinesOf(before, change).load(7, () => {}, signal);
+	const { session } = await standby.run(() => {});
+	expect(standby.session).toEqual(session);
+	expect(isOutdated(session.definition, after.definition)).toBe(true);
+});
+
+test("so does one that stood by when the definition was changed", async () => {
+	const machines = machinesOf(before, () => {});
+	const standby = await machines.load(7, () => {}, new AbortController().signal);
+	change(machines);
+	const { session } = await standby.run(() => {});
+	expect(isOutdated(session.definition, after.definition)).toBe(true);
+});

@@ -74,6 +74,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	await room.serve("iperf3", "-s", "-p", `${transferPort}`, "--forceflush");
 	await room.serve(process.execPath, here("page.ts"), `${pagePort}`);
 	const ways = waysOf(room, listens);
+	console.log(`Congestion control of who sends: ${await room.congestionControl()}`);
 	console.log(
 		`${rounds} rounds: by a plain bridge, the front door, the own address, from inside the sandbox:`,
 	);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
+import { setKernel } from "../../src/network/namespace.ts";
 import { ensureOutbound, removeOutbound } from "../../src/network/outbound/outbound.ts";
 import {
 	bridgeNameOf,
@@ -51,6 +52,7 @@ export class Room implements AsyncDisposable {
 		await this.sandbox.ensure([{ name: this.guest.segment, subnet: "10.82.0.0/24" }]);
 		await this.attach();
 		await this.addClient();
+		for (const namespace of [this.client, this.guestNamespace]) await choose(namespace);
 		// Root too, so that the same can be asked without the front door, from where the front door asks.
 		const permissions = ports.flatMap(({ port }) =>
 			[this.doorUid, 0].map((uid) => ({ uid, address: this.guest.address, port })),
@@ -87,6 +89,14 @@ export class Room implements AsyncDisposable {
 		await cable("plain1", client, "eth1", `${plainBridge.client}/24`);
 		await cable("plain2", guest, "eth1", `${plainBridge.guest}/24`);
 		for (const port of ["plain1", "plain2"]) await ip("link", "set", port, "master", "plain0");
+	}
+
+	/** What the ends of a transfer go by: the host's own, unless another was asked for. */
+	async congestionControl(): Promise<string> {
+		const name = "/proc/sys/net/ipv4/tcp_congestion_control";
+		return (
+			await run("nsenter", [`--net=/run/netns/${this.client}`, "cat", name], { deadlineMs: 5000 })
+		).stdout.trim();
 	}
 
 	/** Starts a program in the guest, and waits for the first thing that it writes. */
@@ -149,6 +159,12 @@ export class Room implements AsyncDisposable {
 async function ended(child: ChildProcess): Promise<void> {
 	const process = child.pid === undefined ? undefined : identify(child.pid);
 	if (process) await endProcess(process, 1000);
+}
+
+/** Sets the congestion control that was asked for with CONGESTION; none: what new namespaces have from the host. */
+export async function choose(namespace: string): Promise<void> {
+	const wanted = process.env.CONGESTION;
+	if (wanted !== undefined) await setKernel(namespace, { "net/ipv4/tcp_congestion_control": wanted });
 }
 
 async function ip(...args: string[]): Promise<void> {

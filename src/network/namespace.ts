@@ -69,7 +69,7 @@ export async function setKernel(namespace: string, settings: KernelSettings): Pr
 	await inside(namespace, settingCommand(settings));
 }
 
-export type KernelSettings = Readonly<Record<string, number>>;
+export type KernelSettings = Readonly<Record<string, number | string>>;
 
 /** The command of `setKernel`, for the network that it is run in. */
 export function settingCommand(settings: KernelSettings): string[] {

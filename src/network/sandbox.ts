@@ -36,6 +36,9 @@ const nowWithinMs = 5000;
 const kernelSettings = {
 	// What guests send each other is routed; what else would be is dropped and counted.
 	"net/ipv4/ip_forward": 1,
+	// A front door and its guest are on one machine: nothing is congested between them. Where the host has BBR, which paces
+	// what is sent by a timer, a transfer to a guest was a quarter slower and took 40 % more of the processors.
+	"net/ipv4/tcp_congestion_control": "reno",
 	"net/ipv4/conf/all/accept_redirects": 0,
 	"net/ipv4/conf/default/accept_redirects": 0,
 	"net/ipv4/conf/all/send_redirects": 0,

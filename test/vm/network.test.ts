@@ -285,6 +285,11 @@ describe("the sandbox", () => {
 		expect((await inNamespace(tag, ...user, ...probe)).stdout).toBe("connected\n");
 	});
 
+	test("paces nothing on its way to guests, whatever the host does on its way to others", async () => {
+		const used = await inNamespace(tag, "cat", "/proc/sys/net/ipv4/tcp_congestion_control");
+		expect(used.stdout).toBe("reno\n");
+	});
+
 	test("forgets what a port may send as when the port goes", async () => {
 		const port = { ...guest, tap: "tap-y" };
 		const known = async () =>

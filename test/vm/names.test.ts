@@ -218,7 +218,8 @@ describe("names of the outside", () => {
 
 	beforeAll(async () => {
 		followed = new FollowedNames({
-			...{ file: join(folder, "followed.json"), ask: askThere, now: () => clock, keptMs: 50_000 },
+			...{ file: join(folder, "followed.json"), ask: askThere, keptMs: 50_000 },
+			...{ now: () => clock, monotonic: () => clock },
 			tell: (text) => told.push(text),
 		});
 		for (const namespace of [host, net]) {

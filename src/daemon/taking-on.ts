@@ -66,9 +66,10 @@ export class TakingOn {
 	/** Damaged files wait for a person. */
 	private setAside(server: StoredServer, error: unknown): void {
 		const isDamaged = error instanceof BulkheadError && error.code === "bad-input";
-		if (!isDamaged) this.waiting.set(server.name, server);
+		if (isDamaged) this.waiting.delete(server.name);
+		else this.waiting.set(server.name, server);
 		const why = isDamaged ? error : new Error("it is tried again and again", { cause: error });
-		this.units.setAside(server.name, why, server);
+		this.units.setAside(server.name, why, server, !isDamaged);
 	}
 
 	/** It is supervised, whatever becomes of the rest; the next daemon tries that again. */

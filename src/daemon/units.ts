@@ -9,6 +9,13 @@ import { markGone, removeRemains } from "./remains.ts";
 import { ServerUnit } from "./server-unit.ts";
 import type { SiteSandbox } from "./site-sandbox.ts";
 
+/** A server that is not supervised. */
+interface Aside {
+	why: string;
+	stored: StoredServer | undefined;
+	isTried: boolean;
+}
+
 /** The servers of the site: those that are supervised, and those that cannot be. */
 export class Units {
 	private readonly context: Context;
@@ -18,7 +25,7 @@ export class Units {
 	/** Servers that are there and not supervised yet: until they are, what they may do stays as it is. */
 	private awaited: readonly StoredServer[] = [];
 	/** Servers whose files are damaged, with the reason in words: nothing of theirs is touched until a person mended them. */
-	private readonly aside = new Map<string, { why: string; stored: StoredServer | undefined }>();
+	private readonly aside = new Map<string, Aside>();
 
 	constructor(context: Context, groups: Groups, sandbox: SiteSandbox) {
 		this.context = context;
@@ -60,12 +67,12 @@ export class Units {
 		return this.aside.has(name);
 	}
 
-	/** It is told once for each reason. */
-	setAside(name: string, error: unknown, stored: StoredServer | undefined): void {
+	/** It is told once for each reason. @param isTried whether it is tried again by itself */
+	setAside(name: string, error: unknown, stored: StoredServer | undefined, isTried = false): void {
 		// A parser shows the place in lines of its own; here it stands within a sentence.
 		const why = explain(error).replaceAll(/\s+/g, " ");
 		if (this.aside.get(name)?.why === why) return;
-		this.aside.set(name, { why, stored });
+		this.aside.set(name, { why, stored, isTried });
 		const text = `${name} is not supervised, and nothing of it is touched: ${why}`;
 		this.context.log.error({ err: error, server: name }, text);
 		this.context.history.append({ at: Date.now(), server: name, session: null, kind: "daemon", text });
@@ -78,9 +85,14 @@ export class Units {
 	refuseWhileDamaged(): void {
 		const [first] = this.aside;
 		if (!first) return;
-		const [name, { why }] = first;
-		const mend = "when that is done, restart the daemon, and apply again; nothing was changed";
-		throw new BulkheadError("not-allowed-now", `${name} is not supervised: ${why}; ${mend}`);
+		const [name, { why, isTried }] = first;
+		const mend = isTried
+			? "apply again when it is"
+			: "when that is done, restart the daemon, and apply again";
+		throw new BulkheadError(
+			"not-allowed-now",
+			`${name} is not supervised: ${why}; ${mend}; nothing was changed`,
+		);
 	}
 
 	// ---- beginning and ending

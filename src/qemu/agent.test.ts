@@ -290,3 +290,18 @@ test("a file is read that is as long as it may be", async () => {
 	}
 	expect((await read)?.toString()).toBe(content);
 });
+
+test("an answer that comes too late and is too long is not taken for that to another question", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	const late = ear.execute("guest-exec-status", {}, 50);
+	await expect(late).rejects.toThrow("guest-exec-status");
+	const next = ear.execute("guest-set-time", {}, 20_000);
+	await server.until((received) => received.includes("guest-set-time"));
+	const [, { id }] = server.received
+		.trim()
+		.split("\n")
+		.map((line) => JSON.parse(line));
+	server.say(`{"return": "${"x".repeat(70_000)}", "id": "c1"}\n{"return": "done", "id": "${id}"}\n`);
+	expect(await next).toBe("done");
+});

@@ -16,6 +16,8 @@ const outputLimit = 4 * 2 ** 20;
 /** What is larger than 64 KiB is few long words. Of many small ones, 4 MiB were seen to take 185 MiB and 0.6 s to read. */
 const mostParts = 100;
 const mostDisks = 100;
+/** Questions without an answer that are remembered. */
+const mostLate = 50;
 const longestWords = 1000;
 /** After this long without an answer the question is asked anew: the guest may have been reset in between. */
 const askAgainMs = 4000;
@@ -45,6 +47,8 @@ interface Pending {
 	readonly command: string;
 	/** Bytes of the largest answer that is taken. */
 	readonly largest: number;
+	/** Nobody waits for its answer any more. */
+	late?: true;
 	resolve(value: unknown): void;
 	reject(error: Error): void;
 }
@@ -64,6 +68,7 @@ export class GuestAgent {
 	private answeredId = 0;
 	private waiting = false;
 	private closed = false;
+	/** What has been asked, in that order; also what nobody waits for any more, until it is answered. */
 	private readonly pending = new Map<string, Pending>();
 	private commands = 0;
 
@@ -113,8 +118,17 @@ export class GuestAgent {
 			return await promise;
 		} finally {
 			clearTimeout(timer);
-			this.pending.delete(id);
+			this.endWaiting(id);
 		}
+	}
+
+	/** What is answered too late is known as that, and not taken for the answer to what was asked after it. */
+	private endWaiting(id: string): void {
+		const asked = this.pending.get(id);
+		if (!asked) return;
+		asked.late = true;
+		const late = [...this.pending].filter(([, { late }]) => late);
+		for (const [oldest] of late.slice(0, -mostLate)) this.pending.delete(oldest);
 	}
 
 	/**
@@ -211,15 +225,22 @@ export class GuestAgent {
 		const message = parseObject(line.replaceAll("\xff", ""));
 		if (!message) return;
 		const pending = typeof message.id === "string" ? this.pending.get(message.id) : undefined;
-		if (!pending) this.hear(message.return);
-		else if (line.length > pending.largest) pending.reject(tooLarge(pending));
+		if (!pending) {
+			this.hear(message.return);
+			return;
+		}
+		this.pending.delete(`${message.id}`);
+		if (line.length > pending.largest) pending.reject(tooLarge(pending));
 		else settle(pending, message);
 	}
 
 	/** The agent answers one command after the other: it is the answer to the oldest. */
 	private refuseAnswer(): void {
-		const [oldest] = this.pending.values();
-		oldest?.reject(tooLarge(oldest));
+		const [oldest] = this.pending;
+		if (!oldest) return;
+		const [id, asked] = oldest;
+		this.pending.delete(id);
+		asked.reject(tooLarge(asked));
 	}
 
 	private hear(id: unknown): void {

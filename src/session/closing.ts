@@ -103,7 +103,7 @@ export class Closing {
 	/** Leaves the server down, keeps everything, and calls a person. */
 	async giveUp(reason: string): Promise<void> {
 		this.timers.cancel();
-		this.ledger.set({ aftermath: null, fallsAsleep: false });
+		this.ledger.set({ aftermath: null, fallsAsleep: null });
 		this.book.note(`given up: ${reason}`);
 		await this.incidents.end("gave-up");
 		await this.ledger.become("failed", reason);

@@ -51,7 +51,7 @@ export class Resumption {
 		await this.clearReserve();
 		if (!(await this.clearTakeOver())) return;
 		await this.incidents.resume();
-		if (this.ledger.record.fallsAsleep) return await this.wake(session);
+		if (this.fellAsleep) return await this.wake(session);
 		if (session) return await this.resumeSession(session);
 		if (!(await this.closing.clear())) return;
 		if (state === "stopping") return await this.life.stopped("");
@@ -141,11 +141,18 @@ export class Resumption {
 		await this.sessionGone(session, remains);
 	}
 
+	/** Not when an earlier daemon, which knew nothing of that, has begun another session since. */
+	private get fellAsleep(): boolean {
+		const { fallsAsleep, session, state } = this.ledger.record;
+		if (fallsAsleep === null) return false;
+		return session ? session.number === fallsAsleep : state === "running";
+	}
+
 	/** Its session was being ended, and may have been told so already: it is ended, and another begins. */
 	private async wake(session: SessionRecord | null): Promise<void> {
 		if (session) await this.holder.adopt(session);
 		if (!(await this.closing.clear(true))) return;
-		this.ledger.set({ fallsAsleep: false });
+		this.ledger.set({ fallsAsleep: null });
 		await this.beginAgain();
 	}
 

@@ -89,7 +89,7 @@ export class Sleep {
 		}
 		await machine.settle();
 		// The next daemon knows then that the session did not end by itself.
-		this.ledger.set({ fallsAsleep: true });
+		this.ledger.set({ fallsAsleep: this.ledger.record.session?.number ?? null });
 		await this.ledger.save();
 		if (!(await this.closing.clear(true))) {
 			await standby.close();
@@ -97,7 +97,7 @@ export class Sleep {
 		}
 		await this.doorman.rest();
 		this.sleeper = standby;
-		this.ledger.set({ fallsAsleep: false });
+		this.ledger.set({ fallsAsleep: null });
 		await this.ledger.become("asleep", reason);
 	}
 

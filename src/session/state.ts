@@ -105,8 +105,8 @@ export interface ServerRecord {
 	drill: DrillRecord | null;
 	/** What its session, which has crashed, is given time for before it is ended. */
 	aftermath: AftermathRecord | null;
-	/** Its session is being ended because nobody uses it: that it has ended is no failure. */
-	fallsAsleep: boolean;
+	/** Number of the session that is being ended because nobody uses it: that it has ended is no failure. */
+	fallsAsleep: number | null;
 	/** The incident that is being recovered from. */
 	openIncident: string | null;
 	incidents: number;
@@ -130,7 +130,7 @@ export function newRecord(): ServerRecord {
 		recoveries: [],
 		drill: null,
 		aftermath: null,
-		fallsAsleep: false,
+		fallsAsleep: null,
 		openIncident: null,
 		incidents: 0,
 		unproven: [],

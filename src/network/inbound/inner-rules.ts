@@ -139,13 +139,20 @@ export function inboundJumps(servers: readonly InboundServer[]): { inward: strin
 	};
 }
 
-/** Rules that lead a packet on by one of its addresses, a rule for each family. @param by family, address and chain */
+/**
+ * Rules that lead a packet on by one of its addresses, a rule for each family. Of two with one address the first has it:
+ * while a site is changed, one that is to be deleted is there beside the one that takes its place.
+ * @param by family, address and chain
+ */
 export function jumpsBy(
 	side: "saddr" | "daddr",
 	by: readonly (readonly [family: string, address: string, chain: string])[],
 ): string[] {
 	return ["ip", "ip6"].flatMap((family) => {
-		const own = by.filter(([of]) => of === family).map(([, address, chain]) => `${address} : jump ${chain}`);
+		const chains = new Map<string, string>();
+		for (const [of, address, chain] of by)
+			if (of === family && !chains.has(address)) chains.set(address, chain);
+		const own = [...chains].map(([address, chain]) => `${address} : jump ${chain}`);
 		return own.length === 0 ? [] : [`${family} ${side} vmap { ${own.join(", ")} }`];
 	});
 }

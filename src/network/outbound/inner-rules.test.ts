@@ -63,6 +63,17 @@ test("the rules of a server with some, of one with all and of one with none", as
 	await expect(`${text.join("\n")}\n`).toMatchFileSnapshot("../goldens/outbound.nft");
 });
 
+test("of two servers with one address, as while one takes the other's place, the first has it", () => {
+	const known = { chains: [], counters: [], sets: [] };
+	const [old, fresh] = [server([]), server([everything], { name: "web-2" })];
+	const ways = { ways: [{ service: "ssh", to: "lan", ports: [range("tcp", 22)] }], redirects: [] } as const;
+	const inbound = [old, fresh].map(({ name, address, address6 }) => ({ name, address, address6, ...ways }));
+	const text = innerLines({ namespace: "bh-home", servers: [old, fresh], inbound }, known, host);
+	const vmaps = text.filter((line) => line.includes("vmap"));
+	expect(vmaps).toHaveLength(6);
+	for (const line of vmaps) expect(line).toMatch(/vmap \{ \S+ : jump \w+\.web-1 \}$/);
+});
+
 test("counters of what is not there any more are deleted, last, and no others", () => {
 	const [own, other] = [rule(), rule({ to: "any" })].map((one) => passedCounter("web-1", one));
 	const deleted = linesOf(server([rule()]), ["unasked", `${own}`, `${other}`]).slice(-2);

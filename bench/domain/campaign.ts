@@ -186,14 +186,30 @@ async function saysWell(work: () => Promise<string>, well: RegExp): Promise<stri
 	return well.test(said) ? null : said.trim().slice(-300);
 }
 
+/** @returns who is known to a controller: when all acknowledged ones are, or later, as others tell it a little later than they answer */
+async function usersOn(
+	server: Controller,
+	acknowledged: readonly string[],
+	{ admin }: World,
+	signal: AbortSignal,
+): Promise<string[]> {
+	const end = performance.now() + (several ? replicatesWithinMs : 0);
+	for (;;) {
+		const there = await admin.users(server);
+		if (acknowledged.every((user) => there.includes(user)) || performance.now() > end) return there;
+		await delay(1000, undefined, { signal });
+	}
+}
+
 async function lookAfter(world: World, newcomers: Newcomers, signal: AbortSignal): Promise<After> {
 	const { admin, desk, folder } = world;
+	const { acknowledged } = newcomers;
 	const missing: string[] = [];
 	const twice: string[] = [];
 	for (const server of controllers) {
-		const there = await admin.users(server);
+		const there = await usersOn(server, acknowledged, world, signal);
 		missing.push(
-			...newcomers.acknowledged.filter((user) => !there.includes(user)).map((user) => `${user} on ${server}`),
+			...acknowledged.filter((user) => !there.includes(user)).map((user) => `${user} on ${server}`),
 		);
 		twice.push(...there.filter((user, i) => there.indexOf(user) !== i).map((user) => `${user} on ${server}`));
 	}
@@ -217,7 +233,7 @@ async function lookAfter(world: World, newcomers: Newcomers, signal: AbortSignal
 				/\(0 errors\)/,
 			);
 	}
-	return { acknowledged: newcomers.acknowledged.length, missing, twice, tools };
+	return { acknowledged: acknowledged.length, missing, twice, tools };
 }
 
 function tell(made: readonly Drill[]): Record<string, unknown> {

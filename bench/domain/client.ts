@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/host/command.ts";
 import { installFor } from "../packages.ts";
@@ -162,7 +162,8 @@ export class DomainClient implements AsyncDisposable {
 	private async furnish(): Promise<void> {
 		const { realm, controllers, password } = this.domain;
 		const files = {
-			hosts: "127.0.0.1 localhost\n",
+			// Its own name is here, as Debian's installer puts it: OpenLDAP looks it up each time.
+			hosts: `127.0.0.1 localhost\n127.0.1.1 ${hostname()}\n`,
 			"resolv.conf": `${controllers.map((address) => `nameserver ${address}\n`).join("")}`,
 			// As they come: whom to ask is found by the domain's own names.
 			"krb5.conf": `[libdefaults]\ndefault_realm = ${realm.toUpperCase()}\nrdns = false\ndns_canonicalize_hostname = false\n`,

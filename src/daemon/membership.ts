@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DomainView, JoinBody, LeaveView } from "../api/domain.ts";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { AddShareBody, SharesView } from "../api/share.ts";
-import { askControllers, type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
+import { ControllerWatch } from "../directory/member/controller-watch.ts";
+import { type ControllerHealth, inOrder, isWhole } from "../directory/member/controllers.ts";
 import { describeSkew, joinDomain, readMember, removeHalfJoined } from "../directory/member/join.ts";
 import {
 	beginLeaving,
@@ -80,6 +81,7 @@ export class Membership {
 	private sharesTrouble: string | null = null;
 	private readonly restarts = new Restarts();
 	private readonly strangers: Strangers;
+	private readonly controllers: ControllerWatch;
 	/** One change at a time. */
 	private changing = false;
 	/** So that nothing is begun for a membership that is being ended. */
@@ -101,6 +103,7 @@ export class Membership {
 		this.strangers = new Strangers(
 			async (address) => (await factsOf(context.paths.domain, address, this.gone.signal)).realm,
 		);
+		this.controllers = ControllerWatch.asking(answersWithinMs, this.gone.signal);
 		this.begun = this.turns.take(async () => await this.begin());
 		// A controller may be a server of this host's: one that fails is asked at once.
 		this.unsubscribe = context.history.subscribe(({ kind, server }) => {
@@ -466,7 +469,7 @@ export class Membership {
 
 	private async look(member: Member): Promise<Seen> {
 		const { realm } = member;
-		const all = await askControllers(member.controllers, answersWithinMs, this.gone.signal);
+		const all = await this.controllers.look(member.controllers);
 		const found = this.strangers.without(all, realm);
 		const before = this.seen;
 		const state = found.some(isWhole)

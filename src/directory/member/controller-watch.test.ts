@@ -1,0 +1,75 @@
+import { beforeEach, expect, test } from "vitest";
+import type { ControllerService } from "../../api/domain.ts";
+import { ControllerWatch } from "./controller-watch.ts";
+import { services } from "./controllers.ts";
+
+let now = 0;
+/** What is answered, and what was asked since the last look. */
+let answers = new Set<ControllerService>();
+let asked: ControllerService[] = [];
+let watch: ControllerWatch;
+
+beforeEach(() => {
+	now = 0;
+	answers = new Set(services);
+	asked = [];
+	watch = new ControllerWatch(
+		async (_, service) => {
+			asked.push(service);
+			return answers.has(service);
+		},
+		() => now,
+	);
+});
+
+async function look(atMs: number) {
+	now = atMs;
+	asked = [];
+	const [found] = await watch.look(["10.0.0.1"]);
+	return { answers: found?.answers ?? [], asked: [...asked].sort() };
+}
+
+const all = [...services].sort();
+const cheap = ["dns", "kerberos"];
+
+test("what costs a controller a good deal is asked at first, and every ten seconds", async () => {
+	expect(await look(0)).toEqual({ answers: services, asked: all });
+	expect(await look(1000)).toEqual({ answers: services, asked: cheap });
+	expect(await look(9999)).toEqual({ answers: services, asked: cheap });
+	expect(await look(10_000)).toEqual({ answers: services, asked: all });
+});
+
+test("what was not answered is asked at each look, and that alone", async () => {
+	answers.delete("smb");
+	await look(0);
+	expect(await look(250)).toEqual({
+		answers: ["dns", "kerberos", "ldap"],
+		asked: ["dns", "kerberos", "smb"],
+	});
+	answers.add("smb");
+	expect(await look(500)).toEqual({ answers: services, asked: ["dns", "kerberos", "smb"] });
+	expect(await look(750)).toEqual({ answers: services, asked: cheap });
+});
+
+test("nothing is believed of one that is gone, until it says so again", async () => {
+	await look(0);
+	answers.clear();
+	expect(await look(1000)).toEqual({ answers: [], asked: cheap });
+	answers = new Set(["dns", "kerberos"]);
+	expect(await look(1250)).toEqual({ answers: ["dns", "kerberos"], asked: all });
+});
+
+test("one answer that is lost on its way changes nothing but itself", async () => {
+	await look(0);
+	answers.delete("kerberos");
+	expect(await look(1000)).toEqual({ answers: ["dns", "ldap", "smb"], asked: cheap });
+});
+
+test("controllers have nothing to do with each other", async () => {
+	const silent = new ControllerWatch(async (address) => address === "10.0.0.1");
+	for (let times = 0; times < 2; times++)
+		expect(await silent.look(["10.0.0.1", "10.0.0.2"])).toEqual([
+			{ address: "10.0.0.1", answers: services },
+			{ address: "10.0.0.2", answers: [] },
+		]);
+});

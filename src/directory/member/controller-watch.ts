@@ -1,0 +1,75 @@
+import { type ControllerService, controllerPorts } from "../../api/domain.ts";
+import { accepts } from "../../host/accepts.ts";
+import { type ControllerHealth, services } from "./controllers.ts";
+
+/**
+ * What a controller does a good deal for: it begins a process for each connection that comes for files, and a
+ * conversation for each to the directory. Asked each second, Samba in an emulated guest was busy with that for an eighth of
+ * a processor's time (38 ms and 91 ms a time; 7 ms for names or tickets), in the seconds of another's failure for more.
+ */
+const costly: readonly ControllerService[] = ["ldap", "smb"];
+/** How long an answer to those counts, while the controller answers to the others. */
+const countsForMs = 10_000;
+
+type Ask = (address: string, service: ControllerService) => Promise<boolean>;
+
+/**
+ * Asks the controllers of a domain again and again how they are, at little cost to them: whether one is there shows in what
+ * costs it nothing, at each look; the rest is asked when it is not known, and every ten seconds.
+ */
+export class ControllerWatch {
+	/** When a controller last answered what is costly. */
+	readonly #answered = new Map<string, Map<ControllerService, number>>();
+	readonly #ask: Ask;
+	readonly #now: () => number;
+
+	/** @param ask whether a controller takes a connection for a service; now: milliseconds, by a clock that nobody sets */
+	constructor(ask: Ask, now: () => number = () => performance.now()) {
+		this.#ask = ask;
+		this.#now = now;
+	}
+
+	/** @param deadlineMs for each question */
+	static asking(deadlineMs: number, signal: AbortSignal): ControllerWatch {
+		return new ControllerWatch(
+			async (host, service) => await accepts({ host, port: controllerPorts[service] }, deadlineMs, signal),
+		);
+	}
+
+	/** @returns how each answers, in the order of the addresses */
+	async look(addresses: readonly string[]): Promise<ControllerHealth[]> {
+		return await Promise.all(addresses.map(async (address) => await this.#lookAt(address)));
+	}
+
+	async #lookAt(address: string): Promise<ControllerHealth> {
+		const counting = services.filter((service) => this.#counts(address, service));
+		const asked = services.filter((service) => !counting.includes(service));
+		const answers = await this.#askAll(address, asked);
+		if (answers.some((service) => !costly.includes(service))) answers.push(...counting);
+		// It is not there, or not what it was: nothing counts that it said before.
+		else this.#answered.delete(address);
+		return { address, answers: services.filter((service) => answers.includes(service)) };
+	}
+
+	async #askAll(address: string, asked: readonly ControllerService[]): Promise<ControllerService[]> {
+		const found = await Promise.all(
+			asked.map(async (service) => ((await this.#askOne(address, service)) ? [service] : [])),
+		);
+		return found.flat();
+	}
+
+	async #askOne(address: string, service: ControllerService): Promise<boolean> {
+		const at = this.#now();
+		const answers = await this.#ask(address, service);
+		const known = this.#answered.get(address) ?? new Map<ControllerService, number>();
+		this.#answered.set(address, known);
+		if (answers && costly.includes(service)) known.set(service, at);
+		else known.delete(service);
+		return answers;
+	}
+
+	#counts(address: string, service: ControllerService): boolean {
+		const at = this.#answered.get(address)?.get(service);
+		return at !== undefined && this.#now() < at + countsForMs;
+	}
+}

@@ -1,3 +1,5 @@
+import { Turns } from "../turns.ts";
+
 /** How much a session's process counts against others when processors or memory are short. */
 export const importance = {
 	serving: { cpuWeight: 50, expendable: 200 },
@@ -23,6 +25,7 @@ export class ServingShare {
 	private inService: number | undefined;
 	private yielding: NodeJS.Timeout | undefined;
 	private yields = false;
+	private readonly turns = new Turns();
 	private readonly log: (error: unknown) => void;
 
 	/**
@@ -34,8 +37,19 @@ export class ServingShare {
 		this.log = log;
 	}
 
-	/** Takes note of what a session is from now on. @returns its share */
-	weightOf(session: number, level: Importance): number | "idle" {
+	/**
+	 * Takes note of what a session is from now on.
+	 * @param give it the share of that: nothing else is given meanwhile, so that what was decided last is what holds
+	 */
+	async become<T>(
+		session: number,
+		level: Importance,
+		give: (cpuWeight: number | "idle") => Promise<T>,
+	): Promise<T> {
+		return await this.turns.take(async () => await give(this.weightOf(session, level)));
+	}
+
+	private weightOf(session: number, level: Importance): number | "idle" {
 		if (level === "serving") {
 			this.inService = session;
 			// It may begin long after others began to do its server's work.
@@ -77,6 +91,8 @@ export class ServingShare {
 	}
 
 	private async apply(): Promise<void> {
-		if (this.inService !== undefined) await this.weigh(this.inService, this.weight);
+		await this.turns.take(async () => {
+			if (this.inService !== undefined) await this.weigh(this.inService, this.weight);
+		});
 	}
 }

@@ -113,9 +113,13 @@ export class Launcher {
 			// The processors of the guest, and a quarter for QEMU's own threads.
 			cpus: cpus + 0.25,
 			tasks: tasks + cpus * 2,
-			cpuWeight: this.share.weightOf(number, level),
 		};
-		return await ControlGroup.create(this.groupOf(number), limits, this.context.groups);
+		return await this.share.become(
+			number,
+			level,
+			async (cpuWeight) =>
+				await ControlGroup.create(this.groupOf(number), { ...limits, cpuWeight }, this.context.groups),
+		);
 	}
 
 	/** @param yields whether others do its server's work, so that they come first */

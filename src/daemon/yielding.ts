@@ -1,4 +1,5 @@
 import { explain } from "../api/errors.ts";
+import { refuseQuestions } from "../network/inbound/farewell.ts";
 import { setYielding } from "../network/inbound/yielding.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
@@ -22,7 +23,7 @@ export class Yielding {
 	private readonly turns = new Turns();
 	private readonly unsubscribe: () => void;
 	/** What was set last, and in which sandbox. */
-	private set = "";
+	private set: readonly string[] = [];
 	private trouble = "";
 
 	constructor(context: Context, parts: Parts) {
@@ -59,10 +60,16 @@ export class Yielding {
 		const namespace = this.parts.namespace();
 		if (namespace === null) return;
 		const addresses = yielding.flatMap(addressesOf);
-		const wanted = [namespace, ...addresses].join(" ");
-		if (wanted === this.set && !(anew && addresses.length > 0)) return;
+		const wanted = [namespace, ...addresses];
+		const before = this.set;
+		if (wanted.join(" ") === before.join(" ") && !(anew && addresses.length > 0)) return;
 		await setYielding(namespace, addresses);
 		this.set = wanted;
+		const begun = addresses.filter((address) => !before.includes(address));
+		if (begun.length === 0) return;
+		await refuseQuestions(namespace, begun).catch((error) =>
+			this.context.log.warn({ err: error }, "who had just asked a controller that is away was not told"),
+		);
 	}
 
 	async end(): Promise<void> {

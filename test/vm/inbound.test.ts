@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { inboundClientsOf } from "../../src/network/inbound/clients.ts";
-import { clientsOf, tellClients } from "../../src/network/inbound/farewell.ts";
+import { clientsOf, refuseQuestions, tellClients } from "../../src/network/inbound/farewell.ts";
 import {
 	type InboundServer,
 	type InboundWay,
@@ -441,33 +441,33 @@ test("a whole server: all that it serves, and what answers a ping", async () => 
 	expect(await asks(pc, "tcp", files.address, 389)).toBeNull();
 });
 
-describe("a server that has gone", () => {
-	/** Connects, or asks by UDP, says one thing and waits for whatever becomes of it. */
-	const waits = (from: string, protocol: "tcp" | "udp", address: string, port: number) => {
-		const script = `
-			const end = (what) => { console.log(what); process.exit(); };
-			setTimeout(() => end("silence"), 5000);
-			if ("${protocol}" === "tcp") {
-				const c = require("node:net").connect(${port}, "${address}");
-				c.once("data", () => console.log("ready")); c.on("error", ({ code }) => end(code)); c.on("end", () => end("end"));
-			} else {
-				const s = require("node:dgram").createSocket("${address.includes(":") ? "udp6" : "udp4"}");
-				s.on("message", () => end("answer")); s.on("error", ({ code }) => end(code));
-				s.connect(${port}, "${address}", () => s.send("who", () => console.log("ready")));
-			}`;
-		const args = [`--net=/run/netns/${from}`, process.execPath, "-e", script];
-		const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
-		started.push(child);
-		const said: string[] = [];
-		child.stdout.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
-		const ended = once(child, "close").then(() => said.at(-1));
-		return {
-			ready: async () =>
-				await vi.waitFor(() => expect(said, `${from} ${protocol} ${address}`).toContain("ready"), 10_000),
-			ended,
-		};
+/** Connects, or asks by UDP, says one thing and waits for whatever becomes of it. */
+function waits(from: string, protocol: "tcp" | "udp", address: string, port: number) {
+	const script = `
+		const end = (what) => { console.log(what); process.exit(); };
+		setTimeout(() => end("silence"), 5000);
+		if ("${protocol}" === "tcp") {
+			const c = require("node:net").connect(${port}, "${address}");
+			c.once("data", () => console.log("ready")); c.on("error", ({ code }) => end(code)); c.on("end", () => end("end"));
+		} else {
+			const s = require("node:dgram").createSocket("${address.includes(":") ? "udp6" : "udp4"}");
+			s.on("message", () => end("answer")); s.on("error", ({ code }) => end(code));
+			s.connect(${port}, "${address}", () => s.send("who", () => console.log("ready")));
+		}`;
+	const args = [`--net=/run/netns/${from}`, process.execPath, "-e", script];
+	const child = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+	started.push(child);
+	const said: string[] = [];
+	child.stdout.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
+	const ended = once(child, "close").then(() => said.at(-1));
+	return {
+		ready: async () =>
+			await vi.waitFor(() => expect(said, `${from} ${protocol} ${address}`).toContain("ready"), 10_000),
+		ended,
 	};
+}
 
+describe("a server that has gone", () => {
 	test("its clients are told at once, on the host, on the LAN and among servers; who is about to connect waits", async () => {
 		const quiet: InboundWay = { service: "quiet", to: "lan", ports: [range("udp", 7), range("tcp", 389)] };
 		await letIn({ dc: { ways: [quiet] } });
@@ -576,6 +576,18 @@ describe("a server that is away while another does its work", () => {
 		await setYielding(tag, []);
 		for (const { address, protocol } of all)
 			expect((await attempt(pc, protocol, address, 389)).what).toBe("answer");
+	});
+
+	test("refuses also what it had just been asked", async () => {
+		await letIn({ dc: { ways: [{ service: "quiet", to: "lan", ports: [range("udp", 7)] }], yields: true } });
+		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
+		const asked = [dc.address, dc.address6].map((address) => waits(pc, "udp", address, 7));
+		await Promise.all(asked.map(async ({ ready }) => await ready()));
+		await setYielding(tag, [dc.address, dc.address6]);
+		await refuseQuestions(tag, [dc.address, dc.address6]);
+		for (const { ended } of asked) expect(await ended).toBe("ECONNREFUSED");
+		await setYielding(tag, []);
+		await bring(dc);
 	});
 
 	test("refuses each question, however many one client asks", async () => {

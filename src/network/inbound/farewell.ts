@@ -46,6 +46,19 @@ export async function tellClients(namespace: string, clients: readonly string[])
 	if (lines.length > 0) await inside(namespace, ["perl", program], `${lines.join("\n")}\n`);
 }
 
+/**
+ * Refuses what has been asked by UDP of servers whose questions are refused from now on: one that came between the list of
+ * `clientsOf` and that would wait for an answer as long as its patience is, which is 5 s for a name server (resolv.conf(5)).
+ * @throws CommandError
+ */
+export async function refuseQuestions(namespace: string, addresses: readonly string[]): Promise<void> {
+	const clients = await clientsOf(namespace, addresses, []);
+	await tellClients(
+		namespace,
+		clients.filter((line) => line.startsWith("udp ")),
+	);
+}
+
 /** Pure. @param text answer of `conntrack -L` @returns the lines for the program */
 export function talkingIn(text: string): string[] {
 	return text.split("\n").flatMap((line) => {

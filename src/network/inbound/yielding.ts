@@ -10,7 +10,6 @@ const table = "inet outbound";
  * @throws CommandError, RangeError for what is no address
  */
 export async function setYielding(namespace: string, addresses: readonly string[]): Promise<void> {
-	if (!(await hasInnerTable(namespace))) return;
 	const fill = (set: string, elements: readonly string[]) => [
 		`flush set ${table} ${set}`,
 		...(elements.length === 0 ? [] : [`add element ${table} ${set} { ${elements.join(", ")} }`]),
@@ -18,5 +17,10 @@ export async function setYielding(namespace: string, addresses: readonly string[
 	const four = addresses.filter((address) => isIPv4(address)).map(ipv4);
 	const six = addresses.filter((address) => !isIPv4(address)).map(ipv6);
 	const lines = [...fill("yielding", four), ...fill("yielding6", six)];
-	await inside(namespace, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
+	try {
+		await inside(namespace, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
+	} catch (error) {
+		// Asked only now: who comes in the meantime is not refused.
+		if (await hasInnerTable(namespace)) throw error;
+	}
 }

@@ -19,8 +19,10 @@ import { choose } from "./room.ts";
 /**
  * What Bulkhead's network costs: the same transfer and the same small requests of a client on the LAN through the front
  * door, at the server's own address and by a plain bridge, in turn, in one run, with a plain namespace in the guest's
- * place; and then through the front door of a real guest, and without it.
- * ROUNDS=12, SECONDS=2 (a transfer), REQUESTS=1000 (a round), GUEST=0 (no real guest), CONGESTION=reno (or another; as the
+ * place, first by cables that are as fast as the processors, so that these are what is compared, then by lines as a LAN has
+ * them; and then through the front door of a real guest, and without it.
+ * ROUNDS=12, SECONDS=2 (a transfer), REQUESTS=1000 (a round), GUEST=0 (no real guest), LINE=10 (Gbit/s;
+ * 0: no lines), CONGESTION=reno (or another; as the
  * host has it: a host with BBR paces what is sent, so a plain bridge is slower there, and what is compared with it looks better).
  * Ends with 1 when a promise is broken.
  */
@@ -28,13 +30,14 @@ import { choose } from "./room.ts";
 const rounds = Number(process.env.ROUNDS ?? "12");
 const seconds = Number(process.env.SECONDS ?? "2");
 const requests = Number(process.env.REQUESTS ?? "1000");
+const line = Number(process.env.LINE ?? "10");
 const withGuest = process.env.GUEST !== "0";
 const leastShare = 0.9;
 const leastRoutedShare = 0.95;
 const mostAddedMs = 0.2;
 
 /** Runs the rounds with a plain namespace, on a host that is a namespace itself. */
-async function plainRounds(signal: AbortSignal): Promise<Round[]> {
+async function plainRounds(gigabits: number, signal: AbortSignal): Promise<Round[]> {
 	const host = `bhnet${process.pid}h`;
 	await using undo = new AsyncDisposableStack();
 	const folder = await mkdtemp(join(tmpdir(), "bulkhead-bench-network-"));
@@ -49,7 +52,7 @@ async function plainRounds(signal: AbortSignal): Promise<Round[]> {
 	await choose(host);
 	const file = join(folder, "rounds.json");
 	const script = fileURLToPath(new URL("plain.ts", import.meta.url));
-	const words = [process.execPath, script, file, rounds, seconds, requests].map(String);
+	const words = [process.execPath, script, file, rounds, seconds, requests, gigabits].map(String);
 	const child = spawn("nsenter", [`--net=/run/netns/${host}`, ...words], { stdio: "inherit" });
 	// It is told of an interruption itself, and puts everything away before it ends.
 	undo.defer(async () => {
@@ -62,73 +65,96 @@ async function plainRounds(signal: AbortSignal): Promise<Round[]> {
 	return JSON.parse(await readFile(file, "utf8")) as Round[];
 }
 
-function figuresOf(all: readonly Round[]) {
-	const spread = (values: readonly number[], worst: number) => ({
+function compare(all: readonly Round[], way: WayName, with_: WayName) {
+	const spread = (values: readonly number[], worst: (...values: number[]) => number) => ({
 		median: round3(median(values)),
-		worst: round3(worst),
+		worst: round3(worst(...values)),
 	});
-	const compared = (way: WayName, with_: WayName) => {
-		const shares = (what: "up" | "down") => all.map((round) => round[what][way] / round[what][with_]);
-		const added = all.map(({ page }) => page[way] - page[with_]);
-		return {
-			/** Throughput, as a share of the other way's. */
-			toGuest: spread(shares("up"), Math.min(...shares("up"))),
-			fromGuest: spread(shares("down"), Math.min(...shares("down"))),
-			/** Milliseconds more than by the other way. */
-			added: spread(added, Math.max(...added)),
-		};
+	const figure = (of: Round["up"], name: WayName) => {
+		const found = of[name];
+		if (found === undefined) throw new Error(`nothing was measured by way of ${name}`);
+		return found;
 	};
+	const shares = (what: "up" | "down") =>
+		all.map((round) => figure(round[what], way) / figure(round[what], with_));
+	const added = all.map(({ page }) => figure(page, way) - figure(page, with_));
 	return {
-		door: compared("door", "bridge"),
-		address: compared("address", "bridge"),
-		/** Beside the way that the front door itself goes, which no client can. */
-		doorBesideInside: compared("door", "inside"),
-		addressBesideInside: compared("address", "inside"),
+		/** Throughput, as a share of the other way's. */
+		toGuest: spread(shares("up"), Math.min),
+		fromGuest: spread(shares("down"), Math.min),
+		/** Milliseconds more than by the other way. */
+		added: spread(added, Math.max),
 	};
 }
+
+type Compared = ReturnType<typeof compare>;
+
+const besideBridge = (all: readonly Round[]) => ({
+	door: compare(all, "door", "bridge"),
+	address: compare(all, "address", "bridge"),
+});
+
+/** Beside the way that the front door itself goes, which no client can. */
+const besideInside = (all: readonly Round[]) => ({
+	doorBesideInside: compare(all, "door", "inside"),
+	addressBesideInside: compare(all, "address", "inside"),
+});
 
 function round3(value: number): number {
 	return Math.round(value * 1000) / 1000;
 }
 
-function judge({ door, address }: ReturnType<typeof figuresOf>): Verdict[] {
+function judge(where: string, { door, address }: ReturnType<typeof besideBridge>): Verdict[] {
 	const least = Math.min(door.toGuest.median, door.fromGuest.median);
 	const leastRouted = Math.min(address.toGuest.median, address.fromGuest.median);
 	return [
 		{
-			promise: `through the front door at least ${leastShare} of the throughput of a plain bridge (median)`,
+			promise: `${where}: through the front door at least ${leastShare} of the throughput of a plain bridge (median)`,
 			broken: least >= leastShare ? null : `${least}`,
 		},
 		{
-			promise: `it adds less than ${mostAddedMs} ms to a small request (median)`,
+			promise: `${where}: it adds less than ${mostAddedMs} ms to a small request (median)`,
 			broken: door.added.median < mostAddedMs ? null : `${door.added.median} ms`,
 		},
 		{
-			promise: `at the server's own address at least ${leastRoutedShare} of it (median)`,
+			promise: `${where}: at the server's own address at least ${leastRoutedShare} of it (median)`,
 			broken: leastRouted >= leastRoutedShare ? null : `${leastRouted}`,
 		},
 	];
 }
 
+function tell(where: string, figures: Record<string, Compared>): void {
+	for (const [name, { toGuest, fromGuest, added }] of Object.entries(figures))
+		console.log(
+			`  ${where}, ${name}: to the guest ${toGuest.median} (worst ${toGuest.worst}), from it ${fromGuest.median} (${fromGuest.worst}), added ${added.median} ms (${added.worst})`,
+		);
+}
+
 async function main(signal: AbortSignal): Promise<boolean> {
 	await installFor(["/usr/bin/iperf3"], ["iperf3"]);
 	const machine: MachineFacts = await machineFacts("none");
-	const all = await plainRounds(signal);
-	const figures = figuresOf(all);
+	const all = await plainRounds(0, signal);
+	const lined = line > 0 ? await plainRounds(line, signal) : null;
 	const guest = withGuest ? await realGuest({ rounds, seconds, requests }, signal) : null;
+	const figures = { ...besideBridge(all), ...besideInside(all) };
+	const byLine = lined && besideBridge(lined);
 	const limits = { leastShare, mostAddedMs };
-	const verdicts = [...judge(figures), ...(guest ? judgeGuest(guest, limits) : [])];
+	const [unlimited, limited] = ["without a line", `${line} Gbit/s`];
+	const verdicts = [
+		...judge(unlimited, figures),
+		...(byLine ? judge(limited, byLine) : []),
+		...(guest ? judgeGuest(guest, limits) : []),
+	];
 	console.log("");
-	for (const [name, { toGuest, fromGuest, added }] of Object.entries(figures))
-		console.log(
-			`  ${name}: to the guest ${toGuest.median} (worst ${toGuest.worst}), from it ${fromGuest.median} (${fromGuest.worst}), added ${added.median} ms (${added.worst})`,
-		);
+	tell(unlimited, figures);
+	if (byLine) tell(limited, byLine);
 	const ok = printVerdicts(verdicts);
 	const promises = verdictsForFile(verdicts);
 	const path = await writeResult("network", {
 		ok,
 		...figures,
 		rounds: all,
+		line: byLine && { gigabits: line, ...byLine, rounds: lined },
 		guest,
 		seconds,
 		requests,

@@ -7,11 +7,11 @@ import { ask, transfer, type Way } from "./ways.ts";
 /**
  * What Bulkhead's network costs a client on the LAN when the guest costs nothing: a plain namespace in its place. Runs in a
  * network namespace of its own, which is the host's network to it; see main.ts.
- *   node plain.ts FILE ROUNDS SECONDS REQUESTS, which writes the rounds to FILE
+ *   node plain.ts FILE ROUNDS SECONDS REQUESTS LINE, which writes the rounds to FILE; LINE: Gbit/s, 0 without one
  */
-const [file = "", rounds = 0, seconds = 0, requests = 0] = process.argv
+const [file = "", rounds = 0, seconds = 0, requests = 0, line = 0] = process.argv
 	.slice(2)
-	.map((word, index) => (index === 0 ? word : Number(word))) as [string, number, number, number];
+	.map((word, index) => (index === 0 ? word : Number(word))) as [string, number, number, number, number];
 const transferPort = 5201;
 const pagePort = 8000;
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -22,13 +22,17 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
  */
 const wayNames = ["bridge", "door", "address", "inside"] as const;
 export type WayName = (typeof wayNames)[number];
+/** There is no line inside. */
+const measured: readonly WayName[] = line > 0 ? wayNames.filter((name) => name !== "inside") : wayNames;
+
+type Figures = Partial<Record<WayName, number>>;
 
 export interface Round {
 	/** Bits a second. */
-	up: Record<WayName, number>;
-	down: Record<WayName, number>;
+	up: Figures;
+	down: Figures;
 	/** Median of the round's requests, milliseconds. */
-	page: Record<WayName, number>;
+	page: Figures;
 }
 
 function waysOf(room: Room, listens: ReadonlyMap<number, number>): Record<WayName, Way> {
@@ -48,10 +52,9 @@ function waysOf(room: Room, listens: ReadonlyMap<number, number>): Record<WayNam
 
 /** In turn, the first one changing from round to round, so that whatever else the host does hits all. */
 async function oneRound(ways: Record<WayName, Way>, number: number): Promise<Round> {
-	const none = () => ({ bridge: 0, door: 0, address: 0, inside: 0 });
-	const round: Round = { up: none(), down: none(), page: none() };
-	const first = number % wayNames.length;
-	const inTurn = [...wayNames.slice(first), ...wayNames.slice(0, first)];
+	const round: Round = { up: {}, down: {}, page: {} };
+	const first = number % measured.length;
+	const inTurn = [...measured.slice(first), ...measured.slice(0, first)];
 	for (const name of inTurn) round.up[name] = await transfer(ways[name], transferPort, seconds, false);
 	for (const name of inTurn) round.down[name] = await transfer(ways[name], transferPort, seconds, true);
 	for (const name of inTurn) round.page[name] = median(await ask(ways[name], pagePort, "/", requests));
@@ -60,24 +63,31 @@ async function oneRound(ways: Record<WayName, Way>, number: number): Promise<Rou
 
 function lineOf({ up, down, page }: Round): string {
 	const gigabits = (bits: number) => (bits / 1e9).toFixed(1).padStart(5);
-	const each = (of: Round["up"], text: (value: number) => string) =>
-		wayNames.map((name) => text(of[name])).join(" ");
+	const each = (of: Figures, text: (value: number) => string) =>
+		measured.map((name) => text(of[name] ?? Number.NaN)).join(" ");
 	return `to the guest ${each(up, gigabits)} Gbit/s, from it ${each(down, gigabits)} Gbit/s, a page ${each(page, (ms) => ms.toFixed(3))} ms`;
 }
 
 async function main(signal: AbortSignal): Promise<boolean> {
 	await using room = new Room();
-	const listens = await room.open([
+	const ports = [
 		{ port: transferPort, protocol: "tcp" },
 		{ port: pagePort, protocol: "http" },
-	]);
+	] as const;
+	const listens = await room.open(ports, line > 0 ? line : null);
 	await room.serve("iperf3", "-s", "-p", `${transferPort}`, "--forceflush");
 	await room.serve(process.execPath, here("page.ts"), `${pagePort}`);
 	const ways = waysOf(room, listens);
-	console.log(`Congestion control of who sends: ${await room.congestionControl()}`);
-	console.log(
-		`${rounds} rounds: by a plain bridge, the front door, the own address, from inside the sandbox:`,
-	);
+	const cable =
+		line > 0 ? `a client on lines of ${line} Gbit/s` : "a client whose cables are as fast as the processors";
+	console.log(`\n${cable}; congestion control of who sends: ${await room.congestionControl()}`);
+	const names = {
+		bridge: "a plain bridge",
+		door: "the front door",
+		address: "the own address",
+		inside: "from inside",
+	};
+	console.log(`${rounds} rounds: ${measured.map((name) => names[name]).join(", ")}:`);
 	const all: Round[] = [];
 	for (let number = 0; number < rounds; number++) {
 		signal.throwIfAborted();

@@ -46,12 +46,19 @@ export class Room implements AsyncDisposable {
 	private readonly doorUid = 300_000 + (process.pid % 10_000);
 	private readonly undo = new AsyncDisposableStack();
 
-	/** @param ports TCP ports that the guest serves, and how */
-	async open(ports: readonly { port: number; protocol: "http" | "tcp" }[]): Promise<Map<number, number>> {
+	/**
+	 * @param ports TCP ports that the guest serves, and how
+	 * @param line how fast the client's cables are, in Gbit/s; null: as fast as the processors are
+	 */
+	async open(
+		ports: readonly { port: number; protocol: "http" | "tcp" }[],
+		line: number | null,
+	): Promise<Map<number, number>> {
 		this.undo.defer(async () => await this.sandbox.destroy());
 		await this.sandbox.ensure([{ name: this.guest.segment, subnet: "10.82.0.0/24" }]);
 		await this.attach();
 		await this.addClient();
+		if (line !== null) await this.slowDown(line);
 		for (const namespace of [this.client, this.guestNamespace]) await choose(namespace);
 		// Root too, so that the same can be asked without the front door, from where the front door asks.
 		const permissions = ports.flatMap(({ port }) =>
@@ -89,6 +96,16 @@ export class Room implements AsyncDisposable {
 		await cable("plain1", client, "eth1", `${plainBridge.client}/24`);
 		await cable("plain2", guest, "eth1", `${plainBridge.guest}/24`);
 		for (const port of ["plain1", "plain2"]) await ip("link", "set", port, "master", "plain0");
+	}
+
+	/** Makes lines of the client's cables: each way has the same one, in both directions. */
+	private async slowDown(gigabits: number): Promise<void> {
+		// Room for some of the 64 KiB that the kernel hands over at a time; and a queue of 5 ms, as a switch has.
+		const shape = ["root", "tbf", "rate", `${gigabits}gbit`, "burst", "1mb", "latency", "5ms"];
+		for (const name of ["eth0", "eth1"])
+			await run("tc", ["-n", this.client, "qdisc", "add", "dev", name, ...shape], { deadlineMs: 10_000 });
+		for (const name of ["lan0", "plain1"])
+			await run("tc", ["qdisc", "add", "dev", name, ...shape], { deadlineMs: 10_000 });
 	}
 
 	/** What the ends of a transfer go by: the host's own, unless another was asked for. */

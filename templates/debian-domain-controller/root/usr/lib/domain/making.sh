@@ -38,6 +38,8 @@ settings=(
   # Each is a process to start before anybody is answered; of the usual four the others mostly wait.
   "prefork children = 1"
   "prefork children:ldap = 2"
+  # One that looks at a password waits for the disk; the others who want a ticket should not.
+  "prefork children:kdc = 2"
   "dns update command = /bin/true"
   "spn update command = /bin/true"
   "disable netbios = yes"

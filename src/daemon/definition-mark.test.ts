@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ServerDefinition } from "../api/site.ts";
-import { definitionMark, isOutdated } from "./definition-mark.ts";
+import type { StoredServer } from "../store/servers.ts";
+import { definitionMark, isOutdated, standbyMark } from "./definition-mark.ts";
 
 const server: ServerDefinition = {
 	template: "tiny",
@@ -31,4 +32,23 @@ test("a session that an earlier version began has the same, unless that changed"
 	expect(isOutdated(mark, server)).toBe(false);
 	expect(isOutdated(mark, { ...server, memory: "512MiB" })).toBe(true);
 	expect(isOutdated("damaged", server)).toBe(true);
+});
+
+const stored = (changes: Partial<ServerDefinition> = {}, more: Partial<StoredServer> = {}) =>
+	({ name: "web", lan: null, ...more, definition: { ...server, ...changes } }) as StoredServer;
+const http = { service: "http", to: "host" } as const;
+
+test.each<[string, StoredServer, boolean]>([
+	["nothing", stored(), false],
+	["what it publishes", stored({ publish: [http] }), false],
+	["who may reach it", stored({ allow: [{ from: "files", port: 80 }] }), false],
+	["what it may reach", stored({ outbound: "allow" }), false],
+	["its turn", stored({ after: ["dc1"], start: "manual", sleep: { after: "1h" } }), false],
+	["the pages that are asked beforehand", stored({ publish: [{ ...http, rehearse: ["/"] }] }), true],
+	["what is kept of a failure", stored({ recovery: { mode: "warm", standby: 1, evidence: "dump" } }), true],
+	["its hardware", stored({ memory: "512MiB" }), true],
+	["a disk", stored({ data: [{ name: "files", size: "1GiB" }] }), true],
+	["its network", stored({}, { lan: "eth0" } as unknown as Partial<StoredServer>), true],
+])("after a change of %s what stands by is made anew, or not", (_, changed, anew) => {
+	expect(standbyMark(changed) !== standbyMark(stored())).toBe(anew);
 });

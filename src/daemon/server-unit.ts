@@ -14,7 +14,7 @@ import type { Paths, ServerPaths } from "../store/paths.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { removeAnswersMedia } from "../templates/windows/media.ts";
 import type { Context } from "./context.ts";
-import { isOutdated } from "./definition-mark.ts";
+import { isOutdated, standbyMark } from "./definition-mark.ts";
 import { HostDoor } from "./parts/door.ts";
 import { HostJournal } from "./parts/journal.ts";
 import { pressKeys } from "./parts/keys.ts";
@@ -74,10 +74,11 @@ export class ServerUnit {
 
 	/** Takes a changed definition: the front door and the policy at once, the hardware with the next session. */
 	async change(stored: StoredServer): Promise<void> {
+		const differs = standbyMark(stored) !== standbyMark(this.stored);
 		this.stored = stored;
 		this.machines.server = stored;
 		this.door.server = stored;
-		this.supervisor.policy = supervisionOf(stored);
+		this.supervisor.change(supervisionOf(stored), differs);
 		await this.door.open();
 	}
 

@@ -38,6 +38,6 @@ export type Input =
 	| { kind: "idle-look" }
 	| { kind: "knock"; error: unknown }
 	/** The server is defined otherwise; with the services that it published, and those that it does now. */
-	| { kind: "recheck"; before: readonly string[]; after: readonly string[] }
+	| { kind: "recheck"; before: readonly string[]; after: readonly string[]; anew: boolean }
 	| { kind: "short-of-memory" }
 	| { kind: "parked-end"; end: ParkedEnd };

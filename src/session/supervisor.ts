@@ -66,11 +66,14 @@ export class Supervisor {
 		return this.current;
 	}
 
-	/** Takes effect at once; a seal that does not fit any more is made anew. */
-	set policy(policy: Policy) {
+	/**
+	 * Takes effect at once; a seal that does not fit any more is made anew.
+	 * @param anew whether what stands by was made from something else, and may not take over any more
+	 */
+	change(policy: Policy, anew: boolean): void {
 		const { services } = this.current.hearing;
 		this.current = policy;
-		this.inbox.put({ kind: "recheck", before: services, after: policy.hearing.services });
+		this.inbox.put({ kind: "recheck", before: services, after: policy.hearing.services, anew });
 	}
 
 	/** The host is short of memory: what stands by goes first. */
@@ -224,7 +227,7 @@ export class Supervisor {
 				return this.parts.reserve.giveBackMemory();
 			case "recheck":
 				await this.parts.newcomers.change(input.before, input.after);
-				return this.parts.reserve.recheck();
+				return input.anew ? this.parts.reserve.recheck() : this.parts.reserve.tend();
 			case "parked-end":
 				return await this.parts.parked.takeIn(input.end);
 			default:

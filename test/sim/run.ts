@@ -179,6 +179,8 @@ class Run {
 		const { world } = this;
 		if (does === "restarts") this.supervisor = undefined;
 		if (does === "gives the server other hardware") this.changeHardware();
+		// As the daemon tells its supervisor of what no session has anything of.
+		else if (does === "publishes something else") this.supervisor?.change(this.policy, false);
 		else if (does.startsWith("sets its clock"))
 			world.clock.set(-(parseDuration(does.split(" ").at(-1) ?? "") ?? 0));
 		else if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
@@ -199,7 +201,7 @@ class Run {
 		this.world.sealFits = false;
 		this.world.hardware++;
 		// As the daemon tells its supervisor of a changed definition.
-		if (this.supervisor) this.supervisor.policy = this.policy;
+		this.supervisor?.change(this.policy, true);
 	}
 
 	private async daemon(does: Extract<Step, { daemon: string }>["daemon"]): Promise<void> {

@@ -110,6 +110,7 @@ const step = z.union([
 				"has its seals in order",
 				"loses the standby",
 				"gives the server other hardware",
+				"publishes something else",
 			]),
 			z.templateLiteral(["starves the guest by ", z.number(), "%"]),
 			z.templateLiteral(["sets its clock back by ", z.string()]),

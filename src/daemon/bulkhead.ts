@@ -43,7 +43,7 @@ import { Traffic } from "./traffic.ts";
 import { Turns } from "./turns.ts";
 import { unfinishedDomains } from "./unfinished-domains.ts";
 import { Units } from "./units.ts";
-import { Yielding } from "./yielding.ts";
+import { addressesOf, Yielding } from "./yielding.ts";
 
 /** Milliseconds that a change of what is published waits for other changes of the site. */
 const turnWithinMs = 20_000;
@@ -95,7 +95,10 @@ export class Bulkhead {
 			units: () => this.list(),
 			namespace: () => this.sandbox.namespace,
 		});
-		this.membership = new Membership(context);
+		this.membership = new Membership(
+			context,
+			() => new Map(this.list().map(({ stored }) => [stored.name, addressesOf(stored)])),
+		);
 		this.checks = this.watchDoors();
 		this.counting = this.traffic.watch(this.gone.signal);
 		this.following = this.followNames();

@@ -63,7 +63,8 @@ interface Seen {
  *
  * INVARIANTS
  * - winbindd knows within two looks that no controller answers, so that nobody's logon waits for one, and is told that one
- *   does only when LDAP, Kerberos, DNS and SMB answer: told earlier, it would take that for good and fail.
+ *   does only when LDAP, Kerberos, DNS and SMB answer: told earlier, it would take that for good and fail. Of a server of
+ *   this host's that goes on running what answered to LDAP and SMB in the last ten seconds counts (controller-watch.ts).
  */
 export class Membership {
 	/** The API's, for those of the domain who may use it; there while the host is a member that says so. */
@@ -95,7 +96,8 @@ export class Membership {
 	private readonly unsubscribe: () => void;
 	private readonly watching: Promise<void>;
 
-	constructor(context: Context) {
+	/** @param own addresses of this host's servers, by name: controllers may be among them */
+	constructor(context: Context, own: () => ReadonlyMap<string, readonly string[]>) {
 		this.context = context;
 		this.names = new DomainNames(context);
 		this.shares = new DomainShares(context);
@@ -103,11 +105,14 @@ export class Membership {
 		this.strangers = new Strangers(
 			async (address) => (await factsOf(context.paths.domain, address, this.gone.signal)).realm,
 		);
-		this.controllers = ControllerWatch.asking(answersWithinMs, this.gone.signal);
+		const isOwn = (address: string) => [...own().values()].flat().includes(address);
+		this.controllers = ControllerWatch.asking(answersWithinMs, isOwn, this.gone.signal);
 		this.begun = this.turns.take(async () => await this.begin());
 		// A controller may be a server of this host's: one that fails is asked at once.
 		this.unsubscribe = context.history.subscribe(({ kind, server }) => {
-			if (kind === "state" && server !== null) this.hurry();
+			if (kind !== "state" || server === null) return;
+			this.controllers.forget(own().get(server) ?? []);
+			this.hurry();
 		});
 		this.watching = this.watch();
 	}
@@ -121,6 +126,8 @@ export class Membership {
 		this.refuseUnreadable();
 		const { member, context } = this;
 		if (!member) return null;
+		// A person asks: it is to be true now.
+		this.controllers.forget(member.controllers);
 		const seen = await this.look(member);
 		const answering = seen.controllers.filter(isWhole);
 		const { domain } = context.paths;

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { ServerState } from "../api/server.ts";
+import { createLog } from "../host/log.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { addressesOf, yieldingServers } from "./yielding.ts";
+import type { ServerUnit } from "./server-unit.ts";
+import { addressesOf, Yielding, yieldingServers } from "./yielding.ts";
 
 const namesOf = (servers: Parameters<typeof yieldingServers>[0]) =>
 	yieldingServers(servers).map(({ name }) => name);
@@ -56,4 +58,62 @@ test("not to a server that only has the name of a controller, nor without a doma
 	expect(namesOf([server("dc1", "recovering"), server("dc2", "running", null)])).toEqual([]);
 	expect(namesOf([server("dc1", "recovering"), server("dc2", "running", ["dc2"])])).toEqual([]);
 	expect(namesOf([server("dc1", "recovering", ["dc1"]), server("web2", "running", null)])).toEqual([]);
+});
+
+/** A domain of two in a sandbox, where `refuses` says whether anybody can be refused. */
+function domainOfTwo(refuses: boolean) {
+	const states: Record<string, ServerState> = { dc1: "running", dc2: "running" };
+	const done: string[] = [];
+	const unit = (name: string) =>
+		({
+			get stored() {
+				return server(name, states[name] ?? "failed").stored;
+			},
+			get record() {
+				return { state: states[name] };
+			},
+			setYielding: async () => {},
+		}) as unknown as ServerUnit;
+	const context = { history: { subscribe: () => () => {} }, log: createLog("silent") };
+	const parts = { units: () => [unit("dc1"), unit("dc2")], namespace: () => "bh-test" };
+	const network = {
+		setYielding: async (_: string, addresses: readonly string[]) => {
+			done.push(`yield: ${addresses.join(" ")}`);
+			return refuses;
+		},
+		askersOf: async (_: string, addresses: readonly string[]) => {
+			done.push(`askers of ${addresses.join(" ")}`);
+			return addresses.map((address) => `udp 10.0.0.9 5000 ${address} 53`);
+		},
+		tellClients: async (_: string, clients: readonly string[]) =>
+			void done.push(`told: ${clients.join(" ")}`),
+	};
+	const yielding = new Yielding(
+		context as unknown as ConstructorParameters<typeof Yielding>[0],
+		parts,
+		network,
+	);
+	const look = async (changes: typeof states, anew = false) => {
+		Object.assign(states, changes);
+		done.length = 0;
+		await yielding.look(anew);
+		await yielding.end();
+		return [...done];
+	};
+	return look;
+}
+
+test("who had just asked one that yields is told, once, and only where anybody is refused", async () => {
+	const look = domainOfTwo(true);
+	expect(await look({})).toEqual(["yield: "]);
+	const [address] = addressesOf(server("dc1", "recovering").stored);
+	expect(await look({ dc1: "recovering" })).toEqual([
+		`yield: ${address}`,
+		`askers of ${address}`,
+		`told: udp 10.0.0.9 5000 ${address} 53`,
+	]);
+	expect(await look({ dc1: "starting" })).toEqual([]);
+	expect(await look({}, true)).toEqual([`yield: ${address}`]);
+	expect(await look({ dc1: "running" })).toEqual(["yield: "]);
+	expect(await domainOfTwo(false)({ dc1: "recovering" })).toEqual([`yield: ${address}`]);
 });

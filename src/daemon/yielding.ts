@@ -1,5 +1,5 @@
 import { explain } from "../api/errors.ts";
-import { refuseQuestions } from "../network/inbound/farewell.ts";
+import { askersOf, tellClients } from "../network/inbound/farewell.ts";
 import { setYielding } from "../network/inbound/yielding.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
@@ -12,23 +12,30 @@ interface Parts {
 	namespace: () => string | null;
 }
 
+/** What is done in the sandbox. */
+const realNetwork = { setYielding, askersOf, tellClients };
+type Network = typeof realNetwork;
+
 /**
  * Has controllers that are away yield to others of their domain: who comes for them is refused at once, and goes to the
  * others, which also come first where processors are short. It follows what happens to servers as it happens, and is looked
  * after every few seconds, as the rules may have been made anew.
  */
 export class Yielding {
-	private readonly context: Context;
+	private readonly context: Pick<Context, "history" | "log">;
 	private readonly parts: Parts;
+	private readonly network: Network;
 	private readonly turns = new Turns();
+	private readonly telling = new Turns();
 	private readonly unsubscribe: () => void;
 	/** What was set last, and in which sandbox. */
 	private set: readonly string[] = [];
 	private trouble = "";
 
-	constructor(context: Context, parts: Parts) {
+	constructor(context: Pick<Context, "history" | "log">, parts: Parts, network: Network = realNetwork) {
 		this.context = context;
 		this.parts = parts;
+		this.network = network;
 		this.unsubscribe = context.history.subscribe(({ server }) => {
 			if (server !== null) void this.look();
 		});
@@ -63,18 +70,27 @@ export class Yielding {
 		const wanted = [namespace, ...addresses];
 		const before = this.set;
 		if (wanted.join(" ") === before.join(" ") && !(anew && addresses.length > 0)) return;
-		await setYielding(namespace, addresses);
+		const refused = await this.network.setYielding(namespace, addresses);
 		this.set = wanted;
 		const begun = addresses.filter((address) => !before.includes(address));
-		if (begun.length === 0) return;
-		await refuseQuestions(namespace, begun).catch((error) =>
-			this.context.log.warn({ err: error }, "who had just asked a controller that is away was not told"),
-		);
+		if (refused && begun.length > 0) await this.refuseAskers(namespace, begun);
+	}
+
+	/** Who has just asked is told beside what follows: a controller that is back does not wait for that. */
+	private async refuseAskers(namespace: string, addresses: readonly string[]): Promise<void> {
+		const untold = (error: unknown) =>
+			this.context.log.warn({ err: error }, "who had just asked a controller that is away was not told");
+		const askers = await this.network.askersOf(namespace, addresses).catch((error) => {
+			untold(error);
+			return [];
+		});
+		void this.telling.take(async () => await this.network.tellClients(namespace, askers).catch(untold));
 	}
 
 	async end(): Promise<void> {
 		this.unsubscribe();
 		await this.turns.settled();
+		await this.telling.settled();
 	}
 }
 

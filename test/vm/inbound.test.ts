@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { inboundClientsOf } from "../../src/network/inbound/clients.ts";
-import { clientsOf, refuseQuestions, tellClients } from "../../src/network/inbound/farewell.ts";
+import { askersOf, clientsOf, tellClients } from "../../src/network/inbound/farewell.ts";
 import {
 	type InboundServer,
 	type InboundWay,
@@ -584,7 +584,7 @@ describe("a server that is away while another does its work", () => {
 		const asked = [dc.address, dc.address6].map((address) => waits(pc, "udp", address, 7));
 		await Promise.all(asked.map(async ({ ready }) => await ready()));
 		await setYielding(tag, [dc.address, dc.address6]);
-		await refuseQuestions(tag, [dc.address, dc.address6]);
+		await tellClients(tag, await askersOf(tag, [dc.address, dc.address6]));
 		for (const { ended } of asked) expect(await ended).toBe("ECONNREFUSED");
 		await setYielding(tag, []);
 		await bring(dc);

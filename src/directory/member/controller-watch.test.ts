@@ -18,14 +18,15 @@ beforeEach(() => {
 			asked.push(service);
 			return answers.has(service);
 		},
+		(address) => address.startsWith("10.0."),
 		() => now,
 	);
 });
 
-async function look(atMs: number) {
+async function look(atMs: number, address = "10.0.0.1") {
 	now = atMs;
 	asked = [];
-	const [found] = await watch.look(["10.0.0.1"]);
+	const [found] = await watch.look([address]);
 	return { answers: found?.answers ?? [], asked: [...asked].sort() };
 }
 
@@ -65,8 +66,25 @@ test("one answer that is lost on its way changes nothing but itself", async () =
 	expect(await look(1000)).toEqual({ answers: ["dns", "ldap", "smb"], asked: cheap });
 });
 
+test("of one that something has happened to all is asked, also when it is back already", async () => {
+	await look(0);
+	answers.delete("smb");
+	expect((await look(1000)).answers).toEqual(services);
+	watch.forget(["10.0.0.2"]);
+	expect((await look(1100)).asked).toEqual(cheap);
+	watch.forget(["10.0.0.1"]);
+	expect(await look(1200)).toEqual({ answers: ["dns", "kerberos", "ldap"], asked: all });
+});
+
+test("one that is no server of this host's may have been away without a word: all is asked each time", async () => {
+	for (const at of [0, 1000]) expect((await look(at, "192.168.7.5")).asked).toEqual(all);
+});
+
 test("controllers have nothing to do with each other", async () => {
-	const silent = new ControllerWatch(async (address) => address === "10.0.0.1");
+	const silent = new ControllerWatch(
+		async (address) => address === "10.0.0.1",
+		() => true,
+	);
 	for (let times = 0; times < 2; times++)
 		expect(await silent.look(["10.0.0.1", "10.0.0.2"])).toEqual([
 			{ address: "10.0.0.1", answers: services },

@@ -8,32 +8,49 @@ import { type ControllerHealth, services } from "./controllers.ts";
  * a processor's time (38 ms and 91 ms a time; 7 ms for names or tickets), in the seconds of another's failure for more.
  */
 const costly: readonly ControllerService[] = ["ldap", "smb"];
-/** How long an answer to those counts, while the controller answers to the others. */
+/** How long an answer to those counts, while the controller answers to the others and nothing is known to have happened to it. */
 const countsForMs = 10_000;
 
 type Ask = (address: string, service: ControllerService) => Promise<boolean>;
 
 /**
- * Asks the controllers of a domain again and again how they are, at little cost to them: whether one is there shows in what
- * costs it nothing, at each look; the rest is asked when it is not known, and every ten seconds.
+ * Asks the controllers of a domain again and again how they are. Of this host's own servers, whose failures are known here
+ * (`forget`), at little cost to them: whether one is there shows in what costs it nothing, at each look; the rest is asked
+ * when it is not known, and every ten seconds. Others may fail and come back between two looks: they are asked all of it.
  */
 export class ControllerWatch {
 	/** When a controller last answered what is costly. */
 	readonly #answered = new Map<string, Map<ControllerService, number>>();
 	readonly #ask: Ask;
+	readonly #isOwn: (address: string) => boolean;
 	readonly #now: () => number;
 
-	/** @param ask whether a controller takes a connection for a service; now: milliseconds, by a clock that nobody sets */
-	constructor(ask: Ask, now: () => number = () => performance.now()) {
+	/**
+	 * @param ask whether a controller takes a connection for a service
+	 * @param isOwn whether it is a server of this host's
+	 * @param now milliseconds, by a clock that nobody sets
+	 */
+	constructor(ask: Ask, isOwn: (address: string) => boolean, now: () => number = () => performance.now()) {
 		this.#ask = ask;
+		this.#isOwn = isOwn;
 		this.#now = now;
 	}
 
 	/** @param deadlineMs for each question */
-	static asking(deadlineMs: number, signal: AbortSignal): ControllerWatch {
+	static asking(
+		deadlineMs: number,
+		isOwn: (address: string) => boolean,
+		signal: AbortSignal,
+	): ControllerWatch {
 		return new ControllerWatch(
 			async (host, service) => await accepts({ host, port: controllerPorts[service] }, deadlineMs, signal),
+			isOwn,
 		);
+	}
+
+	/** Something has happened to these, or somebody wants to know now: nothing counts that they said before. */
+	forget(addresses: readonly string[]): void {
+		for (const address of addresses) this.#answered.delete(address);
 	}
 
 	/** @returns how each answers, in the order of the addresses */
@@ -70,6 +87,6 @@ export class ControllerWatch {
 
 	#counts(address: string, service: ControllerService): boolean {
 		const at = this.#answered.get(address)?.get(service);
-		return at !== undefined && this.#now() < at + countsForMs;
+		return this.#isOwn(address) && at !== undefined && this.#now() < at + countsForMs;
 	}
 }

@@ -47,16 +47,14 @@ export async function tellClients(namespace: string, clients: readonly string[])
 }
 
 /**
- * Refuses what has been asked by UDP of servers whose questions are refused from now on: one that came between the list of
- * `clientsOf` and that would wait for an answer as long as its patience is, which is 5 s for a name server (resolv.conf(5)).
+ * Who has just asked servers something by UDP that refuse questions from now on. One whose question came between the list of
+ * `clientsOf` and that would wait for an answer as long as its patience is: 5 s for a name server (resolv.conf(5)). Some may
+ * have their answer by the time they are told.
+ * @returns lines for `tellClients`
  * @throws CommandError
  */
-export async function refuseQuestions(namespace: string, addresses: readonly string[]): Promise<void> {
-	const clients = await clientsOf(namespace, addresses, []);
-	await tellClients(
-		namespace,
-		clients.filter((line) => line.startsWith("udp ")),
-	);
+export async function askersOf(namespace: string, addresses: readonly string[]): Promise<string[]> {
+	return (await clientsOf(namespace, addresses, [])).filter((line) => line.startsWith("udp "));
 }
 
 /** Pure. @param text answer of `conntrack -L` @returns the lines for the program */

@@ -7,9 +7,10 @@ const table = "inet outbound";
 
 /**
  * These servers yield, and no others. Without a way out nobody comes but from the sandbox, and nothing is done.
+ * @returns whether they do
  * @throws CommandError, RangeError for what is no address
  */
-export async function setYielding(namespace: string, addresses: readonly string[]): Promise<void> {
+export async function setYielding(namespace: string, addresses: readonly string[]): Promise<boolean> {
 	const fill = (set: string, elements: readonly string[]) => [
 		`flush set ${table} ${set}`,
 		...(elements.length === 0 ? [] : [`add element ${table} ${set} { ${elements.join(", ")} }`]),
@@ -19,8 +20,10 @@ export async function setYielding(namespace: string, addresses: readonly string[
 	const lines = [...fill("yielding", four), ...fill("yielding6", six)];
 	try {
 		await inside(namespace, ["nft", "-f", "-"], `${lines.join("\n")}\n`);
+		return true;
 	} catch (error) {
 		// Asked only now: who comes in the meantime is not refused.
 		if (await hasInnerTable(namespace)) throw error;
+		return false;
 	}
 }

@@ -1,8 +1,10 @@
 import type { ServerDefinition } from "../api/site.ts";
 import type { StoredServer } from "../store/servers.ts";
 
+/** Parts of a server's definition that a session is neither made of nor made ready by. */
+const besideSessions = ["publish", "allow", "outbound", "after", "sleep", "start"] as const;
 /** Parts of a server's definition that take effect at once, as no session has anything of them. */
-export const atOnce = ["publish", "allow", "outbound", "after", "sleep", "start", "agent"] as const;
+export const atOnce = [...besideSessions, "agent"] as const;
 
 /** What a session has of its server's definition, to see later whether it is still the same. */
 export function definitionMark({ recovery, ...definition }: ServerDefinition): string {
@@ -19,19 +21,12 @@ export function isOutdated(mark: string, definition: ServerDefinition): boolean 
  * and its turn alone, which no session has anything of; with the pages that it was asked before it stood by.
  */
 export function standbyMark({ definition, ...installed }: StoredServer): string {
-	const {
-		publish = [],
-		allow: _,
-		outbound: __,
-		after: ___,
-		sleep: ____,
-		start: _____,
-		...parts
-	} = definition;
-	const asked = publish.flatMap(({ service, rehearse = [] }) =>
-		rehearse.length > 0 ? [[service, rehearse]] : [],
-	);
-	return JSON.stringify([installed, parts, asked]);
+	const asked = (definition.publish ?? []).map(({ service, rehearse = [] }) => ({ service, rehearse }));
+	return JSON.stringify([
+		installed,
+		without(besideSessions, definition),
+		asked.filter(({ rehearse }) => rehearse.length > 0),
+	]);
 }
 
 function bare(mark: string): string {
@@ -43,6 +38,9 @@ function bare(mark: string): string {
 }
 
 function markOf(parts: object): string {
-	const without: readonly string[] = ["template", ...atOnce];
-	return JSON.stringify(Object.fromEntries(Object.entries(parts).filter(([key]) => !without.includes(key))));
+	return JSON.stringify(without(["template", ...atOnce], parts));
+}
+
+function without(names: readonly string[], parts: object): Record<string, unknown> {
+	return Object.fromEntries(Object.entries(parts).filter(([key]) => !names.includes(key)));
 }

@@ -37,7 +37,7 @@ export type Input =
 	| { kind: "activity"; activity: Activity }
 	| { kind: "idle-look" }
 	| { kind: "knock"; error: unknown }
-	/** The server is defined otherwise; with the services that it published, and those that it does now. */
+	/** The server is defined otherwise; with the services that it published, those that it does now, and whether sessions are made of something else. */
 	| { kind: "recheck"; before: readonly string[]; after: readonly string[]; anew: boolean }
 	| { kind: "short-of-memory" }
 	| { kind: "parked-end"; end: ParkedEnd };

@@ -76,6 +76,22 @@ test("of one that something has happened to all is asked, also when it is back a
 	expect(await look(1200)).toEqual({ answers: ["dns", "kerberos", "ldap"], asked: all });
 });
 
+test("nor does an answer count that was on its way when it happened", async () => {
+	const answered = Promise.withResolvers<boolean>();
+	let asks = 0;
+	const slow = new ControllerWatch(
+		async () => (++asks > services.length ? true : await answered.promise),
+		() => true,
+		() => now,
+	);
+	const first = slow.look(["10.0.0.1"]);
+	slow.forget(["10.0.0.1"]);
+	answered.resolve(true);
+	await first;
+	await slow.look(["10.0.0.1"]);
+	expect(asks).toBe(2 * services.length);
+});
+
 test("one that is no server of this host's may have been away without a word: all is asked each time", async () => {
 	for (const at of [0, 1000]) expect((await look(at, "192.168.7.5")).asked).toEqual(all);
 });

@@ -77,9 +77,10 @@ export class ControllerWatch {
 
 	async #askOne(address: string, service: ControllerService): Promise<boolean> {
 		const at = this.#now();
-		const answers = await this.#ask(address, service);
+		// Taken before it is asked: what was asked before `forget` counts for nothing when it is answered after that.
 		const known = this.#answered.get(address) ?? new Map<ControllerService, number>();
 		this.#answered.set(address, known);
+		const answers = await this.#ask(address, service);
 		if (answers && costly.includes(service)) known.set(service, at);
 		else known.delete(service);
 		return answers;

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { run } from "../../host/command.ts";
 import { writeFileAtomic } from "../../host/files.ts";
 import { createOverlay } from "../../qemu/image.ts";
@@ -21,7 +21,11 @@ async function cutPower(): Promise<void> {
 		'open(my $f, "<", shift) or die; my $how = pack("L", 2); ioctl($f, 0x8004587d, $how) or die "$!\n";';
 	await command("perl", "-e", script, disk);
 	await command("umount", disk);
-	await command("mount", "-o", "loop", join(folder, "disk.img"), disk);
+	const image = join(folder, "disk.img");
+	// A program that began just then in a mount namespace of its own may hold it a moment longer, and no new mount is made of it.
+	const gone = async () => expect((await command("losetup", "-j", image)).stdout).toBe("");
+	await vi.waitFor(gone, deadlineMs);
+	await command("mount", "-o", "loop", image, disk);
 }
 
 beforeEach(async () => {

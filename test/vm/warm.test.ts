@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Fault } from "../../src/api/server.ts";
-import { get, instanceForTests, panic, report, SteadyClient, text, until } from "./harness.ts";
+import { GuestAgent } from "../../src/qemu/agent.ts";
+import { get, instanceForTests, panic, patience, report, SteadyClient, text, until } from "./harness.ts";
 import { at, post, WarmSite } from "./warm-site.ts";
 
 /** Real servers that recover warm: one without data, one with a data disk. */
@@ -125,6 +127,19 @@ describe("a server that recovers warm", () => {
 		const after = await site.ready("web");
 		expect(after.session).toMatchObject({ number: session?.number, pid: session?.pid });
 		await site.fail("web", "panic");
+	});
+
+	test("whose daemon ended right after it had frozen its file systems writes again with the next one", async () => {
+		const { session } = await site.ready("db");
+		await bulkhead.endDaemon("SIGKILL");
+		const sockets = bulkhead.paths.sockets("db", session?.number ?? 0);
+		const agent = new GuestAgent(join(sockets, "agent.sock"), () => {});
+		expect(await agent.execute("guest-fsfreeze-freeze", {}, patience.answer)).toBeGreaterThan(0);
+		expect(await agent.execute("guest-fsfreeze-status", {}, patience.answer)).toBe("frozen");
+		agent.close();
+		await bulkhead.startDaemon();
+		await post(site.ports.db, "/cgi-bin/write?name=thawed&value=again&disk=data");
+		expect((await site.ready("db")).session).toMatchObject({ number: session?.number });
 	});
 
 	test("is renewed without anybody noticing, requests that are not repeatable included", async () => {

@@ -141,6 +141,19 @@ export class HostMachines implements Machines {
 		});
 	}
 
+	/** An earlier daemon may have ended right after it had frozen a session's file systems, to end that session. */
+	private async thaw(qemu: QemuMachine, session: number): Promise<void> {
+		try {
+			await qemu.thawFiles(thawsWithinMs);
+		} catch (error) {
+			const server = this.server.name;
+			this.context.log.warn(
+				{ err: error, server, session },
+				"file systems may be frozen in a session taken over",
+			);
+		}
+	}
+
 	async adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted> {
 		const identity = { pid: session.pid, startTime: session.startTime };
 		if (session.bootId !== this.context.bootId || !isAlive(identity)) return "ended";
@@ -153,7 +166,7 @@ export class HostMachines implements Machines {
 				.takeOver(session.number)
 				.catch((err) => this.context.log.warn({ err }, "the share of a session could not be set"));
 			if (asksForKey(this.server)) void pressAnyKey(qemu, session.accelerator, session.startedAt);
-			if (isWarm(this.server)) void qemu.thawFiles(thawsWithinMs).catch(() => {});
+			if (isWarm(this.server)) void this.thaw(qemu, session.number);
 			return this.machine(qemu, session, dataDisksOf(this.server));
 		} catch (error) {
 			// Alive, yet without a monitor: nothing can be asked of it any more. cleanUp() ends it.

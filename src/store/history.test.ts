@@ -76,12 +76,17 @@ const silent = { onFailure: () => {}, onMoved: () => {}, onMemory: () => {} };
 test("a file that is no database is moved aside, and a new one begins", async () => {
 	await writeFile(file, "this is no database ".repeat(100));
 	const moved: string[] = [];
+	const begun = Date.now();
 	const history = await History.openOrBegin(file, {
 		...silent,
 		onMoved: (_, aside) => moved.push(aside),
 	});
-	expect(history.append(event("new")).id).toBe(1);
+	const { id } = history.append(event("new"));
+	expect(id, "above all that was in the damaged one, for those who follow").toBeGreaterThanOrEqual(begun);
 	await history.close();
+	const next = await History.open(file, silent.onFailure);
+	expect(next.append(event("newer")).id).toBe(id + 1);
+	await next.close();
 	expect(moved).toHaveLength(1);
 	expect(await readFile(`${moved[0]}`, "utf8")).toContain("no database");
 });

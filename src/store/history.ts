@@ -65,9 +65,9 @@ export class History {
 	private nextId: number;
 	private nextRequest = 1;
 
-	private constructor(worker: Worker, onFailure: (error: Error) => void) {
+	private constructor(worker: Worker, onFailure: (error: Error) => void, firstId: number) {
 		this.worker = worker;
-		this.nextId = 1;
+		this.nextId = firstId;
 		worker.on("error", (error) => {
 			const failure = error instanceof Error ? error : new Error(String(error));
 			onFailure(failure);
@@ -80,13 +80,16 @@ export class History {
 		});
 	}
 
-	/** @param onFailure is told when events can no longer be kept */
-	static async open(file: string, onFailure: (error: Error) => void): Promise<History> {
+	/**
+	 * @param onFailure is told when events can no longer be kept
+	 * @param firstId of the first event of an empty history
+	 */
+	static async open(file: string, onFailure: (error: Error) => void, firstId = 1): Promise<History> {
 		const worker = new Worker(new URL("./history-worker.ts", import.meta.url), { workerData: { file } });
-		const history = new History(worker, onFailure);
+		const history = new History(worker, onFailure, firstId);
 		try {
 			const last = await history.last(1);
-			history.nextId = (last[0]?.id ?? 0) + 1;
+			history.nextId = Math.max(firstId, (last[0]?.id ?? 0) + 1);
 			return history;
 		} catch (error) {
 			// The file may be moved now: nothing may still write to it.
@@ -97,7 +100,9 @@ export class History {
 
 	/**
 	 * As `open`; a file that SQLite calls damaged is moved aside, and a new one begun. Any other failure, such as a full
-	 * disk, says nothing about the events in it: they stay where they are, and those to come are in memory alone.
+	 * disk, says nothing about the events in it: they stay where they are, and those to come are in memory alone. The ids
+	 * then go on at the time in milliseconds, above all that were given before: who follows asks for what has a higher one
+	 * than the last that was seen.
 	 */
 	static async openOrBegin(file: string, told: HistoryTold): Promise<History> {
 		try {
@@ -105,7 +110,7 @@ export class History {
 		} catch (error) {
 			if (isDamaged(error)) await moveAside(file, (aside) => told.onMoved(error, aside));
 			else told.onMemory(error);
-			return await History.open(isDamaged(error) ? file : inMemory, told.onFailure);
+			return await History.open(isDamaged(error) ? file : inMemory, told.onFailure, Date.now());
 		}
 	}
 

@@ -11,8 +11,9 @@ const runningWithinMs = 300_000;
 const [transferPort, pagePort] = [5201, 80];
 const services = [
 	{ service: "http", listen: 18130, port: pagePort },
-	{ service: "iperf3", listen: 18131, port: transferPort },
-];
+	// To its server each connection is a client; one that comes while a transfer begins ends it.
+	{ service: "iperf3", listen: 18131, port: transferPort, health: "none" },
+] as const;
 
 type Ways = Record<"direct" | "door", Way>;
 

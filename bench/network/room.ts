@@ -144,7 +144,7 @@ export class Room implements AsyncDisposable {
 		}
 		const { server, address } = this.guest;
 		const plan: DoorPlan = {
-			...{ server, address, namespace: this.namespace, uid: this.doorUid },
+			...{ server, address, from: "10.82.0.1", namespace: this.namespace, uid: this.doorUid },
 			...{ groups: [], folder: join(folder, "door"), services },
 		};
 		const door = await FrontDoor.ensure(plan);

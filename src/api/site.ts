@@ -115,9 +115,9 @@ export const publishSchema = strict({
 	hold: duration(1000, 600_000)
 		.optional()
 		.meta({ description: "How long new connections wait while the server recovers (60s)." }),
-	health: choice(["connect"]).optional().meta({
+	health: choice(["connect", "none"]).optional().meta({
 		description:
-			"`connect`: the service is well when it takes connections; for one that does not answer the check of its protocol.",
+			"`connect`: the service is well when it takes connections; for one that does not answer the check of its protocol. `none`: nobody asks whether it is well; for one that takes each connection for a user.",
 	}),
 	rehearse: z
 		.array(

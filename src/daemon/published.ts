@@ -121,7 +121,7 @@ function planOf(
 		to: publish.to,
 		listen: publish.listen ?? port,
 		holdMs: parseDuration(publish.hold ?? "60s") ?? 60_000,
-		health: protocol === "udp" ? "unchecked" : healthOf(publish, protocol, template?.healthPath, profile),
+		health: healthOf(publish, protocol, template?.healthPath, profile),
 		rehearse: publish.rehearse ?? template?.rehearse ?? [],
 		...(publish.proxy === undefined ? {} : { proxy: publish.proxy }),
 	};
@@ -130,10 +130,11 @@ function planOf(
 /** A conversation is the catalogue's own, and only for a service that is treated as the catalogue says. */
 function healthOf(
 	{ health }: PublishDefinition,
-	protocol: ServicePlan["protocol"],
+	protocol: Published["protocol"],
 	page: string | null | undefined,
 	profile: ServiceProfile | undefined,
 ): ServicePlan["health"] {
+	if (protocol === "udp" || health === "none") return "unchecked";
 	const talk = profile?.protocol === protocol ? talkOf(profile) : null;
 	if (protocol === "http" && (page || !talk)) return health === "connect" ? null : { path: page ?? "/" };
 	return talk && health === "connect" ? connectionOf(talk) : talk;
@@ -148,10 +149,11 @@ function atAddress(
 	const { protocol } = main;
 	const own: PortRange = { protocol: protocol === "udp" ? "udp" : "tcp", first: main.port, last: main.port };
 	const ports = port === "everything" ? port : [own, ...also];
+	const isAsked = port !== "everything" && protocol !== "udp" && main.health !== "unchecked";
 	return {
 		...{ service, to, through: "address", protocol, listen: null, ports, doors: [], redirects: [] },
 		port: port === "everything" ? null : port,
-		watched: port === "everything" || protocol === "udp" ? [] : [{ ...main, protocol, listen: main.port }],
+		watched: isAsked ? [{ ...main, protocol, listen: main.port }] : [],
 		way: { service, to, ports },
 	};
 }

@@ -38,6 +38,13 @@ test("a service that is asked less often than others is not asked more often whe
 	expect(planOf({ service: "ssh", protocol: "http", health: "connect" })).toMatchObject({ health: null });
 });
 
+test("a service that takes each connection for a user is not asked at all", () => {
+	for (const service of ["ssh", "http", "iis"])
+		expect(planOf({ service, health: "none" })).toMatchObject({ health: "unchecked" });
+	expect(entryOf({ service: "ssh", through: "address" })?.watched).toHaveLength(1);
+	expect(entryOf({ service: "ssh", through: "address", health: "none" })?.watched).toEqual([]);
+});
+
 const refusalOf = (publish: Omit<PublishDefinition, "to">) =>
 	publishedEntries([{ ...publish, to: "host" }], {}, false)[0];
 

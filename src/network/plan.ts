@@ -54,6 +54,8 @@ export interface DoorPlan {
 	namespace: string;
 	/** The server's address on its segment. */
 	address: string;
+	/** The sandbox's own address there, from which the front door speaks to it. */
+	from: string;
 	/** The user that the front door runs as; no other process may run as it. */
 	uid: number;
 	/** `cgroup.procs` files that it enters. */

@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import { ipv4 } from "./addresses.ts";
 import { disjoint } from "./disjoint.ts";
 import { type Answerer, asked } from "./names/plan.ts";
+import { checkPorts, pace } from "./pace.ts";
 import { changesOf, type Elements, elementsOf, pathText, segmentText } from "./passed.ts";
 import { type Between, bridgeLinkLocal, bridgePrefix, type Path, type Permission } from "./plan.ts";
 import { anew, chain, stateOf, type Table, transact } from "./table.ts";
@@ -12,6 +13,9 @@ export const counters = ["dropped_in", "dropped_forward", "dropped_out", "opened
 /** A guest's side of the sandbox: bridges alone have such names. */
 const fromGuest = `iifname "${bridgePrefix}*"`;
 const toGuest = `oifname "${bridgePrefix}*"`;
+
+/** A front door begins a connection to its guest. */
+const begins = "tcp flags & (syn | ack) == syn meta skuid . ip daddr . tcp dport @published";
 
 /** The mark of what is said in the name of servers that have gone. */
 const farewell = "0x62756c6b";
@@ -44,6 +48,7 @@ export const firewall: Table = {
 	body: [
 		...counters.map((name) => `counter ${name} { }`),
 		"set published { typeof meta skuid . ip daddr . tcp dport; }",
+		"set coming { typeof ip daddr . tcp dport; size 65535; flags dynamic,timeout; timeout 1m; }",
 		"set allowed { typeof ip saddr . ip daddr . meta l4proto . th dport; flags interval; counter; }",
 		"set allowed6 { typeof ip6 saddr . ip6 daddr . meta l4proto . th dport; flags interval; counter; }",
 		"set open { typeof meta iifname . meta oifname; counter; }",
@@ -119,7 +124,8 @@ export const firewall: Table = {
 			'oif "lo" accept',
 			// Later packets may have lost their socket's user: what is sent after a close, resets.
 			"meta l4proto tcp ct state established ct direction original accept",
-			"tcp flags & (syn | ack) == syn meta skuid . ip daddr . tcp dport @published counter name opened",
+			`${begins} counter name opened`,
+			`${begins} tcp sport != ${checkPorts.first}-${checkPorts.last} update @coming { ip daddr . tcp dport limit rate over ${pace.perSecond}/second burst ${pace.burst} packets } drop`,
 			// Whatever the kernel's tracking makes of it. A front door that tries again thousands of times uses its ports
 			// again, a guest that comes back answers old attempts first, and what is established is then taken for one that
 			// is still being opened: a request on it would stay unanswered for minutes.

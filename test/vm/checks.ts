@@ -62,7 +62,8 @@ export class Checks {
 			return { service: name, protocol, port, to: "host", listen, holdMs: 1000, health, rehearse: [] };
 		});
 		const plan: DoorPlan = {
-			...{ server: "s1", namespace: this.namespace, address: "127.0.0.1", uid: this.uid, groups: [] },
+			...{ server: "s1", namespace: this.namespace, address: "127.0.0.1", from: "127.0.0.1" },
+			...{ uid: this.uid, groups: [] },
 			...{ folder: join(this.folder, `door${this.doors.length}`), services: await Promise.all(services) },
 		};
 		const door = await FrontDoor.ensure(plan);

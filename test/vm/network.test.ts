@@ -12,6 +12,7 @@ import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
 import { waitForKnock } from "../../src/network/knock.ts";
+import { pace } from "../../src/network/pace.ts";
 import {
 	bridgeNameOf,
 	type DoorPlan,
@@ -235,7 +236,7 @@ beforeAll(async () => {
 		{ ...common, service: "raw", protocol: "tcp", listen: tcp, health: null },
 	];
 	plan = {
-		...{ server: guest.server, namespace: tag, address: guest.address, uid, groups: [] },
+		...{ server: guest.server, namespace: tag, address: guest.address, from: "10.77.0.1", uid, groups: [] },
 		...{ folder: join(folder, "door"), services },
 	};
 	await sandbox.permit([{ uid, address: guest.address, port: 8000 }]);
@@ -569,6 +570,42 @@ describe("the front door", () => {
 			expect(new Set(await asked)).toEqual(new Set(["HTTP/1.1 200"]));
 		} finally {
 			for (const socket of connections) socket.destroy();
+			await ensureDoor({ services });
+		}
+	});
+
+	test("thousands who wait are let to the server at a pace, its checks at once, and all are served", async () => {
+		const { services } = plan;
+		await ensureDoor({ services: services.slice(1, 2) });
+		const nft = async (rules: string) => (await inNamespace(guest.namespace, "nft", rules)).stdout;
+		const drop = (name: string, from: string) =>
+			`tcp dport 8000 tcp flags & (syn | ack) == syn ${from} counter name ${name} drop;`;
+		const [own, users] = [drop("checks", "tcp sport 20000-29989"), drop("users", "")];
+		await nft(
+			`table inet crowd { counter checks {}; counter users {}; chain in { type filter hook input priority 0; ${own} ${users} }; }`,
+		);
+		const counted = async (name: string) =>
+			Number(/packets (\d+)/.exec(await nft(`list counter inet crowd ${name}`))?.[1]);
+		const from = performance.now();
+		const connections: Socket[] = [];
+		try {
+			while (connections.length < 4000) {
+				const some = Array.from({ length: 250 }, () => connect(services[1]?.listen ?? 0, "127.0.0.1"));
+				connections.push(...some);
+				await Promise.all(some.map(async (socket) => await once(socket, "connect")));
+			}
+			const asked = askEach(connections);
+			await delay(3000);
+			const came = await counted("users");
+			const seconds = (performance.now() - from) / 1000;
+			expect(came).toBeGreaterThan(pace.burst);
+			expect(came).toBeLessThan(1.05 * (pace.burst + seconds * pace.perSecond));
+			expect(await counted("checks")).toBeGreaterThan(5);
+			await nft("delete table inet crowd");
+			expect(new Set(await asked)).toEqual(new Set(["HTTP/1.1 200"]));
+		} finally {
+			for (const socket of connections) socket.destroy();
+			await nft("destroy table inet crowd").catch(() => {});
 			await ensureDoor({ services });
 		}
 	});

@@ -354,6 +354,7 @@ export class HostDoor implements Door {
 			server: this.server.name,
 			namespace: this.sandbox.namespace,
 			address: network.address,
+			from: sandboxAddressOf(this.server),
 			uid: doorUid(this.server),
 			...{ services, watched },
 		};

@@ -30,7 +30,7 @@ test("a check in the service's own protocol", async () => {
 	const talks = withService({ ...sql, service: "ssh", listen: 2222, health: { ...pace, rules } });
 	await expect(configOf(talks)).toMatchFileSnapshot("../goldens/haproxy-talks.cfg");
 	expect(configOf(withService({ ...sql, health: { ...pace, rules: [] } }))).toMatch(
-		/option tcp-check\n\ttcp-check connect linger\n\tserver guest \S+ check inter 2000ms/,
+		/option tcp-check\n\ttcp-check connect linger\n\tserver guest \S+ source \S+ check inter 2000ms/,
 	);
 	// To HAProxy one that hangs up is down: it is not asked more often for that.
 	const hangsUp = { ...pace, rules: [], hangUp: "well" } as const;

@@ -1,4 +1,5 @@
 import { BulkheadError } from "../../api/errors.ts";
+import { checkPortsOf } from "../pace.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { isTalkRule, type Talk } from "../talk.ts";
 import { checkEveryMs, mayHangUp } from "./health.ts";
@@ -217,6 +218,7 @@ function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 	const { health } = service;
 	if (health === "unchecked") return [];
 	const talks = health !== null && "rules" in health;
+	const { first, last } = checkPortsOf(service);
 	// A server that expects to be told waits for it before it says a word.
 	const tells = service.proxy === undefined ? "" : `${tellsClients[service.proxy]} check-send-proxy`;
 	return section(`backend ${healthNameOf(service)} from health`, [
@@ -225,7 +227,7 @@ function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 			: talks
 				? talkCheck(health, tells !== "")
 				: httpCheck(plan, service, health.path)),
-		`server guest ${plan.address}:${service.port} check ${intervals(service)} fall 1 rise 1${tells}`,
+		`server guest ${plan.address}:${service.port} source ${plan.from}:${first}-${last} check ${intervals(service)} fall 1 rise 1${tells}`,
 	]);
 }
 

@@ -5,6 +5,7 @@ export const doorPlan: DoorPlan = {
 	server: "intranet",
 	namespace: "bh-office",
 	address: "10.77.0.20",
+	from: "10.77.0.1",
 	uid: 300_020,
 	groups: [],
 	folder: "/var/lib/bulkhead/servers/intranet/door",

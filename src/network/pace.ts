@@ -1,0 +1,25 @@
+/**
+ * How many new connections to one service of a guest its front doors may begin in a second. Thousands that wait for a
+ * server are tried again every 100 ms each. All at once they overflow what its kernel remembers of those that begin, which
+ * answers with SYN cookies then, and resets what it has answered twice (seen with Linux 6.1). Those that come too early
+ * are dropped, and tried again like those that meet silence.
+ */
+export const pace = { perSecond: 2000, burst: 5000 } as const;
+
+/**
+ * Ports of the sandbox's own address that health checks come from, which are let through at once: below those that the
+ * kernel gives to others (`ip_local_port_range`).
+ */
+export const checkPorts = { first: 20_000, last: 29_989 } as const;
+const shares = 37;
+
+/**
+ * The ports of one front door's checks, by the port that it listens on. HAProxy uses them in turn, and so slowly that none
+ * waits for its time to pass (TIME_WAIT) when it is its turn again; two front doors of one service of a guest would take
+ * them from each other.
+ */
+export function checkPortsOf({ listen }: { listen: number }): { first: number; last: number } {
+	const each = (checkPorts.last - checkPorts.first + 1) / shares;
+	const first = checkPorts.first + (listen % shares) * each;
+	return { first, last: first + each - 1 };
+}

@@ -66,6 +66,8 @@ export default defineConfig({
 						"test/sim/**/*.test.ts",
 						"bench/**/*.test.ts",
 					],
+					// On two processors it would take one for itself.
+					maxWorkers: 2,
 					testTimeout: 30_000,
 				},
 			},

@@ -84,6 +84,8 @@ export const firewall: Table = {
 			// first on its client's connection. Only the answer to a first packet has sequence number 0 (RFC 9293, 3.10.7.1).
 			"tcp sequence 0 tcp flags & (syn | ack | rst) == ack | rst drop",
 			"meta l4proto tcp ct state established ct direction reply accept",
+			// Whatever the kernel's tracking makes of it, as in `output`: an answer on a connection that a front door has.
+			"meta skuid . ip saddr . tcp sport @published accept",
 			`${fromGuest} icmpv6 type nd-neighbor-solicit accept`,
 			// Those have been through it above, and are counted once.
 			`${fromGuest} ${askedTogether} accept`,

@@ -476,6 +476,14 @@ describe("the front door", () => {
 		connection.close();
 	});
 
+	test("an answer that the kernel's tracking knows nothing of arrives", async () => {
+		const asked = web.request("GET", "/later");
+		await until("the request is with the server", async () => (await runs("/later")) === 1);
+		await inNamespace(tag, "conntrack", "-D", "-p", "tcp", "-d", guest.address, "--dport", "8000");
+		expect((await asked).status).toBe(200);
+		expect(await runs("/later")).toBe(1);
+	});
+
 	/** Twenty uploads on connections that were used before, cut off when all of them are with the server, or half way. @returns what each client saw */
 	async function cutUploads(
 		path: string,

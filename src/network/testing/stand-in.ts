@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /**
  * A server for tests: answers with the method, and tells at `/runs?PATH` how often that path was asked for, at
- * `/runs` that of all paths as JSON. A path that begins with /slow takes 30 s the first time, one with /brief 60 ms.
+ * `/runs` that of all paths as JSON. A path that begins with /slow takes 30 s the first time, one with /brief 60 ms,
+ * one with /later 2 s.
  * One that begins with /endless gets a response that begins and does not end; what follows says what tells its length;
  * /forwarded is answered with whom the request came from, as far as it says;
  * after -silence, and whatever follows that, there is no response at all. After /deaf it refuses connections for a second.
@@ -32,6 +33,7 @@ const server = createServer(async (request, response) => {
 	if (path.startsWith("/endless-silence")) return;
 	if (beginning) return response.socket?.write(`HTTP/1.1 200 OK\r\n${beginning}`);
 	if (path.startsWith("/brief")) await delay(60);
+	if (path.startsWith("/later")) await delay(2000);
 	return response.end(request.method);
 });
 

@@ -11,15 +11,16 @@ export const pace = { perSecond: 2000, burst: 5000 } as const;
  * kernel gives to others (`ip_local_port_range`).
  */
 export const checkPorts = { first: 20_000, last: 29_989 } as const;
+/** One of them is for services that are only watched: they may be those of a front door as well. */
 const shares = 37;
 
 /**
- * The ports of one front door's checks, by the port that it listens on. HAProxy uses them in turn, and so slowly that none
- * waits for its time to pass (TIME_WAIT) when it is its turn again; two front doors of one service of a guest would take
- * them from each other.
+ * The ports of one front door's checks, by the port that it listens on; HAProxy uses them in turn. Two front doors of one
+ * service of a guest would take them from each other.
  */
-export function checkPortsOf({ listen }: { listen: number }): { first: number; last: number } {
+export function checkPortsOf(listen: number | "watched"): { first: number; last: number } {
 	const each = (checkPorts.last - checkPorts.first + 1) / shares;
-	const first = checkPorts.first + (listen % shares) * each;
+	const share = listen === "watched" ? shares - 1 : listen % (shares - 1);
+	const first = checkPorts.first + share * each;
 	return { first, last: first + each - 1 };
 }

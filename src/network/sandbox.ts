@@ -39,8 +39,9 @@ const kernelSettings = {
 	// A front door and its guest are on one machine: nothing is congested between them. Where the host has BBR, which paces
 	// what is sent by a timer, a transfer to a guest was a quarter slower and took 40 % more of the processors.
 	"net/ipv4/tcp_congestion_control": "reno",
-	// Ports are used again a second after they were given up: front doors try thousands of times, and checks come from few.
-	"net/ipv4/tcp_tw_reuse": 1,
+	// Nothing arrives late between a front door and its guest, and the checks of each service come from few ports: to a guest
+	// without TCP timestamps (Windows) one could not be used again for a minute, and the service was called down meanwhile.
+	"net/ipv4/tcp_max_tw_buckets": 0,
 	"net/ipv4/conf/all/accept_redirects": 0,
 	"net/ipv4/conf/default/accept_redirects": 0,
 	"net/ipv4/conf/all/send_redirects": 0,

@@ -86,7 +86,8 @@ export const portRules: Table = {
 		"}",
 		"chain of_ip {",
 		"\tudp sport 67 counter name rogue_dhcp drop",
-		// Who asks in another's name would have it told things that it has not asked for.
+		// Who asks in another's name would have it told things that it has not asked for. In a fragment the name is not seen.
+		"\tip frag-off & 0x3fff != 0 udp dport 67 counter name spoofed_mac drop",
 		"\tudp dport 67 meta iifname . @th,288,48 != @clients counter name spoofed_mac drop",
 		// A DHCP client has no address yet. It asks the sandbox (leases/).
 		"\tip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta iifname . @th,288,48 @clients accept",

@@ -286,6 +286,21 @@ describe("the sandbox", () => {
 		expect((await inNamespace(tag, ...user, ...probe)).stdout).toBe("connected\n");
 	});
 
+	test("a port that a check has used can be used again at once, also for a guest without TCP timestamps", async () => {
+		await inNamespace(guest.namespace, "sysctl", "-q", "net.ipv4.tcp_timestamps=0");
+		const from = `LocalAddr => "10.77.0.1", LocalPort => 20000, ReuseAddr => 1, Timeout => 5`;
+		const check = `use IO::Socket::INET; for (1 .. 3) {
+			my $s = IO::Socket::INET->new(PeerAddr => "${guest.address}:8000", ${from}) or die "not again: $@";
+			shutdown($s, 1); my @rest = <$s>; close($s);
+		} print "again";`;
+		try {
+			const user = ["setpriv", "--reuid", `${uid}`, "--clear-groups", "perl", "-e", check];
+			expect((await inNamespace(tag, ...user)).stdout).toBe("again");
+		} finally {
+			await inNamespace(guest.namespace, "sysctl", "-q", "net.ipv4.tcp_timestamps=1");
+		}
+	});
+
 	test("paces nothing on its way to guests, whatever the host does on its way to others", async () => {
 		const used = await inNamespace(tag, "cat", "/proc/sys/net/ipv4/tcp_congestion_control");
 		expect(used.stdout).toBe("reno\n");

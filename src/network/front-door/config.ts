@@ -218,7 +218,7 @@ function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 	const { health } = service;
 	if (health === "unchecked") return [];
 	const talks = health !== null && "rules" in health;
-	const { first, last } = checkPortsOf(service);
+	const { first, last } = checkPortsOf(plan.watched?.includes(service) ? "watched" : service.listen);
 	// A server that expects to be told waits for it before it says a word.
 	const tells = service.proxy === undefined ? "" : `${tellsClients[service.proxy]} check-send-proxy`;
 	return section(`backend ${healthNameOf(service)} from health`, [

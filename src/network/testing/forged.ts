@@ -179,6 +179,16 @@ export function forgedFrames({ own, other, sandbox }: Record<"own" | "other" | "
 		],
 		["a DHCP client's question in another's name", client(other.mac), "spoofed_mac"],
 		["one in nobody's name", client(""), "spoofed_ip"],
+		[
+			"the beginning of one that does not come as far as the name",
+			frames.ethernet(
+				own.mac,
+				sandbox.mac,
+				"ip",
+				frames.ip4(own.address, sandbox.address, 17, frames.udp(68, 67, Buffer.alloc(16)), 0x2000),
+			),
+			"spoofed_mac",
+		],
 	];
 }
 

@@ -38,8 +38,9 @@ export function arp(
 	return Buffer.concat([head, number16(operation), ...ends]);
 }
 
-export function ip4(from: string, to: string, protocol: number, body: Buffer): Buffer {
-	const head = Buffer.from([0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0]);
+/** @param fragment as in its head (RFC 791, 3.1): 0x2000 says that more fragments follow */
+export function ip4(from: string, to: string, protocol: number, body: Buffer, fragment = 0): Buffer {
+	const head = Buffer.from([0x45, 0, 0, 0, 0, 0, fragment >> 8, fragment & 0xff, 64, protocol, 0, 0]);
 	head.writeUInt16BE(20 + body.length, 2);
 	const whole = Buffer.concat([head, bytesOf4(from), bytesOf4(to)]);
 	whole.writeUInt16BE(checksum(whole), 10);

@@ -19,13 +19,21 @@ const traffic = new TrafficTables(database);
 const insert = database.prepare(
 	"INSERT OR REPLACE INTO events (id, at, server, session, kind, text) VALUES (?, ?, ?, ?, ?, ?)",
 );
-const forget = database.prepare("DELETE FROM events WHERE id <= ?");
+const forget = database.prepare(
+	"DELETE FROM events WHERE id <= (SELECT id FROM events ORDER BY id DESC LIMIT 1 OFFSET ?)",
+);
 const since = database.prepare("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?");
 const newest = database.prepare("SELECT * FROM (SELECT * FROM events ORDER BY id DESC LIMIT ?) ORDER BY id");
 
+// Also of a daemon that ends before it has seen a thousand.
+forget.run(eventsKept);
+let appended = 0;
+
 function append({ id, at, server, session, kind, text }: Event): void {
 	insert.run(id, at, server, session, kind, text);
-	if (id % 1000 === 0) forget.run(id - eventsKept);
+	// Ids leave gaps: they begin at the time of each daemon's start.
+	appended += 1;
+	if (appended % 1000 === 0) forget.run(eventsKept);
 }
 
 function answer(request: HistoryRequest): HistoryAnswer | undefined {

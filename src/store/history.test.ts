@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Event, NewEvent } from "../api/event.ts";
 import { History } from "./history.ts";
@@ -104,4 +105,31 @@ test("what is no damage moves nothing, and events are kept in memory", async () 
 	expect((await history.last(10)).map(({ text }) => text)).toEqual(["there"]);
 	await history.close();
 	expect(await readdir(folder)).toEqual(["history.sqlite"]);
+});
+
+test("ids go on above those of events that could not be kept", async () => {
+	await mkdir(file);
+	const inMemory = await History.openOrBegin(file, silent);
+	const { id } = inMemory.append(event("lost"));
+	await inMemory.close();
+	await rm(file, { recursive: true });
+	const next = await History.openOrBegin(file, silent);
+	next.append(event("seen"));
+	expect((await next.after(id, 10)).map(({ text }) => text)).toEqual(["seen"]);
+	await next.close();
+});
+
+test("the newest 200,000 are kept, whatever their numbers", async () => {
+	await (await History.open(file, silent.onFailure)).close();
+	const database = new DatabaseSync(file);
+	const row = (id: number) => `(${id}, 0, NULL, NULL, 'state', 'old')`;
+	for (let batch = 0; batch < 201; batch++) {
+		const ids = Array.from({ length: 1000 }, (_, i) => 10 * (1000 * batch + i));
+		database.exec(`INSERT INTO events VALUES ${ids.map(row).join(", ")}`);
+	}
+	database.close();
+	const history = await History.open(file, silent.onFailure);
+	const [oldest] = await history.after(0, 1);
+	expect(oldest?.id).toBe(10_000);
+	await history.close();
 });

@@ -82,7 +82,7 @@ export class History {
 
 	/**
 	 * @param onFailure is told when events can no longer be kept
-	 * @param firstId of the first event of an empty history
+	 * @param firstId the lowest id of an event that is appended from now on
 	 */
 	static async open(file: string, onFailure: (error: Error) => void, firstId = 1): Promise<History> {
 		const worker = new Worker(new URL("./history-worker.ts", import.meta.url), { workerData: { file } });
@@ -100,17 +100,18 @@ export class History {
 
 	/**
 	 * As `open`; a file that SQLite calls damaged is moved aside, and a new one begun. Any other failure, such as a full
-	 * disk, says nothing about the events in it: they stay where they are, and those to come are in memory alone. The ids
-	 * then go on at the time in milliseconds, above all that were given before: who follows asks for what has a higher one
-	 * than the last that was seen.
+	 * disk, says nothing about the events in it: they stay where they are, and those to come are in memory alone.
+	 * Ids go on at the time in milliseconds, above all that were given before, those of events that could not be kept too:
+	 * who follows asks for what has a higher one than the last that was seen.
 	 */
 	static async openOrBegin(file: string, told: HistoryTold): Promise<History> {
+		const firstId = Date.now();
 		try {
-			return await History.open(file, told.onFailure);
+			return await History.open(file, told.onFailure, firstId);
 		} catch (error) {
 			if (isDamaged(error)) await moveAside(file, (aside) => told.onMoved(error, aside));
 			else told.onMemory(error);
-			return await History.open(isDamaged(error) ? file : inMemory, told.onFailure, Date.now());
+			return await History.open(isDamaged(error) ? file : inMemory, told.onFailure, firstId);
 		}
 	}
 

@@ -488,7 +488,7 @@ describe("publish and unpublish", () => {
 			return { server, published, siteFile };
 		};
 		daemon.answers.unpublish = daemon.answers.publish as never;
-		const done = await bulkhead("publish intranet http --to lan --listen 8080 --hold 30s");
+		const done = await bulkhead("publish intranet http --to lan --listen 8080 --hold 30s --health none");
 		expect(done).toEqual({
 			code: 0,
 			out: [
@@ -508,7 +508,7 @@ describe("publish and unpublish", () => {
 			].join("\n"),
 		);
 		expect(asked).toEqual([
-			{ service: "http", to: "lan", listen: 8080, hold: "30s" },
+			{ service: "http", to: "lan", listen: 8080, hold: "30s", health: "none" },
 			{ service: "http", listen: 8080 },
 		]);
 		const json = await bulkhead("unpublish intranet http --json");

@@ -13,6 +13,7 @@ interface PublishOptions {
 	through?: PublishedView["through"];
 	hold?: string;
 	proxy?: "v1" | "v2";
+	health?: "connect" | "none";
 }
 
 export function addPublish(program: Command, open: Open): void {
@@ -46,6 +47,12 @@ export function addPublish(program: Command, open: Open): void {
 				"v1",
 				"v2",
 			]),
+		)
+		.addOption(
+			new Option(
+				"--health <check>",
+				"it is well when it takes connections, or nobody asks (by its protocol, where that is known)",
+			).choices(["connect", "none"]),
 		)
 		.option("--hold <duration>", "how long new connections wait while the server recovers (60s)")
 		.action((server: string, service: string, options: PublishOptions, command: Command) =>

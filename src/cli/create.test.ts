@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { BulkheadError } from "../api/errors.ts";
 import type { WindowsIso } from "../api/windows.ts";
@@ -454,6 +454,34 @@ describe("a person is asked", () => {
 		);
 		expect(said).toMatchObject({ code: 0, left: 0 });
 		expect((await edited()).servers.dc1.network).toEqual({ segment: "b", address: "10.6.0.11" });
+	});
+	test("and a site file that is edited meanwhile stays as it is, without new passwords", async () => {
+		const theirs = "name: shop\n";
+		const { ask } = Terminal.prototype;
+		const asked = vi.spyOn(Terminal.prototype, "ask").mockImplementation(async function (
+			this: Terminal,
+			...words
+		) {
+			await writeFile(siteFile, theirs);
+			return await ask.apply(this, words);
+		});
+		const args = ["w", ...common(), "--edition", "1", "--computer-name", "W", "--address", "10.77.0.30"];
+		const answers: (readonly [RegExp, string])[] = [
+			[/Time zone/, "Europe/Berlin"],
+			[/What it is to be/, ""],
+			[/Password of/, password],
+			[/once more/, password],
+		];
+		const refusal = { code: 1, left: 0, err: expect.stringContaining(`${siteFile} was changed meanwhile`) };
+		// One that was not there is as little expected as other words in it.
+		for (const before of [undefined, "name: office\nsegments:\n  office: { subnet: 10.77.0.0/24 }\n"]) {
+			if (before === undefined) await rm(siteFile, { force: true });
+			else await writeFile(siteFile, before);
+			expect(await createWith(args, answers)).toMatchObject(refusal);
+			expect(await readFile(siteFile, "utf8")).toBe(theirs);
+			expect(await readdir(join(folder, "secrets"))).toEqual([]);
+		}
+		asked.mockRestore();
 	});
 	test("and when no answer will do, nothing is written", async () => {
 		const zones = [/Time zone/, "Mars"] as const;

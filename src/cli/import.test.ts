@@ -1,7 +1,8 @@
+import { writeFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { BulkheadError } from "../api/errors.ts";
 import type { ImportView } from "../api/import.ts";
@@ -10,6 +11,7 @@ import { samplePlan, sampleServer } from "../client/samples.ts";
 import { StandIn } from "../client/stand-in.ts";
 import { runHere } from "./harness.ts";
 import { nameFrom } from "./import/definition.ts";
+import { Terminal } from "./terminal.ts";
 
 let daemon: StandIn;
 /** What the daemon finds in a source. */
@@ -199,6 +201,37 @@ describe("import", () => {
 		);
 		expect(await readFile(site, "utf8")).toBe(text);
 		expect(told).toHaveLength(1);
+	});
+
+	test("a file that is edited while a yes is waited for stays as it is, and nothing is applied", async () => {
+		const theirs = `${before}# theirs\n`;
+		const asked = vi.spyOn(Terminal.prototype, "ask").mockImplementation(async () => {
+			await writeFile(site, theirs);
+			return "yes";
+		});
+		const words = ["import", "/srv/erp.ova", "--site", site];
+		const { code, err } = await runHere(words, { state: daemon.state, typed: "" });
+		asked.mockRestore();
+		expect(code).toBe(1);
+		expect(err).toContain(`${site} was changed meanwhile; nothing was changed; run it again`);
+		expect(await readFile(site, "utf8")).toBe(theirs);
+		expect(await readdir(folder)).toEqual(["site.yaml"]);
+		expect(told).toEqual([]);
+	});
+
+	test("what is edited while it is applied is not taken back with it", async () => {
+		ending = { type: "failed", error: { code: "disk-full", message: "no room" } };
+		const answer = daemon.raw;
+		daemon.raw = (request, response, body) => {
+			if (request.url?.endsWith("/apply")) writeFileSync(site, "name: theirs\n");
+			return answer?.(request, response, body) ?? false;
+		};
+		const { code, err } = await bulkhead("import", "/srv/erp.ova", "--site", site, "--yes");
+		expect([code, err]).toEqual([
+			1,
+			expect.stringMatching(/site\.yaml was changed by somebody else meanwhile/),
+		]);
+		expect(await readFile(site, "utf8")).toBe("name: theirs\n");
 	});
 
 	test("a file that would destroy something besides is not applied with it", async () => {

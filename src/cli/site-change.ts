@@ -5,7 +5,7 @@ import { carryOut, planOf } from "./applying.ts";
 import { type Context, confirm } from "./context.ts";
 import { planLines } from "./plan-view.ts";
 import { SiteEditError } from "./site-edit.ts";
-import { readSite, writeSite } from "./site-file.ts";
+import { readSite, replaceSite } from "./site-file.ts";
 
 /** How long a change that was broken off may take to be undone before nobody waits for it any more. */
 const settlesWithinMs = 30_000;
@@ -15,6 +15,7 @@ const settlesWithinMs = 30_000;
  * nothing came of it, unless somebody else has changed it since. What else the file says than what is there may be applied with it, but never destroys anything.
  * @param edit makes the new text; what it throws as SiteEditError is told with the file's name
  * @param question to be answered with yes before anything is written
+ * @throws BulkheadError changed-meanwhile when somebody else has saved the file until then; nothing is written or applied
  */
 export async function changeSite(
 	context: Context,
@@ -33,7 +34,7 @@ export async function changeSite(
 			`applying ${file} would destroy disks beside this; nothing was changed; look at it by itself first: bulkhead apply ${file}`,
 		);
 	await confirm(context, question, yes);
-	await writeSite(file, after);
+	await replaceSite(file, before, after);
 	try {
 		return { plan, text: await carryOut(context, plan, after) };
 	} catch (error) {
@@ -64,11 +65,12 @@ function noteApplied({ terminal, signal }: Context, file: string): void {
 
 /** What somebody else has saved meanwhile is theirs. */
 async function putBack(context: Context, file: string, before: string, after: string): Promise<void> {
-	if ((await readSite(file)) === after) await writeSite(file, before);
-	else
+	await replaceSite(file, after, before).catch((error: unknown) => {
+		if (!(error instanceof BulkheadError) || error.code !== "changed-meanwhile") throw error;
 		context.terminal.note([
 			`${file} was changed by somebody else meanwhile, and is left as it is: look at it before the next apply.`,
 		]);
+	});
 }
 
 function edited(file: string, before: string, edit: (before: string) => string): string {

@@ -1,9 +1,12 @@
 import { chown, mkdir } from "node:fs/promises";
 import { BulkheadError } from "../api/errors.ts";
+import type { GuestName } from "../api/guest.ts";
+import type { ServerDefinition } from "../api/site.ts";
 import { isWindowsVersion } from "../api/windows.ts";
 import { macOf } from "../network/plan.ts";
-import { platformOf } from "../qemu/guests.ts";
+import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
+import type { DataDisk } from "../templates/windows/data-disks.ts";
 import { buildAnswersMedia } from "../templates/windows/media.ts";
 import type { Context } from "./context.ts";
 import { guestOf, qemuUid } from "./resolve.ts";
@@ -32,9 +35,20 @@ export async function makeAnswers(
 		firmware: platformOf(version, "tcg", definition).firmware === "bios" ? "bios" : "uefi",
 		answers,
 		drivers: drivers !== undefined,
+		data: disksForRoles(version, definition),
 		...(definition.network ? { mac: definition.network.mac ?? macOf(site, name) } : {}),
 		folder,
 		...(signal ? { signal } : {}),
 	});
 	await chown(file, qemuUid(server), qemuUid(server));
+}
+
+/** The data disks of a server that is about to be installed. */
+export function disksForRoles(guest: GuestName, { system, data = [] }: ServerDefinition): DataDisk[] {
+	const usual = guests[guest].disk;
+	return data.map(({ name, image, bus = usual }) => ({
+		name,
+		filled: image !== undefined,
+		besideSystem: bus === (system?.bus ?? usual),
+	}));
 }

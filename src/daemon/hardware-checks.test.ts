@@ -53,3 +53,32 @@ test("a server that recovers warm has neither UEFI nor a TPM", async () => {
 	);
 	expect(await messages({ ...warm, firmware: "bios" })).toEqual([]);
 });
+
+test("a role that would format a data disk from an image is told by its field, for a server that is to be made", async () => {
+	const lab = (disk: string): ServerDefinition => ({
+		guest: "windows-server-2003",
+		install: {
+			iso: import.meta.filename,
+			answers: {
+				...{ computerName: "LAB", edition: 1, language: "en-US", timeZone: "UTC" },
+				administrator: { passwordFile: gone },
+				roles: [{ role: "sql-server-disk", letter: "S", label: "SQL", disk }],
+			},
+		},
+		system: { size: "10GiB" },
+		data: [
+			{ name: "archive", size: "1GiB", image: "/srv/archive.vmdk" },
+			{ name: "sql", size: "1GiB" },
+		],
+	});
+	const ofDisk = async (one: ServerDefinition, old?: StoredServer) =>
+		(await messages(one, old)).filter((text) => text.includes("roles"));
+	expect(await ofDisk(lab("archive"))).toEqual([
+		expect.stringMatching(/^servers\.lab\.install\.answers\.roles\.0\.disk: archive comes from an image/),
+	]);
+	expect(await ofDisk(lab("sql"))).toEqual([]);
+	expect(await ofDisk({ ...lab("sql"), system: { size: "10GiB", bus: "lsi" } })).toEqual([
+		expect.stringMatching(/roles\.0\.disk: windows-server-2003 tells disks apart by their number alone/),
+	]);
+	expect(await ofDisk(lab("archive"), stored([]))).toEqual([]);
+});

@@ -8,6 +8,7 @@ import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { whyNotAnswerable } from "../templates/windows/media.ts";
+import { disksForRoles } from "./answers.ts";
 
 const readableByOthers = 0o004;
 const tpmProgram = "/usr/bin/swtpm";
@@ -50,16 +51,18 @@ function inDrive(disc: string | undefined, old: StoredServer | undefined): strin
 /** They are read when the server is made, and never again. */
 async function answersOnHost(
 	guest: string,
-	{ install, ...wishes }: ServerDefinition,
+	definition: ServerDefinition,
 	old: StoredServer | undefined,
 	at: string[],
 ): Promise<Problem[]> {
+	const { install } = definition;
 	if (!install?.answers || old || !isWindowsVersion(guest)) return [];
 	const problems = await whyNotAnswerable({
 		version: guest,
-		firmware: platformOf(guest, "tcg", wishes).firmware === "bios" ? "bios" : "uefi",
+		firmware: platformOf(guest, "tcg", definition).firmware === "bios" ? "bios" : "uefi",
 		answers: install.answers,
 		drivers: install.drivers !== undefined,
+		data: disksForRoles(guest, definition),
 	});
 	return problems.map(({ path, message }) => ({ path: [...at, "install", "answers", ...path], message }));
 }

@@ -67,22 +67,23 @@ test("any other is stopped and deleted", async () => {
 	expect(done).toEqual(["stop", "discard"]);
 });
 
-describe("a disk that a killed daemon had made, and not kept yet", () => {
+describe("data disks that are given and taken away", () => {
 	const kept = { name: "kept", size: "1MiB" };
 	const logs = { name: "logs", size: "1MiB" };
 	let state: string;
 	let context: Context;
 	let stored: StoredServer;
+	/** What else happens while the definition is saved. */
+	let meanwhile: (record: { planned: number | null }) => void;
 	beforeEach(async () => {
 		state = await mkdtemp(join(tmpdir(), "bulkhead-changes-"));
 		const log = { error() {}, warn() {} };
-		context = { paths: pathsOf(state, ""), log, servers: { save: async () => {} } } as unknown as Context;
+		context = { paths: pathsOf(state, ""), log } as unknown as Context;
+		meanwhile = () => {};
 		const installed = { uid: process.getuid?.() ?? 0, guest: "linux" };
 		stored = { name: "web", filled: [], definition: { data: [kept] }, installed } as unknown as StoredServer;
 		await mkdir(disks(), { recursive: true });
 		for (const disk of ["system", "kept"]) await writeFile(fileOf(disk), `THE ONLY COPY OF ${disk}`);
-		await beginDiskChanges(stored, ["logs"], context);
-		await writeFile(fileOf("logs"), "left");
 	});
 	afterEach(async () => await rm(state, { recursive: true }));
 
@@ -92,9 +93,15 @@ describe("a disk that a killed daemon had made, and not kept yet", () => {
 
 	/** Gives the server, which is in this state, these data disks. */
 	async function give(data: ServerDefinition["data"], state: ServerState): Promise<void> {
+		const record = { state, planned: null, session: state === "running" ? {} : null };
+		const save = async (changed: StoredServer) => {
+			stored = changed;
+			meanwhile(record);
+		};
+		Object.assign(context, { servers: { save } });
 		const unit = {
 			stored,
-			record: { state, planned: null, session: state === "running" ? {} : null },
+			record,
 			refuseWhileExported: () => {},
 			change: async () => {},
 			door: {},
@@ -106,45 +113,90 @@ describe("a disk that a killed daemon had made, and not kept yet", () => {
 		const definition = { data } as ServerDefinition;
 		const site = { name: "office", servers: { web: definition } } as Site;
 		await changes.change(site, "web", definition, () => {});
-		stored = { ...stored, definition };
 	}
 
 	const expectAllElse = async () => {
 		for (const disk of ["system", "kept"]) expect(await contents(disk)).toBe(`THE ONLY COPY OF ${disk}`);
 	};
 
-	test("is made anew when it is asked for again", async () => {
-		await give([kept, logs], "stopped");
-		expect(await contents("logs")).toMatch(/^QFI/);
-		await expectAllElse();
-		expect(await readdir(join(disks(), ".."))).toEqual(["disks"]);
-	});
-
-	test("stays while a session may have it, and what to do is said", async () => {
-		await expect(give([kept, logs], "running")).rejects.toMatchObject({
-			code: "not-allowed-now",
-			message: expect.stringMatching(
-				/^data disk logs of web is left .*; stop it and apply again: bulkhead stop web$/,
-			),
+	describe("one that a killed daemon had made, and not kept yet", () => {
+		beforeEach(async () => {
+			await beginDiskChanges(stored, ["logs"], context);
+			await writeFile(fileOf("logs"), "left");
 		});
-		expect(await contents("logs")).toBe("left");
-		await expectAllElse();
+
+		test("is made anew when it is asked for again", async () => {
+			await give([kept, logs], "stopped");
+			expect(await contents("logs")).toMatch(/^QFI/);
+			await expectAllElse();
+			expect(await readdir(join(disks(), ".."))).toEqual(["disks"]);
+		});
+
+		test("stays while a session may have it, and what to do is said", async () => {
+			await expect(give([kept, logs], "running")).rejects.toMatchObject({
+				code: "not-allowed-now",
+				message: expect.stringMatching(
+					/^data disk logs of web is left .*; stop it and apply again: bulkhead stop web$/,
+				),
+			});
+			expect(await contents("logs")).toBe("left");
+			await expectAllElse();
+		});
+
+		test("is not forgotten for another disk that the running server gets, and goes when it is stopped", async () => {
+			await give([kept, { name: "more", size: "1MiB" }], "running");
+			expect(await contents("logs")).toBe("left");
+			await give([kept, { name: "more", size: "1MiB" }, logs], "stopped");
+			expect(await contents("logs")).toMatch(/^QFI/);
+			expect(await contents("more")).toMatch(/^QFI/);
+			await expectAllElse();
+		});
+
+		test("is the server's own when it was kept after all: nothing of it is touched", async () => {
+			stored = { ...stored, definition: { data: [kept, logs] } as ServerDefinition };
+			await give([kept, logs, { name: "more", size: "1MiB" }], "stopped");
+			expect(await contents("logs")).toBe("left");
+			await expectAllElse();
+		});
 	});
 
-	test("is not forgotten for another disk that the running server gets, and goes when it is stopped", async () => {
-		await give([kept, { name: "more", size: "1MiB" }], "running");
-		expect(await contents("logs")).toBe("left");
-		await give([kept, { name: "more", size: "1MiB" }, logs], "stopped");
-		expect(await contents("logs")).toMatch(/^QFI/);
-		expect(await contents("more")).toMatch(/^QFI/);
-		await expectAllElse();
-	});
+	describe("one that is taken away", () => {
+		beforeEach(async () => {
+			stored = { ...stored, definition: { data: [kept, logs] } as ServerDefinition };
+			await writeFile(fileOf("logs"), "old");
+		});
+		const expectGone = async () => {
+			expect(existsSync(fileOf("logs"))).toBe(false);
+			expect(await readdir(join(disks(), ".."))).toEqual(["disks"]);
+			await expectAllElse();
+		};
 
-	test("is the server's own when it was kept after all: nothing of it is touched", async () => {
-		stored = { ...stored, definition: { data: [kept, logs] } as ServerDefinition };
-		await give([kept, logs, { name: "more", size: "1MiB" }], "stopped");
-		expect(await contents("logs")).toBe("left");
-		await expectAllElse();
+		test("is gone, also when a session begins while its definition is saved: that one has the new disks", async () => {
+			meanwhile = (record) => (record.planned = 7);
+			await give([kept], "stopped");
+			await expectGone();
+			meanwhile = () => {};
+			await give([kept, logs], "stopped");
+			expect(await contents("logs")).toMatch(/^QFI/);
+		});
+
+		test("is left as it is while a session may have it, and the definition too", async () => {
+			await expect(give([kept], "running")).rejects.toMatchObject({ code: "not-allowed-now" });
+			expect(await contents("logs")).toBe("old");
+			expect(stored.definition.data).toEqual([kept, logs]);
+		});
+
+		test("and could not be removed is not forgotten: it is no longer in the way of one of its name", async () => {
+			await rm(fileOf("logs"));
+			await mkdir(fileOf("logs"));
+			await expect(give([kept], "stopped")).rejects.toThrow(/directory/);
+			await rm(fileOf("logs"), { recursive: true });
+			await writeFile(fileOf("logs"), "old");
+			await give([kept, logs], "stopped");
+			expect(await contents("logs")).toMatch(/^QFI/);
+			expect(await readdir(join(disks(), ".."))).toEqual(["disks"]);
+			await expectAllElse();
+		});
 	});
 });
 

@@ -114,7 +114,7 @@ export class ServerChanges {
 			undo.defer(async () => await this.changeBack(unit, before));
 			await this.units.permit([...this.units.stored(unit), stored]);
 			await unit.change(stored);
-			// A session that begins from here on has the new disks; one that began since the plan has the old ones.
+			// One that began since the plan has the old disks. Whatever begins from here on has the new ones: nobody has those that go.
 			refuseInUse();
 			// Before the server is: where that one lies, its segment has to be, whatever becomes of others that are changed.
 			const { site: known } = this.current;
@@ -125,8 +125,10 @@ export class ServerChanges {
 			});
 			undo.move();
 		}
-		refuseInUse();
-		for (const disk of gone) await rm(this.context.paths.server(name).disk(disk.name), { force: true });
+		// What cannot be removed now stays written down, and goes later.
+		end.move();
+		for (const disk of gone) await rm(paths.disk(disk.name), { force: true });
+		await endDiskChanges(stored, touched, this.context);
 		report({ type: "done", subject });
 	}
 

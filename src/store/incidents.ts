@@ -1,7 +1,7 @@
 import { lchown, lstat, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { BulkheadError, explain } from "../api/errors.ts";
 import { type Incident, incidentView } from "../api/incident.ts";
-import { listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
+import { errorCode, listIfThere, readIfThere, writeFileAtomic } from "../host/files.ts";
 import type { Logger } from "../host/log.ts";
 import type { Paths } from "./paths.ts";
 
@@ -60,6 +60,7 @@ export class IncidentStore {
 			const text = await readIfThere(file);
 			return text === undefined ? undefined : incidentView.parse(JSON.parse(text));
 		} catch (cause) {
+			if (isNoFolder(cause)) return undefined;
 			const mend = "mend it by hand, or move its folder away";
 			throw new BulkheadError("internal", `${file} cannot be read; ${mend}`, { cause });
 		}
@@ -80,12 +81,19 @@ export class IncidentStore {
 	async list(): Promise<Incident[]> {
 		const found: Incident[] = [];
 		for (const server of await listIfThere(this.paths.servers)) {
-			for (const id of await listIfThere(this.paths.server(server).incidents)) {
+			for (const id of await this.idsOf(server)) {
 				const incident = await this.loadIfWhole(id);
 				if (incident) found.push(incident);
 			}
 		}
 		return found.sort((a, b) => b.at - a.at);
+	}
+
+	private async idsOf(server: string): Promise<string[]> {
+		return await listIfThere(this.paths.server(server).incidents).catch((error: unknown) => {
+			if (isNoFolder(error)) return [];
+			throw error;
+		});
 	}
 
 	/** @returns a file of an incident's evidence, or undefined when the incident does not have it */
@@ -96,4 +104,9 @@ export class IncidentStore {
 			throw new BulkheadError("bad-input", `${name} is too large to be sent; it is kept as ${path}`);
 		return await readFile(path);
 	}
+}
+
+/** A stray file lies where a folder would be; it is none of ours. */
+function isNoFolder(error: unknown): boolean {
+	return errorCode(error) === "ENOTDIR";
 }

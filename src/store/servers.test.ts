@@ -44,6 +44,27 @@ test("a damaged incident is told of once, and hides none of the others", async (
 	await expect(store.load("web-1")).rejects.toMatchObject({ code: "internal" });
 });
 
+test("a stray file beside servers or incidents, or in their place, is none, and hides none of the others", async () => {
+	const said: string[] = [];
+	const store = new IncidentStore(paths, {
+		error: (_: unknown, text?: string) => void said.push(String(text)),
+	});
+	const whole = sampleIncident({ id: "web-2", server: "web" });
+	await store.save(whole);
+	await mkdir(paths.server("db").folder, { recursive: true });
+	const strays = [
+		join(paths.servers, "NOTES"),
+		paths.server("notes").folder,
+		paths.server("db").incidents,
+		join(paths.server("web").incidents, "README"),
+		paths.server("web").incident("web-1").folder,
+	];
+	for (const stray of strays) await writeFile(stray, "");
+	expect(await store.list()).toEqual([whole]);
+	for (const id of ["notes-1", "db-1", "web-1"]) expect(await store.load(id)).toBeUndefined();
+	expect(said).toEqual([]);
+});
+
 test("no name of a server makes two of its folders one", () => {
 	const all = [
 		paths.sockets("door", 3),

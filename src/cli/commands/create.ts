@@ -1,4 +1,3 @@
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { parse } from "yaml";
@@ -14,6 +13,7 @@ import { newSite, placeOf } from "../create/place.ts";
 import { type Draft, type RoleOptions, rolesOf } from "../create/roles.ts";
 import { type Secret, type SecretPlace, secretFor, type Wanted, writeSecrets } from "../create/secrets.ts";
 import { addServer, SiteEditError, serverText } from "../site-edit.ts";
+import { readSiteIfThere, replaceSite } from "../site-file.ts";
 import { styled } from "../terminal.ts";
 
 interface Options extends MediumOptions, RoleOptions {
@@ -96,7 +96,8 @@ async function createWindowsServer(
 ): Promise<void> {
 	const asking = new Asking(context, options.yes === true);
 	const file = resolve(options.siteFile);
-	const text = await readSite(file);
+	const before = await readSiteIfThere(file);
+	const text = before ?? newSite;
 	const site = siteOf(text, options.siteFile);
 	const name = await asking.answer({
 		...{ words: "Name of the server", option: "a name", given },
@@ -124,7 +125,7 @@ async function createWindowsServer(
 		ask(wanted ?? { ...administratorsOwn, given: options.passwordFile }, administrator),
 	);
 	const { definition, after } = entry(done);
-	await write(file, after, done.secrets);
+	await write(file, before, after, done.secrets);
 	tell(context, options.siteFile, name, definition, done.secrets);
 }
 
@@ -231,15 +232,6 @@ function definitionOf(
 	} as ServerDefinition;
 }
 
-async function readSite(file: string): Promise<string> {
-	try {
-		return await readFile(file, "utf8");
-	} catch (cause) {
-		if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return newSite;
-		throw new BulkheadError("bad-input", `${file} cannot be read`, { cause });
-	}
-}
-
 /** @throws BulkheadError with what is wrong: in the file as it is, or with the server that is to be added */
 function siteOf(text: string, file: string, added?: string): Site {
 	const { site, problems } = checkSite(yamlOf(text, file));
@@ -268,26 +260,18 @@ function edited(text: string, name: string, definition: ServerDefinition): strin
 }
 
 /** The passwords first: a site file never names one that is not there. */
-async function write(file: string, text: string, secrets: readonly Secret[]): Promise<void> {
+async function write(
+	file: string,
+	before: string | undefined,
+	after: string,
+	secrets: readonly Secret[],
+): Promise<void> {
 	const undo = await writeSecrets(secrets);
-	const temporary = `${file}.${process.pid}.tmp`;
 	try {
-		const mode = await stat(file).then(
-			(facts) => facts.mode & 0o777,
-			() => 0o640,
-		);
-		const handle = await open(temporary, "wx", mode);
-		try {
-			await handle.writeFile(text);
-			await handle.sync();
-		} finally {
-			await handle.close();
-		}
-		await rename(temporary, file);
-	} catch (cause) {
+		await replaceSite(file, before, after);
+	} catch (error) {
 		await undo();
-		await rm(temporary, { force: true });
-		throw new BulkheadError("bad-input", `${file} cannot be written; nothing was changed`, { cause });
+		throw error;
 	}
 }
 

@@ -1,6 +1,7 @@
 import { shortNameOf } from "../../api/domain.ts";
-import { domainRoleOf, type Role } from "../../api/windows.ts";
+import { domainRoleOf } from "../../api/windows.ts";
 import type { Installation } from "./answers/answer.ts";
+import { diskChoices } from "./data-disks.ts";
 
 /**
  * First-boot scripts of Windows 2000 and Windows Server 2003, which have no PowerShell: batch files. `answersProblems` lets
@@ -28,15 +29,15 @@ const startCmd = [
 	"call C:\\Bulkhead\\FIRST.CMD",
 ];
 
-function first({ answers, version }: Installation, controller: boolean): string[] {
-	const { roles = [] } = answers;
+function first(installation: Installation, controller: boolean): string[] {
+	const { version } = installation;
 	const log = (line: string) => `${line} >> C:\\Bulkhead\\first-boot.log 2>&1`;
 	const finished = `echo {"finished":true,"version":"${version}"}> C:\\Bulkhead\\finished.json`;
 	const promote = controller ? [log("dcpromo /answer:C:\\Bulkhead\\DCPROMO.TXT")] : [];
 	return [
 		"@echo off",
 		log("regedit /s C:\\Bulkhead\\SETTINGS.REG"),
-		...roles.flatMap(diskCommands).map(log),
+		...diskCommands(installation).map(log),
 		'del /f /q "%SystemRoot%\\system32\\$winnt$.inf"',
 		...(version === "windows-2000"
 			? // It has no program that restarts it: dcpromo does, and nothing comes after that.
@@ -73,36 +74,29 @@ function registry({ answers: { roles = [], remoteDesktop } }: Installation): str
 	];
 }
 
-const isDisk = (role: Role) => role.role === "exchange-disk" || role.role === "sql-server-disk";
-
-function diskCommands(role: Role): string[] {
-	if (!isDisk(role) || !("letter" in role)) return [];
-	return [
-		`diskpart /s C:\\Bulkhead\\DISK-${role.letter}.TXT`,
-		`echo y| format ${role.letter}: /FS:NTFS "/V:${role.label}" /A:64K /Q`,
-	];
+/**
+ * A volume that has the letter is left as it is, and only what was just made is formatted: diskpart ends with another code
+ * than 0 at its first error (Microsoft, "DiskPart"), and a letter that it could not give is that of something else.
+ */
+function diskCommands({ answers: { roles = [] }, data }: Installation): string[] {
+	return [...diskChoices(roles, data).keys()].flatMap(({ letter, label }) => {
+		const make = `diskpart /s C:\\Bulkhead\\DISK-${letter}.TXT`;
+		const format = `echo y| format ${letter}: /FS:NTFS "/V:${label}" /A:64K /Q`;
+		return [
+			`if exist ${letter}:\\ echo ${letter}: is there already, and is left as it is`,
+			// What follows a bracket is said of all in it, the log file too; of an `else` it would be said alone.
+			`if not exist ${letter}:\\ (${make} && ${format})`,
+		];
+	});
 }
 
-/** Disks are told apart by their number alone: the system disk is 0. */
-function diskScripts({ answers: { roles = [] } }: Installation): Record<string, string> {
-	return Object.fromEntries(
-		roles
-			.filter(isDisk)
-			.flatMap((role, index) =>
-				"letter" in role
-					? [
-							[
-								`DISK-${role.letter}.TXT`,
-								text([
-									`select disk ${index + 1}`,
-									"create partition primary",
-									`assign letter=${role.letter}`,
-								]),
-							],
-						]
-					: [],
-			),
-	);
+/** Disks are told apart by their number alone: the system disk is 0, and data disks follow as the server has them. */
+function diskScripts({ answers: { roles = [] }, data }: Installation): Record<string, string> {
+	const scripts = [...diskChoices(roles, data)].map(([{ letter }, position]) => [
+		`DISK-${letter}.TXT`,
+		text([`select disk ${position + 1}`, "create partition primary", `assign letter=${letter}`]),
+	]);
+	return Object.fromEntries(scripts);
 }
 
 /** Source: Microsoft, Ref.chm of Windows Server 2003's Deploy.cab, [DCInstall]. dcpromo takes the passwords out of it. */

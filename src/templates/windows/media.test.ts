@@ -16,7 +16,15 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { type Answers, answersProblems, type WindowsVersion } from "../../api/windows.ts";
 import { buildAnswersMedia, removeAnswersMedia } from "./media.ts";
-import { answers, answersFor, newVersions, oldPasswords, oldVersions, passwords } from "./testing/samples.ts";
+import {
+	answers,
+	answersFor,
+	dataDisks,
+	newVersions,
+	oldPasswords,
+	oldVersions,
+	passwords,
+} from "./testing/samples.ts";
 import { windowsFacts } from "./versions.ts";
 
 const top = mkdtempSync(join(tmpdir(), "bulkhead-media-"));
@@ -42,7 +50,14 @@ async function build(version: WindowsVersion, scenario: string) {
 	const dcpromo = version === "windows-server-2008-r2" && scenario.endsWith("controller");
 	const given = withFiles(scenario, dcpromo || facts.answerFile === "winnt.sif");
 	const firmware = facts.firmware[0] ?? "bios";
-	return await buildAnswersMedia({ version, firmware, answers: given, drivers: true, folder });
+	return await buildAnswersMedia({
+		version,
+		firmware,
+		answers: given,
+		drivers: true,
+		data: dataDisks,
+		folder,
+	});
 }
 
 /** All files of a medium, taken out of it by xorriso or mtools. */
@@ -177,6 +192,7 @@ test("an answers' medium is replaced whole, and an error leaves the old one", as
 		firmware: "uefi",
 		answers: given,
 		drivers: true,
+		data: dataDisks,
 		folder,
 	} as const;
 	await expect(buildAnswersMedia(options)).rejects.toMatchObject({
@@ -211,6 +227,7 @@ test("being cancelled leaves nothing", async () => {
 			firmware: "uefi",
 			answers: given,
 			drivers: true,
+			data: dataDisks,
 			folder,
 			signal,
 		}),
@@ -221,8 +238,31 @@ test("being cancelled leaves nothing", async () => {
 test("answers that do not fit the version are refused, with their field", async () => {
 	const given = withFiles("domain-controller", false);
 	await expect(
-		buildAnswersMedia({ version: "windows-10", firmware: "uefi", answers: given, drivers: true, folder }),
+		buildAnswersMedia({
+			version: "windows-10",
+			firmware: "uefi",
+			answers: given,
+			drivers: true,
+			data: dataDisks,
+			folder,
+		}),
 	).rejects.toMatchObject({ code: "bad-input", problems: [{ field: "answers.roles.0.role" }] });
+});
+
+test("a data disk that a role would format, and that something is on, is refused with its field", async () => {
+	const given = withFiles("second-disk", false);
+	const data = dataDisks.map((disk) => ({ ...disk, filled: disk.name === "sql" }));
+	const options = {
+		version: "windows-server-2022",
+		firmware: "uefi",
+		answers: given,
+		drivers: true,
+	} as const;
+	await expect(buildAnswersMedia({ ...options, data, folder })).rejects.toMatchObject({
+		code: "bad-input",
+		problems: [{ field: "answers.roles.0.disk", message: expect.stringMatching(/^sql comes from an image/) }],
+	});
+	expect(readdirSync(folder).filter((name) => !name.startsWith("secret-"))).toEqual([]);
 });
 
 describe("a file with a password", () => {
@@ -236,6 +276,7 @@ describe("a file with a password", () => {
 			firmware: "bios",
 			answers: given,
 			drivers: true,
+			data: dataDisks,
 			folder,
 		}).catch((error: unknown) => String(error));
 	};
@@ -284,6 +325,7 @@ describe("a file with a password", () => {
 				firmware: "bios",
 				answers: given,
 				drivers: true,
+				data: dataDisks,
 				folder,
 			}),
 		).rejects.toThrow(/ASCII signs without/);

@@ -9,6 +9,7 @@ import { listIfThere, syncFile, syncFolder } from "../../host/files.ts";
 import type { Installation } from "./answers/answer.ts";
 import { answerFile } from "./answers/answer-file.ts";
 import { batchFiles } from "./batch.ts";
+import { type DataDisk, dataDiskProblems } from "./data-disks.ts";
 import { readPasswords } from "./passwords.ts";
 import { secretsFile, settingsFile } from "./settings.ts";
 import { type Firmware, windowsFacts } from "./versions.ts";
@@ -20,6 +21,8 @@ export interface MediaOptions {
 	answers: Answers;
 	/** Whether the machine has the virtio-win ISO in another drive. */
 	drivers: boolean;
+	/** As the server has them, without its system disk. */
+	data: readonly DataDisk[];
 	/** Hardware address of its network card, as 52:54:00:12:34:56: a member is told the domain's name servers by it. */
 	mac?: string;
 	/** Where the medium is written; nobody but root should see into it. */
@@ -97,15 +100,24 @@ const partOf = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
 async function filesOf(
 	options: Omit<MediaOptions, "folder" | "signal">,
 ): Promise<{ files: Files; floppy: boolean }> {
-	const { version, firmware, answers, drivers, mac } = options;
-	const problems = answersProblems(version, answers);
+	const { version, firmware, answers, drivers, data, mac } = options;
+	const problems = [...answersProblems(version, answers), ...dataDiskProblems(version, answers, data)];
 	if (problems.length > 0)
 		throw new BulkheadError("bad-input", `the answers do not fit ${version}`, {
 			problems: problems.map(({ path, message }) => ({ field: ["answers", ...path].join("."), message })),
 		});
 	const passwords = await readPasswords(version, answers);
 	const facts = windowsFacts[version];
-	const installation = { version, facts, firmware, answers, passwords, drivers, ...(mac ? { mac } : {}) };
+	const installation = {
+		version,
+		facts,
+		firmware,
+		answers,
+		passwords,
+		drivers,
+		data,
+		...(mac ? { mac } : {}),
+	};
 	const floppy = facts.answerFile === "winnt.sif";
 	return { files: floppy ? oldFiles(installation) : await newFiles(installation), floppy };
 }

@@ -2,6 +2,7 @@ import { shortNameOf } from "../../api/domain.ts";
 import { type Answers, domainRoleOf, type Role } from "../../api/windows.ts";
 import type { Installation } from "./answers/answer.ts";
 import { type Element, element, xmlFile } from "./answers/xml.ts";
+import { inOrder } from "./data-disks.ts";
 import type { Passwords } from "./passwords.ts";
 
 /** What Microsoft recommends for the databases of Exchange and SQL Server. */
@@ -56,7 +57,7 @@ export function settingsFile(installation: Installation): string {
 				"steps",
 				stepsOf(installation).map((step) => element("step", step)),
 			),
-			element("roles", (answers.roles ?? []).map(roleElement)),
+			element("roles", inOrder(answers.roles ?? []).map(roleElement)),
 		]),
 	);
 }

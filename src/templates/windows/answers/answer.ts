@@ -1,4 +1,5 @@
 import type { Answers, WindowsVersion } from "../../../api/windows.ts";
+import type { DataDisk } from "../data-disks.ts";
 import type { Passwords } from "../passwords.ts";
 import type { Firmware, WindowsFacts } from "../versions.ts";
 import { type Element, element } from "./xml.ts";
@@ -12,6 +13,8 @@ export interface Installation {
 	passwords: Passwords;
 	/** Whether the virtio-win ISO is there. */
 	drivers: boolean;
+	/** As the server has them, without its system disk. */
+	data: readonly DataDisk[];
 	/** Hardware address of its network card, as 52:54:00:12:34:56. */
 	mac?: string;
 }

@@ -1,5 +1,6 @@
 import { type Answers, answersSchema, type WindowsVersion, windowsVersions } from "../../../api/windows.ts";
 import type { Installation } from "../answers/answer.ts";
+import type { DataDisk } from "../data-disks.ts";
 import type { Passwords } from "../passwords.ts";
 import { type Firmware, windowsFacts } from "../versions.ts";
 
@@ -89,7 +90,17 @@ export const answers: Record<string, unknown> = {
 			{ role: "sql-server-disk", letter: "F", label: "SQL data" },
 		],
 	},
+	"second-disk": {
+		...plain,
+		roles: [{ role: "sql-server-disk", letter: "S", label: "SQL Server", disk: "sql" }],
+	},
 };
+
+/** What the roles of the answers make volumes of. */
+export const dataDisks: readonly DataDisk[] = [
+	{ name: "mail", filled: false, besideSystem: true },
+	{ name: "sql", filled: false, besideSystem: true },
+];
 
 export function answersFor(name: string): Answers {
 	return answersSchema.parse(answers[name]);
@@ -114,6 +125,7 @@ export function installation(
 		answers: given,
 		passwords: used,
 		drivers: true,
+		data: dataDisks,
 		mac: "52:54:00:12:34:56",
 	};
 }

@@ -19,8 +19,8 @@ export const wayIn = z.object({
 	port: z.int().nullable(),
 	/** All ports inside the server, as `tcp 389`. */
 	ports: z.array(z.string()),
-	/** What the front door's health check last found. */
-	health: z.enum(["up", "down", "unknown"]),
+	/** What its health check last found; `unchecked`: nobody asks whether it is well. */
+	health: z.enum(["up", "down", "unknown", "unchecked"]),
 	/** What came in by it, where no front door counts its connections; null else. */
 	passed: tally.nullable(),
 	/** The place in the site file that says so. */

@@ -12,6 +12,16 @@ const site = { name: "home", segments: { office: { subnet: "10.77.0.0/24" } }, s
 const and = (b: object, more: object = {}) => ({ ...site, servers: { web, b }, ...more });
 const other = { template: "tiny", network: { segment: "office", address: "10.77.0.11" } };
 
+/** The site with a server `b` that has an address of the LAN. */
+const onLan = (...publish: object[]) => ({
+	...site,
+	segments: { ...site.segments, branch: { subnet: "192.168.1.0/24", lan: "eth0" } },
+	servers: {
+		web,
+		b: { template: "tiny", network: { segment: "branch", address: "192.168.1.20" }, publish },
+	},
+});
+
 /** Problems as `path: message`. */
 function problems(value: unknown): string[] {
 	return checkSite(value).problems.map(({ path, message }) => `${path.join(".")}: ${message}`);
@@ -21,6 +31,12 @@ test("a right site is right", () => {
 	expect(checkSite(site).site).toEqual(site);
 	expect(problems(and(other))).toEqual([]);
 	expect(problems({ name: "empty" })).toEqual([]);
+});
+
+test("a service may be at the server's own address with several ports, and at a front door besides", () => {
+	const app = { service: "app", port: 9000, to: "lan" };
+	expect(problems(onLan(app, { ...app, port: 9001 }, { ...app, service: "tool" }))).toEqual([]);
+	expect(problems(onLan(app, { ...app, protocol: "udp" }, { ...app, listen: 9000 }))).toEqual([]);
 });
 
 const badInput: [what: string, value: unknown, expected: string][] = [
@@ -135,6 +151,19 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 			],
 		}),
 		"servers.b.publish.1.listen: port 9 of the host is already published by b; choose another `listen:`",
+	],
+	[
+		"a service that is at the server's own address twice",
+		onLan({ service: "ssh", to: "host" }, { service: "ssh", to: "lan" }),
+		"servers.b.publish.1.to: ssh is already published at b's own address by publish.0; `to: lan` includes this host; leave one of them out",
+	],
+	[
+		"a port that is at the server's own address twice",
+		onLan(
+			{ service: "app", port: 9000, protocol: "tcp", to: "lan" },
+			{ service: "app", port: 9000, protocol: "http", to: "lan" },
+		),
+		"servers.b.publish.1.service: app on TCP port 9000 is already published at b's own address by publish.0; leave one of them out",
 	],
 	[
 		"a port that is none",

@@ -5,6 +5,7 @@ import { hardwareProblems } from "./hardware-check.ts";
 import { networkProblems } from "./network-check.ts";
 import { outboundProblems } from "./outbound-check.ts";
 import type { Problem } from "./problem.ts";
+import { repeatProblems } from "./repeat-check.ts";
 import { type PublishDefinition, type ServerDefinition, type Site, siteSchema } from "./site.ts";
 import { nearest } from "./strict.ts";
 
@@ -126,6 +127,8 @@ function serverProblems(site: Site): Problem[] {
 				() => `there are two data disks ${disk.name}; give each its own name`,
 			);
 		}
+		const atAddress = (server.publish ?? []).map((one) => (throughAddress(site, server, one) ? one : null));
+		problems.push(...repeatProblems(name, atAddress));
 		for (const [i, published] of (server.publish ?? []).entries()) {
 			const listen = published.listen ?? published.port;
 			if (listen === undefined || throughAddress(site, server, published)) continue;

@@ -220,3 +220,25 @@ test("a server without a network", () => {
 		"intranet has no network: nothing reaches it, and it reaches nothing.",
 	);
 });
+
+test("what is counted of two services with one name is told apart by their ports, and what nobody asks is unchecked", () => {
+	const [way] = view.waysIn;
+	if (!way) throw new Error("the view has ways in");
+	const app = (port: number, passed: number) => ({
+		...way,
+		...{ service: "app", through: "address" as const, listen: null, port, ports: [`tcp ${port}`] },
+		...{ health: "unchecked" as const, passed: { packets: passed, bytes: 100 } },
+	});
+	const path = (port: number) => ({
+		...{ server: "till", service: "pay", protocol: "tcp" as const, port, ports: [`tcp ${port}`] },
+		...{ passed: { packets: 3, bytes: 100 }, because: "" },
+	});
+	const lines = text({ ...view, waysIn: [app(9000, 1), app(9001, 2)], fromServers: [path(1), path(2)] });
+	expect(lines).toMatch(/intranet's app +tcp 9000 +unchecked/);
+	expect(lines).toMatch(/the LAN to intranet's app \(tcp 9000\) +1 packets/);
+	expect(lines).toMatch(/the LAN to intranet's app \(tcp 9001\) +2 packets/);
+	expect(lines).toMatch(/till to intranet's pay \(tcp 2\), and back +3 packets/);
+	const alone = text({ ...view, waysIn: [app(9000, 1)], fromServers: [path(1)] });
+	expect(alone).toMatch(/the LAN to intranet's app +1 packets/);
+	expect(alone).toMatch(/till to intranet's pay, and back +3 packets/);
+});

@@ -6,7 +6,7 @@ import { type Column, pairs, table } from "./table.ts";
 import { type Line, type Part, styled } from "./terminal.ts";
 import { pad, widthOf } from "./width.ts";
 
-const healthStyle = { up: "green", down: "red", unknown: "dim" } as const;
+const healthStyle = { up: "green", down: "red", unknown: "dim", unchecked: "dim" } as const;
 
 /** Who can reach a server and what it can reach: a picture, then the same in words, then what was counted. */
 export function sandboxLines(view: SandboxView): Line[] {
@@ -173,10 +173,11 @@ function obstacleLines({ server, outbound: { obstacles } }: SandboxView): Line[]
 function counted(view: SandboxView): Line[] {
 	const { counted, server, outbound, waysIn, refused } = view;
 	if (!counted) return [];
-	const arrived = waysIn.flatMap(({ service, from, passed }): [string, string][] =>
-		passed === null
-			? []
-			: [[`${from === "lan" ? "the LAN" : "this host"} to ${server}'s ${service}`, passedText(passed)]],
+	const arrived = toldApart(
+		waysIn.flatMap(({ service, from, passed, ports }) => {
+			const text = `${from === "lan" ? "the LAN" : "this host"} to ${server}'s ${service}`;
+			return passed === null ? [] : { text, passed, ports };
+		}),
 	);
 	if (refused !== null) arrived.push([`dropped: from outside to ${server}`, tallyText(refused)]);
 	const between = betweenLines(view);
@@ -219,16 +220,27 @@ function counted(view: SandboxView): Line[] {
 /** What goes between servers, both ways together. */
 function betweenLines({ server, segment, fromServers, toServers }: SandboxView): [string, string][] {
 	const named = [
-		...fromServers.map((path) => ({ path, text: `${path.server} to ${server}'s ${pathText(path)}` })),
-		...toServers.map((path) => ({ path, text: `${server} to ${path.server}'s ${pathText(path)}` })),
-	].filter(({ path }) => path.port !== null && path.passed !== null);
-	const lines = named.map(({ path, text }): [string, string] => [
-		`${text}, and back`,
-		passedText(path.passed),
-	]);
+		...fromServers.map((path) => ({ ...path, text: `${path.server} to ${server}'s ${pathText(path)}` })),
+		...toServers.map((path) => ({ ...path, text: `${server} to ${path.server}'s ${pathText(path)}` })),
+	].filter(({ port, passed }) => port !== null && passed !== null);
+	const lines = toldApart(named, ", and back");
 	const whole = toServers.find(({ port, passed }) => port === null && passed !== null);
 	if (!whole) return lines;
 	return [...lines, [`all servers of segment ${segment} to each other`, passedText(whole.passed)]];
+}
+
+interface Way {
+	text: string;
+	ports: readonly string[];
+	passed: Tally | null;
+}
+
+/** What went by each way; of those that would read the same, each with its ports. */
+function toldApart(ways: readonly Way[], end = ""): [string, string][] {
+	return ways.map(({ text, ports, passed }) => {
+		const isAlone = ways.filter((way) => way.text === text).length === 1;
+		return [`${text}${isAlone ? "" : ` (${portsText(ports)})`}${end}`, passedText(passed)];
+	});
 }
 
 function passedText(passed: Tally | null): string {

@@ -130,7 +130,7 @@ export class Bulkhead {
 		const { namespace, openSegments } = this.sandbox;
 		return await sandboxViewOf(stored, all, {
 			namespace,
-			health: await door.health(),
+			health: await door.healthByDoor(),
 			openSegments,
 			addressesOf: (name) => this.sandbox.followed.letOut(name),
 		});

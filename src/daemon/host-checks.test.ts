@@ -47,6 +47,27 @@ test("a service of the catalogue needs no port; one that nobody knows does, and 
 	expect(await published({ service: "own", port: 4711, to: "host", listen: 18433 })).toEqual([]);
 });
 
+test("at the server's own address one service is published once, by whatever words; several ports are several", async () => {
+	const network = { segment: "office", address: "10.77.0.10" };
+	const published = async (...publish: Omit<NonNullable<ServerDefinition["publish"]>[number], "to">[]) => {
+		const all = publish.map((entry) => ({ to: "host" as const, through: "address" as const, ...entry }));
+		return await problemsOf({ template: "tiny", network, publish: all });
+	};
+	const app = { service: "app", port: 9000 };
+	expect(await published(app, { ...app, port: 9001 }, { ...app, service: "tool" })).toEqual([]);
+	expect(await published(app, { ...app, protocol: "udp" }, { service: "everything" })).toEqual([]);
+	expect(await published(app, { ...app, through: "front-door", listen: 18434 })).toEqual([]);
+	expect(await published({ service: "ssh" }, { service: "ssh", port: 22, health: "none" })).toEqual([
+		{
+			path: ["servers", "book", "publish", 1, "service"],
+			message:
+				"ssh on TCP port 22 is already published at book's own address by publish.0; leave one of them out",
+		},
+	]);
+	expect(await published(app, { ...app, protocol: "http" })).toHaveLength(1);
+	expect(await published({ service: "everything" }, { service: "everything" })).toHaveLength(1);
+});
+
 test("so it is with what is allowed", async () => {
 	const allowed = async (service: string, port?: number) =>
 		await problemsOf({ template: "tiny", allow: [{ from: "web", service, ...(port ? { port } : {}) }] });

@@ -1,4 +1,5 @@
 import { explain } from "../api/errors.ts";
+import { repeatProblems } from "../api/repeat-check.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { nearest } from "../api/strict.ts";
 import { portInUse, portIsFree } from "../network/front-door/listen.ts";
@@ -36,6 +37,8 @@ export async function hostProblems(site: Site, present: readonly Present[]): Pro
 		const onLan = lanOf(site, definition.network?.segment) !== null;
 		const entries = publishedEntries(definition.publish ?? [], source.services, onLan);
 		problems.push(...reachProblems(name, entries, onLan));
+		const atAddress = entries.map((entry) => ("way" in entry && entry.way ? entry : null));
+		problems.push(...repeatProblems(name, atAddress));
 		problems.push(...(await portProblems(name, entries, present, listens)));
 		problems.push(...allowProblems(name, definition, source.services));
 	}

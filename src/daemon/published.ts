@@ -25,7 +25,7 @@ export interface Published {
 	ports: readonly PortRange[] | "everything";
 	/** Its front doors, each at a port of the host. */
 	doors: readonly ServicePlan[];
-	/** What is asked whether it is well, and carries no users. */
+	/** What is asked whether it is well, and carries no users; `SERVICE:PORT` where several have one name. */
 	watched: readonly ServicePlan[];
 	/** How it is reached at the server's own address. */
 	way: InboundWay | null;
@@ -44,7 +44,7 @@ export function publishedEntries(
 	known: Installed["services"],
 	onLan: boolean,
 ): (Published | Unpublishable)[] {
-	return publish.map((entry) => {
+	const entries = publish.map((entry): Published | Unpublishable => {
 		const { service } = entry;
 		const template = Object.hasOwn(known, service) ? known[service] : undefined;
 		const profile = profileOf(service);
@@ -61,6 +61,16 @@ export function publishedEntries(
 			? atAddress(entry, plan, port, also)
 			: atDoor(entry, plan, port === "everything" ? 0 : port, also);
 	});
+	return entries.map((entry) => ("watched" in entry ? toldApart(entry, entries) : entry));
+}
+
+/** Of several of one name at the server's own address each is asked by its port, so that one that is silent can be told of. */
+function toldApart(entry: Published, all: readonly (Published | Unpublishable)[]): Published {
+	const isSame = (one: Published | Unpublishable) =>
+		"way" in one && one.way !== null && one.service === entry.service;
+	if (all.filter(isSame).length < 2) return entry;
+	const named = (plan: ServicePlan) => ({ ...plan, service: `${plan.service}:${plan.port}` });
+	return { ...entry, watched: entry.watched.map(named) };
 }
 
 type Main = Omit<ServicePlan, "protocol"> & { protocol: Published["protocol"] };
@@ -199,6 +209,17 @@ export function watchedServicesOf(server: StoredServer): ServicePlan[] {
 	return publishedBy(server).flatMap(({ watched }) => watched);
 }
 
+/** In the place of a port: the front door that nobody comes through, and that asks how services are which need none. */
+export const watchdog = 0;
+
+/** Which front door asks whether an entry is well, by its port of the host or `watchdog`, and by which name; null: none does. */
+export function checkOf({ doors, watched }: Published): { listen: number; service: string } | null {
+	const door = doors.find(({ health }) => health !== "unchecked");
+	if (door) return { listen: door.listen, service: door.service };
+	const [own] = watched;
+	return own ? { listen: watchdog, service: own.service } : null;
+}
+
 /** Names of the services that say whether the server is well; one with several checks several times. */
 export function heardServicesOf(server: StoredServer): string[] {
 	return [...completeServicesOf(server), ...watchedServicesOf(server)]
@@ -220,8 +241,12 @@ export function inboundServers(servers: readonly StoredServer[]): InboundServer[
 }
 
 export function publishedOf(server: StoredServer): PublishedView[] {
-	return publishedBy(server).map(({ service, protocol, port, to, through, listen, ports }) => ({
+	return publishedBy(server).map(viewOf);
+}
+
+export function viewOf({ service, protocol, port, to, through, listen, ports }: Published): PublishedView {
+	return {
 		...{ service, protocol, port, to, through, listen },
 		ports: ports === "everything" ? [ports] : ports.map((range) => `${range.protocol} ${rangeText(range)}`),
-	}));
+	};
 }

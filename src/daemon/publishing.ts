@@ -107,7 +107,7 @@ export class Publishing {
 }
 
 /** @returns the place of the one that is meant among those that the definition publishes */
-function indexOf(stored: StoredServer, { service, listen }: Unwanted): number {
+export function indexOf(stored: StoredServer, { service, listen }: Unwanted): number {
 	const all = publishedOf(stored);
 	const fits = (each: PublishedView) => each.service === service && (listen ?? each.listen) === each.listen;
 	const [first, second] = all.filter(fits);
@@ -117,8 +117,11 @@ function indexOf(stored: StoredServer, { service, listen }: Unwanted): number {
 		throw new BulkheadError("not-found", `${stored.name} does not publish ${what}; it publishes ${there}`);
 	}
 	if (second) {
-		const ports = all.filter(fits).map(wordsOf);
-		const message = `${stored.name} publishes ${ports.join(" and ")}; say which: --listen ${first.listen ?? second.listen}`;
+		const ports = all.filter(fits).map((each) => `${wordsOf(each)} (${each.ports.join(", ")})`);
+		const door = first.listen ?? second.listen;
+		const mend =
+			door === null ? "take one out of the site file, and apply that" : `say which: --listen ${door}`;
+		const message = `${stored.name} publishes ${ports.join(" and ")}; ${mend}`;
 		throw new BulkheadError("bad-input", message);
 	}
 	return all.indexOf(first);

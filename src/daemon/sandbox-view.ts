@@ -1,4 +1,4 @@
-import type { SandboxView } from "../api/sandbox.ts";
+import type { SandboxView, Tally } from "../api/sandbox.ts";
 import { countersOf } from "../network/counters.ts";
 import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
 import { obstaclesOf, type Passing } from "../network/outbound/obstacles.ts";
@@ -9,14 +9,15 @@ import { rangeText } from "../network/services.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { allowedOf, pathsOf } from "./between.ts";
 import { type AddressesOf, outboundRulesOf } from "./outbound.ts";
-import { inboundServers, publishedOf } from "./published.ts";
+import type { Healths } from "./parts/door/answers.ts";
+import { checkOf, inboundServers, type Published, publishedBy, viewOf } from "./published.ts";
 
 /** What is asked of the running parts. */
 export interface Running {
 	/** Null when the site has no sandbox. */
 	namespace: string | null;
-	/** By service; see FrontDoor.health. */
-	health: Record<string, "up" | "down" | "unknown">;
+	/** See HostDoor.healthByDoor. */
+	health: ReadonlyMap<number, Healths>;
 	/** Segments whose servers all reach each other. */
 	openSegments: readonly string[];
 	/** What a name in `outbound:` lets out now. */
@@ -50,7 +51,7 @@ export async function sandboxViewOf(
 		subnet,
 		address: network?.address ?? null,
 		address6: network?.address6 ?? null,
-		waysIn: waysIn(server, running, counters),
+		waysIn: waysInOf(server, running.health, counters),
 		refused: counters.get(refusedCounter(name)) ?? null,
 		...{ fromServers, toServers },
 		neighbours: others
@@ -64,24 +65,31 @@ export async function sandboxViewOf(
 	};
 }
 
-function waysIn(
+/** One for each entry of `publish:`, in its order: what cannot be published was refused when it was applied. Pure. */
+export function waysInOf(
 	server: StoredServer,
-	{ health }: Running,
+	health: Running["health"],
 	counters: OutboundCounters,
 ): SandboxView["waysIn"] {
-	const [inbound] = inboundServers([server]);
-	const passedBy = (service: string, to: "host" | "lan") => {
-		const ways = inbound ? waysInto(inbound) : [];
-		const way = ways.find((one) => one.service === service && one.to === to);
-		return (way && counters.get(namesOf(server.name, way).in)) ?? null;
-	};
-	// One for each entry of `publish:`, in its order: without a port an entry is refused when it is applied.
-	return publishedOf(server).map(({ service, protocol, through, listen, port, ports, to }, index) => ({
-		...{ from: to, service, protocol, through, listen, port, ports },
-		health: health[service] ?? "unknown",
-		passed: passedBy(service, to),
-		because: `servers.${server.name}.publish[${index}]`,
-	}));
+	return publishedBy(server).map((entry, index) => {
+		const { to, ...place } = viewOf(entry);
+		const check = checkOf(entry);
+		return {
+			...{ from: to, ...place },
+			health: check ? (health.get(check.listen)?.[check.service] ?? "unknown") : "unchecked",
+			passed: passedInto(server.name, entry, counters),
+			because: `servers.${server.name}.publish[${index}]`,
+		};
+	});
+}
+
+/** What came in by an entry besides its front doors' connections; null when it is reached by those alone. */
+function passedInto(server: string, { way, redirects }: Published, counters: OutboundCounters): Tally | null {
+	const ways = waysInto({ ways: way ? [way] : [], redirects });
+	const found = ways.flatMap((one) => counters.get(namesOf(server, one).in) ?? []);
+	if (found.length === 0) return null;
+	const sum = (what: keyof Tally) => found.reduce((all, one) => all + one[what], 0);
+	return { packets: sum("packets"), bytes: sum("bytes") };
 }
 
 type PathBetween = Omit<SandboxView["toServers"][number], "server">;

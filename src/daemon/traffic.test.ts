@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
+import type { AllowDefinition } from "../api/site.ts";
+import { type InboundServer, type InboundWay, namesOf } from "../network/inbound/plan.ts";
+import { passedCounter } from "../network/outbound/plan.ts";
+import { elementsIn } from "../network/passed.ts";
 import type { TrafficDay } from "../store/traffic-tables.ts";
+import { allowedOf, type WayBetween } from "./between.ts";
 import { waysOf } from "./traffic.ts";
+import { betweenSamplesOf, inboundSamplesOf, outboundSamplesOf } from "./traffic-samples.ts";
 
 const day = (more: Partial<TrafficDay>): TrafficDay => ({
 	...{ way: "published http on port 8080", client: "192.0.2.7", day: "2026-11-23" },
@@ -50,4 +56,112 @@ test("what is published comes first, then ways out, then what was dropped; what 
 		"dropped: outside",
 	]);
 	expect(ways[2]).toMatchObject({ clients: [], clientCount: 0, days: [{ day: "2026-11-23", used: 20 }] });
+});
+
+const [web, db] = ["10.77.0.20", "10.77.0.21"];
+/** What web may open to db. */
+const ways = (...allow: Omit<AllowDefinition, "from">[]): WayBetween[] =>
+	allowedOf({ allow: allow.map((entry) => ({ from: "web", ...entry })) }, {}).flatMap((allowed) =>
+		"missing" in allowed
+			? []
+			: {
+					...{ from: "web", to: "db", allowed },
+					paths: allowed.ports.map(({ protocol, first }) => ({ from: web, to: db, protocol, port: first })),
+				},
+	);
+const elements = (...counted: [protocol: string, port: number, packets: number][]) =>
+	elementsIn(
+		JSON.stringify({
+			nftables: [
+				{
+					set: {
+						...{ table: "bulkhead", name: "allowed" },
+						elem: counted.map(([protocol, port, packets]) => ({
+							elem: {
+								val: { concat: [web, db, protocol, port] },
+								counter: { packets, bytes: 100 * packets },
+							},
+						})),
+					},
+				},
+			],
+		}),
+	);
+const between = (of: WayBetween[], ...counted: Parameters<typeof elements>) =>
+	betweenSamplesOf(of, elements(...counted), "bh-home")
+		.filter(({ server }) => server === "db")
+		.map(({ way, count }) => [way, count]);
+
+test("ways between servers that would be called the same say their ports; others are called as ever", () => {
+	const two = ways({ service: "app", port: 9000 }, { service: "app", port: 9001 }, { service: "ssh" });
+	expect(between(two, ["tcp", 9000, 1000], ["tcp", 9001, 10], ["tcp", 22, 7])).toEqual([
+		["between web to db's app (tcp 9000)", 1000],
+		["between web to db's app (tcp 9001)", 10],
+		["between web to db's ssh", 7],
+	]);
+	const dns = ways({ service: "dns", protocol: "tcp" }, { service: "dns", protocol: "udp" }, { port: 4711 });
+	expect(between(dns, ["tcp", 53, 1], ["udp", 53, 2], ["tcp", 4711, 3])).toEqual([
+		["between web to db's dns (tcp 53)", 1],
+		["between web to db's dns (udp 53)", 2],
+		["between web to db's tcp 4711", 3],
+	]);
+});
+
+test("what is allowed twice is one way, and counts once", () => {
+	const twice = ways(
+		{ service: "app", port: 9000 },
+		{ service: "app", port: 9000 },
+		{ port: 1 },
+		{ port: 1 },
+	);
+	expect(between(twice, ["tcp", 9000, 1000], ["tcp", 1, 5])).toEqual([
+		["between web to db's app", 1000],
+		["between web to db's tcp 1", 5],
+	]);
+});
+
+test("a way between servers is known by its port, whatever it is called", () => {
+	const counterOf = (of: WayBetween[]) => betweenSamplesOf(of, elements(), "bh-home")[0]?.counter;
+	const app = { service: "app", port: 9000 };
+	expect(counterOf(ways(app))).toBe(counterOf(ways(app, { service: "app", port: 9001 })));
+	expect(counterOf(ways(app))).not.toBe(counterOf(ways({ service: "app", port: 9001 })));
+});
+
+const addressWay = (service: string, port: number, protocol: "tcp" | "udp" = "tcp"): InboundWay => ({
+	...{ service, to: "host", ports: [{ protocol, first: port, last: port }] },
+});
+const inbound = (...own: InboundWay[]): InboundServer => ({
+	...{ name: "db", address: db, ways: own },
+	redirects: [{ service: "ntp", to: "lan", listen: 123, port: 123 }],
+});
+
+test("of several services of one name at the own address each says its port, and has its own clients", () => {
+	const [one, other, ssh] = [addressWay("app", 9000), addressWay("app", 9001), addressWay("ssh", 22)];
+	const bytes = (way: InboundWay, bytes: number) => [namesOf("db", way).in, { packets: 1, bytes }] as const;
+	const samples = inboundSamplesOf(
+		[inbound(one, other, ssh)],
+		new Map([bytes(one, 1000), bytes(other, 10), bytes(ssh, 7)]),
+		new Map([[namesOf("db", other).clients, [{ client: "192.0.2.7", connections: 3 }]]]),
+		"bh-home",
+	);
+	expect(samples.map(({ way, client, connections, bytesIn }) => [way, client, connections, bytesIn])).toEqual(
+		[
+			["published app (tcp 9000) at its own address", "", 0, 1000],
+			["published app (tcp 9001) at its own address", "", 0, 10],
+			["published app (tcp 9001) at its own address", "192.0.2.7", 3, 0],
+			["published ssh at its own address", "", 0, 7],
+			["published ntp on UDP port 123", "", 0, 0],
+			["dropped arriving", "", 0, 0],
+		],
+	);
+	const alone = inboundSamplesOf([inbound(one, ssh)], new Map(), new Map(), "bh-home");
+	expect(alone[0]).toMatchObject({ way: "published app at its own address", counter: samples[0]?.counter });
+	expect(samples[0]?.counter).not.toBe(samples[1]?.counter);
+});
+
+test("a rule that is written twice counts once", () => {
+	const rule = { to: "any", protocol: "tcp" as const, ports: [[443, 443] as const] };
+	const counters = new Map([[passedCounter("db", rule), { packets: 5, bytes: 500 }]]);
+	const samples = outboundSamplesOf([{ name: "db", rules: [rule, rule] }], counters, "bh-home");
+	expect(samples).toMatchObject([{ way: "outbound anywhere tcp 443", count: 5, bytesOut: 500 }]);
 });

@@ -1,11 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { wayText } from "../api/outbound.ts";
 import { type TrafficView, type TrafficWay, trafficDays } from "../api/traffic.ts";
 import { inboundClientsOf } from "../network/inbound/clients.ts";
-import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
 import { outboundCountersOf } from "../network/outbound/outbound.ts";
-import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
-import { elementsOf, passedBy } from "../network/passed.ts";
+import { elementsOf } from "../network/passed.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { TrafficDay, TrafficSample } from "../store/traffic-tables.ts";
 import { waysAmong } from "./between.ts";
@@ -13,6 +10,7 @@ import type { Context } from "./context.ts";
 import { outboundRulesOf } from "./outbound.ts";
 import type { HostDoor } from "./parts/door.ts";
 import { inboundServers } from "./published.ts";
+import { betweenSamplesOf, inboundSamplesOf, outboundSamplesOf } from "./traffic-samples.ts";
 
 const everyMs = 60_000;
 const clientsShown = 100;
@@ -105,22 +103,13 @@ async function outboundSamples(
 ): Promise<TrafficSample[]> {
 	if (namespace === null) return [];
 	const counters = await outboundCountersOf(namespace);
-	return units.flatMap(({ stored: { name, definition } }) => {
-		const rules = outboundRulesOf(definition.outbound);
-		const counted = [
-			...rules.map((rule) => [`outbound ${wayText(rule)}`, passedCounter(name, rule)] as const),
-			["dropped outside", droppedCounter(name)] as const,
-		];
-		return counted.flatMap(([way, counter]): TrafficSample[] => {
-			const found = counters.get(counter);
-			if (!found) return [];
-			const amounts = { connections: 0, count: found.packets, bytesIn: 0, bytesOut: found.bytes };
-			return [{ server: name, way, client: "", source: namespace, ...amounts }];
-		});
-	});
+	const servers = units.map(({ stored: { name, definition } }) => ({
+		name,
+		rules: outboundRulesOf(definition.outbound),
+	}));
+	return outboundSamplesOf(servers, counters, namespace);
 }
 
-/** What came in without a front door: how much of it, and from whom. Who opened connections is known, and not how much each sent. */
 async function inboundSamples(
 	units: ReturnType<Parts["units"]>,
 	namespace: string | null,
@@ -128,49 +117,16 @@ async function inboundSamples(
 	const servers = inboundServers(units.map(({ stored }) => stored));
 	if (namespace === null || servers.length === 0) return [];
 	const counters = await outboundCountersOf(namespace);
-	const clients = await inboundClientsOf(namespace);
-	const none = { packets: 0, bytes: 0 };
-	return servers.flatMap((server) => {
-		const common = { server: server.name, source: namespace };
-		const { redirects } = server;
-		const ways = waysInto(server).flatMap((way, i): TrafficSample[] => {
-			const redirect = redirects[i - server.ways.length];
-			const names = namesOf(server.name, way);
-			const [inward, out] = [counters.get(names.in) ?? none, counters.get(names.out) ?? none];
-			const place = redirect ? `on UDP port ${redirect.listen}` : "at its own address";
-			const what = `published ${way.service} ${place}`;
-			const whole = { connections: 0, count: 0, bytesIn: inward.bytes, bytesOut: out.bytes };
-			const each = [names.clients, names.clients6].flatMap((set) => clients.get(set) ?? []);
-			return [
-				{ ...common, way: what, client: "", ...whole },
-				...each.map(({ client, connections }) => ({
-					...{ ...common, way: what, client, connections, count: 0, bytesIn: 0, bytesOut: 0 },
-				})),
-			];
-		});
-		const refused = counters.get(refusedCounter(server.name)) ?? none;
-		const dropped = { connections: 0, count: refused.packets, bytesIn: refused.bytes, bytesOut: 0 };
-		return [...ways, { ...common, way: "dropped arriving", client: "", ...dropped }];
-	});
+	return inboundSamplesOf(servers, counters, await inboundClientsOf(namespace), namespace);
 }
 
-/** What servers have sent each other by `allow:`, both ways together; told of both. */
 async function betweenSamples(
 	units: ReturnType<Parts["units"]>,
 	namespace: string | null,
 ): Promise<TrafficSample[]> {
 	const ways = waysAmong(units.map(({ stored }) => stored));
 	if (namespace === null || ways.length === 0) return [];
-	const elements = await elementsOf(namespace);
-	return ways.flatMap(({ from, to, allowed: { service, ports }, paths }): TrafficSample[] => {
-		const { packets, bytes } = passedBy(elements, paths);
-		const way = `between ${from} to ${to}'s ${service ?? `${ports[0].protocol} ${ports[0].first}`}`;
-		const sample = { way, client: "", source: namespace, connections: 0, count: packets };
-		return [
-			{ ...sample, server: to, bytesIn: bytes, bytesOut: 0 },
-			{ ...sample, server: from, bytesIn: 0, bytesOut: bytes },
-		];
-	});
+	return betweenSamplesOf(ways, await elementsOf(namespace), namespace);
 }
 
 const kinds = ["published", "between", "outbound", "dropped"] as const;

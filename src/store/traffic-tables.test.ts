@@ -41,6 +41,30 @@ test("another source begins at 0, and so does one that has forgotten", () => {
 	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 11]]);
 });
 
+test("two counters that are called the same are added up, and count nothing when nothing comes", () => {
+	const own = tables();
+	for (let minute = 0; minute < 10; minute++) own.add(noon + minute, [sample(1000), sample(10)]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 1010]]);
+	own.add(noon + 10, [sample(10), sample(1001)]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 1011]]);
+});
+
+test("a counter that goes on counts once, whatever its way is called", () => {
+	const own = tables();
+	const named = (count: number, way: string, counter: string) => sample(count, { way, counter });
+	own.add(noon, [sample(5, { way: "app" })]);
+	own.add(noon, [named(5, "app", "c1")]);
+	own.add(noon, [named(7, "app 9000", "c1"), named(3, "app 9001", "c2")]);
+	own.add(noon, [named(8, "app", "c1")]);
+	// Another counter comes to be called so.
+	own.add(noon, [named(9, "app", "c3")]);
+	expect(own.of("web", 0).map(({ way, connections }) => [way, connections])).toEqual([
+		["app", 5 + 1 + 9],
+		["app 9000", 2],
+		["app 9001", 3],
+	]);
+});
+
 test("clients, ways and servers are counted apart, and the rest is as before when one cannot be", () => {
 	const own = tables();
 	own.add(noon, [

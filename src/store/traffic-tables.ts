@@ -5,6 +5,11 @@ export interface TrafficSample {
 	server: string;
 	/** The way in or out, whatever it is called. */
 	way: string;
+	/**
+	 * What names the counters where the way's own name does not: what the way is called may change while they go on, and other
+	 * counters may come to be called so.
+	 */
+	counter?: string;
 	/** Empty where there is none to tell of. */
 	client: string;
 	/** What counts, such as a process: another one begins at 0. */
@@ -63,10 +68,11 @@ export class TrafficTables {
 	 */
 	add(at: number, samples: readonly TrafficSample[]): void {
 		const day = dayOf(at);
+		const together = addedUp(samples);
 		this.database.exec("BEGIN IMMEDIATE");
 		try {
-			for (const sample of samples) this.addOne(at, day, sample);
-			this.forgetGone(samples);
+			for (const sample of together) this.addOne(at, day, sample);
+			this.forgetGone(together);
 			this.database.prepare("DELETE FROM traffic WHERE day < ?").run(dayOf(at - daysKept * 86_400_000));
 			this.database.exec("COMMIT");
 		} catch (error) {
@@ -95,13 +101,14 @@ export class TrafficTables {
 		const forget = this.database.prepare(
 			"DELETE FROM traffic_seen WHERE server = ? AND way = ? AND client = ?",
 		);
-		for (const own of Map.groupBy(samples, ({ server, way }) => `${server} ${way}`).values()) {
-			const [{ server, way }] = own as [TrafficSample];
-			const seen = new Set(own.map(({ client }) => client));
-			for (const row of clients.all(server, way)) {
-				const client = String(row.client);
-				if (!seen.has(client)) forget.run(server, way, client);
-			}
+		for (const own of Map.groupBy(samples, (sample) => `${sample.server} ${keyOf(sample)}`).values()) {
+			const [sample] = own as [TrafficSample];
+			const present = new Set(own.map(({ client }) => client));
+			for (const key of new Set([keyOf(sample), sample.way]))
+				for (const row of clients.all(sample.server, key)) {
+					const client = String(row.client);
+					if (!present.has(client)) forget.run(sample.server, key, client);
+				}
 		}
 	}
 
@@ -117,18 +124,31 @@ export class TrafficTables {
 		return Number(row?.count) < clientsADay ? client : otherClients;
 	}
 
+	/** What a counter stood at when it was looked at last. */
+	private seen(server: string, key: string, client: string): TrafficSample | undefined {
+		return this.database
+			.prepare("SELECT * FROM traffic_seen WHERE server = ? AND way = ? AND client = ?")
+			.get(server, key, client) as unknown as TrafficSample | undefined;
+	}
+
 	private addOne(at: number, day: string, sample: TrafficSample): void {
 		const { server, way, client, source } = sample;
-		const seen = this.database
-			.prepare("SELECT * FROM traffic_seen WHERE server = ? AND way = ? AND client = ?")
-			.get(server, way, client) as unknown as TrafficSample | undefined;
-		const goesOn = seen?.source === source && amounts.every((name) => sample[name] >= seen[name]);
-		const more = amounts.map((name) => sample[name] - (goesOn && seen ? seen[name] : 0));
-		if (more.every((amount) => amount === 0)) return;
-		const now = amounts.map((name) => sample[name]);
+		const key = keyOf(sample);
+		const known = this.seen(server, key, client);
+		// Earlier versions kept all by the way's name.
+		const before = known ?? this.seen(server, way, client);
+		const goesOn = before?.source === source && amounts.every((name) => sample[name] >= before[name]);
+		const more = amounts.map((name) => sample[name] - (goesOn && before ? before[name] : 0));
+		const isMore = more.some((amount) => amount !== 0);
+		if (!isMore && before === known) return;
+		if (before !== known)
+			this.database
+				.prepare("DELETE FROM traffic_seen WHERE server = ? AND way = ? AND client = ?")
+				.run(server, way, client);
 		this.database
 			.prepare("INSERT OR REPLACE INTO traffic_seen VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-			.run(server, way, client, source, ...now);
+			.run(server, key, client, source, ...amounts.map((name) => sample[name]));
+		if (!isMore) return;
 		this.database
 			.prepare(
 				`INSERT INTO traffic VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET connections = connections + excluded.connections,
@@ -136,6 +156,28 @@ export class TrafficTables {
 			)
 			.run(server, day, way, this.nameOf(server, day, way, client), ...more, at, at);
 	}
+}
+
+/** What a counter is found again by; the column `way` of `traffic_seen`. */
+function keyOf({ counter, way }: TrafficSample): string {
+	return counter ?? way;
+}
+
+/** Several counters that are called the same are one: each for itself would look like one that begins anew at every look. */
+function addedUp(samples: readonly TrafficSample[]): TrafficSample[] {
+	const key = (sample: TrafficSample) => JSON.stringify([sample.server, keyOf(sample), sample.client]);
+	return [...Map.groupBy(samples, key).values()].flatMap(([first, ...others]) =>
+		first ? others.reduce(sumOf, first) : [],
+	);
+}
+
+function sumOf(one: TrafficSample, other: TrafficSample): TrafficSample {
+	return {
+		...one,
+		source: one.source === other.source ? one.source : `${one.source} ${other.source}`,
+		...{ connections: one.connections + other.connections, count: one.count + other.count },
+		...{ bytesIn: one.bytesIn + other.bytesIn, bytesOut: one.bytesOut + other.bytesOut },
+	};
 }
 
 function dayOf(at: number): string {

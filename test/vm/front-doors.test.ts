@@ -1,14 +1,19 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { PublishDefinition } from "../../src/api/site.ts";
 import type { Context } from "../../src/daemon/context.ts";
 import { HostDoor } from "../../src/daemon/parts/door.ts";
+import { watchdog } from "../../src/daemon/published.ts";
 import { run } from "../../src/host/command.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { doorFiles } from "../../src/network/front-door/record.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
+import { bridgeAddressOnLan } from "../../src/network/plan.ts";
 import type { Sandbox } from "../../src/network/sandbox.ts";
 import { paths as pathsOf } from "../../src/store/paths.ts";
 import type { StoredServer } from "../../src/store/servers.ts";
@@ -24,6 +29,10 @@ let files: ReturnType<typeof doorFiles>;
 beforeAll(async () => {
 	await run("ip", ["netns", "add", namespace], { deadlineMs: 10_000 });
 	await run("ip", ["-n", namespace, "link", "set", "lo", "up"], { deadlineMs: 10_000 });
+	// The sandbox's own, from which a server on the LAN is asked.
+	await run("ip", ["-n", namespace, "addr", "add", `${bridgeAddressOnLan}/32`, "dev", "lo"], {
+		deadlineMs: 10_000,
+	});
 });
 afterAll(async () => void (await run("ip", ["netns", "delete", namespace], { deadlineMs: 10_000 })));
 
@@ -133,4 +142,51 @@ test("one that hangs for a moment is left alone", async () => {
 	await look(5);
 	expect(await pid()).toBe(before);
 	expect(said).toEqual([]);
+});
+
+/** A server that takes connections on port 9000, and what it publishes at its own address. */
+async function publishAtAddress(publish: PublishDefinition[]): Promise<ChildProcess> {
+	const script = 'require("node:net").createServer().listen(9000, () => console.log("listens"))';
+	const args = [`--net=/run/netns/${namespace}`, process.execPath, "-e", script];
+	const app = spawn("nsenter", args, { stdio: ["ignore", "pipe", "inherit"] });
+	await once(app.stdout, "data");
+	const { definition, ...server } = door.server;
+	door.server = { ...server, definition: { ...definition, publish } };
+	await door.open();
+	return app;
+}
+
+/** What is known of the services at its own address, once it is. */
+async function foundAtAddress() {
+	const found = async () => (await door.healthByDoor()).get(watchdog) ?? {};
+	const isKnown = async () => !Object.values(await found()).includes("unknown");
+	await look(5, isKnown);
+	return await found();
+}
+
+const app = { service: "app", to: "host", through: "address" } as const;
+
+test("two services with one name at the server's own address are each asked by their port", async () => {
+	const own = await publishAtAddress([
+		{ ...app, port: 9000 },
+		{ ...app, port: 9001 },
+		{ ...app, port: 9002, health: "none" },
+	]);
+	try {
+		expect(await foundAtAddress()).toEqual({ "app:9000": "up", "app:9001": "down" });
+	} finally {
+		own.kill("SIGKILL");
+	}
+});
+
+test("two services with one port at the server's own address are each asked by their name", async () => {
+	const own = await publishAtAddress([
+		{ ...app, port: 9000 },
+		{ ...app, service: "tool", port: 9000 },
+	]);
+	try {
+		expect(await foundAtAddress()).toEqual({ app: "up", tool: "up" });
+	} finally {
+		own.kill("SIGKILL");
+	}
 });

@@ -135,6 +135,12 @@ describe("a server with an address of the LAN", () => {
 	});
 
 	test("what it publishes changes while it runs", async () => {
+		const error = await client
+			.call("publish", { server: "files" }, { ...web, to: "host" })
+			.catch((error: unknown) => error);
+		expect((error as BulkheadError).problems).toMatchObject([
+			{ field: "publish.1.to", message: expect.stringContaining("`to: lan` includes this host") },
+		]);
 		await client.call("unpublish", { server: "files" }, { service: "http" });
 		expect(await page()).toBeNull();
 		await client.call("publish", { server: "files" }, { ...web, to: "host" });

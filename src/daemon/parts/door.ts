@@ -10,7 +10,7 @@ import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
-import { completeServicesOf, inboundServers, watchedServicesOf } from "../published.ts";
+import { completeServicesOf, inboundServers, watchdog, watchedServicesOf } from "../published.ts";
 import { doorUid, sandboxAddressOf } from "../resolve.ts";
 import { Turns } from "../turns.ts";
 import { answersOfAll, feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
@@ -18,9 +18,6 @@ import { packetsInto, untilNobodyIsConnected, usedPortsOf } from "./door/routed.
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
 import { together } from "./door/together.ts";
-
-/** In the place of a port: the front door that nobody comes through, and that asks how services are which need none. */
-const watchdog = 0;
 
 /**
  * The front doors of one server: one for each service that it publishes, each a process of its own, so that letting one
@@ -172,7 +169,15 @@ export class HostDoor implements Door {
 		return (await this.look()).services;
 	}
 
-	/** The same, and how fresh it is. */
+	/** What each found, by its port of the host or `watchdog`: one service may be published several times. */
+	async healthByDoor(): Promise<ReadonlyMap<number, Healths>> {
+		const found = await this.ask(
+			async (door) => [door.plan.services[0]?.listen ?? watchdog, await door.health()] as const,
+		);
+		return new Map(found);
+	}
+
+	/** Of all together, and how fresh it is. */
 	async look(): Promise<{ services: Healths; answers: Record<string, Answer> }> {
 		const found = await this.ask((door) => door.look());
 		return {

@@ -44,7 +44,7 @@ export interface HostEnd {
 }
 
 /** All that the inner rules let in: redirected packets arrive with the server's own port. */
-export function waysInto({ ways, redirects }: InboundServer): InboundWay[] {
+export function waysInto({ ways, redirects }: Pick<InboundServer, "ways" | "redirects">): InboundWay[] {
 	return [
 		...ways,
 		...redirects.map(({ service, to, port }) => ({

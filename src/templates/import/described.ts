@@ -40,7 +40,15 @@ export class DescriptionError extends Error {
 export const longestDescription = 4 * 2 ** 20;
 
 /** No machine has more than the site file takes: one system disk and 16 for data. */
-const mostDisks = 17;
+const most = { disks: 17, "network cards": 64 } as const;
+
+/**
+ * To be asked before anything is done with each of them: a description may have a hundred thousand.
+ * @throws DescriptionError
+ */
+export function refuseMany(count: number, what: keyof typeof most): void {
+	if (count > most[what]) throw new DescriptionError(`has ${count} ${what}; the most are ${most[what]}`);
+}
 
 /**
  * What all kinds of descriptions have in common: the first disk is the one that it starts from, what QEMU builds in no
@@ -51,8 +59,8 @@ export function settled(described: Described): Described {
 	const { disks, cards, notes, machine } = described;
 	if (disks.length === 0)
 		throw new DescriptionError("describes a machine without a disk; name its disk instead");
-	if (disks.length > mostDisks)
-		throw new DescriptionError(`has ${disks.length} disks; the most are ${mostDisks}`);
+	refuseMany(disks.length, "disks");
+	refuseMany(cards.length, "network cards");
 	const system = Math.max(
 		0,
 		disks.findIndex(({ system }) => system),
@@ -81,7 +89,7 @@ export function numberOf(text: string | undefined, least: number, most: number):
 }
 
 /** Words of a description, as they may be shown: without signs that do something. */
-export const shown = (text: string) => text.replaceAll(/\p{C}/gu, "?").slice(0, 80);
+export const shown = (text: string) => text.slice(0, 80).replaceAll(/\p{C}/gu, "?");
 
 export const notes = {
 	parallel:

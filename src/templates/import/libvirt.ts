@@ -8,6 +8,7 @@ import {
 	macOf,
 	notes,
 	numberOf,
+	refuseMany,
 	settled,
 	shown,
 } from "./described.ts";
@@ -81,14 +82,13 @@ function memoryOf(memory: XmlElement | undefined): number | null {
 }
 
 function disksOf(devices: XmlElement | undefined, told: string[]): DescribedDisk[] {
-	const found: (DescribedDisk & { order: number })[] = [];
-	for (const disk of children(devices, "disk")) {
+	const drives = children(devices, "disk");
+	const disks = drives.filter(({ attributes }) => (attributes.get("device") ?? "disk") === "disk");
+	if (disks.length < drives.length) told.push(notes.opticals);
+	refuseMany(disks.length, "disks");
+	const found = disks.map((disk): DescribedDisk & { order: number } => {
 		const target = child(disk, "target")?.attributes;
 		const called = target?.get("dev") ?? "";
-		if ((disk.attributes.get("device") ?? "disk") !== "disk") {
-			told.push(notes.opticals);
-			continue;
-		}
 		const source = child(disk, "source")?.attributes;
 		const file = source?.get("file") ?? source?.get("dev") ?? source?.get("name") ?? "";
 		// An empty one is what `dumpxml` shows of a machine that runs.
@@ -98,8 +98,8 @@ function disksOf(devices: XmlElement | undefined, told: string[]): DescribedDisk
 			);
 		const bus = busOf(target?.get("bus") ?? "", disk, devices, told);
 		const order = numberOf(child(disk, "boot")?.attributes.get("order"), 1, 1000) ?? 1001;
-		found.push({ called, file, places: placesOf(file, source?.get("pool")), bus, system: false, order });
-	}
+		return { called, file, places: placesOf(file, source?.get("pool")), bus, system: false, order };
+	});
 	return found.sort((a, b) => a.order - b.order).map(({ order: _, ...disk }) => disk);
 }
 
@@ -134,7 +134,9 @@ function busOf(bus: string, disk: XmlElement, devices: XmlElement | undefined, t
 }
 
 function cardsOf(devices: XmlElement | undefined): DescribedCard[] {
-	return children(devices, "interface").map((card) => ({
+	const found = children(devices, "interface");
+	refuseMany(found.length, "network cards");
+	return found.map((card) => ({
 		mac: macOf(child(card, "mac")?.attributes.get("address")),
 		card: cardOf(child(card, "model")?.attributes.get("type") ?? "rtl8139"),
 	}));

@@ -8,6 +8,7 @@ import {
 	macOf,
 	notes,
 	numberOf,
+	refuseMany,
 	settled,
 	shown,
 } from "./described.ts";
@@ -106,10 +107,16 @@ function disksOf(
 	efi: boolean,
 	told: string[],
 ): DescribedDisk[] {
+	refuseMany(disks.length, "disks");
+	const described = firstBy(descendants(envelope, "Disk"), ({ attributes }) => attributes.get("diskId"));
+	const numbered = firstBy(items, (item) => textIn(item, "InstanceID"));
+	const files = firstBy(children(child(envelope, "References"), "File"), ({ attributes }) =>
+		attributes.get("id"),
+	);
 	const found = disks.map((item) => {
 		const id = /^(?:ovf:)?\/disk\/(.+)$/.exec(textIn(item, "HostResource"))?.[1] ?? "";
-		const disk = [...descendants(envelope, "Disk")].find(({ attributes }) => attributes.get("diskId") === id);
-		const controller = items.find((other) => textIn(other, "InstanceID") === textIn(item, "Parent"));
+		const disk = described.get(id);
+		const controller = numbered.get(textIn(item, "Parent"));
 		const place = [textIn(controller, "Address"), textIn(item, "AddressOnParent")].map(
 			(text) => numberOf(text, 0, 1000) ?? 0,
 		);
@@ -118,14 +125,31 @@ function disksOf(
 	found.sort((a, b) => (a.place[0] ?? 0) - (b.place[0] ?? 0) || (a.place[1] ?? 0) - (b.place[1] ?? 0));
 	return found.map(({ item, disk, id, controller }) => ({
 		called: shown(textIn(item, "ElementName") || id),
-		file: fileOf(envelope, disk, id),
+		file: fileOf(files, disk, id),
 		places: [],
 		bus: busOf(controller, efi, told),
 		system: false,
 	}));
 }
 
-function fileOf(envelope: XmlElement, disk: XmlElement | undefined, id: string): string {
+/** Elements by what they are called; of several of one name the first. */
+function firstBy(
+	elements: Iterable<XmlElement>,
+	nameOf: (element: XmlElement) => string | undefined,
+): ReadonlyMap<string | undefined, XmlElement> {
+	const found = new Map<string | undefined, XmlElement>();
+	for (const element of elements) {
+		const name = nameOf(element);
+		if (!found.has(name)) found.set(name, element);
+	}
+	return found;
+}
+
+function fileOf(
+	files: ReadonlyMap<string | undefined, XmlElement>,
+	disk: XmlElement | undefined,
+	id: string,
+): string {
 	if (disk?.attributes.has("parentRef"))
 		throw new DescriptionError(
 			"has a snapshot (a disk with a parent); export the machine without its snapshots",
@@ -135,9 +159,7 @@ function fileOf(envelope: XmlElement, disk: XmlElement | undefined, id: string):
 		throw new DescriptionError(
 			`has a disk ${shown(id)} without a file: an empty one; take it out of the machine, and export it again`,
 		);
-	const file = children(child(envelope, "References"), "File").find(
-		({ attributes }) => attributes.get("id") === reference,
-	);
+	const file = files.get(reference);
 	const href = file?.attributes.get("href") ?? "";
 	if (file?.attributes.has("compression") && file.attributes.get("compression") !== "identity")
 		throw new DescriptionError(
@@ -188,6 +210,7 @@ function ours(model: string): Bus | undefined {
 
 /** VMware has the address in the item, VirtualBox in its own section. */
 function cardsOf(system: XmlElement, items: readonly XmlElement[]): DescribedCard[] {
+	refuseMany(items.length, "network cards");
 	const adapters = [...descendants(system, "Adapter")].filter(isEnabled);
 	return items.map((item, i) => ({
 		mac: macOf(textIn(item, "Address")) ?? macOf(adapters[i]?.attributes.get("MACAddress")),

@@ -75,7 +75,7 @@ export class Package {
 
 	/** @returns the image of that name, for `image:`; undefined when it is not here */
 	async find(file: string): Promise<string | undefined> {
-		const name = file.split(/[/\\]/).at(-1) ?? "";
+		const name = fileNameOf(file);
 		if (this.members) {
 			const member = this.members.find((member) => member.name === file || member.name === `./${file}`);
 			return member && `${this.source}#${member.name}`;
@@ -114,6 +114,9 @@ export class Package {
 		return path === undefined ? undefined : { path, offset: 0, size: (await lstat(path)).size };
 	}
 }
+
+/** The last part of a path as any house writes it. */
+export const fileNameOf = (file: string) => file.split(/[/\\]/).at(-1) ?? "";
 
 async function textIn(archive: FileWindow, { name, offset, size }: TarMember): Promise<string> {
 	if (size > longestDescription)

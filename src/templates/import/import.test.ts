@@ -168,6 +168,21 @@ describe("OVF", () => {
 		});
 	});
 
+	test("disks that are all called the same are told by their own names", () => {
+		const item = (id: number) =>
+			rasd({
+				AddressOnParent: id,
+				ElementName: "Hard disk",
+				HostResource: `ovf:/disk/vmdisk${id}`,
+				Parent: 3,
+				ResourceType: 17,
+			});
+		const disk = (id: number) => `<Disk ovf:diskId="vmdisk${id}" ovf:fileRef="file1"/>`;
+		const hardware = `<VirtualHardwareSection><Info/>${item(1)}${item(2)}</VirtualHardwareSection>`;
+		const text = envelope(`<VirtualSystem ovf:id="vm"><Info/>${hardware}</VirtualSystem>`, disk(1) + disk(2));
+		expect(readOvf(readXml(text)).disks.map(({ called }) => called)).toEqual(["vmdisk1", "vmdisk2"]);
+	});
+
 	test("VirtualBox', with what it keeps in a section of its own", () => {
 		const text = envelope(`<VirtualSystem ovf:id="Web"><Info/>
   <OperatingSystemSection ovf:id="96"><Info/><Description>Debian_64</Description><vbox:OSType ovf:required="false">Debian_64</vbox:OSType></OperatingSystemSection>

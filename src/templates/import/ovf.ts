@@ -123,8 +123,11 @@ function disksOf(
 		return { item, disk, id, controller, place };
 	});
 	found.sort((a, b) => (a.place[0] ?? 0) - (b.place[0] ?? 0) || (a.place[1] ?? 0) - (b.place[1] ?? 0));
-	return found.map(({ item, disk, id, controller }) => ({
-		called: shown(textIn(item, "ElementName") || id),
+	const names = found.map(({ item, id }) => textIn(item, "ElementName") || id);
+	// What several are called tells none of them.
+	const isShared = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
+	return found.map(({ disk, id, controller }, i) => ({
+		called: shown(isShared(names[i] ?? "") ? id : (names[i] ?? "")),
 		file: fileOf(files, disk, id),
 		places: [],
 		bus: busOf(controller, efi, told),

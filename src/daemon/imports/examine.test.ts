@@ -1,0 +1,97 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ImportView } from "../../api/import.ts";
+import { run } from "../../host/command.ts";
+import { paths } from "../../store/paths.ts";
+import type { Context } from "../context.ts";
+import { examineImport } from "./examine.ts";
+
+let folder = "";
+beforeEach(async () => {
+	folder = await mkdtemp(join(tmpdir(), "bulkhead-imports-"));
+});
+afterEach(async () => {
+	await rm(folder, { recursive: true });
+});
+
+const at = (name: string) => join(folder, name);
+const put = async (name: string, content: string | Buffer) => await writeFile(at(name), content);
+const examine = async (name: string, disks: Record<string, string> = {}): Promise<ImportView> => {
+	const context = { paths: paths(folder, folder) } as Context;
+	return await examineImport({ source: at(name), disks }, [], context, AbortSignal.timeout(60_000));
+};
+const images = ({ disks }: ImportView) => disks.map(({ called, image }) => [called, image]);
+
+const makeDisk = async (name: string, format: string) =>
+	await run("qemu-img", ["create", "-q", "-f", format, at(name), "4M"], { deadlineMs: 20_000 });
+
+describe("two disks of one file name", () => {
+	beforeEach(async () => {
+		await mkdir(at("nas"));
+		await makeDisk("erp.vmdk", "vmdk");
+		await makeDisk("nas/erp.vmdk", "vmdk");
+		await makeDisk("vm-100-disk-0.qcow2", "qcow2");
+		await put(
+			"erp.vmx",
+			'config.version = "8"\nscsi0:0.fileName = "erp.vmdk"\nscsi0:1.fileName = "/vmfs/volumes/ds2/erp/erp.vmdk"\n',
+		);
+		await put(
+			"100.conf",
+			"memory: 1024\nscsi0: local:100/vm-100-disk-0.qcow2\nscsi1: nas:100/vm-100-disk-0.qcow2\n",
+		);
+	});
+
+	test.each([
+		["erp.vmx", "scsi0:0 (erp.vmdk) and scsi0:1 (/vmfs/volumes/ds2/erp/erp.vmdk)", "scsi0:0=/path/of/disk1"],
+		[
+			"100.conf",
+			"scsi0 (local:100/vm-100-disk-0.qcow2) and scsi1 (nas:100/vm-100-disk-0.qcow2)",
+			"scsi1=/path/of/disk2",
+		],
+	])("%s: are not taken for one", async (name, both, mend) => {
+		const refusal = expect(examine(name)).rejects;
+		await refusal.toMatchObject({ code: "bad-input", message: expect.stringContaining(both) });
+		await refusal.toMatchObject({ message: expect.stringContaining(`--disk ${mend}`) });
+	});
+
+	test("are taken where each is said to be, by what the description calls them", async () => {
+		const second = at("nas/erp.vmdk");
+		expect(images(await examine("erp.vmx", { "scsi0:1": second }))).toEqual([
+			["scsi0:0", at("erp.vmdk")],
+			["scsi0:1", second],
+		]);
+	});
+
+	test("cannot be told by that name", async () => {
+		await expect(examine("erp.vmx", { "erp.vmdk": at("nas/erp.vmdk") })).rejects.toMatchObject({
+			code: "bad-input",
+			message: expect.stringMatching(
+				/has 2 disks erp\.vmdk: scsi0:0 \(erp\.vmdk\), scsi0:1 \(\/vmfs.*\); say where each is: --disk scsi0:0=/,
+			),
+		});
+	});
+
+	test("are one, too, when a link makes them so, and when both are said to be there", async () => {
+		await symlink(at("erp.vmdk"), at("link.vmdk"));
+		await expect(examine("erp.vmx", { "scsi0:1": at("link.vmdk") })).rejects.toThrow(
+			/two disks that are one file/,
+		);
+		const [one, other] = [at("nas/erp.vmdk"), at("nas/erp.vmdk")];
+		await expect(examine("erp.vmx", { "scsi0:0": one, "scsi0:1": other })).rejects.toThrow(/one file here/);
+	});
+});
+
+test("a disk that two options mean is said once", async () => {
+	await makeDisk("web.qcow2", "qcow2");
+	await put("100.conf", "memory: 1024\nscsi0: nas:100/web.qcow2\n");
+	expect(images(await examine("100.conf", { "web.qcow2": at("web.qcow2") }))).toEqual([
+		["scsi0", at("web.qcow2")],
+	]);
+	const both = { scsi0: at("web.qcow2"), "web.qcow2": at("web.qcow2") };
+	await expect(examine("100.conf", both)).rejects.toThrow(/--disk says twice where it is/);
+	await expect(examine("100.conf", { sda: at("web.qcow2") })).rejects.toThrow(
+		"has no disk sda; its disks are scsi0",
+	);
+});

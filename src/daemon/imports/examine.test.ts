@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ImportView } from "../../api/import.ts";
 import { run } from "../../host/command.ts";
+import { tarEnd, tarHeader, tarPadding } from "../../host/tar.ts";
 import { paths } from "../../store/paths.ts";
 import type { Context } from "../context.ts";
 import { examineImport } from "./examine.ts";
@@ -94,4 +96,65 @@ test("a disk that two options mean is said once", async () => {
 	await expect(examine("100.conf", { sda: at("web.qcow2") })).rejects.toThrow(
 		"has no disk sda; its disks are scsi0",
 	);
+});
+
+const ovf = (disk: string) =>
+	`<Envelope><References><File id="f" href="${disk}"/></References><DiskSection><Disk diskId="d" fileRef="f"/></DiskSection><VirtualSystem id="erp"><VirtualHardwareSection><Item><ElementName>Hard Disk 1</ElementName><HostResource>ovf:/disk/d</HostResource><ResourceType>17</ResourceType></Item></VirtualHardwareSection></VirtualSystem></Envelope>`;
+const archive = (files: Record<string, string | Buffer>) =>
+	Buffer.concat([
+		...Object.entries(files).flatMap(([name, content]) => {
+			const bytes = Buffer.from(content);
+			return [tarHeader(name, bytes.length, new Date(0)), bytes, tarPadding(bytes.length)];
+		}),
+		tarEnd(),
+	]);
+const manifest = (files: Record<string, string | Buffer>) =>
+	Object.entries(files)
+		.map(([name, content]) => `SHA256(${name})= ${createHash("sha256").update(content).digest("hex")}\n`)
+		.join("");
+
+describe.each([
+	["erp.ovf", "as they are"],
+	["./erp.ovf", "below ./"],
+])("an OVA whose files are named %s (%s)", (description) => {
+	const before = description.replace("erp.ovf", "");
+	const withDisk = async (change: (files: Record<string, string | Buffer>) => void, listed = "") => {
+		const files: Record<string, string | Buffer> = {
+			"erp.ovf": ovf("d.img"),
+			"d.img": Buffer.alloc(65_536, 1),
+		};
+		const mf = manifest(
+			Object.fromEntries(Object.entries(files).map(([name, bytes]) => [listed + name, bytes])),
+		);
+		change(files);
+		const named = Object.entries({ ...files, "erp.mf": mf }).map(([name, bytes]) => [before + name, bytes]);
+		await put("erp.ova", archive(Object.fromEntries(named)));
+	};
+
+	test("is taken when its checksums are right", async () => {
+		await withDisk(() => {});
+		expect(images(await examine("erp.ova"))).toEqual([["Hard Disk 1", `${at("erp.ova")}#${before}d.img`]]);
+	});
+
+	test.each(["", "./"])(
+		"is refused when its disk was changed, and its manifest begins names by '%s'",
+		async (listed) => {
+			await withDisk((files) => {
+				files["d.img"] = Buffer.alloc(65_536, 2);
+			}, listed);
+			await expect(examine("erp.ova")).rejects.toThrow(/holds d\.img, which is not what its manifest/);
+		},
+	);
+
+	test("is refused when its description was changed", async () => {
+		await withDisk((files) => {
+			files["erp.ovf"] += " ";
+		});
+		await expect(examine("erp.ova")).rejects.toThrow(/holds erp\.ovf, which is not what its manifest/);
+	});
+});
+
+test("an OVA that holds a file by two names is refused", async () => {
+	await put("erp.ova", archive({ "erp.ovf": ovf("d.img"), "d.img": "a", "./d.img": "b" }));
+	await expect(examine("erp.ova")).rejects.toMatchObject({ code: "bad-input" });
 });

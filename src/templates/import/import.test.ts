@@ -439,6 +439,6 @@ test("a manifest tells what each file has to come to; a line that is none is an 
 	]);
 	expect(() => readManifest("SHA256(a) = xyz")).toThrow(DescriptionError);
 	expect(() => readManifest("MD5(a)= 00")).toThrow(DescriptionError);
-	expect(() => readManifest("SHA1(a)= 00\nSHA1(a)= 00")).toThrow(/names a twice/);
+	expect(() => readManifest("SHA1(a)= 00\nSHA1(./a)= 00")).toThrow(/names a twice/);
 	expect(readManifest("SHA1(a)= 00\nSHA256(a)= 00")).toHaveLength(2);
 });

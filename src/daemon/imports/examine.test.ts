@@ -158,3 +158,17 @@ test("an OVA that holds a file by two names is refused", async () => {
 	await put("erp.ova", archive({ "erp.ovf": ovf("d.img"), "d.img": "a", "./d.img": "b" }));
 	await expect(examine("erp.ova")).rejects.toMatchObject({ code: "bad-input" });
 });
+
+test("an OVA is read where its own name and its disk's have a # in them", async () => {
+	const disk = "srv #2 #a-disk1.img";
+	await put(
+		"old #1.ova",
+		archive({ "erp.ovf": ovf(encodeURIComponent(disk)), [disk]: Buffer.alloc(65_536, 1) }),
+	);
+	const found = await examine("old #1.ova");
+	expect(images(found)).toEqual([["Hard Disk 1", `${at("old #1.ova")}#${disk}`]]);
+	// As the site file names it: a bare disk.
+	expect(await examine(`old #1.ova#${disk}`)).toMatchObject({ kind: "disk", disks: [{ format: "raw" }] });
+	await expect(examine("old #1.ova#srv #3.img")).rejects.toThrow(/there is no "srv #3.img" in the archive/);
+	await expect(examine("old #3.ova#srv #3.img")).rejects.toThrow(/there is no such file/);
+});

@@ -172,3 +172,26 @@ test("an OVA is read where its own name and its disk's have a # in them", async 
 	await expect(examine("old #1.ova#srv #3.img")).rejects.toThrow(/there is no "srv #3.img" in the archive/);
 	await expect(examine("old #3.ova#srv #3.img")).rejects.toThrow(/there is no such file/);
 });
+
+test("a file name that none can have is told as what is wrong with the description", async () => {
+	await put("zero.vmx", 'config.version = "8"\nscsi0:0.fileName = "x|00.vmdk"\n');
+	await expect(examine("zero.vmx")).rejects.toMatchObject({
+		code: "bad-input",
+		message: expect.stringContaining(
+			"zero.vmx has a disk scsi0:0 (x?.vmdk) whose file name has control characters",
+		),
+	});
+	const long = `/var/lib/libvirt/images/${"x".repeat(300)}`;
+	const disk = `<disk><source file="${long}"/><target dev="vda" bus="virtio"/></disk>`;
+	await put("long.xml", `<domain><devices>${disk}</devices></domain>`);
+	await expect(examine("long.xml")).rejects.toMatchObject({
+		code: "bad-input",
+		message: expect.stringMatching(
+			/has a disk vda \(.*\) that is not beside it; say where it is: --disk vda=/,
+		),
+	});
+	await expect(examine("long.xml", { vda: long })).rejects.toMatchObject({
+		code: "bad-input",
+		message: expect.stringContaining("there is no such file"),
+	});
+});

@@ -167,7 +167,7 @@ async function isThere(path: string): Promise<boolean> {
 	try {
 		return (await lstat(await realpath(path))).isFile() || path.startsWith("/dev/");
 	} catch (error) {
-		if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+		if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(errorCode(error) ?? "")) return false;
 		throw error;
 	}
 }

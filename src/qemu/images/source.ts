@@ -92,7 +92,7 @@ async function real(path: string): Promise<string | undefined> {
 		return await realpath(path);
 	} catch (error) {
 		const code = errorCode(error) ?? "";
-		if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+		if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(code)) return undefined;
 		if (code === "ELOOP") throw new ImageError("is a link that leads back to itself");
 		throw error;
 	}

@@ -53,7 +53,7 @@ export function refuseMany(count: number, what: keyof typeof most): void {
 /**
  * What all kinds of descriptions have in common: the first disk is the one that it starts from, what QEMU builds in no
  * other machine decides which it is, and what a server here does not have is told.
- * @throws DescriptionError without a disk
+ * @throws DescriptionError without a disk, with too many, or with one that no file can be called
  */
 export function settled(described: Described): Described {
 	const { disks, cards, notes, machine } = described;
@@ -61,6 +61,11 @@ export function settled(described: Described): Described {
 		throw new DescriptionError("describes a machine without a disk; name its disk instead");
 	refuseMany(disks.length, "disks");
 	refuseMany(cards.length, "network cards");
+	for (const { called, file } of disks)
+		if (/\p{Cc}/u.test(file))
+			throw new DescriptionError(
+				`has a disk ${called} (${shown(file)}) whose file name has control characters; give the file another name there, and export it again`,
+			);
 	const system = Math.max(
 		0,
 		disks.findIndex(({ system }) => system),

@@ -90,13 +90,18 @@ function configOf(hardware: XmlElement | undefined, key: string): string | undef
 		?.attributes.get("value");
 }
 
+const namedUnits = new Map([
+	["kilobytes", 10],
+	["megabytes", 20],
+	["gigabytes", 30],
+]);
+
 /** `byte * 2^20`, `MegaBytes`: both are written. */
 function memoryOf(item: XmlElement | undefined): number | null {
 	const number = numberOf(textIn(item, "VirtualQuantity"), 1, 2 ** 48);
 	const units = textIn(item, "AllocationUnits") || "byte * 2^20";
 	const power = /^byte(?:s)?\s*\*\s*2\s*\^\s*(\d{1,2})$/.exec(units)?.[1];
-	const named = { kilobytes: 10, megabytes: 20, gigabytes: 30 }[units.toLowerCase()];
-	const shift = power === undefined ? named : Number(power);
+	const shift = power === undefined ? namedUnits.get(units.toLowerCase()) : Number(power);
 	return number === null || shift === undefined || shift > 50 ? null : number * 2 ** shift;
 }
 
@@ -184,7 +189,7 @@ function decoded(href: string): string {
 
 function busOf(controller: XmlElement | undefined, efi: boolean, told: string[]): Bus {
 	const model = textIn(controller, "ResourceSubType").toLowerCase();
-	const own = ours(model);
+	const own = ours.get(model);
 	if (own) return own;
 	switch (Number(textIn(controller, "ResourceType"))) {
 		case kind.ide:
@@ -200,16 +205,12 @@ function busOf(controller: XmlElement | undefined, efi: boolean, told: string[])
 }
 
 /** As `bulkhead export` writes them, where no other house has a name. */
-function ours(model: string): Bus | undefined {
-	return (
-		{
-			"virtio-scsi": "virtio-scsi",
-			virtioscsi: "virtio-scsi",
-			"virtio-blk": "virtio",
-			lsi53c895a: "lsi",
-		} as const
-	)[model];
-}
+const ours: ReadonlyMap<string, Bus> = new Map([
+	["virtio-scsi", "virtio-scsi"],
+	["virtioscsi", "virtio-scsi"],
+	["virtio-blk", "virtio"],
+	["lsi53c895a", "lsi"],
+]);
 
 /** VMware has the address in the item, VirtualBox in its own section. */
 function cardsOf(system: XmlElement, items: readonly XmlElement[]): DescribedCard[] {

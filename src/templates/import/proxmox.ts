@@ -18,15 +18,15 @@ import { guessGuest } from "./guess.ts";
 type Settings = ReadonlyMap<string, string>;
 
 /** `ostype` of Proxmox stands for a client and a server of one age; servers are what is moved. qm.conf(5). */
-const ostypes: Readonly<Record<string, string>> = {
-	win11: "windows2022",
-	win10: "windows2019",
-	win8: "windows2012",
-	win7: "windows2008",
-	w2k8: "windows2008",
-	wxp: "windows2003",
-	wvista: "windows2008",
-};
+const ostypes: ReadonlyMap<string, string> = new Map([
+	["win11", "windows2022"],
+	["win10", "windows2019"],
+	["win8", "windows2012"],
+	["win7", "windows2008"],
+	["w2k8", "windows2008"],
+	["wxp", "windows2003"],
+	["wvista", "windows2008"],
+]);
 
 /** Reads /etc/pve/qemu-server/VMID.conf: lines of `key: value`, then sections of snapshots. @throws DescriptionError */
 export function readProxmox(text: string): Described {
@@ -42,16 +42,16 @@ export function readProxmox(text: string): Described {
 		...(tpm ? [notes.tpm] : []),
 		...(settings.has("audio0") ? [notes.sound] : []),
 		...(hasAny(settings, /^(usb|hostpci)\d+$/) ? [notes.passthrough] : []),
-		...(ostypes[ostype] === undefined
-			? []
-			: [
+		...(ostypes.has(ostype)
+			? [
 					`Proxmox calls its system ${ostype}, which is a client's and a server's name: say which it is by --guest, when it is not the server.`,
-				]),
+				]
+			: []),
 	];
 	const disks = disksOf(settings, told);
 	return settled({
 		name: shown(value("name") ?? ""),
-		guest: guessGuest(ostypes[ostype] ?? ostype),
+		guest: guessGuest(ostypes.get(ostype) ?? ostype),
 		machine: /q35/.test(value("machine") ?? "") ? "q35" : "pc",
 		firmware: uefi ? (secure ? "uefi-secure" : "uefi") : "bios",
 		tpm,

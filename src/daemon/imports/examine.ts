@@ -26,7 +26,7 @@ import { readDescription } from "./read.ts";
  * Looks at what somebody wants to move here: a disk image, or the description of a machine and its disks. Nothing is
  * written, and nothing is told of a file but names, sizes and what its format says of itself.
  * @param there the cards of the site's servers
- * @throws BulkheadError bad-input
+ * @throws BulkheadError bad-input; the signal's reason
  */
 export async function examineImport(
 	wanted: ExamineBody,
@@ -38,6 +38,8 @@ export async function examineImport(
 		const { cards, ...found } = await examine(wanted, context, signal);
 		return { ...found, cards: cards.map((card) => ({ ...card, takenBy: holdersOf(card, there) })) };
 	} catch (error) {
+		// What fails because it was broken off says nothing of the source.
+		signal.throwIfAborted();
 		if (error instanceof DescriptionError || error instanceof TarError)
 			throw new BulkheadError("bad-input", `${wanted.source} ${error.message}`, { cause: error });
 		if (error instanceof ImageError) throw new BulkheadError("bad-input", error.message, { cause: error });

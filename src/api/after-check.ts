@@ -29,17 +29,19 @@ function problemOf(servers: Servers, name: string, other: string, again: boolean
 
 /** @returns the servers on the shortest way by `after:`, both ends among them; undefined when there is none */
 function shortestWay(servers: Servers, from: string, to: string): string[] | undefined {
-	const ways = [[from]];
-	const seen = new Set([from]);
-	for (const way of ways) {
-		const last = way.at(-1) ?? from;
-		if (last === to) return way;
-		for (const next of afterOf(servers, last)) {
-			if (!seen.has(next)) ways.push([...way, next]);
-			seen.add(next);
-		}
+	/** From where each was reached first; a map is gone through with what is added meanwhile. */
+	const reachedFrom = new Map<string, string | undefined>([[from, undefined]]);
+	for (const [last] of reachedFrom) {
+		if (last === to) return wayTo(last, reachedFrom);
+		for (const next of afterOf(servers, last)) if (!reachedFrom.has(next)) reachedFrom.set(next, last);
 	}
 	return undefined;
+}
+
+function wayTo(end: string, reachedFrom: ReadonlyMap<string, string | undefined>): string[] {
+	const way: string[] = [];
+	for (let at: string | undefined = end; at !== undefined; at = reachedFrom.get(at)) way.unshift(at);
+	return way;
 }
 
 function firstOf(servers: Servers, some: readonly string[]): string | undefined {

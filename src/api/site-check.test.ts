@@ -254,3 +254,17 @@ test.each([null, undefined, "text", 7, []])("%j is no site", (value) => {
 test("all problems are told at once", () => {
 	expect(problems(and({ ...other, memory: "x", cpus: 0 }))).toHaveLength(2);
 });
+
+test("more servers or segments than any host has are refused before each is compared with each", () => {
+	const many = <T>(count: number, one: (i: number) => T) =>
+		Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, one(i)]));
+	const server = (i: number) => ({ template: "tiny", after: i === 0 ? [] : [`s${i - 1}`] });
+	const segment = () => ({ subnet: "10.0.0.0/24" });
+	expect(checkSite({ name: "home", servers: many(1000, server) }).problems).toEqual([]);
+	expect(checkSite({ name: "home", servers: many(1001, server) }).problems).toEqual([
+		{ path: ["servers"], message: "names 1001 servers; the most are 1000: make several sites of them" },
+	]);
+	expect(checkSite({ name: "home", segments: many(257, segment) }).problems).toEqual([
+		{ path: ["segments"], message: "names 257 segments; the most are 256: make several sites of them" },
+	]);
+});

@@ -58,14 +58,12 @@ type Segment = NonNullable<Site["segments"]>[string];
 
 function segmentProblems(site: Site): Problem[] {
 	const segments = Object.entries(site.segments ?? {});
-	const overlaps = segments.flatMap(([name, { subnet }], index) =>
-		segments
+	const parsed = segments.map(([name, { subnet }]) => ({ name, subnet, range: parseSubnet(subnet) }));
+	const overlaps = parsed.flatMap(({ name, subnet, range }, index) =>
+		parsed
 			.slice(0, index)
-			.filter(([, other]) => {
-				const [a, b] = [parseSubnet(subnet), parseSubnet(other.subnet)];
-				return a && b && overlap(a, b);
-			})
-			.map(([other, { subnet: theirs }]) => ({
+			.filter((other) => range && other.range && overlap(range, other.range))
+			.map(({ name: other, subnet: theirs }) => ({
 				path: ["segments", name, "subnet"],
 				message: `${subnet} overlaps ${theirs} of segment ${other}; give each segment a network of its own`,
 			})),

@@ -303,16 +303,28 @@ export const serverSchema = strict({
 		.meta({ description: "`automatic`: started when applied; `manual`: only by `bulkhead start`." }),
 });
 
+/** What no host comes near; that everything is compared with everything stays cheap. */
+const mostOf = { segments: 256, servers: 1000 } as const;
+
+function notMany<T extends z.ZodType<Record<string, unknown>>>(what: keyof typeof mostOf, record: T) {
+	return record.refine((all) => Object.keys(all).length <= mostOf[what], {
+		error: ({ input }) =>
+			`names ${Object.keys(input as object).length} ${what}; the most are ${mostOf[what]}: make several sites of them`,
+	});
+}
+
 export const siteSchema = strict({
 	name: name("site", 12),
-	segments: z
-		.record(name("segment", 12), segmentSchema, {
+	segments: notMany(
+		"segments",
+		z.record(name("segment", 12), segmentSchema, {
 			error: "must be a list of segments: a name and its subnet",
-		})
-		.optional(),
-	servers: z
-		.record(serverName, serverSchema, { error: "must be a list of servers: a name and what it is" })
-		.optional(),
+		}),
+	).optional(),
+	servers: notMany(
+		"servers",
+		z.record(serverName, serverSchema, { error: "must be a list of servers: a name and what it is" }),
+	).optional(),
 });
 
 /** A site as its file says it. */

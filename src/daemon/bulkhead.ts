@@ -187,9 +187,13 @@ export class Bulkhead {
 
 	// ---- changes of the site
 
-	/** Looks at what somebody wants to move here. @throws BulkheadError bad-input */
-	async examineImport(wanted: ExamineBody): Promise<ImportView> {
-		const signal = AbortSignal.any([this.gone.signal, AbortSignal.timeout(examineWithinMs)]);
+	/**
+	 * Looks at what somebody wants to move here.
+	 * @param asked aborts when nobody waits for it any more
+	 * @throws BulkheadError bad-input
+	 */
+	async examineImport(wanted: ExamineBody, asked: AbortSignal): Promise<ImportView> {
+		const signal = AbortSignal.any([asked, this.gone.signal, AbortSignal.timeout(examineWithinMs)]);
 		const { site } = this.current;
 		return await examineImport(wanted, site ? cardsOf(site) : [], this.context, signal);
 	}

@@ -361,6 +361,14 @@ describe("what is wrong with an image is told, and nothing is written", () => {
 			/claims/,
 		],
 		[
+			"a machine of VMware with two disks of one file name",
+			async () => {
+				await writeFile(at("two.vmx"), `${vmx}scsi0:1.fileName = "/vmfs/volumes/ds2/web/split.vmdk"\n`);
+				return "two.vmx";
+			},
+			/two disks that are one file here .*split\.vmdk.*: scsi0:0 \(split\.vmdk\) and scsi0:1 \(\/vmfs\/.*--disk scsi0:1=/,
+		],
+		[
 			"an OVF with entities",
 			async () => {
 				await writeFile(

@@ -6,7 +6,10 @@ import { inspectWindowsIso } from "../../templates/windows/inspect-iso.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
-export type Handlers = { [R in RouteName]: (params: Params<R>, body: Body<R>) => Promise<Answer<R>> };
+/** The signal aborts when the client goes away before it has its answer: for what may take long and changes nothing. */
+export type Handlers = {
+	[R in RouteName]: (params: Params<R>, body: Body<R>, gone: AbortSignal) => Promise<Answer<R>>;
+};
 
 export interface Identity {
 	version: string;
@@ -83,8 +86,8 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 			);
 		},
 		events: async () => await context.history.last(1000),
-		examineImport: async (_, wanted) => await bulkhead.examineImport(wanted),
-		windowsIso: async (_, { path }) => await inspectWindowsIso(path),
+		examineImport: async (_, wanted, gone) => await bulkhead.examineImport(wanted, gone),
+		windowsIso: async (_, { path }, gone) => await inspectWindowsIso(path, gone),
 		plan: async (_, { text }) => (await bulkhead.plan(text)).plan,
 	};
 }

@@ -56,14 +56,26 @@ function addRoutes(app: FastifyInstance, handle: Handlers): void {
 	const typed = app.withTypeProvider<ZodTypeProvider>();
 	for (const name of Object.keys(routes) as RouteName[]) {
 		const { method, path, params, body, answer, summary } = routes[name];
-		const handler = handle[name] as (params: unknown, body: unknown) => Promise<unknown>;
+		const handler = handle[name] as (params: unknown, body: unknown, gone: AbortSignal) => Promise<unknown>;
 		typed.route({
 			method,
 			url: path,
 			schema: { summary, params, ...(body ? { body } : {}), response: { 200: answer as z.ZodType } },
-			handler: async (request: FastifyRequest) => await handler(request.params, request.body ?? null),
+			handler: async (request: FastifyRequest, reply: FastifyReply) =>
+				await handler(request.params, request.body ?? null, goneSignal(reply)),
 		});
 	}
+}
+
+/** Why work for a client that has gone away ends; nobody hears of it. */
+class ClientGoneError extends Error {
+	override readonly name = "ClientGoneError";
+}
+
+function goneSignal({ raw }: FastifyReply): AbortSignal {
+	const gone = new AbortController();
+	raw.once("close", () => gone.abort(new ClientGoneError("the client went away")));
+	return gone.signal;
 }
 
 async function listen(app: FastifyInstance, { paths }: Context): Promise<void> {
@@ -98,7 +110,8 @@ async function groupId(name: string): Promise<number | undefined> {
 
 function answerError(error: unknown, reply: FastifyReply, { log }: Context): FastifyReply {
 	const known = error instanceof BulkheadError ? error : translate(error);
-	if (known.code === "internal") log.error({ err: error }, "a request failed");
+	if (known.code === "internal" && !(error instanceof ClientGoneError))
+		log.error({ err: error }, "a request failed");
 	const { code, message, problems } = known;
 	return reply
 		.code(statusOf[code])

@@ -2,7 +2,7 @@ import { lstat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { digestOf } from "../../host/digest.ts";
 import { errorCode } from "../../host/files.ts";
-import { listTar, type TarMember } from "../../host/tar.ts";
+import { listTar, TarError, type TarMember } from "../../host/tar.ts";
 import { FileWindow, openUnknown } from "../../host/window.ts";
 import type { ImageSource } from "../../qemu/images/source.ts";
 import {
@@ -11,7 +11,7 @@ import {
 	longestDescription,
 	shown,
 } from "../../templates/import/described.ts";
-import { type Expected, readManifest } from "../../templates/import/manifest.ts";
+import { type Expected, plainName, readManifest } from "../../templates/import/manifest.ts";
 import { readOvf } from "../../templates/import/ovf.ts";
 import { readXml } from "../../templates/import/xml.ts";
 
@@ -22,14 +22,14 @@ const longestManifest = 1_000_000;
 export class Package {
 	private readonly source: string;
 	private readonly file: ImageSource;
-	/** Of an archive; undefined for a folder. */
-	private readonly members: readonly TarMember[] | undefined;
+	/** Of an archive, by their names without a leading `./`; undefined for a folder. */
+	private readonly members: ReadonlyMap<string, TarMember> | undefined;
 	private readonly expected: readonly Expected[];
 
 	private constructor(
 		source: string,
 		file: ImageSource,
-		members: readonly TarMember[] | undefined,
+		members: ReadonlyMap<string, TarMember> | undefined,
 		expected: readonly Expected[],
 	) {
 		this.source = source;
@@ -41,12 +41,14 @@ export class Package {
 	/** @throws DescriptionError, TarError */
 	static async ofArchive(source: string, file: ImageSource, signal: AbortSignal): Promise<Package> {
 		const members = await listTar(file.window, signal);
+		const named = new Map(members.map((member) => [plainName(member.name), member]));
+		if (named.size < members.length) throw new TarError("the archive holds a file twice");
 		const manifests = members.filter(({ name }) => /\.mf$/i.test(name));
 		const [manifest] = manifests;
 		if (manifests.length > 1)
 			throw new DescriptionError(`holds ${manifests.length} manifests (.mf); export it again`);
 		const text = manifest ? await textIn(file.window, manifest) : "";
-		return new Package(source, file, members, readManifest(text));
+		return new Package(source, file, named, readManifest(text));
 	}
 
 	/** @param hasManifest whether such a description has one beside it */
@@ -63,7 +65,7 @@ export class Package {
 
 	/** Reads the description in an archive. @throws DescriptionError */
 	async described(signal: AbortSignal): Promise<Described> {
-		const found = (this.members ?? []).filter(({ name }) => /\.ovf$/i.test(name));
+		const found = [...(this.members?.values() ?? [])].filter(({ name }) => /\.ovf$/i.test(name));
 		const [member] = found;
 		if (!member || found.length > 1)
 			throw new DescriptionError(
@@ -75,9 +77,9 @@ export class Package {
 
 	/** @returns the image of that name, for `image:`; undefined when it is not here */
 	async find(file: string): Promise<string | undefined> {
-		const name = file.split(/[/\\]/).at(-1) ?? "";
+		const name = fileNameOf(file);
 		if (this.members) {
-			const member = this.members.find((member) => member.name === file || member.name === `./${file}`);
+			const member = this.members.get(plainName(file));
 			return member && `${this.source}#${member.name}`;
 		}
 		if (name === "" || name === "." || name === "..") return undefined;
@@ -96,7 +98,8 @@ export class Package {
 
 	/** Compares files with the manifest, where there is one. @throws DescriptionError when one has changed since the export */
 	async checkDigests(files: readonly string[], signal: AbortSignal): Promise<void> {
-		for (const { file, algorithm, digest } of this.expected.filter(({ file }) => files.includes(file))) {
+		const names = files.map(plainName);
+		for (const { file, algorithm, digest } of this.expected.filter(({ file }) => names.includes(file))) {
 			const place = await this.placeOf(file);
 			if (!place) continue;
 			const found = await digestOf(place.path, algorithm, place, { deadlineMs: digestMs, signal });
@@ -108,12 +111,15 @@ export class Package {
 	}
 
 	private async placeOf(file: string): Promise<{ path: string; offset: number; size: number } | undefined> {
-		const member = this.members?.find(({ name }) => name === file);
+		const member = this.members?.get(file);
 		if (this.members) return member && { path: this.file.path, ...member };
 		const path = await this.find(file);
 		return path === undefined ? undefined : { path, offset: 0, size: (await lstat(path)).size };
 	}
 }
+
+/** The last part of a path as any house writes it. */
+export const fileNameOf = (file: string) => file.split(/[/\\]/).at(-1) ?? "";
 
 async function textIn(archive: FileWindow, { name, offset, size }: TarMember): Promise<string> {
 	if (size > longestDescription)

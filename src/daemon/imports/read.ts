@@ -24,10 +24,11 @@ export function readDescription(
 		if (root.name === "domain") return { kind: "libvirt", described: readLibvirt(root) };
 		throw new DescriptionError("is XML, and neither an OVF nor a machine of libvirt (virsh dumpxml)");
 	}
-	if (/\.vmx$/i.test(name) || /^\s*(config\.version|virtualHW\.version)\s*=/im.test(text))
+	// Blanks within a line only: \s goes on over line ends, and from each line anew.
+	if (/\.vmx$/i.test(name) || /^[ \t]*(config\.version|virtualHW\.version)[ \t]*=/im.test(text))
 		return { kind: "vmx", described: readVmx(text) };
 	const isProxmox =
-		/^(scsi|sata|ide|virtio)\d+:\s*\S/m.test(text) &&
+		/^(scsi|sata|ide|virtio)\d+:[ \t]*\S/m.test(text) &&
 		/^(memory|cores|ostype|net\d+|boot|bootdisk|scsihw|smbios1):/m.test(text);
 	return isProxmox ? { kind: "proxmox", described: readProxmox(text) } : undefined;
 }

@@ -76,14 +76,15 @@ export class ImageSource implements AsyncDisposable {
 	}
 }
 
-/** A name may have a `#` of its own. */
+/** Both the file's name and the member's may have a `#` of their own: the last before which there is a file parts them. */
 async function placeOf(named: string): Promise<{ path: string; member?: string }> {
 	const whole = await real(named);
 	if (whole !== undefined) return { path: whole };
-	const cut = named.lastIndexOf("#");
-	const archive = cut < 0 ? undefined : await real(named.slice(0, cut));
-	if (archive === undefined) throw new ImageError("cannot be read as a disk image: there is no such file");
-	return { path: archive, member: named.slice(cut + 1) };
+	for (let cut = named.lastIndexOf("#"); cut > 0; cut = named.lastIndexOf("#", cut - 1)) {
+		const path = await real(named.slice(0, cut));
+		if (path !== undefined && (await stat(path)).isFile()) return { path, member: named.slice(cut + 1) };
+	}
+	throw new ImageError("cannot be read as a disk image: there is no such file");
 }
 
 async function real(path: string): Promise<string | undefined> {
@@ -91,7 +92,7 @@ async function real(path: string): Promise<string | undefined> {
 		return await realpath(path);
 	} catch (error) {
 		const code = errorCode(error) ?? "";
-		if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+		if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(code)) return undefined;
 		if (code === "ELOOP") throw new ImageError("is a link that leads back to itself");
 		throw error;
 	}

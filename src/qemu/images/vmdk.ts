@@ -113,7 +113,7 @@ async function inPart(file: string, check: () => Promise<unknown>): Promise<void
  */
 export function extentsOf(descriptor: string, kinds: readonly string[]): Extent[] {
 	const value = (key: string) => valueIn(descriptor, key);
-	if (/vmwarevmcrypt|keySafe|^\s*encryption/im.test(descriptor))
+	if (/vmwarevmcrypt|keySafe|^[ \t]*encryption/im.test(descriptor))
 		throw new ImageError("is encrypted; take the encryption away in VMware first, and copy it again");
 	const parent = value("parentCID");
 	if (
@@ -135,7 +135,8 @@ export function extentsOf(descriptor: string, kinds: readonly string[]): Extent[
 }
 
 function valueIn(descriptor: string, key: string): string | undefined {
-	return new RegExp(`^\\s*${RegExp.escape(key)}\\s*=\\s*"?([^"\\r\\n]*)"?`, "im")
+	// Blanks within a line only: \s goes on over line ends, and from each line anew.
+	return new RegExp(`^[ \\t]*${RegExp.escape(key)}[ \\t]*=[ \\t]*"?([^"\\r\\n]*)"?`, "im")
 		.exec(descriptor)?.[1]
 		?.trim();
 }

@@ -40,19 +40,32 @@ export class DescriptionError extends Error {
 export const longestDescription = 4 * 2 ** 20;
 
 /** No machine has more than the site file takes: one system disk and 16 for data. */
-const mostDisks = 17;
+const most = { disks: 17, "network cards": 64 } as const;
+
+/**
+ * To be asked before anything is done with each of them: a description may have a hundred thousand.
+ * @throws DescriptionError
+ */
+export function refuseMany(count: number, what: keyof typeof most): void {
+	if (count > most[what]) throw new DescriptionError(`has ${count} ${what}; the most are ${most[what]}`);
+}
 
 /**
  * What all kinds of descriptions have in common: the first disk is the one that it starts from, what QEMU builds in no
  * other machine decides which it is, and what a server here does not have is told.
- * @throws DescriptionError without a disk
+ * @throws DescriptionError without a disk, with too many, or with one that no file can be called
  */
 export function settled(described: Described): Described {
 	const { disks, cards, notes, machine } = described;
 	if (disks.length === 0)
 		throw new DescriptionError("describes a machine without a disk; name its disk instead");
-	if (disks.length > mostDisks)
-		throw new DescriptionError(`has ${disks.length} disks; the most are ${mostDisks}`);
+	refuseMany(disks.length, "disks");
+	refuseMany(cards.length, "network cards");
+	for (const { called, file } of disks)
+		if (/\p{Cc}/u.test(file))
+			throw new DescriptionError(
+				`has a disk ${called} (${shown(file)}) whose file name has control characters; give the file another name there, and export it again`,
+			);
 	const system = Math.max(
 		0,
 		disks.findIndex(({ system }) => system),
@@ -81,7 +94,7 @@ export function numberOf(text: string | undefined, least: number, most: number):
 }
 
 /** Words of a description, as they may be shown: without signs that do something. */
-export const shown = (text: string) => text.replaceAll(/\p{C}/gu, "?").slice(0, 80);
+export const shown = (text: string) => text.slice(0, 80).replaceAll(/\p{C}/gu, "?");
 
 export const notes = {
 	parallel:

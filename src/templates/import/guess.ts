@@ -28,10 +28,13 @@ const guesses: readonly [RegExp, GuestName][] = [
 	],
 ];
 
+/** Names have a few words; each pattern goes through all of it. */
+const longestName = 1000;
+
 /** @returns what the guest runs, as far as a name tells; `other` when none does */
 export function guessGuest(...names: (string | undefined)[]): GuestName {
 	for (const name of names) {
-		const text = (name ?? "").toLowerCase();
+		const text = (name ?? "").slice(0, longestName).toLowerCase();
 		const found = guesses.find(([pattern]) => pattern.test(text));
 		if (found) return found[1];
 	}

@@ -114,6 +114,11 @@ sharedFolder0.present = "TRUE"
 			esxi.replace('"ERP.vmdk"', '"ERP-000002.vmdk"'),
 			/has a snapshot \(ERP-000002\.vmdk\); delete all snapshots/,
 		],
+		[
+			"a file name with a zero",
+			esxi.replace('"ERP.vmdk"', '"ERP|00.vmdk"'),
+			/has a disk scsi0:0 \(ERP\?\.vmdk\) whose file name has control characters/,
+		],
 		["without a disk", 'config.version = "8"\n', /without a disk/],
 		["something else", 'a = "b"\n', /no \.vmx/],
 	])("%s is refused", (_, text, words) => {
@@ -168,6 +173,27 @@ describe("OVF", () => {
 		});
 	});
 
+	test("disks that are all called the same are told by their own names", () => {
+		const item = (id: number) =>
+			rasd({
+				AddressOnParent: id,
+				ElementName: "Hard disk",
+				HostResource: `ovf:/disk/vmdisk${id}`,
+				Parent: 3,
+				ResourceType: 17,
+			});
+		const disk = (id: number) => `<Disk ovf:diskId="vmdisk${id}" ovf:fileRef="file1"/>`;
+		const hardware = `<VirtualHardwareSection><Info/>${item(1)}${item(2)}</VirtualHardwareSection>`;
+		const text = envelope(`<VirtualSystem ovf:id="vm"><Info/>${hardware}</VirtualSystem>`, disk(1) + disk(2));
+		expect(readOvf(readXml(text)).disks.map(({ called }) => called)).toEqual(["vmdisk1", "vmdisk2"]);
+	});
+
+	test("units and controllers that are called as objects' own parts are none", () => {
+		const text = vmware.replace("lsilogicsas", "constructor").replace("byte * 2^20", "constructor");
+		const described = readOvf(readXml(text));
+		expect(described).toMatchObject({ memoryBytes: null, disks: [{ bus: "sata" }] });
+	});
+
 	test("VirtualBox', with what it keeps in a section of its own", () => {
 		const text = envelope(`<VirtualSystem ovf:id="Web"><Info/>
   <OperatingSystemSection ovf:id="96"><Info/><Description>Debian_64</Description><vbox:OSType ovf:required="false">Debian_64</vbox:OSType></OperatingSystemSection>
@@ -207,6 +233,7 @@ describe("OVF", () => {
 			vmware.replace('ovf:size="68608"', 'ovf:size="1" ovf:compression="gzip"'),
 			/compressed; unpack it/,
 		],
+		["a file name with a zero", vmware.replace("My%20ERP", "x%00"), /file name has control characters/],
 		["a disk in pieces", vmware.replace('ovf:size="68608"', 'ovf:size="1" ovf:chunkSize="1"'), /in pieces/],
 		[
 			"several machines",
@@ -310,6 +337,11 @@ scsi5: local:100/vm-100-disk-9.qcow2
 		});
 	});
 
+	test("a system that is called as objects' own parts are is another", () => {
+		const described = readProxmox("memory: 1\nscsi0: a:b\nostype: constructor\n");
+		expect(described).toMatchObject({ guest: "other", notes: [] });
+	});
+
 	test("a volume that leads elsewhere is looked for nowhere", () => {
 		expect(readProxmox("memory: 1\nscsi0: local:../../etc/shadow\n").disks[0]?.places).toEqual([]);
 		expect(readProxmox("memory: 1\nscsi0: /etc/shadow\n").disks[0]?.places).toEqual([]);
@@ -375,6 +407,13 @@ describe("libvirt's XML", () => {
 		expect(readLibvirt(readXml(text)).memoryBytes).toBe(bytes);
 	});
 
+	test("units and controllers that are called as objects' own parts are none", () => {
+		const text = xml.replace("<memory unit='KiB'>", "<memory unit='constructor'>");
+		const described = readLibvirt(readXml(text.replace("model='virtio-scsi'", "model='constructor'")));
+		expect(described.memoryBytes).toBe(null);
+		expect(described.disks[0]).toMatchObject({ called: "sdb", bus: "sata" });
+	});
+
 	test("a chain of images is refused", () => {
 		const chain = xml.replace(
 			"<backingStore/>",
@@ -424,4 +463,6 @@ test("a manifest tells what each file has to come to; a line that is none is an 
 	]);
 	expect(() => readManifest("SHA256(a) = xyz")).toThrow(DescriptionError);
 	expect(() => readManifest("MD5(a)= 00")).toThrow(DescriptionError);
+	expect(() => readManifest("SHA1(a)= 00\nSHA1(./a)= 00")).toThrow(/names a twice/);
+	expect(readManifest("SHA1(a)= 00\nSHA256(a)= 00")).toHaveLength(2);
 });

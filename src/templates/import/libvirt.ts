@@ -8,6 +8,7 @@ import {
 	macOf,
 	notes,
 	numberOf,
+	refuseMany,
 	settled,
 	shown,
 } from "./described.ts";
@@ -57,49 +58,48 @@ function isSecure(os: XmlElement | undefined): boolean {
 }
 
 /** In KiB when it does not say; `KB` is 1000 bytes, `K` and `KiB` 1024: formatdomain.html. */
-const units: Readonly<Record<string, number>> = {
-	b: 1,
-	bytes: 1,
-	kb: 1e3,
-	k: 2 ** 10,
-	kib: 2 ** 10,
-	mb: 1e6,
-	m: 2 ** 20,
-	mib: 2 ** 20,
-	gb: 1e9,
-	g: 2 ** 30,
-	gib: 2 ** 30,
-	tb: 1e12,
-	t: 2 ** 40,
-	tib: 2 ** 40,
-};
+const units: ReadonlyMap<string, number> = new Map([
+	["b", 1],
+	["bytes", 1],
+	["kb", 1e3],
+	["k", 2 ** 10],
+	["kib", 2 ** 10],
+	["mb", 1e6],
+	["m", 2 ** 20],
+	["mib", 2 ** 20],
+	["gb", 1e9],
+	["g", 2 ** 30],
+	["gib", 2 ** 30],
+	["tb", 1e12],
+	["t", 2 ** 40],
+	["tib", 2 ** 40],
+]);
 
 function memoryOf(memory: XmlElement | undefined): number | null {
 	const number = numberOf(memory?.text, 1, 2 ** 48);
-	const unit = units[memory?.attributes.get("unit")?.toLowerCase() ?? "kib"];
+	const unit = units.get(memory?.attributes.get("unit")?.toLowerCase() ?? "kib");
 	return number === null || unit === undefined ? null : number * unit;
 }
 
 function disksOf(devices: XmlElement | undefined, told: string[]): DescribedDisk[] {
-	const found: (DescribedDisk & { order: number })[] = [];
-	for (const disk of children(devices, "disk")) {
+	const drives = children(devices, "disk");
+	const disks = drives.filter(({ attributes }) => (attributes.get("device") ?? "disk") === "disk");
+	if (disks.length < drives.length) told.push(notes.opticals);
+	refuseMany(disks.length, "disks");
+	const found = disks.map((disk): DescribedDisk & { order: number } => {
 		const target = child(disk, "target")?.attributes;
-		const called = target?.get("dev") ?? "";
-		if ((disk.attributes.get("device") ?? "disk") !== "disk") {
-			told.push(notes.opticals);
-			continue;
-		}
+		const called = shown(target?.get("dev") ?? "");
 		const source = child(disk, "source")?.attributes;
 		const file = source?.get("file") ?? source?.get("dev") ?? source?.get("name") ?? "";
 		// An empty one is what `dumpxml` shows of a machine that runs.
 		if ((child(disk, "backingStore")?.children.length ?? 0) > 0)
 			throw new DescriptionError(
-				`has a snapshot, or leans on another image (${shown(called)}); merge it in libvirt (virsh blockcommit, or blockpull), and write the description again`,
+				`has a snapshot, or leans on another image (${called}); merge it in libvirt (virsh blockcommit, or blockpull), and write the description again`,
 			);
 		const bus = busOf(target?.get("bus") ?? "", disk, devices, told);
 		const order = numberOf(child(disk, "boot")?.attributes.get("order"), 1, 1000) ?? 1001;
-		found.push({ called, file, places: placesOf(file, source?.get("pool")), bus, system: false, order });
-	}
+		return { called, file, places: placesOf(file, source?.get("pool")), bus, system: false, order };
+	});
 	return found.sort((a, b) => a.order - b.order).map(({ order: _, ...disk }) => disk);
 }
 
@@ -110,14 +110,14 @@ function placesOf(file: string, pool: string | undefined): string[] {
 	return pool === "default" && /^[^/\0\n]+$/.test(file) ? [`/var/lib/libvirt/images/${file}`] : [];
 }
 
-const scsiModels: Readonly<Record<string, Bus>> = {
-	"virtio-scsi": "virtio-scsi",
-	"virtio-transitional": "virtio-scsi",
-	"virtio-non-transitional": "virtio-scsi",
-	lsilogic: "lsi",
-	lsisas1068: "lsi-sas",
-	vmpvscsi: "pvscsi",
-};
+const scsiModels: ReadonlyMap<string, Bus> = new Map<string, Bus>([
+	["virtio-scsi", "virtio-scsi"],
+	["virtio-transitional", "virtio-scsi"],
+	["virtio-non-transitional", "virtio-scsi"],
+	["lsilogic", "lsi"],
+	["lsisas1068", "lsi-sas"],
+	["vmpvscsi", "pvscsi"],
+]);
 
 function busOf(bus: string, disk: XmlElement, devices: XmlElement | undefined, told: string[]): Bus {
 	if (bus === "virtio" || bus === "ide" || bus === "sata") return bus;
@@ -126,7 +126,7 @@ function busOf(bus: string, disk: XmlElement, devices: XmlElement | undefined, t
 		const controller = children(devices, "controller").find(
 			({ attributes }) => attributes.get("type") === "scsi" && attributes.get("index") === number,
 		);
-		const known = scsiModels[controller?.attributes.get("model") ?? "lsilogic"];
+		const known = scsiModels.get(controller?.attributes.get("model") ?? "lsilogic");
 		if (known) return known;
 	}
 	told.push(`A disk of it is attached by ${shown(bus)}, which is not built here: it is attached by SATA.`);
@@ -134,7 +134,9 @@ function busOf(bus: string, disk: XmlElement, devices: XmlElement | undefined, t
 }
 
 function cardsOf(devices: XmlElement | undefined): DescribedCard[] {
-	return children(devices, "interface").map((card) => ({
+	const found = children(devices, "interface");
+	refuseMany(found.length, "network cards");
+	return found.map((card) => ({
 		mac: macOf(child(card, "mac")?.attributes.get("address")),
 		card: cardOf(child(card, "model")?.attributes.get("type") ?? "rtl8139"),
 	}));

@@ -8,6 +8,7 @@ import {
 	macOf,
 	notes,
 	numberOf,
+	refuseMany,
 	settled,
 	shown,
 } from "./described.ts";
@@ -89,13 +90,18 @@ function configOf(hardware: XmlElement | undefined, key: string): string | undef
 		?.attributes.get("value");
 }
 
+const namedUnits = new Map([
+	["kilobytes", 10],
+	["megabytes", 20],
+	["gigabytes", 30],
+]);
+
 /** `byte * 2^20`, `MegaBytes`: both are written. */
 function memoryOf(item: XmlElement | undefined): number | null {
 	const number = numberOf(textIn(item, "VirtualQuantity"), 1, 2 ** 48);
 	const units = textIn(item, "AllocationUnits") || "byte * 2^20";
 	const power = /^byte(?:s)?\s*\*\s*2\s*\^\s*(\d{1,2})$/.exec(units)?.[1];
-	const named = { kilobytes: 10, megabytes: 20, gigabytes: 30 }[units.toLowerCase()];
-	const shift = power === undefined ? named : Number(power);
+	const shift = power === undefined ? namedUnits.get(units.toLowerCase()) : Number(power);
 	return number === null || shift === undefined || shift > 50 ? null : number * 2 ** shift;
 }
 
@@ -106,26 +112,52 @@ function disksOf(
 	efi: boolean,
 	told: string[],
 ): DescribedDisk[] {
+	refuseMany(disks.length, "disks");
+	const described = firstBy(descendants(envelope, "Disk"), ({ attributes }) => attributes.get("diskId"));
+	const numbered = firstBy(items, (item) => textIn(item, "InstanceID"));
+	const files = firstBy(children(child(envelope, "References"), "File"), ({ attributes }) =>
+		attributes.get("id"),
+	);
 	const found = disks.map((item) => {
 		const id = /^(?:ovf:)?\/disk\/(.+)$/.exec(textIn(item, "HostResource"))?.[1] ?? "";
-		const disk = [...descendants(envelope, "Disk")].find(({ attributes }) => attributes.get("diskId") === id);
-		const controller = items.find((other) => textIn(other, "InstanceID") === textIn(item, "Parent"));
+		const disk = described.get(id);
+		const controller = numbered.get(textIn(item, "Parent"));
 		const place = [textIn(controller, "Address"), textIn(item, "AddressOnParent")].map(
 			(text) => numberOf(text, 0, 1000) ?? 0,
 		);
 		return { item, disk, id, controller, place };
 	});
 	found.sort((a, b) => (a.place[0] ?? 0) - (b.place[0] ?? 0) || (a.place[1] ?? 0) - (b.place[1] ?? 0));
-	return found.map(({ item, disk, id, controller }) => ({
-		called: shown(textIn(item, "ElementName") || id),
-		file: fileOf(envelope, disk, id),
+	const names = found.map(({ item, id }) => textIn(item, "ElementName") || id);
+	// What several are called tells none of them.
+	const isShared = (name: string) => names.indexOf(name) !== names.lastIndexOf(name);
+	return found.map(({ disk, id, controller }, i) => ({
+		called: shown(isShared(names[i] ?? "") ? id : (names[i] ?? "")),
+		file: fileOf(files, disk, id),
 		places: [],
 		bus: busOf(controller, efi, told),
 		system: false,
 	}));
 }
 
-function fileOf(envelope: XmlElement, disk: XmlElement | undefined, id: string): string {
+/** Elements by what they are called; of several of one name the first. */
+function firstBy(
+	elements: Iterable<XmlElement>,
+	nameOf: (element: XmlElement) => string | undefined,
+): ReadonlyMap<string | undefined, XmlElement> {
+	const found = new Map<string | undefined, XmlElement>();
+	for (const element of elements) {
+		const name = nameOf(element);
+		if (!found.has(name)) found.set(name, element);
+	}
+	return found;
+}
+
+function fileOf(
+	files: ReadonlyMap<string | undefined, XmlElement>,
+	disk: XmlElement | undefined,
+	id: string,
+): string {
 	if (disk?.attributes.has("parentRef"))
 		throw new DescriptionError(
 			"has a snapshot (a disk with a parent); export the machine without its snapshots",
@@ -135,9 +167,7 @@ function fileOf(envelope: XmlElement, disk: XmlElement | undefined, id: string):
 		throw new DescriptionError(
 			`has a disk ${shown(id)} without a file: an empty one; take it out of the machine, and export it again`,
 		);
-	const file = children(child(envelope, "References"), "File").find(
-		({ attributes }) => attributes.get("id") === reference,
-	);
+	const file = files.get(reference);
 	const href = file?.attributes.get("href") ?? "";
 	if (file?.attributes.has("compression") && file.attributes.get("compression") !== "identity")
 		throw new DescriptionError(
@@ -159,7 +189,7 @@ function decoded(href: string): string {
 
 function busOf(controller: XmlElement | undefined, efi: boolean, told: string[]): Bus {
 	const model = textIn(controller, "ResourceSubType").toLowerCase();
-	const own = ours(model);
+	const own = ours.get(model);
 	if (own) return own;
 	switch (Number(textIn(controller, "ResourceType"))) {
 		case kind.ide:
@@ -175,19 +205,16 @@ function busOf(controller: XmlElement | undefined, efi: boolean, told: string[])
 }
 
 /** As `bulkhead export` writes them, where no other house has a name. */
-function ours(model: string): Bus | undefined {
-	return (
-		{
-			"virtio-scsi": "virtio-scsi",
-			virtioscsi: "virtio-scsi",
-			"virtio-blk": "virtio",
-			lsi53c895a: "lsi",
-		} as const
-	)[model];
-}
+const ours: ReadonlyMap<string, Bus> = new Map([
+	["virtio-scsi", "virtio-scsi"],
+	["virtioscsi", "virtio-scsi"],
+	["virtio-blk", "virtio"],
+	["lsi53c895a", "lsi"],
+]);
 
 /** VMware has the address in the item, VirtualBox in its own section. */
 function cardsOf(system: XmlElement, items: readonly XmlElement[]): DescribedCard[] {
+	refuseMany(items.length, "network cards");
 	const adapters = [...descendants(system, "Adapter")].filter(isEnabled);
 	return items.map((item, i) => ({
 		mac: macOf(textIn(item, "Address")) ?? macOf(adapters[i]?.attributes.get("MACAddress")),

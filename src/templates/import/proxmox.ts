@@ -9,6 +9,7 @@ import {
 	macOf,
 	notes,
 	numberOf,
+	refuseMany,
 	settled,
 	shown,
 } from "./described.ts";
@@ -17,15 +18,15 @@ import { guessGuest } from "./guess.ts";
 type Settings = ReadonlyMap<string, string>;
 
 /** `ostype` of Proxmox stands for a client and a server of one age; servers are what is moved. qm.conf(5). */
-const ostypes: Readonly<Record<string, string>> = {
-	win11: "windows2022",
-	win10: "windows2019",
-	win8: "windows2012",
-	win7: "windows2008",
-	w2k8: "windows2008",
-	wxp: "windows2003",
-	wvista: "windows2008",
-};
+const ostypes: ReadonlyMap<string, string> = new Map([
+	["win11", "windows2022"],
+	["win10", "windows2019"],
+	["win8", "windows2012"],
+	["win7", "windows2008"],
+	["w2k8", "windows2008"],
+	["wxp", "windows2003"],
+	["wvista", "windows2008"],
+]);
 
 /** Reads /etc/pve/qemu-server/VMID.conf: lines of `key: value`, then sections of snapshots. @throws DescriptionError */
 export function readProxmox(text: string): Described {
@@ -41,16 +42,16 @@ export function readProxmox(text: string): Described {
 		...(tpm ? [notes.tpm] : []),
 		...(settings.has("audio0") ? [notes.sound] : []),
 		...(hasAny(settings, /^(usb|hostpci)\d+$/) ? [notes.passthrough] : []),
-		...(ostypes[ostype] === undefined
-			? []
-			: [
+		...(ostypes.has(ostype)
+			? [
 					`Proxmox calls its system ${ostype}, which is a client's and a server's name: say which it is by --guest, when it is not the server.`,
-				]),
+				]
+			: []),
 	];
 	const disks = disksOf(settings, told);
 	return settled({
 		name: shown(value("name") ?? ""),
-		guest: guessGuest(ostypes[ostype] ?? ostype),
+		guest: guessGuest(ostypes.get(ostype) ?? ostype),
 		machine: /q35/.test(value("machine") ?? "") ? "q35" : "pc",
 		firmware: uefi ? (secure ? "uefi-secure" : "uefi") : "bios",
 		tpm,
@@ -72,8 +73,8 @@ function settingsOf(text: string): { settings: Settings; hasSnapshots: boolean }
 			hasSnapshots = true;
 			break;
 		}
-		const [, key, value] = /^([a-z][a-z0-9]*):\s*(.*?)\s*$/.exec(line) ?? [];
-		if (key !== undefined && value !== undefined) settings.set(key, value);
+		const [, key, value] = /^([a-z][a-z0-9]*):(.*)$/.exec(line) ?? [];
+		if (key !== undefined && value !== undefined) settings.set(key, value.trim());
 	}
 	return { settings, hasSnapshots };
 }
@@ -89,26 +90,26 @@ function optionsOf(value: string): ReadonlyMap<string, string> {
 }
 
 function disksOf(settings: Settings, told: string[]): DescribedDisk[] {
-	const disks: DescribedDisk[] = [];
-	const first = firstOf(settings);
-	for (const [called, value] of settings) {
-		if (!/^(scsi|sata|ide|virtio)\d+$/.test(called)) continue;
-		const options = optionsOf(value);
-		const volume = options.get("") ?? options.get("file") ?? "";
-		if (options.get("media") === "cdrom" || volume === "none") {
-			told.push(notes.opticals);
-			continue;
-		}
-		disks.push({
+	const drives = [...settings]
+		.filter(([key]) => /^(scsi|sata|ide|virtio)\d+$/.test(key))
+		.map(([called, value]) => ({ called, options: optionsOf(value) }))
+		.map(({ called, options }) => ({
 			called,
-			file: volume,
-			places: placesOf(volume),
-			bus: busOf(called, settings, told),
-			system: called === first,
-		});
-	}
+			volume: options.get("") ?? options.get("file") ?? "",
+			isOptical: options.get("media") === "cdrom",
+		}));
+	const disks = drives.filter(({ volume, isOptical }) => !isOptical && volume !== "none");
+	if (disks.length < drives.length) told.push(notes.opticals);
+	refuseMany(disks.length, "disks");
 	disks.sort((a, b) => a.called.localeCompare(b.called, "en", { numeric: true }));
-	return disks;
+	const first = firstOf(settings);
+	return disks.map(({ called, volume }) => ({
+		called,
+		file: volume,
+		places: placesOf(volume),
+		bus: busOf(called, settings, told),
+		system: called === first,
+	}));
 }
 
 /** `boot: order=scsi0;net0`, or the older `bootdisk: scsi0`. */
@@ -144,9 +145,9 @@ function busOf(called: string, settings: Settings, told: string[]): Bus {
 }
 
 function cardsOf(settings: Settings): DescribedCard[] {
-	const named = [...settings]
-		.filter(([key]) => /^net\d+$/.test(key))
-		.sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+	const named = [...settings].filter(([key]) => /^net\d+$/.test(key));
+	refuseMany(named.length, "network cards");
+	named.sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
 	return named.map(([, value]) => {
 		const [[model = "", mac = ""] = []] = [...optionsOf(value)];
 		return { mac: macOf(mac), card: cardOf(model) };

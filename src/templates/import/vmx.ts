@@ -9,6 +9,7 @@ import {
 	macOf,
 	notes,
 	numberOf,
+	refuseMany,
 	settled,
 	shown,
 } from "./described.ts";
@@ -65,15 +66,9 @@ function settingsOf(text: string): Settings {
 }
 
 function disksOf(settings: Settings, efi: boolean, told: string[]): DescribedDisk[] {
-	const disks: DescribedDisk[] = [];
-	for (const [key, file] of settings) {
-		const called = /^((?:scsi|sata|ide|nvme)\d:\d+)\.filename$/.exec(key)?.[1];
-		if (called === undefined || !isOn(settings.get(`${called}.present`) ?? "true")) continue;
-		const kind = settings.get(`${called}.devicetype`)?.toLowerCase() ?? "";
-		if (/cdrom|^atapi/.test(kind) || !/\.vmdk$/i.test(file)) {
-			told.push(notes.opticals);
-			continue;
-		}
+	const hard = hardDisksOf(settings, told);
+	refuseMany(hard.length, "disks");
+	const disks = hard.map(({ called, file }): DescribedDisk => {
 		if (/-\d{6}\.vmdk$/i.test(file))
 			throw new DescriptionError(
 				`has a snapshot (${shown(file)}); delete all snapshots in VMware (consolidate them), which keeps what the machine is now, and import it again`,
@@ -81,12 +76,24 @@ function disksOf(settings: Settings, efi: boolean, told: string[]): DescribedDis
 		if (/independent-nonpersistent/i.test(settings.get(`${called}.mode`) ?? "")) told.push(notes.snapshots);
 		const controller = called.split(":")[0] ?? "";
 		const bus = busOf(controller, settings.get(`${controller}.virtualdev`), efi, told);
-		disks.push({ called, file, places: [], bus, system: false });
-	}
+		return { called, file, places: [], bus, system: false };
+	});
 	// By the order in which a BIOS of VMware's looks at them: IDE, then SCSI, SATA, NVMe, by number.
 	const rank = ({ called }: DescribedDisk) =>
 		["ide", "scsi", "sata", "nvme"].findIndex((kind) => called.startsWith(kind));
 	disks.sort((a, b) => rank(a) - rank(b) || a.called.localeCompare(b.called, "en", { numeric: true }));
+	return disks;
+}
+
+function hardDisksOf(settings: Settings, told: string[]): Pick<DescribedDisk, "called" | "file">[] {
+	const disks: Pick<DescribedDisk, "called" | "file">[] = [];
+	for (const [key, file] of settings) {
+		const called = /^((?:scsi|sata|ide|nvme)\d:\d+)\.filename$/.exec(key)?.[1];
+		if (called === undefined || !isOn(settings.get(`${called}.present`) ?? "true")) continue;
+		const kind = settings.get(`${called}.devicetype`)?.toLowerCase() ?? "";
+		if (/cdrom|^atapi/.test(kind) || !/\.vmdk$/i.test(file)) told.push(notes.opticals);
+		else disks.push({ called, file });
+	}
 	return disks;
 }
 

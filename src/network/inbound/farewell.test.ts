@@ -1,13 +1,15 @@
 import { expect, test } from "vitest";
 import { talkingIn } from "./farewell.ts";
 
-test("who is connected, and who has just asked, is told; who is about to connect, or was answered, is not", () => {
+test("who is connected, and who has just asked, is told; who is about to connect, or was answered a while ago, is not", () => {
 	const text = [
 		"tcp      6 431999 ESTABLISHED src=192.0.2.7 dst=10.77.0.10 sport=40000 dport=389 src=10.77.0.10 dst=192.0.2.7 sport=389 dport=40000 [ASSURED] mark=0 use=1",
 		"tcp      6 119 SYN_SENT src=192.0.2.7 dst=10.77.0.10 sport=40001 dport=389 [UNREPLIED] src=10.77.0.10 dst=192.0.2.7 sport=389 dport=40001 mark=0 use=1",
 		"udp      17 29 src=192.0.2.7 dst=10.77.0.10 sport=40002 dport=53 [UNREPLIED] src=10.77.0.10 dst=192.0.2.7 sport=53 dport=40002 mark=0 use=1",
 		"udp      17 12 src=192.0.2.7 dst=10.77.0.10 sport=40003 dport=53 [UNREPLIED] src=10.77.0.10 dst=192.0.2.7 sport=53 dport=40003 mark=0 use=1",
 		"udp      17 29 src=192.0.2.7 dst=10.77.0.10 sport=40004 dport=53 src=10.77.0.10 dst=192.0.2.7 sport=53 dport=40004 mark=0 use=1",
+		"udp      17 27 src=192.0.2.7 dst=10.77.0.10 sport=40006 dport=53 src=10.77.0.10 dst=192.0.2.7 sport=53 dport=40006 mark=0 use=1",
+		"udp      17 119 src=192.0.2.7 dst=10.77.0.10 sport=40007 dport=53 src=10.77.0.10 dst=192.0.2.7 sport=53 dport=40007 [ASSURED] mark=0 use=1",
 		"tcp      6 300 ESTABLISHED src=2001:db8::7 dst=fd00:77::10 sport=40005 dport=389 src=fd00:77::10 dst=2001:db8::7 sport=389 dport=40005 mark=0 use=1",
 		"icmp     1 29 src=192.0.2.7 dst=10.77.0.10 type=8 code=0 id=1 src=10.77.0.10 dst=192.0.2.7 type=0 code=0 id=1 mark=0 use=1",
 		"",
@@ -15,6 +17,7 @@ test("who is connected, and who has just asked, is told; who is about to connect
 	expect(talkingIn(text)).toEqual([
 		"tcp 192.0.2.7 40000 10.77.0.10 389",
 		"udp 192.0.2.7 40002 10.77.0.10 53",
+		"udp 192.0.2.7 40004 10.77.0.10 53",
 		"tcp 2001:db8::7 40005 fd00:77::10 389",
 	]);
 });

@@ -10,6 +10,11 @@ const mostClients = 5000;
  * (nf_conntrack_udp_timeout), and says how many of them are left.
  */
 const [kept, waitedFor] = [30, 6];
+/**
+ * Seconds: whoever was answered since may have asked another question from the same port, as resolvers do for both families
+ * of addresses. The kernel does not say; whoever goes on for longer than that has a conversation (`[ASSURED]`), and asks again.
+ */
+const askedAgainWithin = 2;
 /** The next session waits for the list, and everybody for that: a flood of connections must not hold it up. */
 const listedWithinMs = 1000;
 
@@ -67,7 +72,8 @@ export function talkingIn(text: string): string[] {
 		const waits =
 			protocol === "tcp"
 				? state === "ESTABLISHED"
-				: line.includes("[UNREPLIED]") && Number(seconds) > kept - waitedFor;
+				: !line.includes("[ASSURED]") &&
+					Number(seconds) > kept - (line.includes("[UNREPLIED]") ? waitedFor : askedAgainWithin);
 		return waits ? [`${protocol} ${client} ${from} ${server} ${to}`] : [];
 	});
 }

@@ -40,7 +40,7 @@ const kernelSettings = {
 	// what is sent by a timer, a transfer to a guest was a quarter slower and took 40 % more of the processors.
 	"net/ipv4/tcp_congestion_control": "reno",
 	// Nothing arrives late between a front door and its guest, and the checks of each service come from few ports: to a guest
-	// without TCP timestamps (Windows) one could not be used again for a minute, and the service was called down meanwhile.
+	// without TCP timestamps one could not be used again for a minute, and the service would be called down meanwhile.
 	"net/ipv4/tcp_max_tw_buckets": 0,
 	"net/ipv4/conf/all/accept_redirects": 0,
 	"net/ipv4/conf/default/accept_redirects": 0,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { judgeSign, judgeWatch, remarks, type Verdict } from "./detection.ts";
+import { isFinal, judgeSign, judgeWatch, remarks, type Verdict } from "./detection.ts";
 import type { Sign } from "./evidence.ts";
 import { beginWatch, type Watch } from "./watch.ts";
 
@@ -151,4 +151,22 @@ test.each<[string, Partial<Watch>, string[]]>([
 
 test("a panic is told as such although the guest is silent, too", () => {
 	expect(judge({ phase: "ready", status: "guest-panicked", silenceMs: 60_000 })).toMatch(/^panic/);
+});
+
+test.each<[string, Partial<Watch>, boolean]>([
+	["a panic", { status: "guest-panicked" }, true],
+	["an internal error", { status: "internal-error" }, true],
+	["a process that has gone", { process: "ended" }, true],
+	["a process that is stopped by a signal", { frozenMs: 1000 }, true],
+	["a silent monitor", { monitorSilenceMs: 10_000 }, false],
+	["a silent guest", { phase: "ready", silenceMs: 20_000 }, false],
+	["a silent guest with interrupts off", { phase: "ready", silenceMs: 2000, interruptsOffMs: 2000 }, false],
+	["a guest that is left paused", { pausedMs: 60_000 }, false],
+	["a boot that does not end", { bootingMs: 300_000 }, false],
+	["restarts without end", { resets: 5 }, false],
+])("whether nothing goes on after %s", (_, seen, expected) => {
+	const watch: Watch = { ...beginWatch(0), status: "running", ...seen };
+	const verdict = judgeWatch(watch, patience);
+	expect(verdict.kind === "failed" && isFinal(verdict, watch)).toBe(expected);
+	expect(verdict.kind).toBe("failed");
 });

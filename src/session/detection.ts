@@ -34,6 +34,11 @@ export type Verdict =
 
 export type Failure = Extract<Verdict, { kind: "failed" }>;
 
+/** Causes after which nothing of a guest goes on. */
+const final: readonly Cause[] = [
+	...(["panic", "process-ended", "qmp-lost", "unexpected-shutdown", "internal-error"] as const),
+];
+
 /** Limits in milliseconds of un-starved time, see Watch. */
 export interface Patience {
 	boot: number;
@@ -73,6 +78,15 @@ const failed = (cause: Cause, summary: string, forMs?: number): Failure => ({
 export function crashed(stop: Stop | undefined, details: Record<string, string> = {}): Failure {
 	const said = { ...(stop ? crashDetails(stop) : {}), ...details };
 	return { kind: "failed", cause: "panic", summary: crashWords(stop), details: said, ...(stop && { stop }) };
+}
+
+/**
+ * Whether a failure proves that nothing of its guest goes on. One that is silent, restarts or takes long may be at work
+ * still, as a guest is that has ended its agent and writes its data down before it shuts down; QEMU's monitor may be
+ * silent because of the host's disk.
+ */
+export function isFinal({ cause }: Failure, watch: Pick<Watch, "frozenMs">): boolean {
+	return final.includes(cause) || (cause === "frozen" && watch.frozenMs >= frozenMs);
 }
 
 /** Judges what the process itself said. */

@@ -4,6 +4,7 @@ import {
 	crashBeforeRestart,
 	diskFull,
 	type Failure,
+	isFinal,
 	judgeSign,
 	judgeWatch,
 	type Patience,
@@ -169,11 +170,18 @@ export class Judge {
 
 	private async onFailure(failure: Failure, at: number): Promise<void> {
 		const { state, maintenance } = this.ledger.record;
-		if (state === "stopping") return void (await this.life.closeAndStop(""));
+		if (state === "stopping") return await this.onFailureWhenStopping(failure);
 		if (maintenance) return await this.maintenance.suspend(failure);
 		if (state === "failed") return await this.onFailureWhenFailed(failure);
 		await this.renewal.breakOff();
 		await this.recoverer.fail(failure, at);
+	}
+
+	/** It was to end: that is no incident. */
+	private async onFailureWhenStopping(failure: Failure): Promise<void> {
+		if (!isFinal(failure, this.holder.seen)) return this.life.waitOn(failure);
+		this.ledger.say("session", `${failure.summary}; it was to stop, and is ended`);
+		await this.life.closeAndStop("");
 	}
 
 	/** Its session lived on although the server was given up, mostly because its process did not end. */

@@ -1,5 +1,6 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { Closing } from "./closing.ts";
+import type { Failure } from "./detection.ts";
 import type { Env } from "./env.ts";
 import type { Holder } from "./holder.ts";
 import type { Incidents } from "./incidents.ts";
@@ -48,6 +49,8 @@ export class Lifecycle {
 	private insisted = false;
 	/** It was told that the guest is not switched off yet. */
 	private spared = false;
+	/** The cause that was told last why it may not shut down any more. */
+	private doubted: Failure["cause"] | undefined;
 
 	constructor(parts: Parts) {
 		this.ledger = parts.ledger;
@@ -107,6 +110,7 @@ export class Lifecycle {
 		// Who gives it no time at all means it, and so does who says it twice.
 		this.insisted = deadlineMs === 0 || (byHand && this.ledger.record.state === "stopping");
 		this.spared = false;
+		this.doubted = undefined;
 		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
 		if (!this.holder.machine || this.ledger.record.aftermath) {
@@ -131,6 +135,13 @@ export class Lifecycle {
 		if (!this.spared) this.ledger.say("session", sparedWords);
 		this.spared = true;
 		this.timers.due("force", forceAgainMs);
+	}
+
+	/** It looks failed, and may be shutting down all the same: whoever stops it has said how long that may take. */
+	waitOn({ cause, summary }: Failure): void {
+		if (cause !== this.doubted)
+			this.ledger.say("session", `${summary}; it is switched off when its time to shut down is over`);
+		this.doubted = cause;
 	}
 
 	/** The guest was seen to run on. */

@@ -10,12 +10,15 @@ import type { Recoverer } from "./recoverer.ts";
 import type { Reserve } from "./reserve.ts";
 import { isUpdating } from "./screens.ts";
 import type { Starter } from "./starter.ts";
+import type { GraceRecord } from "./state.ts";
 import type { Timers } from "./timers.ts";
 
 /** A press of the power button is lost on a guest that does not listen yet. */
 const pressEveryMs = 5000;
 const turnEveryMs = 500;
 const forceAgainMs = 10_000;
+/** What a guest has of which it is not known. */
+const usualStopMs = 60_000;
 const sparedWords =
 	"Windows installs updates before it shuts down: it is not switched off meanwhile, but for a second stop";
 
@@ -111,7 +114,8 @@ export class Lifecycle {
 		this.insisted = deadlineMs === 0 || (byHand && this.ledger.record.state === "stopping");
 		this.spared = false;
 		this.doubted = undefined;
-		this.ledger.set({ wanted: startAgain ? "running" : "stopped" });
+		const grace = { withinMs: deadlineMs, until: this.clock.now() + deadlineMs };
+		this.ledger.set({ wanted: startAgain ? "running" : "stopped", grace });
 		await this.ledger.become("stopping", startAgain ? "restarting" : "");
 		if (!this.holder.machine || this.ledger.record.aftermath) {
 			// No machine is held, and yet a process may live: one that does not end, or whose monitor is mute. And what has
@@ -121,6 +125,17 @@ export class Lifecycle {
 		}
 		await this.pressPowerButton();
 		this.timers.due("force", deadlineMs);
+	}
+
+	/** Goes on with a stop that an earlier daemon began: the guest has what is left of its time. */
+	async stopOn(): Promise<void> {
+		const { wanted, grace } = this.ledger.record;
+		await this.stop(grace ? this.leftOf(grace) : usualStopMs, wanted === "running", false);
+	}
+
+	/** The host's clock may have been set meanwhile; and what the guest is at is to be seen before it is switched off. */
+	private leftOf({ withinMs, until }: GraceRecord): number {
+		return Math.min(withinMs, Math.max(forceAgainMs, until - this.clock.now()));
 	}
 
 	/** The guest did not shut down in time. */
@@ -168,7 +183,7 @@ export class Lifecycle {
 		const { state, wanted } = this.ledger.record;
 		this.timers.cancel();
 		await this.incidents.end("stopped");
-		this.ledger.set({ session: null });
+		this.ledger.set({ session: null, grace: null });
 		// What is stopping and wanted is being restarted, whichever daemon began it.
 		if (state === "stopping" && wanted === "running") return await this.beginAgain();
 		await this.reserve.disband();

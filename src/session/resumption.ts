@@ -11,8 +11,6 @@ import type { Recoverer } from "./recoverer.ts";
 import type { SessionRecord } from "./state.ts";
 import { stuckWords } from "./stuck.ts";
 
-const stopMs = 60_000;
-
 interface Parts {
 	ledger: Ledger;
 	machines: Machines;
@@ -168,8 +166,7 @@ export class Resumption {
 	private async resumeLiving(session: SessionRecord): Promise<void> {
 		await attach(session, this.ledger, this.holder);
 		this.ledger.say("daemon", `Session ${session.number} was taken over`);
-		if (this.ledger.record.state === "stopping")
-			return await this.life.stop(stopMs, this.ledger.record.wanted === "running", false);
+		if (this.ledger.record.state === "stopping") return await this.life.stopOn();
 		// Between the incident and the end of its session the daemon was ended: go on from there.
 		if (this.ledger.record.state === "recovering") await this.recoverer.resume();
 	}

@@ -80,6 +80,13 @@ export interface AftermathRecord {
 	until: number;
 }
 
+/** How long a guest that is stopped may take to shut down. */
+export interface GraceRecord {
+	withinMs: number;
+	/** When that is over, milliseconds since the Unix epoch. */
+	until: number;
+}
+
 /** What is remembered of a server across daemons. */
 export interface ServerRecord {
 	state: ServerState;
@@ -105,6 +112,8 @@ export interface ServerRecord {
 	drill: DrillRecord | null;
 	/** What its session, which has crashed, is given time for before it is ended. */
 	aftermath: AftermathRecord | null;
+	/** What its guest was given when it was stopped last; null for one that has not been. */
+	grace: GraceRecord | null;
 	/** Number of the session that is being ended because nobody uses it: that it has ended is no failure. */
 	fallsAsleep: number | null;
 	/** The incident that is being recovered from. */
@@ -130,6 +139,7 @@ export function newRecord(): ServerRecord {
 		recoveries: [],
 		drill: null,
 		aftermath: null,
+		grace: null,
 		fallsAsleep: null,
 		openIncident: null,
 		incidents: 0,

@@ -20,18 +20,20 @@ const file = () => join(folder, "memory.dump");
 type Status = "none" | "active" | "completed" | "failed";
 
 /**
- * A QEMU whose dumps end as told.
+ * A QEMU whose dumps end as told. While one is being made it takes no `stop`.
  * @param statuses what it answers to one `query-dump` after the other, as `active 30`; the last again and again
  * @param refuses formats that it refuses at once
  */
 async function qemu(statuses: string[], refuses: string[] = []) {
 	const asked: string[] = [];
+	let [now = "none"] = statuses;
 	const answer = (execute: string, { format = "" }: { format?: string } = {}): unknown => {
 		if (execute !== "query-dump") asked.push([execute, format].filter(Boolean).join(" "));
 		if (execute === "dump-guest-memory" && refuses.includes(format)) return undefined;
+		if (execute === "stop" && now.startsWith("active")) return undefined;
 		if (execute !== "query-dump") return {};
-		const [status = "none", completed = "0"] =
-			(statuses.length > 1 ? statuses.shift() : statuses[0])?.split(" ") ?? [];
+		now = (statuses.length > 1 ? statuses.shift() : statuses[0]) ?? "none";
+		const [status = "none", completed = "0"] = now.split(" ");
 		return { status: status as Status, completed: Number(completed), total: 100 };
 	};
 	const server = await ScriptedSocket.open((socket) => {
@@ -85,8 +87,15 @@ test("one that an earlier daemon began is waited for", async () => {
 	const { server, monitor, asked } = await qemu(["active 40", "active 80", "completed"]);
 	await using _ = server;
 	expect(await dumpMemory(monitor, folder, 10_000)).toBe(file());
-	expect(asked).toEqual(begins);
+	expect(asked).toEqual(["qmp_capabilities"]);
 	expect(existsSync(file())).toBe(true);
+});
+
+test("one that an earlier daemon began and that fails is made anew, of a guest that is paused", async () => {
+	const { server, monitor, asked } = await qemu(["active 40", "failed", "active 10", "completed"]);
+	await using _ = server;
+	expect(await dumpMemory(monitor, folder, 10_000)).toBe(file());
+	expect(asked).toEqual([...begins, windows]);
 });
 
 test("one that was done while no daemon was there is taken; one that has gone is made anew", async () => {

@@ -30,10 +30,11 @@ export async function dumpMemory(
 	const end = performance.now() + deadlineMs;
 	const work = { monitor, end, deadlineMs, onProgress };
 	try {
-		await monitor.execute("stop", {});
 		const { status } = await monitor.execute("query-dump", {});
-		const isThere = status === "completed" && existsSync(path);
-		if (isThere || (status === "active" && (await isDone(work)))) return path;
+		// The guest was paused before that one began, and QEMU takes no `stop` until it has ended.
+		if (status === "active" && (await isDone(work))) return path;
+		await monitor.execute("stop", {});
+		if (status === "completed" && existsSync(path)) return path;
 		for (const format of formats) {
 			// QEMU makes the file one that is only read, and cannot open it a second time.
 			await rm(path, { force: true });

@@ -37,7 +37,8 @@ export interface Machines {
 	adopt(session: SessionRecord, onSign: (sign: Sign) => void): Promise<Adopted>;
 	/**
 	 * Makes the server's seal ready for use: reads and checks it. One that cannot be used is thrown away.
-	 * @returns undefined when sessions can be loaded; why not, in words, else
+	 * @returns undefined when sessions can be loaded; why there is none (any more), in words, else
+	 * @throws Error in words when that cannot be told now; it is as it was then
 	 */
 	prepareSeal(signal: AbortSignal): Promise<string | undefined>;
 	/** Boots once more, apart from the network and the data, and freezes it when it is ready. @throws Error in words */

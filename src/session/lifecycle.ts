@@ -98,8 +98,9 @@ export class Lifecycle {
 	async begin(): Promise<void> {
 		this.timers.cancel();
 		// Changes are made in sessions that boot: a seal knows nothing of them.
-		const { changing } = this.ledger.record;
-		if (!changing && (await this.reserve.prepareNow()) && (await this.starter.fromSeal())) return;
+		const { changing, openIncident } = this.ledger.record;
+		const what = openIncident === null ? "start" : "recovery";
+		if (!changing && (await this.reserve.prepareNow(what)) && (await this.starter.fromSeal())) return;
 		await this.recoverer.launch();
 	}
 

@@ -9,6 +9,7 @@ import type { IncidentBook } from "./incident-book.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Recoveries } from "./recoveries.ts";
+import type { Step } from "./recovery.ts";
 import type { Reserve } from "./reserve.ts";
 import type { FailedStart, Starter } from "./starter.ts";
 import type { TakeOver } from "./take-over.ts";
@@ -120,7 +121,7 @@ export class Recoverer {
 		this.starter.isAwaited(false);
 		// It may have begun while a crashed session had its time, or in the pause before this attempt.
 		if (this.ledger.record.maintenance) return await this.closing.leaveToMaintenance();
-		const step = this.recoveries.nextStep();
+		const step = await this.nextStep();
 		if (step.kind === "give-up") return await this.closing.giveUp(step.reason);
 		this.recoveries.count(step.kind, counts);
 		if (step.kind === "warm") {
@@ -132,6 +133,15 @@ export class Recoverer {
 		this.book.note(words);
 		await this.ledger.become("recovering", words);
 		this.timers.due("relaunch", step.afterMs);
+	}
+
+	/** A seal that cannot be used, or not in time, is no way; and no attempt is lost on it. */
+	private async nextStep(): Promise<Step> {
+		const step = this.recoveries.nextStep();
+		if (step.kind !== "warm" || this.reserve.hasStandby) return step;
+		if (await this.reserve.prepareNow("recovery")) return step;
+		this.book.note("no session can be loaded from the seal now");
+		return this.recoveries.nextStep(false);
 	}
 
 	/** Maintenance begins: an attempt that is waited for is not made. What a crashed session has time for goes on. */

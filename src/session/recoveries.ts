@@ -26,9 +26,10 @@ export class Recoveries {
 		this.budget = budget;
 	}
 
-	nextStep(): Step {
+	/** @param sealed whether there is a seal to start from, as far as that is known */
+	nextStep(sealed = this.reserve.sealed): Step {
 		const { recoveries } = this.ledger.record;
-		return nextStep(recoveries, this.clock.now(), this.budget(), this.reserve.sealed);
+		return nextStep(recoveries, this.clock.now(), this.budget(), sealed);
 	}
 
 	/** @param counts against the budget: a drill is no sign of trouble, but what fails after it is */

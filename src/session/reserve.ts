@@ -1,8 +1,9 @@
 import { explain } from "../api/errors.ts";
 import { Background } from "./background.ts";
+import { Deadline } from "./deadline.ts";
 import type { Env, Standby } from "./env.ts";
 import type { Ledger } from "./ledger.ts";
-import { Seal } from "./seal.ts";
+import { type Looked, Seal } from "./seal.ts";
 import { Standbys } from "./standbys.ts";
 
 /** What a server that recovers warm keeps ready. */
@@ -19,7 +20,7 @@ export interface WarmPolicy {
 export type ReserveNews = ({ round: number } & Outcome) | { kind: "lost"; number: number; why: string };
 
 type Outcome =
-	| { kind: "prepared"; why: string | undefined }
+	| { kind: "prepared"; looked: Looked }
 	| { kind: "sealed"; number: number; error: unknown }
 	| { kind: "loaded"; number: number; standby: Standby | undefined; error: unknown };
 
@@ -33,7 +34,12 @@ export interface ReserveReports {
 const firstPauseMs = 30_000;
 const longestPauseMs = 3_600_000;
 const memoryPauseMs = 300_000;
-const preparedWithinMs = 120_000;
+const loadedWithinMs = 120_000;
+/**
+ * How long a seal is waited for that is still to be read, before a server boots instead. The smallest of guests is back 7.5 s
+ * after a failure when it boots: whoever has waited for a seal in vain has waited for twice as long at most.
+ */
+const readWithinMs = { recovery: 7500, start: 120_000 };
 
 /**
  * Keeps a server's seal and its next sessions ready, in the background and one thing at a time. What comes of it is
@@ -147,7 +153,7 @@ export class Reserve {
 	}
 
 	private async prepare(): Promise<Outcome> {
-		return { kind: "prepared", why: await this.seal.prepare(this.work.signal) };
+		return { kind: "prepared", looked: await this.seal.prepare(this.work.signal) };
 	}
 
 	private async makeSeal(): Promise<Outcome> {
@@ -175,7 +181,7 @@ export class Reserve {
 	}
 
 	private onOutcome(outcome: Outcome): void {
-		if (outcome.kind === "prepared") this.onPrepared(outcome.why);
+		if (outcome.kind === "prepared") this.onPrepared(outcome.looked);
 		else if (outcome.kind === "sealed") this.onSealed(outcome);
 		else this.onLoaded(outcome);
 	}
@@ -191,8 +197,12 @@ export class Reserve {
 		else this.standbys.forget(outcome.number);
 	}
 
-	private onPrepared(why: string | undefined): void {
-		if (!this.seal.prepared(why)) this.standbys.discardBeyond(0);
+	private onPrepared(looked: Looked): void {
+		this.seal.prepared(looked);
+		if (looked.seal === "missing") this.standbys.discardBeyond(0);
+		// What stands by was loaded when it was known to be good.
+		if (looked.seal === "unknown")
+			this.pause(`The seal could not be checked, and is not used until it is: ${looked.why}`);
 	}
 
 	private onSealed({ number, error }: Extract<Outcome, { kind: "sealed" }>): void {
@@ -260,18 +270,25 @@ export class Reserve {
 
 	/** Loads a session while somebody waits for it. @throws Error in words, also when there is no seal */
 	async loadNow(number: number): Promise<Standby> {
-		return await this.standbys.load(number, AbortSignal.timeout(preparedWithinMs));
+		return await this.standbys.load(number, AbortSignal.timeout(loadedWithinMs));
 	}
 
-	/** Makes sure that a seal can be used; waits for it. */
-	async prepareNow(): Promise<boolean> {
+	/**
+	 * Makes sure that a seal can be used; waits for that.
+	 * @param what users wait for a recovery longer than for a cold start of their server; nobody is served less by a start
+	 */
+	async prepareNow(what: keyof typeof readWithinMs): Promise<boolean> {
 		if (this.wanted === null) return false;
+		using time = new Deadline(this.clock, readWithinMs[what]);
 		// Sealing takes as long as a boot: nobody waits for that.
-		if (this.work.kind === "prepared") await this.work.settled();
+		if (this.work.kind === "prepared") await time.orOver(this.work.settled());
 		// While a server does not run, nobody tends to what its changed definition has made unfit.
 		if (this.stale) this.lookAnew();
-		if (this.seal.state === "unknown")
-			this.onPrepared(await this.seal.prepare(AbortSignal.timeout(preparedWithinMs)));
+		if (this.seal.state === "unknown" && !time.isOver) {
+			const looked = await this.seal.prepare(time.signal);
+			if (!time.isOver) this.onPrepared(looked);
+		}
+		if (time.isOver) this.ledger.say("session", `The seal is not waited for: ${explain(time.signal.reason)}`);
 		return this.seal.state === "ready";
 	}
 

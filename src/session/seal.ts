@@ -5,6 +5,9 @@ import type { Ledger } from "./ledger.ts";
 /** A seal grows too old while the server runs. */
 const checkEveryMs = 3_600_000;
 
+/** What came of looking at a seal: sessions can be loaded; there is none, or none any more; or it is not known. */
+export type Looked = { seal: "usable" } | { seal: "missing" | "unknown"; why: string };
+
 /** What is known of a server's seal; has it made, checked and thrown away. */
 export class Seal {
 	private readonly ledger: Ledger;
@@ -53,23 +56,26 @@ export class Seal {
 		this.current = "unknown";
 	}
 
-	/** Reads and checks it. @returns why it cannot be used, in words; it is thrown away then */
-	async prepare(signal: AbortSignal): Promise<string | undefined> {
-		return await this.machines.prepareSeal(signal).catch((error) => `it cannot be read: ${explain(error)}`);
+	/** Reads and checks it. One that cannot be used is thrown away; one that could not be read stays. */
+	async prepare(signal: AbortSignal): Promise<Looked> {
+		return await this.machines.prepareSeal(signal).then(
+			(why): Looked => (why === undefined ? { seal: "usable" } : { seal: "missing", why }),
+			(error: unknown): Looked => ({ seal: "unknown", why: explain(error) }),
+		);
 	}
 
-	/** Takes in what came of `prepare`. @returns whether it can be used */
-	prepared(why: string | undefined): boolean {
-		if (why === undefined) {
+	/** Takes in what came of `prepare`. */
+	prepared(looked: Looked): void {
+		if (looked.seal === "usable") {
 			this.isReady();
-			return true;
+			return;
 		}
-		this.current = "missing";
+		this.current = looked.seal;
+		this.whyMissing = looked.why;
+		if (looked.seal === "unknown") return;
 		this.checkAt = this.clock.monotonic() + checkEveryMs;
-		this.whyMissing = why;
-		if (why !== "there is none yet")
-			this.ledger.say("session", `The seal cannot be used, and is thrown away: ${why}`);
-		return false;
+		if (looked.why !== "there is none yet")
+			this.ledger.say("session", `The seal cannot be used, and is thrown away: ${looked.why}`);
 	}
 
 	/** Makes it anew. @returns what kept it from that, undefined when it is made */

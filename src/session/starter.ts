@@ -97,7 +97,7 @@ export class Starter {
 	/** A session that can take over: one that stands by, or one that is loaded now; `waits` when its number cannot be written. */
 	private async loaded(): Promise<Standby | "waits" | undefined> {
 		const ready = this.reserve.take();
-		if (ready || !(await this.reserve.prepareNow())) return ready;
+		if (ready || !(await this.reserve.prepareNow("recovery"))) return ready;
 		this.timers.cancel();
 		const number = await this.plan(this.byHand);
 		if (number === undefined) return "waits";

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { SealPaths } from "./paths.ts";
-import { type Manifest, readManifest, verifyPart, whyUnusable, writeManifest } from "./seals.ts";
+import { type Manifest, readManifest, SealError, verifyPart, whyUnusable, writeManifest } from "./seals.ts";
 
 const day = 86_400_000;
 const madeWith = {
@@ -58,6 +58,17 @@ test("a flipped byte, a truncated and a missing part are told apart", async () =
 	await expect(verifyPart(manifest, "system", seal.system)).rejects.toThrow(
 		"its system disk overlay is missing",
 	);
+});
+
+test("a part that the disk does not give back is as good as damaged; what only takes too long says nothing of it", async () => {
+	await rm(seal.state);
+	await mkdir(seal.state);
+	const { size } = await stat(seal.state);
+	const same = { ...manifest, parts: { ...manifest.parts, state: { ...manifest.parts.state, bytes: size } } };
+	await expect(verifyPart(same, "state", seal.state)).rejects.toThrow(SealError);
+	await expect(verifyPart(same, "state", seal.state)).rejects.toThrow("its device state cannot be read");
+	const given = verifyPart(manifest, "ram", seal.ram, AbortSignal.abort());
+	await expect(given).rejects.not.toBeInstanceOf(SealError);
 });
 
 test("a manifest that is missing, damaged, or of another version", async () => {

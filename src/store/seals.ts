@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { z } from "zod";
 import { formatDuration } from "../api/units.ts";
-import { run } from "../host/command.ts";
+import { CommandError, run } from "../host/command.ts";
 import { errorCode, readIfThere, writeFileAtomic } from "../host/files.ts";
 import type { SealPaths } from "./paths.ts";
 
@@ -123,8 +123,13 @@ export async function verifyPart(
 	const size = await sizeOf(path);
 	if (size === undefined) throw new SealError(`its ${names[part]} is missing`);
 	if (size !== bytes) throw new SealError(`its ${names[part]} has ${size} bytes instead of ${bytes}`);
-	if ((await checksum(path, signal)) !== sha256)
-		throw new SealError(`its ${names[part]} is damaged: its checksum is another`);
+	const sum = await checksum(path, signal).catch((error) => {
+		// The disk does not give it back.
+		if (error instanceof CommandError && error.code === 1)
+			throw new SealError(`its ${names[part]} cannot be read: ${error.message}`);
+		throw error;
+	});
+	if (sum !== sha256) throw new SealError(`its ${names[part]} is damaged: its checksum is another`);
 }
 
 const names: Record<Part, string> = { ram: "memory", state: "device state", system: "system disk overlay" };

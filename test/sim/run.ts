@@ -71,6 +71,9 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"cannot load from the seal": (world) => Object.assign(world.trouble, { load: "QEMU says: invalid state" }),
 	"cannot let a standby run": (world) => Object.assign(world.trouble, { run: "the guest agent is silent" }),
 	"has a damaged seal": (world) => Object.assign(world.trouble, { use: "its memory is damaged" }),
+	"cannot read its seals": (world) =>
+		Object.assign(world.trouble, { read: "qemu-system-x86_64 --version: did not finish within 5000 ms" }),
+	"reads its seals slowly": (world) => Object.assign(world.trouble, { readMs: 300_000 }),
 	"has its seals in order": (world) => Object.assign(world, { trouble: {} }),
 	"loses the standby": (world) => world.guests.findLast(({ alive, hasDisks }) => alive && !hasDisks)?.kill(),
 	"has its front door again": (world) => Object.assign(world, { doorMute: false, doorOpens: true }),

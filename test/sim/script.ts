@@ -107,6 +107,8 @@ const step = z.union([
 				"cannot load from the seal",
 				"cannot let a standby run",
 				"has a damaged seal",
+				"cannot read its seals",
+				"reads its seals slowly",
 				"has its seals in order",
 				"loses the standby",
 				"gives the server other hardware",

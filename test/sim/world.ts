@@ -68,7 +68,7 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	/** Counts the server's definitions that differ in its hardware. */
 	hardware = 1;
 	/** Why no seal can be made, loaded or used. */
-	trouble: { seal?: string; load?: string; use?: string; run?: string } = {};
+	trouble: { seal?: string; load?: string; use?: string; run?: string; read?: string; readMs?: number } = {};
 	/** The server's record as it is on disk. */
 	saved: ServerRecord = newRecord();
 	/** The daemon ends when the next thing is asked that begins so. */
@@ -220,7 +220,9 @@ class SimulatedMachines implements Machines {
 
 	async prepareSeal(signal: AbortSignal): Promise<string | undefined> {
 		return await this.asked.step("prepare the seal", async () => {
-			await this.world.clock.sleep(took.prepare, signal);
+			const { read, readMs = took.prepare } = this.world.trouble;
+			await this.world.clock.sleep(readMs, signal);
+			if (read !== undefined) throw new Error(read);
 			if (!this.world.sealed) return "there is none yet";
 			const why = this.world.sealFits
 				? this.world.trouble.use

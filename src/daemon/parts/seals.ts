@@ -64,6 +64,7 @@ export class Seals {
 	 * Makes the kept seal ready for use. One that cannot be used is thrown away.
 	 * @param pids of sessions that may hold its memory already
 	 * @returns undefined when it is ready; why not, in words, else
+	 * @throws Error when that cannot be told now; it is kept then
 	 */
 	async prepare(pids: readonly number[], signal: AbortSignal): Promise<string | undefined> {
 		const why = await this.whyNot(pids, signal);

@@ -43,8 +43,8 @@ export interface Machines {
 	prepareSeal(signal: AbortSignal): Promise<string | undefined>;
 	/** Boots once more, apart from the network and the data, and freezes it when it is ready. @throws Error in words */
 	makeSeal(number: number, signal: AbortSignal): Promise<void>;
-	/** Throws the seal away; sessions that run from it go on. */
-	dropSeal(): Promise<void>;
+	/** Throws the seal away, and what is left of one that was being made; sessions that run from it go on. @returns whether anything was there */
+	dropSeal(): Promise<boolean>;
 	/**
 	 * Loads a session from the seal and pauses it.
 	 * @param onLost called when it fails while it waits

@@ -22,7 +22,8 @@ export type ReserveNews = ({ round: number } & Outcome) | { kind: "lost"; number
 type Outcome =
 	| { kind: "prepared"; looked: Looked }
 	| { kind: "sealed"; number: number; error: unknown }
-	| { kind: "loaded"; number: number; standby: Standby | undefined; error: unknown };
+	| { kind: "loaded"; number: number; standby: Standby | undefined; error: unknown }
+	| { kind: "dropped"; wasThere: boolean; error: unknown };
 
 export interface ReserveReports {
 	/** Comes back through the inbox to `take in`. */
@@ -110,6 +111,7 @@ export class Reserve {
 		const { record } = this.ledger;
 		if (policy === null) {
 			this.standbys.discardBeyond(0);
+			if (this.policy() === null) this.dropForGood();
 			return;
 		}
 		if (record.state !== "running" || this.work.kind || (record.maintenance && !this.awaited)) return;
@@ -120,6 +122,29 @@ export class Reserve {
 		else if (this.seal.state === "missing") this.begin("sealed", async () => await this.makeSeal());
 		else if (this.standbys.count < this.goal) this.begin("loaded", async () => await this.loadNext());
 		else this.standbys.discardBeyond(this.goal);
+	}
+
+	/**
+	 * A server that recovers cold keeps no copy of its memory: it may recover cold because of what is in that. A session that
+	 * came from the seal goes on, with what it has of it.
+	 */
+	private dropForGood(): void {
+		if (this.work.kind === "dropped" || this.work.signal.aborted) return;
+		if (this.work.kind) {
+			void this.work.breakOff().then(() => this.reports.tendLater(0));
+			return;
+		}
+		if (this.seal.state === "missing" || this.clock.monotonic() < this.notBefore) return;
+		this.begin("dropped", async () => await this.throwAway());
+	}
+
+	private async throwAway(): Promise<Outcome> {
+		try {
+			const wasThere = await this.seal.drop("the server recovers cold");
+			return { kind: "dropped", wasThere, error: undefined };
+		} catch (error) {
+			return { kind: "dropped", wasThere: true, error: error ?? new Error("it failed") };
+		}
 	}
 
 	/** How many are to stand by. */
@@ -183,12 +208,17 @@ export class Reserve {
 	private onOutcome(outcome: Outcome): void {
 		if (outcome.kind === "prepared") this.onPrepared(outcome.looked);
 		else if (outcome.kind === "sealed") this.onSealed(outcome);
+		else if (outcome.kind === "dropped") this.onDropped(outcome);
 		else this.onLoaded(outcome);
 	}
 
 	/** It was broken off: that it did not work means nothing, and that it did is too late. */
 	private putAway(outcome: Outcome): void {
 		if (outcome.kind === "prepared") return;
+		if (outcome.kind === "dropped") {
+			this.onDropped(outcome);
+			return;
+		}
 		if (outcome.kind === "sealed") {
 			this.standbys.forget(outcome.number);
 			// It may have been made at the last moment, or thrown away since.
@@ -230,6 +260,13 @@ export class Reserve {
 		}
 		this.failures = 0;
 		this.standbys.add(standby);
+	}
+
+	private onDropped({ wasThere, error }: Extract<Outcome, { kind: "dropped" }>): void {
+		if (error !== undefined) {
+			this.seal.forget();
+			this.pause(`The seal of a server that recovers cold is still there: ${explain(error)}`);
+		} else if (wasThere) this.ledger.say("session", "The seal is thrown away: the server recovers cold");
 	}
 
 	private onLost({ number, why }: Extract<ReserveNews, { kind: "lost" }>): void {

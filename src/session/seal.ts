@@ -102,11 +102,11 @@ export class Seal {
 		this.current = "missing";
 	}
 
-	/** Throws it away. */
-	async drop(why: string): Promise<void> {
+	/** Throws it away. @returns whether there was one */
+	async drop(why: string): Promise<boolean> {
 		this.current = "missing";
 		this.whyMissing = why;
-		await this.machines.dropSeal();
+		return await this.machines.dropSeal();
 	}
 
 	private isReady(): void {

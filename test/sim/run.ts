@@ -74,6 +74,7 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"cannot read its seals": (world) =>
 		Object.assign(world.trouble, { read: "qemu-system-x86_64 --version: did not finish within 5000 ms" }),
 	"reads its seals slowly": (world) => Object.assign(world.trouble, { readMs: 300_000 }),
+	"cannot remove its seals": (world) => Object.assign(world.trouble, { drop: "EIO: i/o error, rm" }),
 	"has its seals in order": (world) => Object.assign(world, { trouble: {} }),
 	"loses the standby": (world) => world.guests.findLast(({ alive, hasDisks }) => alive && !hasDisks)?.kill(),
 	"has its front door again": (world) => Object.assign(world, { doorMute: false, doorOpens: true }),
@@ -82,7 +83,7 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 class Run {
 	private readonly script: Script;
 	private readonly world: World;
-	private readonly policy: Policy;
+	private policy: Policy;
 	private supervisor: Supervisor | undefined;
 
 	constructor(script: Script) {
@@ -182,6 +183,8 @@ class Run {
 		const { world } = this;
 		if (does === "restarts") this.supervisor = undefined;
 		if (does === "gives the server other hardware") this.changeHardware();
+		else if (does === "lets the server recover cold") this.changeRecovery(null);
+		else if (does === "lets the server recover warm") this.changeRecovery(warmOf(this.script.policy));
 		// As the daemon tells its supervisor of what no session has anything of.
 		else if (does === "publishes something else") this.supervisor?.change(this.policy, false);
 		else if (does.startsWith("sets its clock"))
@@ -198,6 +201,11 @@ class Run {
 		const before = others.get(name) ?? { name, state: "running", wanted: "running", maintenance: false };
 		const state = [...serverStates, "unknown" as const].find((state) => state === how) ?? before.state;
 		others.set(name, { ...before, state, maintenance: how === "in maintenance" });
+	}
+
+	private changeRecovery(warm: Policy["warm"]): void {
+		this.policy = { ...this.policy, warm };
+		this.supervisor?.change(this.policy, true);
 	}
 
 	private changeHardware(): void {

@@ -68,7 +68,15 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 	/** Counts the server's definitions that differ in its hardware. */
 	hardware = 1;
 	/** Why no seal can be made, loaded or used. */
-	trouble: { seal?: string; load?: string; use?: string; run?: string; read?: string; readMs?: number } = {};
+	trouble: {
+		seal?: string;
+		load?: string;
+		use?: string;
+		run?: string;
+		read?: string;
+		readMs?: number;
+		drop?: string;
+	} = {};
 	/** The server's record as it is on disk. */
 	saved: ServerRecord = newRecord();
 	/** The daemon ends when the next thing is asked that begins so. */
@@ -241,10 +249,14 @@ class SimulatedMachines implements Machines {
 		});
 	}
 
-	async dropSeal(): Promise<void> {
-		await this.asked.step("drop the seal", () => {
+	async dropSeal(): Promise<boolean> {
+		const wasThere = this.world.sealed;
+		const drop = () => {
+			if (this.world.trouble.drop !== undefined) throw new Error(this.world.trouble.drop);
 			this.world.sealed = false;
-		});
+			return wasThere;
+		};
+		return await this.asked.step("drop the seal", drop, wasThere);
 	}
 
 	async load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby> {

@@ -1,5 +1,5 @@
 import { openSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -25,10 +25,15 @@ function serverWith(memory: string): StoredServer {
 	return { name: "s1", ...networks, definition, installed: { ...installed, services: {} } } as never;
 }
 
+function contextOf(): Context {
+	const paths = pathsOf(folder, folder);
+	return { paths, bootId: "b", acceleration: { accelerator: "tcg" } } as unknown as Context;
+}
+
 /** The server's machines, with processes that are none, and what is done at the moment when one has been started. */
 function machinesOf(server: StoredServer, whenStarted: (machines: HostMachines) => void): HostMachines {
-	const paths = pathsOf(folder, folder);
-	const context = { paths, bootId: "b", acceleration: { accelerator: "tcg" } } as unknown as Context;
+	const context = contextOf();
+	const { paths } = context;
 	const machines = new HostMachines(server, context, {} as Sandbox, async () => ({ services: {} }));
 	const qemu = new Proxy({}, { get: () => async () => {} });
 	const seals = { open: { memory: { descriptor: 0 } }, openState: () => openSync("/dev/null", "r") };
@@ -70,4 +75,17 @@ test("so does one that stood by when the definition was changed", async () => {
 	change(machines);
 	const { session } = await standby.run(() => {});
 	expect(isOutdated(session.definition, after.definition)).toBe(true);
+});
+
+test("of a seal that is thrown away nothing stays, nor of one that a killed daemon was making", async () => {
+	const context = contextOf();
+	const machines = new HostMachines(before, context, {} as Sandbox, async () => ({ services: {} }));
+	const own = context.paths.server(before.name);
+	for (const name of [own.seal.folder, `${own.seal.folder}.draft`]) {
+		await mkdir(name, { recursive: true });
+		await writeFile(join(name, "ram"), "what was in its memory");
+		expect(await machines.dropSeal()).toBe(true);
+	}
+	expect(await readdir(own.folder)).toEqual([]);
+	expect(await machines.dropSeal()).toBe(false);
 });

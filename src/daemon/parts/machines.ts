@@ -122,8 +122,8 @@ export class HostMachines implements Machines {
 		await this.seals.make(number, signal);
 	}
 
-	async dropSeal(): Promise<void> {
-		await this.seals.drop();
+	async dropSeal(): Promise<boolean> {
+		return await this.seals.clear();
 	}
 
 	async load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby> {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { openSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -72,8 +72,20 @@ export class Seals {
 		return why;
 	}
 
-	/** Throws the seal away. Sessions that run from it go on. */
-	async drop(): Promise<void> {
+	/**
+	 * Throws the seal away, and what a daemon that ended while it made one has left. Sessions that run from it go on: they have
+	 * its memory and its overlay open.
+	 * @returns whether anything was there
+	 */
+	async clear(): Promise<boolean> {
+		const folders = [this.paths.folder, draftOf(this.paths).folder];
+		const wasThere = this.current !== undefined || folders.some((folder) => existsSync(folder));
+		await this.drop();
+		for (const folder of folders) await rm(folder, { recursive: true, force: true });
+		return wasThere;
+	}
+
+	private async drop(): Promise<void> {
 		this.close();
 		await rm(this.paths.folder, { recursive: true, force: true });
 	}

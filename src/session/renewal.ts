@@ -1,4 +1,4 @@
-import { explain } from "../api/errors.ts";
+import { BulkheadError, explain } from "../api/errors.ts";
 import { formatDuration } from "../api/units.ts";
 import type { Doorman } from "./doorman.ts";
 import type { Door } from "./env.ts";
@@ -27,6 +27,8 @@ interface UnderWay {
 	deadlineMs: number;
 	/** Whether users are being held back; before that, the next session is waited for. */
 	drains: boolean;
+	/** Resolves when the front door has been told to hold users back, and nothing more of that comes. */
+	drained: Promise<void>;
 	stop: AbortController;
 	done: (error?: unknown) => void;
 }
@@ -89,7 +91,8 @@ export class Renewal {
 		if (policy.standby > 0 && !this.reserve.hasStandby)
 			throw this.refusal("has no next session standing by yet; try again in a moment");
 		const session = this.ledger.record.session?.number ?? 0;
-		this.current = { session, deadlineMs, drains: false, stop: new AbortController(), done };
+		const drained = Promise.resolve();
+		this.current = { session, deadlineMs, drains: false, drained, stop: new AbortController(), done };
 		this.reserve.setAwaited(true);
 		this.goOn();
 	}
@@ -105,7 +108,7 @@ export class Renewal {
 
 	private drain(current: UnderWay): void {
 		current.drains = true;
-		this.door.drain(current.deadlineMs, current.stop.signal).then(
+		current.drained = this.door.drain(current.deadlineMs, current.stop.signal).then(
 			(drained) => this.onDrained({ drained, error: undefined }),
 			(error) => this.onDrained({ drained: false, error: error ?? "it was broken off" }),
 		);
@@ -162,6 +165,17 @@ export class Renewal {
 		current.stop.abort();
 		if (current.drains) await this.doorman.release();
 		else this.end(this.overtaken());
+	}
+
+	/** The server is let go of: its users are not to wait for the next daemon. */
+	async leave(): Promise<void> {
+		const { current } = this;
+		if (!current) return;
+		this.current = undefined;
+		current.stop.abort();
+		await current.drained;
+		if (current.drains) await this.doorman.release();
+		current.done(new BulkheadError("not-allowed-now", "the daemon ends"));
 	}
 
 	/** Begins it when the session has run for as long as it is to. */

@@ -143,6 +143,7 @@ export class Supervisor {
 		this.gone.abort();
 		this.parts.holder.stopLooking();
 		await this.running;
+		await this.parts.renewal.leave();
 		await this.parts.reserve.leave();
 		await this.keeper.retry();
 		this.parts.holder.leave();

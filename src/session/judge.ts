@@ -163,9 +163,14 @@ export class Judge {
 		const { state, maintenance } = this.ledger.record;
 		if (state === "stopping") return void (await this.life.closeAndStop(""));
 		this.ledger.say("session", text);
-		// The guest's own wish counts: a server that shut itself down is not started against it.
-		if (!maintenance) this.ledger.set({ wanted: "stopped" });
+		if (!maintenance) await this.obeyGuest();
 		await this.life.closeAndStop("the guest shut itself down");
+	}
+
+	/** Its own wish counts: what shut itself down is not started against it, not by a daemon either that finds it ended. */
+	private async obeyGuest(): Promise<void> {
+		this.ledger.set({ wanted: "stopped" });
+		await this.ledger.become("stopping", "");
 	}
 
 	private async onFailure(failure: Failure, at: number): Promise<void> {

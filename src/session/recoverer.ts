@@ -92,7 +92,7 @@ export class Recoverer {
 		const noted = this.takeOver.note(standby, () => this.ledger.become("recovering", failure.summary));
 		const over = await this.takeOver.by(standby, noted, true);
 		await told;
-		if (over) return;
+		if (over !== "failed") return;
 		if (await this.closing.closeFailed()) await this.recover(true);
 	}
 

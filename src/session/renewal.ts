@@ -152,7 +152,8 @@ export class Renewal {
 		// It was lost meanwhile, or the server is defined otherwise. Users do not wait until another is loaded.
 		if (!standby) throw this.noNextSession();
 		await this.holder.machine?.settle();
-		if (await this.takeOver.by(standby)) return;
+		const over = await this.takeOver.by(standby);
+		if (over === "runs") return;
 		const summary = `Session ${standby.session.number} could not take over in a planned change of sessions`;
 		await this.recoverer.changeFailed(summary);
 		throw new Error(`${summary}; the server is recovered as after a failure`);

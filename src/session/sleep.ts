@@ -134,7 +134,7 @@ export class Sleep {
 		if (this.reserve.changed) await this.endSleeper();
 		const standby = this.sleeper;
 		this.sleeper = undefined;
-		if (standby && (await this.takeOver.by(standby))) return;
+		if (standby && (await this.takeOver.by(standby)) !== "failed") return;
 		await this.life.begin();
 	}
 

@@ -84,12 +84,16 @@ export class Starter {
 
 	// ---- from the seal
 
-	/** @returns false when that does not work; then nothing of it is left. True also when it waits for room on the host's disk */
+	/**
+	 * @returns false when that does not work; then nothing of it is left. True also when it waits for room on the host's disk,
+	 * and when the server was given up
+	 */
 	async fromSeal(): Promise<boolean> {
 		const standby = await this.loaded();
 		if (standby === "waits") return true;
 		if (!standby) return false;
-		if (!(await this.takeOver.by(standby, undefined, this.book.open !== undefined))) return false;
+		const users = this.book.open !== undefined;
+		if ((await this.takeOver.by(standby, undefined, users)) === "failed") return false;
 		this.byHand = false;
 		return true;
 	}

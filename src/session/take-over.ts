@@ -7,7 +7,13 @@ import type { Holder } from "./holder.ts";
 import type { IncidentBook } from "./incident-book.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Parked } from "./parked.ts";
-import { StuckError } from "./stuck.ts";
+import { StuckError, stuckWords } from "./stuck.ts";
+
+/**
+ * `failed`: it does not get going, and nothing of it lives; where a session is held still, ending that sees to it.
+ * `given-up`: a process does not end that may have the disks, and a person was called.
+ */
+export type TakenOver = "runs" | "failed" | "given-up";
 
 interface Parts {
 	ledger: Ledger;
@@ -44,13 +50,12 @@ export class TakeOver {
 	 * not depend on another is done at the same time, because users wait.
 	 * @param noted that it takes over is on disk: it gets no disks and no packets before
 	 * @param failed whether users' requests are with a session that has failed
-	 * @returns false when it does not get going; then it is closed
 	 */
 	async by(
 		standby: Standby,
 		noted: Promise<void> = this.note(standby, () => this.ledger.save()),
 		failed = false,
-	): Promise<boolean> {
+	): Promise<TakenOver> {
 		const { number } = standby.session;
 		this.holder.stopLooking();
 		const handing = this.handOver(standby, failed);
@@ -58,7 +63,7 @@ export class TakeOver {
 			await Promise.all([handing, noted, standby.wake()]);
 			const [machine] = await Promise.all([standby.run(this.holder.listenTo(number)), this.doorman.expect()]);
 			await this.becomeSession(machine);
-			return true;
+			return "runs";
 		} catch (error) {
 			// Whatever is still under way must be over before anything else begins.
 			const held = await handing.then(
@@ -69,9 +74,10 @@ export class TakeOver {
 			this.tellFailure(number, why);
 			const closed = await standby.close().catch(() => false);
 			if (closed) this.ledger.set({ planned: null });
-			if (!(why instanceof StuckError)) return false;
-			await this.closing.giveUp(why.message);
-			return true;
+			if (why instanceof StuckError) await this.closing.giveUp(why.message);
+			else if (closed || this.holder.machine) return "failed";
+			else await this.closing.giveUp(stuckWords(number));
+			return "given-up";
 		}
 	}
 

@@ -70,6 +70,7 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"cannot seal": (world) => Object.assign(world.trouble, { seal: "it was not settled within 300 s" }),
 	"cannot load from the seal": (world) => Object.assign(world.trouble, { load: "QEMU says: invalid state" }),
 	"cannot let a standby run": (world) => Object.assign(world.trouble, { run: "the guest agent is silent" }),
+	"cannot end a standby that it gives disks": (world) => Object.assign(world.trouble, { sticks: true }),
 	"has a damaged seal": (world) => Object.assign(world.trouble, { use: "its memory is damaged" }),
 	"cannot read its seals": (world) =>
 		Object.assign(world.trouble, { read: "qemu-system-x86_64 --version: did not finish within 5000 ms" }),

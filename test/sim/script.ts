@@ -106,6 +106,7 @@ const step = z.union([
 				"cannot seal",
 				"cannot load from the seal",
 				"cannot let a standby run",
+				"cannot end a standby that it gives disks",
 				"has a damaged seal",
 				"cannot read its seals",
 				"reads its seals slowly",

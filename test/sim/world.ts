@@ -76,6 +76,8 @@ export class World implements Omit<Surroundings, "services" | "agent" | "boots" 
 		read?: string;
 		readMs?: number;
 		drop?: string;
+		/** A session that is given its disks does not run, and does not end. */
+		sticks?: true;
 	} = {};
 	/** The server's record as it is on disk. */
 	saved: ServerRecord = newRecord();
@@ -460,14 +462,23 @@ class SimulatedStandby implements Standby {
 				world.violate(`session ${guest.number} runs with the hardware of an earlier definition`);
 			guest.onSign = onSign;
 			if (!guest.alive) throw new Error("QEMU has ended");
+			if (world.trouble.sticks) {
+				Object.assign(guest, { hasDisks: true, stuck: true });
+				throw new Error("QEMU did not take the disk ledger within 5000 ms");
+			}
 			guest.go();
 			return new SimulatedMachine(world, this.asked, guest, this.session);
 		});
 	}
 
 	async close(): Promise<boolean> {
-		return await this.ask("close", () => {
+		return await this.ask("close", async () => {
 			this.guest.onSign = undefined;
+			if (this.guest.stuck) {
+				this.guest.stayStuck();
+				await this.world.clock.sleep(took.stuck);
+				return false;
+			}
 			this.guest.end();
 			return true;
 		});

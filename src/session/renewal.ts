@@ -145,7 +145,7 @@ export class Renewal {
 
 	/**
 	 * Nothing is with the session that runs any more: the front door has seen to it.
-	 * @throws Error in words; then the server is recovered as after a failure, or runs on
+	 * @throws Error in words; then the server is recovered as after a failure, was given up, or runs on
 	 */
 	private async replace(): Promise<void> {
 		const standby = this.reserve.take();
@@ -155,7 +155,9 @@ export class Renewal {
 		const over = await this.takeOver.by(standby);
 		if (over === "runs") return;
 		const summary = `Session ${standby.session.number} could not take over in a planned change of sessions`;
-		await this.recoverer.changeFailed(summary);
+		if (over === "failed") await this.recoverer.changeFailed(summary);
+		const { state, reason } = this.ledger.record;
+		if (state === "failed") throw new Error(`${summary}, and the server has failed: ${reason}`);
 		throw new Error(`${summary}; the server is recovered as after a failure`);
 	}
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isFinal, judgeSign, judgeWatch, remarks, type Verdict } from "./detection.ts";
 import type { Sign } from "./evidence.ts";
-import { beginWatch, type Watch } from "./watch.ts";
+import { beginWatch, observe, rebooted, type Watch } from "./watch.ts";
 
 /** A verdict as one line: its kind, its cause where it is a failure, and its words. */
 function line(verdict: Verdict): string {
@@ -92,7 +92,12 @@ describe("once it was ready", () => {
 			"hang: The guest hangs: interrupts are off on every processor for 2.00 s, and nothing answers",
 		],
 		["a boot that took longer than allowed, but is over", { bootingMs: 900_000 }, "fine"],
-		["many restarts, each of which became ready", { resets: 9 }, "fine"],
+		["restarted four times, of which nothing is heard", { resets: 4, readyMs: 30_000 }, "fine"],
+		[
+			"restarted five times, of which nothing is heard",
+			{ resets: 5, readyMs: 30_000 },
+			"reset-loop: The guest restarted itself 5 times without running for a minute",
+		],
 	])("%s", (_, seen, expected) => {
 		expect(judge({ phase: "ready", ...seen })).toBe(expected);
 	});
@@ -147,6 +152,21 @@ test.each<[string, Partial<Watch>, string[]]>([
 	["a TPM that has ended", { tpmGoneMs: 1500 }, [expect.stringContaining("Its TPM has ended")]],
 ])("worth a remark: %s", (_, seen, expected) => {
 	expect(remarks({ ...beginWatch(0), ...seen })).toEqual(expected);
+});
+
+test("many restarts, each of which became ready, are fine", () => {
+	const hearing = { agent: true, services: [] };
+	let seen = beginWatch(0);
+	for (let at = 1000; at <= 9000; at += 1000) {
+		const pulse = { process: "runs", status: "running", interrupts: "on", services: {}, starved: 0 } as const;
+		seen = observe(
+			rebooted(seen, at),
+			{ ...pulse, at: at + 900, qmpHeardAt: at, agentHeardAt: at + 800 },
+			hearing,
+		);
+		expect(seen.phase).toBe("ready");
+		expect(line(judgeWatch(seen, patience))).toBe("fine");
+	}
 });
 
 test("a panic is told as such although the guest is silent, too", () => {

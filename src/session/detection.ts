@@ -132,6 +132,7 @@ export function judgeWatch(watch: Watch, patience: Patience): Verdict {
 		judgeStatus(watch) ??
 		judgeProcess(watch) ??
 		judgeScreen(watch) ??
+		judgeRestarts(watch) ??
 		judgeBoot(watch, patience) ??
 		judgeSilence(watch, patience) ??
 		fine
@@ -233,10 +234,15 @@ export function crashBeforeRestart(watch: Watch): Failure | undefined {
 	return { ...crash, summary: `${crash.summary}; it restarts by itself`, restarted: true };
 }
 
+/** What counts as ready because nothing can be heard of it may be in a loop, too. */
+function judgeRestarts({ phase, resets }: Watch): Verdict | undefined {
+	if (resets < resetsWithoutReady) return undefined;
+	const without = phase === "ready" ? "running for a minute" : "becoming ready";
+	return failed("reset-loop", `The guest restarted itself ${resets} times without ${without}`);
+}
+
 function judgeBoot(watch: Watch, patience: Patience): Verdict | undefined {
 	if (watch.phase !== "booting") return undefined;
-	if (watch.resets >= resetsWithoutReady)
-		return failed("reset-loop", `The guest restarted itself ${watch.resets} times without becoming ready`);
 	if (watch.bootingMs < patience.boot) return undefined;
 	return failed(
 		"boot-timeout",

@@ -239,6 +239,31 @@ test("a reboot that is told several times at once is one", () => {
 	expect(rebooted(again, 5700).resets).toBe(2);
 });
 
+test("of which nothing can be heard, its reboots are over when it has run for a minute, and none counts twice", () => {
+	const deaf: Hearing = { agent: false, services: [] };
+	const runs = (seconds: number, from: Watch, pulse: Partial<Pulse> = {}) =>
+		watch(seconds, () => ({ services: {}, ...pulse }), from, deaf);
+	const first = runs(59, rebooted(runs(1, beginWatch(0)), 1000));
+	expect(first).toMatchObject({ phase: "ready", resets: 1, readyMs: 59_000 });
+	const second = rebooted(first, first.lastLook);
+	expect(second).toMatchObject({ phase: "booting", resets: 2, readyMs: 0 });
+	expect(runs(60, second)).toMatchObject({ phase: "ready", resets: 0 });
+	// A pause of the guest, and a host that does not let it run, are no time in which it could have failed again.
+	expect(runs(90, second, { status: "paused" }).resets).toBe(2);
+	expect(runs(90, second, { starved: 1 }).resets).toBe(2);
+	// Told again of the same restart, when a look has come between.
+	const looked = observe(second, { ...well, at: second.since + 100, services: {} }, deaf);
+	expect(looked.phase).toBe("ready");
+	expect(rebooted(looked, looked.lastLook)).toMatchObject({ phase: "booting", resets: 2 });
+});
+
+test("a mute front door leaves a server without agent in its loop", () => {
+	const to: Hearing = { agent: false, services: ["http"] };
+	const mute = watch(10, () => ({ services: { http: "unknown" } }), rebooted(beginWatch(0), 1), to);
+	expect(mute).toMatchObject({ phase: "ready", resets: 1 });
+	expect(watch(1, () => ({}), mute, to).resets).toBe(0);
+});
+
 test("reboots without becoming ready share one boot deadline", () => {
 	const booting = watch(60, () => ({ services: {} }));
 	const again = rebooted(booting, 60_000);

@@ -15,8 +15,10 @@ export interface Watch {
 	 * keep this from running out for ever: its own recoveries have a budget.
 	 */
 	bootingMs: number;
-	/** Restarts by the guest itself since it was last ready. */
+	/** Restarts by the guest itself since it was last heard when it was ready, or was ready for a minute. */
 	resets: number;
+	/** How long it has been ready in this boot. */
+	readyMs: number;
 	/** How long neither the agent nor a service has answered. */
 	silenceMs: number;
 	/** How long every processor has been seen with interrupts off, without exception. */
@@ -51,6 +53,7 @@ export function beginWatch(at: number): Watch {
 		since: at,
 		bootingMs: 0,
 		resets: 0,
+		readyMs: 0,
 		silenceMs: 0,
 		interruptsOffMs: 0,
 		frozenMs: 0,
@@ -78,9 +81,8 @@ const oneRestartMs = 500;
 
 /** The guest restarted itself: it boots again, in the same session. */
 export function rebooted(watch: Watch, at: number): Watch {
-	const sameAgain =
-		watch.phase === "booting" && watch.resets > 0 && Math.abs(at - watch.since) < oneRestartMs;
-	if (sameAgain) return { ...watch, since: at };
+	const sameAgain = watch.resets > 0 && Math.abs(at - watch.since) < oneRestartMs;
+	if (sameAgain) return { ...watch, phase: "booting", since: at };
 	return {
 		...beginWatch(at),
 		resets: watch.resets + 1,
@@ -95,6 +97,11 @@ const longestStep = 2000;
 const leastFairShare = 0.1;
 /** The front door knows the health of a service after its first checks; later than this it does not know it at all. */
 const healthKnownMs = 5000;
+/**
+ * Of which nothing is heard, counts as ready at once: only when it has run for so long its restarts are over. Firmware, boot
+ * loaders and kernels that fail do so within seconds, and whoever restarts a guest by hand lets it come up.
+ */
+const settledMs = 60_000;
 /** A service that has been silent for this long is told as such: one check that fails is not worth a word. */
 const silentServiceMs = 3000;
 
@@ -130,13 +137,16 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 	// Without an agent, what its services do not say while one is away that they need counts only with its processors.
 	const silenceMs = complete || hearing.agent ? unheardMs : Math.min(unheardMs, interruptsOffMs);
 	const mute = pulse.status === null && pulse.qmpHeardAt <= watch.lastLook && !diskWait;
+	const readyMs = ready ? watch.readyMs + (running ? fair : 0) : 0;
+	const settled = ready && (heard || readyMs >= settledMs);
 	const downMs = ready ? downTimes(watch, pulse, hearing, heard || !hearing.agent ? step : undefined) : {};
 	return {
 		...watch,
 		since,
 		phase: ready ? "ready" : "booting",
 		bootingMs: ready || !complete || works ? 0 : watch.bootingMs + (running ? fair : 0),
-		resets: ready || works ? 0 : watch.resets,
+		resets: settled || works ? 0 : watch.resets,
+		readyMs,
 		silenceMs,
 		interruptsOffMs,
 		frozenMs: pulse.process === "frozen" ? watch.frozenMs + step : 0,

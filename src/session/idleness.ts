@@ -26,6 +26,7 @@ interface Parts {
 /** Notices that nobody uses a server, and puts it to sleep when that has lasted. */
 export class Idleness {
 	private readonly parts: Parts;
+	/** `since`: by the monotonic clock. */
 	private idle = { total: -1, since: 0 };
 
 	constructor(parts: Parts) {
@@ -49,7 +50,7 @@ export class Idleness {
 	async takeIn(activity: Activity): Promise<void> {
 		const { ledger, env, reserve, renewal, policy } = this.parts;
 		const after = policy()?.sleepAfterMs;
-		const now = env.clock.now();
+		const now = env.clock.monotonic();
 		const { state, maintenance } = ledger.record;
 		const used = !activity || activity.current > 0 || activity.total !== this.idle.total;
 		if (used || state !== "running" || maintenance) this.idle = { total: activity?.total ?? -1, since: now };
@@ -58,7 +59,7 @@ export class Idleness {
 	}
 
 	private async putToSleep(reason: string): Promise<void> {
-		this.idle = { total: -1, since: this.parts.env.clock.now() };
+		this.idle = { total: -1, since: this.parts.env.clock.monotonic() };
 		await this.parts.sleep.begin(reason);
 	}
 }

@@ -93,7 +93,7 @@ export class Judge {
 		this.remarks.tell(holder.seen, hearing, excuse);
 		if (ledger.record.state === "stopping") await this.life.pressAgain();
 		await this.act(judgeWatch(holder.seen, patience), undefined);
-		this.renewal.beginWhenOld(pulse.at);
+		this.renewal.beginWhenOld();
 	}
 
 	private async onPulseAfterCrash(pulse: Pulse): Promise<void> {

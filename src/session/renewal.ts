@@ -1,12 +1,13 @@
 import { BulkheadError, explain } from "../api/errors.ts";
 import { formatDuration } from "../api/units.ts";
 import type { Doorman } from "./doorman.ts";
-import type { Door } from "./env.ts";
+import type { Door, Env } from "./env.ts";
 import type { Holder } from "./holder.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Recoverer } from "./recoverer.ts";
 import { refusal } from "./refusal.ts";
 import type { Reserve, ReserveNews, WarmPolicy } from "./reserve.ts";
+import type { SessionRecord } from "./state.ts";
 import type { TakeOver } from "./take-over.ts";
 
 /** New requests wait meanwhile: a server that is busy for longer is left alone. */
@@ -35,6 +36,7 @@ interface UnderWay {
 
 interface Parts {
 	ledger: Ledger;
+	clock: Env["clock"];
 	door: Door;
 	doorman: Doorman;
 	holder: Holder;
@@ -49,6 +51,7 @@ interface Parts {
 /** Puts a new session in the place of one that is well, with nobody cut off. */
 export class Renewal {
 	private readonly ledger: Ledger;
+	private readonly clock: Env["clock"];
 	private readonly door: Door;
 	private readonly doorman: Doorman;
 	private readonly holder: Holder;
@@ -58,10 +61,14 @@ export class Renewal {
 	private readonly policy: () => WarmPolicy | null;
 	private readonly onDrained: Parts["onDrained"];
 	private current: UnderWay | undefined;
+	/** By the monotonic clock. */
 	private notBefore = 0;
+	/** How old a session was when it was first seen, and when that was by the monotonic clock. */
+	private seen = { number: 0, at: 0, ageMs: 0 };
 
 	constructor(parts: Parts) {
 		this.ledger = parts.ledger;
+		this.clock = parts.clock;
 		this.door = parts.door;
 		this.doorman = parts.doorman;
 		this.holder = parts.holder;
@@ -182,17 +189,25 @@ export class Renewal {
 	}
 
 	/** Begins it when the session has run for as long as it is to. */
-	beginWhenOld(now: number): void {
+	beginWhenOld(): void {
 		const policy = this.policy();
 		const { session, state, maintenance } = this.ledger.record;
 		if (!policy?.renewAfterMs || !session || state !== "running" || maintenance || this.current) return;
-		if (now - session.startedAt < policy.renewAfterMs || now < this.notBefore || !this.reserve.hasStandby)
-			return;
+		const now = this.clock.monotonic();
+		const isDue = this.ageOf(session, now) >= policy.renewAfterMs && now >= this.notBefore;
+		if (!isDue || !this.reserve.hasStandby) return;
 		this.notBefore = now + againMs;
 		this.begin(drainMs, (error) => {
 			if (error !== undefined)
 				this.ledger.say("session", `It could not be renewed as planned: ${explain(error)}`);
 		});
+	}
+
+	/** Only what has passed before this daemon saw it is told by the host's clock, which may be set. */
+	private ageOf({ number, startedAt }: SessionRecord, now: number): number {
+		if (this.seen.number !== number)
+			this.seen = { number, at: now, ageMs: Math.max(0, this.clock.now() - startedAt) };
+		return this.seen.ageMs + now - this.seen.at;
 	}
 
 	private overtaken() {

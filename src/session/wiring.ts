@@ -87,7 +87,7 @@ export function wire({ ledger, keeper, env, policy, put, later, gone }: Surround
 	});
 	const changes = new Changes(ledger, machines, reserve, closing, life);
 	const renewal = new Renewal({
-		...{ ledger, door, doorman, holder, reserve, takeOver, recoverer },
+		...{ ledger, clock, door, doorman, holder, reserve, takeOver, recoverer },
 		policy: warm,
 		onDrained: (drained) => put({ kind: "drained", drained }),
 	});

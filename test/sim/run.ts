@@ -67,6 +67,7 @@ const hostActs: Readonly<Record<string, (world: World) => void>> = {
 	"dumps slowly": (world) => Object.assign(world, { dumpMs: 3_600_000 }),
 	"has no room for dumps": (world) => Object.assign(world, { keepsDumps: false }),
 	"has long requests": (world) => Object.assign(world, { doorBusyMs: 60_000 }),
+	"has short requests": (world) => Object.assign(world, { doorBusyMs: 0 }),
 	"cannot seal": (world) => Object.assign(world.trouble, { seal: "it was not settled within 300 s" }),
 	"cannot load from the seal": (world) => Object.assign(world.trouble, { load: "QEMU says: invalid state" }),
 	"cannot let a standby run": (world) => Object.assign(world.trouble, { run: "the guest agent is silent" }),
@@ -188,12 +189,16 @@ class Run {
 		else if (does === "lets the server recover warm") this.changeRecovery(warmOf(this.script.policy));
 		// As the daemon tells its supervisor of what no session has anything of.
 		else if (does === "publishes something else") this.supervisor?.change(this.policy, false);
-		else if (does.startsWith("sets its clock"))
-			world.clock.set(-(parseDuration(does.split(" ").at(-1) ?? "") ?? 0));
+		else if (does.startsWith("sets its clock")) this.setClock(does);
 		else if (does.startsWith("starves")) world.starved = Number(/\d+(\.\d+)?/.exec(does)?.[0]) / 100;
 		else if (does.startsWith("cannot start sessions"))
 			world.startFailure = does.split(": ").slice(1).join(": ");
 		else hostActs[does]?.(world);
+	}
+
+	private setClock(does: string): void {
+		const ms = parseDuration(does.split(" ").at(-1) ?? "") ?? 0;
+		this.world.clock.set(does.includes("back") ? -ms : ms);
 	}
 
 	private other(is: string): void {

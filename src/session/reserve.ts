@@ -312,7 +312,7 @@ export class Reserve {
 
 	/**
 	 * Makes sure that a seal can be used; waits for that.
-	 * @param what users wait for a recovery longer than for a cold start of their server; nobody is served less by a start
+	 * @param what it is for: while a server recovers its users wait, and not for longer than a boot takes
 	 */
 	async prepareNow(what: keyof typeof readWithinMs): Promise<boolean> {
 		if (this.wanted === null) return false;

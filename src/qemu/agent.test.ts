@@ -305,3 +305,62 @@ test("an answer that comes too late and is too long is not taken for that to ano
 	server.say(`{"return": "${"x".repeat(70_000)}", "id": "c1"}\n{"return": "done", "id": "${id}"}\n`);
 	expect(await next).toBe("done");
 });
+
+/** As text it is what throws. */
+const hostile = '{"toString": 0, "valueOf": 0}';
+const deep = "[".repeat(15_000) + "]".repeat(15_000);
+
+test.each([
+	["a refusal that says what throws", `"error": {"desc": ${hostile}}`, "the guest agent refuses: unknown"],
+	[
+		"one that says things within each other",
+		`"error": {"desc": ${deep}}`,
+		"the guest agent refuses: unknown",
+	],
+	["a process that is none", `"return": {"pid": ${hostile}}`, "does not say how it runs /bin/list"],
+])("%s is a refusal, and no more than that", async (_, said, expected) => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	const run = expect(ear.run("/bin/list", [], 20_000)).rejects.toThrow(expected);
+	await server.until((received) => received.includes("guest-exec"));
+	server.say(`{"id": "c1", ${said}}\n`);
+	await run;
+});
+
+test("a program that was ended by what is no signal has failed", async () => {
+	await using guest = await guestThatRuns({ signal: JSON.parse(hostile), "err-data": JSON.parse(hostile) });
+	await expect(guest.agent.run("/bin/list", [], 20_000)).rejects.toThrow("ended with signal unknown");
+});
+
+test("a file whose content is no text is empty", async () => {
+	await using agent = await listen();
+	const { ear, server } = agent;
+	const read = ear.readFile("/x", 4, 5000);
+	for (const [index, value] of ["1000", `{"buf-b64": ${hostile}}`, "{}"].entries()) {
+		await server.until((received) => received.split("\n").length > index + 1);
+		server.say(`{"return": ${value}, "id": "c${index + 1}"}\n`);
+	}
+	expect((await read)?.length).toBe(0);
+});
+
+test("what cannot be taken in ends the connection, with the reason, and the next question opens another", async () => {
+	await using server = await ScriptedSocket.open();
+	const heard: number[] = [];
+	const agent = new GuestAgent(server.path, (at) => {
+		if (heard.push(at) === 1) throw new Error("a defect of ours");
+	});
+	agent.ask();
+	const waiting = expect(agent.execute("guest-set-time", {}, 20_000)).rejects.toThrow(
+		"what the guest's agent sent could not be taken in: a defect of ours",
+	);
+	await server.until(asked(1));
+	server.say('{"return": 1}\n');
+	await waiting;
+	vi.advanceTimersByTime(4000);
+	agent.ask();
+	await server.until(asked(2));
+	expect(server.connections).toBe(2);
+	server.say('{"return": 2}\n');
+	await until(() => heard.length === 2);
+	agent.close();
+});

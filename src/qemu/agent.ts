@@ -1,10 +1,12 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { explain } from "../api/errors.ts";
 import type { GuestDisk } from "../api/guest-disks.ts";
 import { formatSize } from "../api/units.ts";
 import { DeadlineError } from "../host/clock.ts";
 import { AgentLines } from "./agent-lines.ts";
 import { parseObject } from "./qmp/connection.ts";
+import { wordsOf } from "./words.ts";
 
 /** Bytes of an answer; what is larger is refused, never cut. */
 const answerLimit = 64 * 1024;
@@ -146,7 +148,8 @@ export class GuestAgent {
 		const left = () => Math.max(1, Math.ceil(end - performance.now()));
 		const given = input === undefined ? {} : { "input-data": Buffer.from(input).toString("base64") };
 		const asked = { path, arg: args, "capture-output": true, ...given };
-		const pid = Number(objectOf(await this.execute("guest-exec", asked, left())).pid);
+		const { pid } = objectOf(await this.execute("guest-exec", asked, left()));
+		if (typeof pid !== "number") throw new AgentError(`the guest agent does not say how it runs ${path}`);
 		for (;;) {
 			const status = objectOf(await this.execute("guest-exec-status", { pid }, left(), outputLimit));
 			if (status.exited === true) return endOf(path, status, findingsCode);
@@ -172,7 +175,7 @@ export class GuestAgent {
 			const largest = answerLimit + Math.ceil(limit / 3) * 4;
 			const asked = { handle, count: limit };
 			const read = objectOf(await this.execute("guest-file-read", asked, left(), largest));
-			return Buffer.from(String(read["buf-b64"] ?? ""), "base64").subarray(0, limit);
+			return decoded(read["buf-b64"]).subarray(0, limit);
 		} finally {
 			await this.execute("guest-file-close", { handle }, left());
 		}
@@ -205,11 +208,25 @@ export class GuestAgent {
 		if (this.socket && !this.socket.destroyed) return this.socket;
 		const socket = connect(this.path);
 		const lines = this.listen();
-		socket.on("data", (chunk: Buffer) => lines.take(chunk));
+		socket.on("data", (chunk: Buffer) => this.takeIn(lines, chunk, socket));
 		// A session that ends takes its agent's socket with it; the session's end is noticed elsewhere.
 		socket.on("error", () => socket.destroy());
 		this.socket = socket;
 		return socket;
+	}
+
+	/**
+	 * Whatever a guest finds to send: it costs this connection, and never the daemon with all other servers.
+	 */
+	private takeIn(lines: AgentLines, chunk: Buffer, socket: Socket): void {
+		try {
+			lines.take(chunk);
+		} catch (error) {
+			socket.destroy();
+			const words = `what the guest's agent sent could not be taken in: ${explain(error)}`;
+			for (const { reject } of this.pending.values()) reject(new AgentError(words));
+			this.pending.clear();
+		}
 	}
 
 	private listen(): AgentLines {
@@ -254,7 +271,8 @@ export class GuestAgent {
 
 function settle({ resolve, reject }: Pending, message: Record<string, unknown>): void {
 	if ("return" in message) resolve(message.return);
-	else reject(new AgentError(`the guest agent refuses: ${textOf(objectOf(message.error).desc)}`));
+	else
+		reject(new AgentError(`the guest agent refuses: ${wordsOf(objectOf(message.error).desc, longestWords)}`));
 }
 
 function hasManyParts(line: string): boolean {
@@ -274,23 +292,18 @@ function endOf(path: string, status: Record<string, unknown>, findingsCode: numb
 	const { exitcode: code } = status;
 	if (status["out-truncated"] === true)
 		throw new AgentError(`${path} in the guest wrote more than its agent keeps`);
-	const output = wordsOf(status["out-data"]);
+	const output = decoded(status["out-data"]).toString("utf8");
 	if (code === 0 || (typeof code === "number" && code === findingsCode && output.trim() !== ""))
 		return { code, output };
-	const said = wordsOf(status["err-data"]).trim() || output.trim();
-	const how = typeof code === "number" ? code : `signal ${textOf(status.signal)}`;
+	const said = decoded(status["err-data"]).toString("utf8").trim() || output.trim();
+	const how = typeof code === "number" ? code : `signal ${wordsOf(status.signal, longestWords)}`;
 	throw new AgentError(said ? said.slice(-1000) : `${path} in the guest ended with ${how}`);
 }
 
-function wordsOf(data: unknown): string {
-	return Buffer.from(typeof data === "string" ? data : "", "base64").toString("utf8");
+function decoded(data: unknown): Buffer {
+	return Buffer.from(typeof data === "string" ? data : "", "base64");
 }
 
 function objectOf(value: unknown): Record<string, unknown> {
 	return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-/** For a message, where a part of it will do. */
-function textOf(value: unknown): string {
-	return String(value ?? "").slice(0, longestWords);
 }

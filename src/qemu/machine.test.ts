@@ -37,3 +37,23 @@ test("but not by a guest whose memory was dumped: it stays stopped", async () =>
 	expect(asked).toContain("dump-guest-memory");
 	expect(asked).not.toContain("cont");
 });
+
+test.each([
+	["a state that throws when it is read", { status: { toString: 0, valueOf: 0 } }],
+	["no state", null],
+])("a look at a QEMU that tells %s goes on", async (_, said) => {
+	const { monitor, machine } = await scriptedMachine(folder, () => said as object);
+	await using _monitor = monitor;
+	expect(await machine.look()).toMatchObject({ process: "runs", status: null });
+	machine.leave();
+});
+
+test("so does one at a QEMU whose registers are no text, and they are no evidence", async () => {
+	const { monitor, machine } = await scriptedMachine(folder, (execute) =>
+		execute === "query-status" ? { status: "running" } : { length: 7 },
+	);
+	await using _ = monitor;
+	expect(await machine.look()).toMatchObject({ status: "running", interrupts: "unknown" });
+	expect(await machine.evidence(true)).toMatchObject({ registers: undefined });
+	machine.leave();
+});

@@ -440,7 +440,7 @@ export class QemuMachine {
 		this.statusAsked ??= this.monitor()
 			.execute("query-status", {})
 			.then(
-				(answer) => String(answer.status),
+				({ status }: { status: unknown }) => (typeof status === "string" ? status : null),
 				() => null,
 			)
 			.finally(() => {
@@ -457,11 +457,13 @@ export class QemuMachine {
 	}
 
 	private async registers(deadlineMs: number): Promise<string> {
-		return await this.monitor().execute(
+		const text: unknown = await this.monitor().execute(
 			"human-monitor-command",
 			{ "command-line": "info registers -a" },
 			deadlineMs,
 		);
+		if (typeof text !== "string") throw new Error("QEMU does not tell its registers");
+		return text;
 	}
 
 	private async withinReach<T>(answer: Promise<T | null>): Promise<T | null> {

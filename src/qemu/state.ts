@@ -4,9 +4,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DeadlineError, withDeadline } from "../host/clock.ts";
 import { inside } from "./hardware.ts";
 import type { QmpConnection } from "./qmp/connection.ts";
+import { wordsOf } from "./words.ts";
 
 /** Without memory a machine's state is below 2 MiB; more means that the memory was not left out. */
 const mostBytes = 64 * 2 ** 20;
+const longestWords = 1000;
 const savedWithinMs = 20_000;
 const loadedWithinMs = 10_000;
 
@@ -34,7 +36,9 @@ export async function saveState(monitor: QmpConnection, socket: string): Promise
 		await until("saving the state", savedWithinMs, async () => {
 			const { status, "error-desc": why } = await monitor.execute("query-migrate", {});
 			if (status === "failed" || status === "cancelled")
-				throw new Error(`QEMU could not save its state: ${sink.trouble() ?? why ?? status}`);
+				throw new Error(
+					`QEMU could not save its state: ${wordsOf(sink.trouble() ?? why ?? status, longestWords)}`,
+				);
 			return status === "completed";
 		});
 		return await withDeadline("the end of the saved state", 2000, () => sink.whole);

@@ -107,3 +107,16 @@ test("branching without end, it ends soon", () => {
 	signOf(qmp("GUEST_PANICKED", { branching }));
 	expect(performance.now() - began).toBeLessThan(500);
 });
+
+test.each([
+	["SHUTDOWN", "reason"],
+	["RESET", "reason"],
+	["BLOCK_IO_ERROR", "text"],
+])(
+	"words of a captured QEMU in its %s that throw when they are read, or have no end, are unknown",
+	(event, key) => {
+		const deep = JSON.parse("[".repeat(100_000) + "]".repeat(100_000));
+		for (const reason of [{ toString: 0, valueOf: 0 }, deep])
+			expect(signOf(qmp(event, { reason }))).toMatchObject({ [key]: "unknown" });
+	},
+);

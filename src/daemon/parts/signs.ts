@@ -1,5 +1,6 @@
 import type { MachineEvent } from "../../qemu/machine.ts";
 import type { QmpEvent } from "../../qemu/qmp/connection.ts";
+import { wordsOf } from "../../qemu/words.ts";
 import type { Stop } from "../../session/crash.ts";
 import type { Sign } from "../../session/evidence.ts";
 
@@ -86,5 +87,5 @@ function detailsOf(data: object): Record<string, string> {
 }
 
 function text(value: unknown): string {
-	return String(value).slice(0, textLimit);
+	return wordsOf(value, textLimit);
 }

@@ -260,3 +260,44 @@ test("the transcript leaves out the routine, and keeps what matters", async () =
 	expect(text.match(/→ .*cont/g)).toHaveLength(1);
 	connection.close();
 });
+
+/** As text or as a number it is what throws. */
+const hostile = '{"toString": 0, "valueOf": 0}';
+const deep = "[".repeat(100_000) + "]".repeat(100_000);
+
+test.each([hostile, deep])("an answer to a question that is no number (%.40s) is dropped", async (said) => {
+	await using server = await qemu((_, id) => `{"return": 1, "id": ${said}}\n{"return": {}, "id": ${id}}`);
+	const connection = await QmpConnection.open(server.path, new Ear());
+	expect(await connection.execute("stop", {})).toEqual({});
+	connection.close();
+});
+
+test("so is one to a list with the question's number", async () => {
+	await using server = await qemu((_, id) => `{"return": 1, "id": [${id}]}\n{"return": {}, "id": ${id}}`);
+	const connection = await QmpConnection.open(server.path, new Ear());
+	expect(await connection.execute("stop", {})).toEqual({});
+	connection.close();
+});
+
+test.each([hostile, deep])("a refusal whose words are none (%.40s) is a refusal", async (said) => {
+	await using server = await qemu((_, id) => `{"error": {"class": ${said}, "desc": ${said}}, "id": ${id}}`);
+	const connection = await QmpConnection.open(server.path, new Ear());
+	const failure = await connection.execute("stop", {}).catch((error: unknown) => error);
+	expect(failure).toBeInstanceOf(QmpError);
+	expect(failure).toMatchObject({ kind: "unknown", message: "QEMU refused stop: unknown" });
+	connection.close();
+});
+
+test("what cannot be taken in ends the connection, with the reason", async () => {
+	await using server = await qemu();
+	const ear = new Ear();
+	const onEvent = () => {
+		throw new Error("a defect of ours");
+	};
+	const connection = await QmpConnection.open(server.path, { onEvent, onDisconnect: ear.onDisconnect });
+	const waiting = expect(connection.execute("stop", {})).rejects.toBeInstanceOf(QmpGone);
+	server.say('{"event": "STOP"}\n');
+	await waiting;
+	await ear.disconnected();
+	expect(ear.disconnects).toEqual(["what QEMU sent could not be taken in: a defect of ours"]);
+});

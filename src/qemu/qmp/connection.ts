@@ -1,5 +1,7 @@
 import { connect, type Socket } from "node:net";
+import { explain } from "../../api/errors.ts";
 import { DeadlineError } from "../../host/clock.ts";
+import { wordsOf } from "../words.ts";
 import { deadlineOf } from "./deadlines.ts";
 import { QmpError, QmpGone } from "./errors.ts";
 import type { Commands, Events } from "./schema.generated.ts";
@@ -7,6 +9,8 @@ import { Transcript } from "./transcript.ts";
 
 /** A QEMU that sends more than this without a line end is not speaking QMP. */
 const lineLimit = 2 * 1024 * 1024;
+/** Of what it says, in an error's message. */
+const longestWords = 1000;
 
 export type QmpEvent = {
 	[E in keyof Events]: { event: E; data: Events[E]; receivedAt: number };
@@ -41,6 +45,7 @@ export class QmpConnection {
 	private readonly listener: QmpListener;
 	private readonly pending = new Map<number, Pending>();
 	private readonly greeted = Promise.withResolvers<void>();
+	/** Never 0. */
 	private nextId = 1;
 	private partial = "";
 	private ended = false;
@@ -49,7 +54,7 @@ export class QmpConnection {
 		this.socket = socket;
 		this.listener = listener;
 		socket.setEncoding("utf8");
-		socket.on("data", (chunk) => this.receive(String(chunk)));
+		socket.on("data", (chunk) => this.receiveSafely(String(chunk)));
 		socket.on("error", (error) => this.end(error.message));
 		socket.on("close", () => this.end("QEMU closed its monitor"));
 	}
@@ -97,6 +102,15 @@ export class QmpConnection {
 		this.end("closed by us");
 	}
 
+	/** Whatever a captured QEMU finds to send: it costs this connection, and never the daemon with all other servers. */
+	private receiveSafely(chunk: string): void {
+		try {
+			this.receive(chunk);
+		} catch (error) {
+			this.end(`what QEMU sent could not be taken in: ${explain(error)}`);
+		}
+	}
+
 	private receive(chunk: string): void {
 		this.listener.onHeard?.();
 		const lines = (this.partial + chunk).split("\n");
@@ -124,9 +138,10 @@ export class QmpConnection {
 	}
 
 	private settle(message: Record<string, unknown>): void {
-		const pending = this.pending.get(Number(message.id));
+		const id = typeof message.id === "number" ? message.id : 0;
+		const pending = this.pending.get(id);
 		if (!pending) return;
-		this.pending.delete(Number(message.id));
+		this.pending.delete(id);
 		clearTimeout(pending.timer);
 		if ("return" in message) pending.resolve(message.return);
 		else pending.reject(refusal(pending.command, message.error));
@@ -175,5 +190,5 @@ export function parseObject(line: string, reviver?: Reviver): Record<string, unk
 
 function refusal(command: string, error: unknown): QmpError {
 	const { class: kind, desc } = (error ?? {}) as { class?: unknown; desc?: unknown };
-	return new QmpError(command, String(kind), String(desc));
+	return new QmpError(command, wordsOf(kind, longestWords), wordsOf(desc, longestWords));
 }

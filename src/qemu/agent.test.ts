@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { GuestAgent } from "./agent.ts";
 import { ScriptedSocket } from "./testing/scripted.ts";
@@ -362,5 +363,69 @@ test("what cannot be taken in ends the connection, with the reason, and the next
 	expect(server.connections).toBe(2);
 	server.say('{"return": 2}\n');
 	await until(() => heard.length === 2);
+	agent.close();
+});
+
+test("a guest that sends lines without end costs nothing but their counting", async () => {
+	await using agent = await listen();
+	const { ear, server, heard, answer } = agent;
+	ear.ask();
+	await server.until(asked(1));
+	const parse = vi.spyOn(JSON, "parse");
+	server.say("\n".repeat(100_000) + "y\n".repeat(100_000));
+	answer(1);
+	await until(() => heard.length === 1);
+	expect(parse.mock.calls.length).toBeLessThan(10);
+	parse.mockRestore();
+});
+
+test("one that takes long to be read is read again when it has been waited with, and keeps its place", async () => {
+	vi.useFakeTimers({ toFake: ["Date", "performance", "setTimeout"], now: 1_000_000 });
+	await using server = await ScriptedSocket.open();
+	const heard: number[] = [];
+	const agent = new GuestAgent(server.path, (at) => {
+		heard.push(at);
+		vi.setSystemTime(Date.now());
+		vi.advanceTimersByTime(1000);
+	});
+	agent.ask();
+	await server.until(asked(1));
+	server.say('{"return": 1}\n');
+	await until(() => heard.length === 1);
+	agent.ask();
+	await server.until(asked(2));
+	server.say('{"return": 2}\n');
+	vi.advanceTimersByTime(9999);
+	for (let i = 0; i < 200; i++) await new Promise(setImmediate);
+	expect(heard).toHaveLength(1);
+	vi.advanceTimersByTime(1);
+	await until(() => heard.length === 2);
+	agent.close();
+});
+
+test("a guest in which nobody reads is not asked on and on: what was not taken from here is not added to", async () => {
+	let guest: Socket | undefined;
+	await using server = await ScriptedSocket.open((socket) => {
+		guest = socket.pause();
+	});
+	const heard: number[] = [];
+	const agent = new GuestAgent(server.path, (at) => void heard.push(at));
+	agent.ask();
+	await until(() => guest !== undefined);
+	for (let i = 0; i < 20_000; i++) {
+		vi.advanceTimersByTime(4000);
+		agent.ask();
+	}
+	const last = agent.execute("guest-set-time", {}, 20_000);
+	guest?.resume();
+	await server.until((received) => received.includes("guest-set-time"));
+	const all = questions(server.received).map(({ arguments: { id } }) => id);
+	expect(all.length).toBeLessThan(10_000);
+	server.say(`{"return": ${all.at(-1)}}\n{"return": {}, "id": "c1"}\n`);
+	await last;
+	expect(heard).toHaveLength(1);
+	vi.advanceTimersByTime(4000);
+	agent.ask();
+	await server.until(asked(all.length + 1));
 	agent.close();
 });

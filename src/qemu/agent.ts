@@ -6,6 +6,7 @@ import { formatSize } from "../api/units.ts";
 import { DeadlineError } from "../host/clock.ts";
 import { AgentLines } from "./agent-lines.ts";
 import { parseObject } from "./qmp/connection.ts";
+import { Share } from "./share.ts";
 import { wordsOf } from "./words.ts";
 
 /** Bytes of an answer; what is larger is refused, never cut. */
@@ -21,6 +22,8 @@ const mostDisks = 100;
 /** Questions without an answer that are remembered. */
 const mostLate = 50;
 const longestWords = 1000;
+/** Read at a time: a guest can make each few bytes of it cost as much as a whole answer. */
+const readBytes = 4096;
 /** After this long without an answer the question is asked anew: the guest may have been reset in between. */
 const askAgainMs = 4000;
 /** The agent writes each question into the guest's log. */
@@ -63,6 +66,7 @@ interface Pending {
 export class GuestAgent {
 	private readonly path: string;
 	private readonly onAnswer: (at: number) => void;
+	private readonly share = new Share();
 	private socket: Socket | undefined;
 	private askedId = 0;
 	/** By the monotonic clock. */
@@ -85,14 +89,15 @@ export class GuestAgent {
 		if (this.closed) return;
 		const now = performance.now();
 		if (this.waiting && now - this.askedAt < askAgainMs) return;
+		const connection = this.connection();
+		// Nobody in the guest reads: what is asked would be kept here for as long as the session runs.
+		if (connection.writableLength > 0) return;
 		this.waiting = true;
 		this.askedAt = now;
 		this.askedId += 1;
 		// 0xff makes the agent drop whatever half a message it may hold: guest-sync-delimited's rule.
 		const question = { execute: "guest-sync-delimited", arguments: { id: this.askedId } };
-		this.connection().write(
-			Buffer.concat([Buffer.from([0xff]), Buffer.from(`${JSON.stringify(question)}\n`)]),
-		);
+		connection.write(Buffer.concat([Buffer.from([0xff]), Buffer.from(`${JSON.stringify(question)}\n`)]));
 	}
 
 	/**
@@ -206,9 +211,10 @@ export class GuestAgent {
 
 	private connection(): Socket {
 		if (this.socket && !this.socket.destroyed) return this.socket;
-		const socket = connect(this.path);
 		const lines = this.listen();
-		socket.on("data", (chunk: Buffer) => this.takeIn(lines, chunk, socket));
+		const buffer = Buffer.alloc(readBytes);
+		const callback = (length: number) => this.takeIn(lines, buffer.subarray(0, length), socket);
+		const socket: Socket = connect({ path: this.path, onread: { buffer, callback } });
 		// A session that ends takes its agent's socket with it; the session's end is noticed elsewhere.
 		socket.on("error", () => socket.destroy());
 		this.socket = socket;
@@ -216,17 +222,22 @@ export class GuestAgent {
 	}
 
 	/**
-	 * Whatever a guest finds to send: it costs this connection, and never the daemon with all other servers.
+	 * Whatever a guest finds to send: it costs this connection, and never the daemon with all other servers. One that sends
+	 * without end is read now and then; QEMU keeps it waiting meanwhile.
+	 * @returns whether more is to be read at once
 	 */
-	private takeIn(lines: AgentLines, chunk: Buffer, socket: Socket): void {
+	private takeIn(lines: AgentLines, chunk: Buffer, socket: Socket): boolean {
+		let restMs = 0;
 		try {
-			lines.take(chunk);
+			restMs = this.share.spend(() => lines.take(chunk));
 		} catch (error) {
 			socket.destroy();
 			const words = `what the guest's agent sent could not be taken in: ${explain(error)}`;
 			for (const { reject } of this.pending.values()) reject(new AgentError(words));
 			this.pending.clear();
 		}
+		if (restMs > 0) setTimeout(() => socket.resume(), restMs).unref();
+		return restMs === 0;
 	}
 
 	private listen(): AgentLines {
@@ -238,7 +249,8 @@ export class GuestAgent {
 	}
 
 	private receive(line: string): void {
-		if (line.length > answerLimit && hasManyParts(line)) return;
+		// The reader's error for what is no answer costs more than a hundred times what this does.
+		if (!/^[\xff\s]*\{/.test(line) || (line.length > answerLimit && hasManyParts(line))) return;
 		const message = parseObject(line.replaceAll("\xff", ""));
 		if (!message) return;
 		const pending = typeof message.id === "string" ? this.pending.get(message.id) : undefined;

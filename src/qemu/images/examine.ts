@@ -21,6 +21,13 @@ const checkedMs = 3_600_000;
 /** Formats for which `qemu-img check` finds damage. */
 const checkable: readonly ImageFormat[] = ["qcow2", "vmdk", "vdi", "vhdx"];
 
+/**
+ * A VHD is as large as it says. QEMU's driver (7.2, block/vpc.c) believes that of a few creators only, and takes cylinders
+ * × heads × sectors for the size else, which leaves out the disk's end: of VirtualBox' and Azure's, and of Virtual PC's
+ * 127 GiB two MiB, which Virtual PC does not show and which do no harm.
+ */
+const wholeVhd = "force_size_calc=current_size";
+
 export interface Image {
 	source: ImageSource;
 	format: ImageFormat;
@@ -146,13 +153,14 @@ export function readingOf({ source, files }: Image): Pick<ImageWork, "readable" 
 export function optionsOf({ source, format }: Pick<Image, "source" | "format">): string {
 	const name = inside(source.path).replaceAll(",", ",,");
 	const driver = source.isDevice ? "host_device" : "file";
-	if (!source.stretch) return `driver=${format},file.driver=${driver},file.filename=${name}`;
+	const reader = `driver=${format}${format === "vpc" ? `,${wholeVhd}` : ""}`;
+	if (!source.stretch) return `${reader},file.driver=${driver},file.filename=${name}`;
 	const { offset } = source.stretch;
 	// QEMU takes whole sectors; in an archive zeros follow up to the end of one.
 	const size = Math.ceil(source.stretch.size / 512) * 512;
 	const stretch = (prefix: string) =>
 		`${prefix}driver=raw,${prefix}offset=${offset},${prefix}size=${size},${prefix}file.driver=file,${prefix}file.filename=${name}`;
-	return format === "raw" ? stretch("") : `driver=${format},${stretch("file.")}`;
+	return format === "raw" ? stretch("") : `${reader},${stretch("file.")}`;
 }
 
 /** Errors say which image they are about. */

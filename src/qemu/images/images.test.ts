@@ -137,6 +137,22 @@ describe("whole images", () => {
 		expect(await marks()).toEqual(before);
 	});
 
+	test.each(
+		["vbox", "wa\0\0", "vpc ", "qemu", "win "].flatMap((creator): [string, string][] => [
+			["dynamic", creator],
+			["fixed", creator],
+		]),
+	)(
+		"a %s VHD of the creator %j, whose geometry is a little smaller, is copied to the last sector",
+		async (kind, creator) => {
+			const name = await madeBy(creator, `${kind}.vhd`, "made.vhd");
+			const taken = await take(name);
+			await run("qemu-img", ["compare", "-f", "raw", "-F", "qcow2", disk, taken], {
+				deadlineMs: 60_000,
+			});
+		},
+	);
+
 	test("names may have signs that mean something to QEMU", async () => {
 		await copyFile(at("monolithicSparse.vmdk"), at("a, b#c=d:e.vmdk"));
 		await take("a, b#c=d:e.vmdk");
@@ -154,6 +170,21 @@ function asStream(vmdk: Buffer): Buffer {
 	marker.writeUInt32LE(3, 12);
 	whole.writeBigUInt64LE(2n ** 64n - 1n, 56);
 	return Buffer.concat([whole, marker, footer, Buffer.alloc(512)]);
+}
+
+/** A copy of a VHD, as another program would have made it: with its name, and the geometry that the specification reckons. */
+async function madeBy(creator: string, from: string, to: string): Promise<string> {
+	const vhd = await readFile(at(from));
+	const ends = [0, vhd.length - 512].map((place) => vhd.subarray(place, place + 512));
+	for (const footer of ends.filter((end) => end.toString("latin1", 0, 8) === "conectix")) {
+		footer.write(creator, 28, "latin1");
+		// 90 × 4 × 17 of 6144 sectors.
+		footer.set([0, 90, 4, 17], 56);
+		footer.writeUInt32BE(0, 64);
+		footer.writeUInt32BE(~footer.reduce((sum, byte) => sum + byte, 0) >>> 0, 64);
+	}
+	await writeFile(at(to), vhd);
+	return to;
 }
 
 /** Writes over some bytes of a copy. */

@@ -150,6 +150,26 @@ test("once its discs are taken out, a Windows 2000 has a disk of full speed", ()
 	expect(commandLine(guestMachine("windows-server-2003", "kvm"))).not.toContain("-win2k-hack");
 });
 
+test.each<[string, Hardware, number[]]>([
+	[
+		"cold",
+		{
+			...guestMachine("linux", "tcg"),
+			disks: [kept("system", "virtio-scsi"), kept("a", "virtio-scsi"), kept("b")],
+		},
+		[1, 2, 3],
+	],
+	[
+		"warm",
+		{ ...tiny, hotplug: true, disks: [{ ...disposable, bus: "virtio-scsi" }, kept("a", "virtio-scsi")] },
+		[1],
+	],
+])("a system disk on virtio-scsi is booted first, recovery %s", (_, hardware, expected) => {
+	const disks = commandLine(hardware).filter((word) => /^(scsi-hd|virtio-blk)/.test(word));
+	expect(disks[0]).toContain("id=system,");
+	expect(disks.flatMap((word) => Number(/,bootindex=(\d+),/.exec(word)?.[1]) || [])).toEqual(expected);
+});
+
 test("memory that is no whole number of MiB is rounded up, never down", () => {
 	const command = commandLine({ ...tiny, memoryBytes: 100.5 * 2 ** 20 });
 	expect(command[command.indexOf("-m") + 1]).toBe("101M");

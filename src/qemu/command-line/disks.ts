@@ -8,7 +8,7 @@ const onError = { werror: "enospc", rerror: "report" };
 
 /** All disks of a session share one throttle: a guest gone wild leaves the host's disk to others. */
 export function diskArguments(hardware: Hardware): string[] {
-	const { disks, limits } = hardware;
+	const { disks, hotplug, limits } = hardware;
 	const group = {
 		"qom-type": "throttle-group",
 		id: throttle,
@@ -19,8 +19,9 @@ export function diskArguments(hardware: Hardware): string[] {
 		...["-object", JSON.stringify(group)],
 		...controllerArguments(hardware),
 		...disks.flatMap((disk, index) => {
-			// What can be unplugged is no part of the order in which a machine boots.
-			const order = disk.bus === "virtio-scsi" ? {} : { bootindex: index + 1 };
+			// What can be unplugged is no part of the order in which a machine boots; once one has a place in it, only those do.
+			const comesAndGoes = hotplug && disk.bus === "virtio-scsi" && disk.name !== "system";
+			const order = comesAndGoes ? {} : { bootindex: index + 1 };
 			const { driver = "", ...place } = places[index] ?? {};
 			const device = {
 				driver,

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
 	emptyWhenLarger,
+	giveUntrusted,
 	listIfThere,
 	readIfThere,
 	readUntrustedTail,
@@ -134,6 +135,31 @@ describe("a file that a session can replace", () => {
 			expect(await readUntrustedTail(at("console"), 100)).toBeUndefined();
 			expect(await emptyWhenLarger(at("console"), 0)).toBe(false);
 			expect(await readFile(secret, "utf8")).toBe("secret of the host");
+		},
+	);
+
+	test("is given to others with a mode of its own", async () => {
+		await writeFile(at("overlay"), "content");
+		expect(await giveUntrusted(at("overlay"), 12_345, 12_346, 0o440)).toBe(true);
+		const { uid, gid, mode } = await stat(at("overlay"));
+		expect([uid, gid, mode & 0o777]).toEqual([12_345, 12_346, 0o440]);
+	});
+
+	test.each(["a link", "a second name", "a folder", "a pipe"])(
+		"is not given to others when it has become %s of something else",
+		async (kind) => {
+			const secret = at("secret");
+			await writeFile(secret, "secret of the host", { mode: 0o600 });
+			if (kind === "a link") await symlink(secret, at("overlay"));
+			if (kind === "a second name") await link(secret, at("overlay"));
+			if (kind === "a folder") await mkdir(at("overlay"));
+			if (kind === "a pipe") spawnSync("mkfifo", [at("overlay")]);
+			expect(await giveUntrusted(at("overlay"), 12_345, 12_346, 0o444)).toBe(false);
+			for (const path of [secret, at("overlay")]) {
+				const { uid, mode } = await stat(path);
+				expect([uid, mode & 0o777]).not.toEqual([12_345, 0o444]);
+				expect(uid).toBe(0);
+			}
 		},
 	);
 

@@ -123,6 +123,22 @@ export async function emptyWhenLarger(path: string, limit: number): Promise<bool
 	}
 }
 
+/**
+ * Gives a file that a session could change or replace to others, with a mode of its own.
+ * @returns false when it is no plain file, or another's too: then nothing was done
+ */
+export async function giveUntrusted(path: string, uid: number, gid: number, mode: number): Promise<boolean> {
+	const file = await openUntrusted(path, constants.O_RDONLY);
+	if (!file) return false;
+	try {
+		await file.chown(uid, gid);
+		await file.chmod(mode);
+		return true;
+	} finally {
+		await file.close();
+	}
+}
+
 async function openUntrusted(path: string, flags: number) {
 	try {
 		const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);

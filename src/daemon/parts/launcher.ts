@@ -148,7 +148,8 @@ export class Launcher {
 			return false;
 		}
 		await rm(paths.sockets(this.server.name, number), { recursive: true, force: true });
-		await rm(this.files(number).overlay, { force: true });
+		// The session may have made a folder of it.
+		await rm(this.files(number).overlay, { recursive: true, force: true });
 		const port = portOf(this.server, number);
 		if (port)
 			await this.sandbox.removePort(port).catch((err) => log.warn({ err }, "a port could not be removed"));

@@ -189,7 +189,7 @@ export class HostMachines implements Machines {
 
 	async cleanUp(number: number): Promise<boolean> {
 		const ended = await this.launcher.cleanUp(number);
-		if (ended) await rm(this.launcher.files(number).dump, { force: true });
+		if (ended) await rm(this.launcher.files(number).dump, { recursive: true, force: true });
 		return ended;
 	}
 

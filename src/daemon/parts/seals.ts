@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, openSync, readFileSync } from "node:fs";
-import { chmod, chown, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { explain } from "../../api/errors.ts";
 import { parseDuration } from "../../api/units.ts";
 import { withDeadline } from "../../host/clock.ts";
 import { run } from "../../host/command.ts";
+import { giveUntrusted } from "../../host/files.ts";
 import { SharedMemory } from "../../host/shared-memory.ts";
 import { commandLine, machineTypeOf } from "../../qemu/command-line/index.ts";
 import { platformOf } from "../../qemu/guests.ts";
@@ -235,11 +236,14 @@ export class Seals {
 		}
 	}
 
-	/** The overlay that the frozen boot wrote to; nobody writes to it from here on. */
+	/**
+	 * The overlay that the frozen boot wrote to; nobody writes to it from here on. A QEMU that was captured may have left
+	 * anything in its place: it is looked at where that cannot reach it any more.
+	 */
 	private async keepSystem(number: number, draft: SealPaths): Promise<void> {
 		await rename(this.launcher.files(number).overlay, draft.system);
-		await chown(draft.system, 0, qemuUid(this.server));
-		await chmod(draft.system, 0o440);
+		if (!(await giveUntrusted(draft.system, 0, qemuUid(this.server), 0o440)))
+			throw new Error("the boot to be sealed has left no plain file where its system disk was");
 	}
 
 	private beginning(session: number): Beginning {

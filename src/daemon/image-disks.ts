@@ -8,11 +8,8 @@ import { copyImage } from "../qemu/images/copy.ts";
 import { checkWhole, type Examination, type Image, measure, openImage } from "../qemu/images/examine.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { Context } from "./context.ts";
-import { domainNamesUid } from "./resolve.ts";
+import { imagesUid } from "./resolve.ts";
 import type { SiteProblem } from "./site-file.ts";
-
-/** Of what reads images that come from outside: an odd one as `domainNamesUid`, and nobody else's. */
-const imagesUid = (state: string) => domainNamesUid(state) - 2;
 
 export function examinationOf({ paths }: Context, signal?: AbortSignal): Examination {
 	const target = existsSync(paths.servers) ? paths.servers : dirname(paths.servers);

@@ -37,6 +37,9 @@ export const leasesUid = (state: string) => firstUidOf(state) + 100_001_000 + ui
 /** Of what asks a domain's controllers for the host. */
 export const domainNamesUid = (state: string) => leasesUid(state) - 2;
 
+/** Of what reads images that others have written: an odd one as `domainNamesUid`, and nobody else's. */
+export const imagesUid = (state: string) => domainNamesUid(state) - 2;
+
 /** What the names of a server's taps begin with; each session has one of its own. */
 export const tapsOf = (server: StoredServer) => `tap${server.installed.index}-`;
 

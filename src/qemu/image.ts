@@ -1,9 +1,8 @@
 import { chmod, chown, link, lstat, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { CommandError, run } from "../host/command.ts";
+import { run } from "../host/command.ts";
 import { errorCode } from "../host/files.ts";
 import { createEmptyImage } from "./empty-image.ts";
-import { parseObject } from "./qmp/connection.ts";
 
 const quick = { deadlineMs: 30_000 };
 const long = { deadlineMs: 3_600_000 };
@@ -129,38 +128,4 @@ export async function convertImage(
 		...long,
 		...(signal ? { signal } : {}),
 	});
-}
-
-/**
- * Copies an overlay together with what it lies on into an image of its own, and changes neither. The overlay was written
- * by a session, and is hostile until checked.
- * @param base what it lies on, whatever it says itself
- * @throws ImageError for an overlay that ties to other files; CommandError
- */
-export async function flattenOverlay(overlay: string, base: string, to: string): Promise<void> {
-	const facts = await askAboutImage(overlay);
-	if (facts.format !== "qcow2" || JSON.stringify(facts["format-specific"] ?? {}).includes('"data-file"'))
-		throw new ImageError(`${overlay} is not what it was made as; abandon these changes`);
-	// A comma ends a value; doubled it is one.
-	const name = (path: string) => path.replaceAll(",", ",,");
-	const below = `backing.driver=qcow2,backing.file.driver=file,backing.file.filename=${name(base)}`;
-	const whole = `driver=qcow2,file.driver=file,file.filename=${name(overlay)},${below}`;
-	const convert = ["qemu-img", "convert", "-q", "--image-opts", "-O", "qcow2", whole, to];
-	await run("prlimit", [...imageLimits, ...convert], long);
-}
-
-async function askAboutImage(path: string): Promise<Record<string, unknown>> {
-	try {
-		const { stdout } = await run(
-			"prlimit",
-			[...imageLimits, "qemu-img", "info", "--output=json", "-U", path],
-			quick,
-		);
-		return parseObject(stdout) ?? {};
-	} catch (error) {
-		const said = error instanceof CommandError ? error.stderr.trim() : "";
-		throw new ImageError(`${path} cannot be read as a disk image${said ? ` (${said.slice(0, 200)})` : ""}`, {
-			cause: error,
-		});
-	}
 }

@@ -11,7 +11,8 @@ import { dropChanges, keepChanges } from "./changes.ts";
 
 const deadlineMs = 20_000;
 const command = async (file: string, ...args: string[]) => await run(file, args, { deadlineMs });
-const server = { installed: { uid: process.getuid?.() ?? 0 } } as StoredServer;
+const server = { installed: { uid: process.getuid?.() ?? 0, systemBytes: 16 * 2 ** 20 } } as StoredServer;
+const uid = 1_950_000_000;
 let folder: string;
 let disk: string;
 
@@ -57,9 +58,9 @@ test("changes that were kept are there after a power cut, whole", async () => {
 	await command("qemu-io", "-f", "qcow2", "-c", "write -q -P 2 1M 1M", paths.changes);
 	await command("sync", "-f", disk);
 
-	await keepChanges(server, paths);
+	await keepChanges(server, paths, uid);
 	// Again, as by a daemon that was killed before it had written that down.
-	await keepChanges(server, paths);
+	await keepChanges(server, paths, uid);
 	await writeFileAtomic(join(disk, "record.json"), "{}\n");
 	await dropChanges(paths);
 	await writeFileAtomic(join(disk, "record.json"), "{ }\n");

@@ -2,7 +2,8 @@ import { chmod, chown, rename, rm } from "node:fs/promises";
 import { BulkheadError } from "../../api/errors.ts";
 import { syncFile, syncFolder } from "../../host/files.ts";
 import { inside } from "../../qemu/hardware.ts";
-import { createOverlay, flattenOverlay } from "../../qemu/image.ts";
+import { createOverlay } from "../../qemu/image.ts";
+import { flattenOverlay } from "../../qemu/images/flatten.ts";
 import type { ServerPaths } from "../../store/paths.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { qemuUid } from "../resolve.ts";
@@ -24,14 +25,15 @@ export async function beginChanges(server: StoredServer, paths: ServerPaths): Pr
 /**
  * Makes the changes part of the system disk, which is replaced in one step: before it the old one is there whole, after it
  * the new one, also when the host's power fails. They stay beside it until `dropChanges`: done again this does no harm.
+ * @param uid user that reads what a session has written
  * @throws BulkheadError disk-full, ImageError
  */
-export async function keepChanges(server: StoredServer, paths: ServerPaths): Promise<void> {
+export async function keepChanges(server: StoredServer, paths: ServerPaths, uid: number): Promise<void> {
 	const system = paths.disk("system");
 	const draft = `${paths.changes}.draft`;
 	await refuseWithoutRoom(paths.disks, await sizeOnDisk([system, paths.changes]));
 	try {
-		await flattenOverlay(paths.changes, system, draft);
+		await flattenOverlay(paths.changes, system, draft, { uid, bytes: server.installed.systemBytes });
 		await own(draft, server);
 		// What qemu-img has written is the kernel's to write down, when it likes; the rename may be earlier.
 		await syncFile(draft);

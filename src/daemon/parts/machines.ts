@@ -19,6 +19,7 @@ import {
 	guestOf,
 	hardwareOf,
 	hasScreen,
+	imagesUid,
 	isInstalling,
 	isWarm,
 	memoryOf,
@@ -106,7 +107,8 @@ export class HostMachines implements Machines {
 	}
 
 	async keepChanges(): Promise<void> {
-		await keepChanges(this.server, this.context.paths.server(this.server.name));
+		const { paths } = this.context;
+		await keepChanges(this.server, paths.server(this.server.name), imagesUid(paths.state));
 	}
 
 	async dropChanges(): Promise<void> {

@@ -8,7 +8,10 @@ import { checkQcow2 } from "./qcow2.ts";
 
 const metadataBytes = 64 * 2 ** 20;
 /** An hour, and as much again for each 100 GiB. */
-const deadlineFor = (bytes: number) => 3_600_000 * (1 + bytes / (100 * 2 ** 30));
+export const deadlineFor = (bytes: number) => 3_600_000 * (1 + bytes / (100 * 2 ** 30));
+
+/** What a qcow2 takes beyond its data when it is full: tables of 8 and 2 bytes for each 64 KiB, and some of the first. */
+export const metadataFor = (bytes: number) => metadataBytes + Math.ceil(bytes / 4096);
 
 export interface Copying extends Examination {
 	/** QEMU's name of what is made. */
@@ -67,7 +70,7 @@ export async function copyImage(image: Image, to: string, copying: Copying): Pro
 }
 
 /** By the open file: its name may lead elsewhere by now, where others may write to the folder. */
-async function giveTo(file: FileHandle, owner: number, path: string): Promise<void> {
+export async function giveTo(file: FileHandle, owner: number, path: string): Promise<void> {
 	await file.chown(owner, owner).catch((error) => {
 		if (errorCode(error) !== "EPERM") throw error;
 		throw new ImageError(

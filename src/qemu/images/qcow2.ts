@@ -14,7 +14,7 @@ export async function checkQcow2(image: FileWindow): Promise<void> {
 			"depends on another file (a backing file); make it whole where that file is: qemu-img convert -O qcow2",
 		);
 	if (head.readUInt32BE(32) !== 0) throw new ImageError("is encrypted; decrypt it first: qemu-img convert");
-	const features = head.readUInt32BE(4) >= 3 && head.length >= 80 ? head.readBigUInt64BE(72) : 0n;
+	const features = featuresOf(head);
 	if ((features & incompatible.externalData) !== 0n)
 		throw new ImageError(
 			"keeps its data in another file; make it whole where that file is: qemu-img convert -O qcow2",
@@ -34,4 +34,20 @@ export async function checkQcow2(image: FileWindow): Promise<void> {
 	const endsInTable = BigInt(image.size) === tableAt + BigInt(entries) * 8n;
 	if (image.size % 512 !== 0 && !endsInTable && snapshots === 0)
 		throw cutOff(`its ${image.size} bytes are no whole number of sectors`);
+}
+
+/**
+ * Whether an overlay that a session has written may still be what it was made as: a qcow2 that keeps its data in itself,
+ * and is no larger than its disk. What it says that it lies on does not matter to whoever names that.
+ */
+export async function checkOverlay(image: FileWindow, bytes: number): Promise<boolean> {
+	const head = await image.read(0, 104);
+	if (head.length < 72 || head.toString("latin1", 0, 4) !== "QFI\xfb") return false;
+	// QEMU has made it of whole sectors.
+	const isLarger = head.readBigUInt64BE(24) > BigInt(Math.ceil(bytes / 512) * 512);
+	return head.readUInt32BE(4) >= 2 && !isLarger && (featuresOf(head) & incompatible.externalData) === 0n;
+}
+
+function featuresOf(head: Buffer): bigint {
+	return head.readUInt32BE(4) >= 3 && head.length >= 80 ? head.readBigUInt64BE(72) : 0n;
 }

@@ -36,6 +36,17 @@ test("whole lines come as they are written", async () => {
 	expect(lines).toEqual(["a", "bc", "d"]);
 });
 
+test("a line that is too long is left out, however much comes without an end, and those around it are heard", async () => {
+	const lines: string[] = [];
+	// 32 MiB.
+	const endless = "dd if=/dev/zero bs=4096 count=8192 2>/dev/null";
+	const longest = "head -c 65536 /dev/zero | tr '\\0' y";
+	await sh(`echo before; ${endless}; echo; ${longest}; echo; echo after`, {
+		onLine: (line) => lines.push(line),
+	});
+	expect(lines.map(({ length }) => length)).toEqual([6, 65_536, 5]);
+});
+
 test("a code other than 0 is a failure with the last words", async () => {
 	const error = await failure(sh("echo why >&2; exit 3"));
 	expect(error).toMatchObject({ code: 3, stderr: "why\n" });

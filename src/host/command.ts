@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 const outputLimit = 16 * 1024 * 1024;
+/** Characters. */
+const longestLine = 64 * 1024;
 /** How long what was killed may take to be gone: on a disk that hangs nothing ends. */
 const goneWithinMs = 2000;
 
@@ -12,7 +14,10 @@ export interface RunOptions {
 	input?: string | Uint8Array;
 	env?: Record<string, string>;
 	cwd?: string;
-	/** Called with each whole line of standard output as it comes; a carriage return ends one, too. */
+	/**
+	 * Called with each whole line of standard output as it comes; a carriage return ends one, too. One of more than 64 KiB
+	 * is left out.
+	 */
 	onLine?: (line: string) => void;
 }
 
@@ -102,14 +107,30 @@ function killGroup(pid: number | undefined): void {
 
 function collect(stream: NodeJS.ReadableStream, onLine?: (line: string) => void): () => string {
 	let text = "";
-	let partial = "";
+	const hear = onLine && cutIntoLines(onLine);
 	stream.setEncoding("utf8");
 	stream.on("data", (chunk: string) => {
 		if (text.length < outputLimit) text += chunk;
-		if (!onLine) return;
-		const lines = (partial + chunk).split(/[\r\n]/);
-		partial = lines.pop() ?? "";
-		for (const line of lines) onLine(line);
+		hear?.(chunk);
 	});
 	return () => text;
+}
+
+/** Each character is looked at once, and never more than one line is kept, whoever writes without ending any. */
+function cutIntoLines(onLine: (line: string) => void): (chunk: string) => void {
+	let partial: string | undefined = "";
+	const add = (part: string) => {
+		const fits = partial !== undefined && partial.length + part.length <= longestLine;
+		partial = fits ? partial + part : undefined;
+	};
+	return (chunk) => {
+		const ended = chunk.split(/[\r\n]/);
+		const last = ended.pop() ?? "";
+		for (const part of ended) {
+			add(part);
+			if (partial !== undefined) onLine(partial);
+			partial = "";
+		}
+		add(last);
+	};
 }

@@ -40,6 +40,31 @@ test("disks without a place are told, and the mend", async () => {
 	).toEqual([expect.stringMatching(/sata has room for 6 disks and CD drives, and these are 8/)]);
 });
 
+test("a data disk with the name of another of the server's devices is told by its field", async () => {
+	const data = (...names: string[]) => names.map((name) => ({ name, size: "1GiB" }));
+	const network = { segment: "office", address: "10.77.0.10" };
+	const taken = (disk: string, i: number) =>
+		`servers.lab.data.${i}.name: "${disk}" is what another of this server's devices is called; choose another name`;
+	const template: ServerDefinition = {
+		template: "tiny",
+		data: data("ledger", "nic0", "usb", "sata"),
+		network,
+	};
+	expect(await messages(template)).toEqual([taken("nic0", 1)]);
+	expect(await messages({ ...template, recovery: { mode: "warm" } })).toEqual([taken("nic0", 1)]);
+	const image: ServerDefinition = { image: "/srv/x.qcow2", guest: "windows-7", data: data("usb", "nic0") };
+	expect(await messages(image)).toEqual([taken("usb", 0)]);
+	expect(await messages({ ...image, guest: "linux" })).toEqual([]);
+	const scsi: ServerDefinition = {
+		...{ image: "/srv/x.qcow2", guest: "linux", system: { bus: "lsi" } },
+		data: [
+			{ name: "lsi", size: "1GiB" },
+			{ name: "pvscsi", size: "1GiB", bus: "pvscsi" },
+		],
+	};
+	expect(await messages(scsi)).toEqual([taken("lsi", 0), taken("pvscsi", 1)]);
+});
+
 test("a server that recovers warm has neither UEFI nor a TPM", async () => {
 	const warm: ServerDefinition = {
 		image: "/srv/x.qcow2",

@@ -4,11 +4,12 @@ import { explain } from "../api/errors.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { isWindowsVersion } from "../api/windows.ts";
-import { firmwareFiles, whyNotAttachable } from "../qemu/command-line/index.ts";
+import { firmwareFiles, takenNames, whyNotAttachable } from "../qemu/command-line/index.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { whyNotAnswerable } from "../templates/windows/media.ts";
 import { disksForRoles } from "./answers.ts";
+import { busOf, cardOf, dataDisksOf, drivesOf, guestOf, isWarm } from "./resolve.ts";
 
 const readableByOthers = 0o004;
 const tpmProgram = "/usr/bin/swtpm";
@@ -19,8 +20,9 @@ export async function hardwareOnHost(
 	definition: ServerDefinition,
 	old: StoredServer | undefined,
 ): Promise<Problem[]> {
-	if (definition.template !== undefined) return [];
 	const at = ["servers", name];
+	const names = nameProblems(name, definition, old);
+	if (definition.template !== undefined) return names;
 	const guest = definition.guest ?? old?.installed.guest ?? "other";
 	const platform = platformOf(guest, "tcg", definition);
 	const usual = guests[guest].disk;
@@ -32,6 +34,7 @@ export async function hardwareOnHost(
 		"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`";
 	const unattachable = whyNotAttachable(platform, disks, drives);
 	return [
+		...names,
 		...(await answersOnHost(guest, definition, old, at)),
 		...(definition.recovery?.mode === "warm" && !sealable
 			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
@@ -41,6 +44,28 @@ export async function hardwareOnHost(
 		...(await discProblem(inDrive(install?.drivers, old), [...at, "install", "drivers"])),
 		...(await packageProblems(platform, at)),
 	];
+}
+
+/** QEMU tells devices apart by their names, and a data disk's is the one that the site gives it. */
+function nameProblems(name: string, definition: ServerDefinition, old: StoredServer | undefined): Problem[] {
+	// Templates' guests are Linux.
+	const guest = old?.installed.guest ?? (definition.template === undefined ? "other" : "linux");
+	const server = { definition, installed: { guest }, ejected: [] } as unknown as StoredServer;
+	const taken = takenNames({
+		...{ name, uuid: "", generation: "", accelerator: "tcg", memoryBytes: 0, cpus: 1, screen: true },
+		...{ memory: { kind: "own" }, boot: { kind: "disk" } },
+		platform: platformOf(guestOf(server), "tcg", definition),
+		disks: [{ name: "system", file: "", keep: "kept", bus: busOf(server) }, ...dataDisksOf(server)],
+		hotplug: isWarm(server),
+		drives: drivesOf(server),
+		nic: definition.network ? { tap: "", mac: "", card: cardOf(server) } : null,
+		limits: { bytesPerSecond: 0, operationsPerSecond: 0 },
+	});
+	return (definition.data ?? []).flatMap((disk, i) => {
+		if (!taken.includes(disk.name)) return [];
+		const message = `"${disk.name}" is what another of this server's devices is called; choose another name`;
+		return [{ path: ["servers", name, "data", i, "name"], message }];
+	});
 }
 
 /** A disc that was ejected may be gone. */

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { type Bus, type GuestName, guestNames } from "../../api/guest.ts";
 import { guests, platformOf } from "../guests.ts";
 import type { Disk, Hardware } from "../hardware.ts";
-import { commandLine } from "./index.ts";
+import { commandLine, takenNames } from "./index.ts";
 
 /**
  * What QEMU is started with, held by goldens: one option a line, with its value. `UPDATE=1` writes them anew; a
@@ -168,6 +168,30 @@ test.each<[string, Hardware, number[]]>([
 	const disks = commandLine(hardware).filter((word) => /^(scsi-hd|virtio-blk)/.test(word));
 	expect(disks[0]).toContain("id=system,");
 	expect(disks.flatMap((word) => Number(/,bootindex=(\d+),/.exec(word)?.[1]) || [])).toEqual(expected);
+});
+
+/** A floppy drive on the newer board, which has no controller for one. */
+const withFloppy: Hardware = (() => {
+	const machine = guestMachine("windows-server-2003", "tcg");
+	return { ...machine, platform: { ...machine.platform, machine: "q35" }, disks: [kept("system", "sata")] };
+})();
+
+test("a disk may not have the name of another device, on any board, and any other name", () => {
+	const all = [...Object.values(machines), ...[...ofGuests, ...buses].map(([, each]) => each), withFloppy];
+	const found = new Set<string>();
+	for (const machine of all) {
+		const devices = lines(commandLine(machine)).match(/^-device .*$/gm) ?? [];
+		const ids = devices.flatMap((device) => /[, ]id=([^,]*)/.exec(device)?.[1] ?? []);
+		const own = machine.disks.map(({ name }) => name);
+		expect(takenNames(machine)).toEqual([]);
+		// What cannot be the name of a disk is in nobody's way.
+		for (const id of ids.filter((id) => /^[a-z][a-z0-9-]*$/.test(id) && !own.includes(id))) {
+			found.add(id);
+			const disks = [...machine.disks, kept(id, machine.disks[0]?.bus), kept("other", "virtio-scsi")];
+			expect(takenNames({ ...machine, disks }), `${id} beside ${own}`).toEqual([id]);
+		}
+	}
+	expect([...found].sort()).toEqual(["fdc", "lsi", "lsi-sas", "nic0", "pvscsi", "sata", "usb"]);
 });
 
 test("memory that is no whole number of MiB is rounded up, never down", () => {

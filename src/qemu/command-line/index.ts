@@ -20,6 +20,16 @@ export function commandLine(hardware: Hardware): string[] {
 	];
 }
 
+/**
+ * Names of disks that another of the machine's devices has already: QEMU would not start.
+ * @param hardware with all disks that it may ever have
+ */
+export function takenNames(hardware: Hardware): string[] {
+	const words = commandLine(hardware);
+	const ids = words.filter((_, i) => words[i - 1] === "-device").map((word) => /,id=([^,]+)/.exec(word)?.[1]);
+	return hardware.disks.map(({ name }) => name).filter((name) => ids.filter((id) => id === name).length > 1);
+}
+
 export { whyNotAttachable } from "./controllers.ts";
 export { firmwareFiles, variablesFile } from "./firmware.ts";
 export { machineTypeOf };

@@ -69,6 +69,10 @@ test("at the deadline everything in its process group is killed", async () => {
 	while (identify(inner[0] ?? 0)) await new Promise(setImmediate);
 });
 
+test("a deadline that is weeks away, as that of a copy of 60 TiB, is none yet", async () => {
+	expect(await sh("sleep 0.2; echo done", { deadlineMs: 2 ** 31 })).toEqual({ stdout: "done\n", stderr: "" });
+});
+
 test("is killed when it is cancelled, and not begun when it was before", async () => {
 	const caller = new AbortController();
 	const error = await failure(

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { longestTimerMs } from "./clock.ts";
 
 const outputLimit = 16 * 1024 * 1024;
 /** Characters. */
@@ -7,7 +8,7 @@ const longestLine = 64 * 1024;
 const goneWithinMs = 2000;
 
 export interface RunOptions {
-	/** Milliseconds until the command is killed. */
+	/** Milliseconds until the command is killed; 24 days are the most. */
 	deadlineMs: number;
 	signal?: AbortSignal;
 	/** Written to the command's standard input. */
@@ -70,7 +71,8 @@ export async function run(
 	};
 	const onAbort = () => stop("was cancelled");
 	options.signal?.addEventListener("abort", onAbort, { once: true });
-	const timer = setTimeout(() => stop(`did not finish within ${options.deadlineMs} ms`), options.deadlineMs);
+	const late = () => stop(`did not finish within ${options.deadlineMs} ms`);
+	const timer = setTimeout(late, Math.min(options.deadlineMs, longestTimerMs));
 	// A command may end without reading its input; its exit code tells, not the broken pipe.
 	child.stdin.on("error", () => {});
 	child.stdin.end(options.input ?? "");

@@ -6,7 +6,7 @@ export const changeView = z.object({
 	kind: z.enum(["create", "change", "delete", "same"]),
 	/** One line for each difference, such as `memory: 512MiB → 1GiB`. */
 	differences: z.array(z.string()),
-	/** What is lost for ever: disks that go. Empty for most changes. */
+	/** What is lost for ever: disks that go, and what else goes with a server. Empty for most changes. */
 	destroys: z.array(z.string()),
 	/** True when a running session has to be restarted for the change to take effect. */
 	restartNeeded: z.boolean(),
@@ -23,6 +23,12 @@ export const planView = z.object({
 });
 export type Plan = z.infer<typeof planView>;
 export type Change = z.infer<typeof changeView>;
+
+/** What is lost for ever with a server that is deleted, beside its disks. */
+export function lostWithServer(mode: "cold" | "warm"): string[] {
+	const seal = mode === "warm" ? ["seal"] : [];
+	return [...seal, "incidents with evidence and dumps", "history of traffic"];
+}
 
 /** A line of the stream that a long task answers with. */
 export const progressView = z.discriminatedUnion("type", [

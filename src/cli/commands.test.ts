@@ -196,14 +196,19 @@ describe("delete", () => {
 		daemon.answers.delete = ({ server }) => ({ deleted: server });
 	});
 
-	it("names the disks and wants a yes", async () => {
+	it("names what is destroyed and wants a yes", async () => {
 		const { code, err } = await bulkhead("delete intranet", "y\n");
 		expect(code).toBe(1);
-		expect(err).toContain("Destroy the system disk, the data disk files of intranet for ever?");
+		expect(err).toContain(
+			"Destroy the system disk, the data disk files, the incidents with evidence and dumps, the history of traffic of intranet for ever?",
+		);
 		expect(acts()).toEqual([]);
 		expect((await bulkhead("delete intranet", "yes\n")).code).toBe(0);
 		expect((await bulkhead("delete intranet --yes --json")).out).toBe('{\n  "deleted": "intranet"\n}\n');
 		expect(acts()).toHaveLength(2);
+		daemon.answers.show = () =>
+			sampleServer({ state: "stopped", recovery: { mode: "warm", attempts: 5, withinMs: 1 } });
+		expect((await bulkhead("delete intranet", "no\n")).err).toContain("the seal, the incidents");
 	});
 
 	it("refuses where nobody can be asked, and while it runs", async () => {

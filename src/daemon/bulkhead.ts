@@ -331,9 +331,14 @@ export class Bulkhead {
 		return await this.soon(async () => await this.units.server(name).eject(this.context));
 	}
 
-	/** Deletes a stopped server with its disks. */
-	async delete(name: string): Promise<void> {
-		await this.changing.take(async () => {
+	/**
+	 * Deletes a stopped server with its disks.
+	 * @param gone aborts when nobody waits for it any more: unless it has begun by then, nothing is deleted
+	 * @throws BulkheadError not-allowed-now, not-found
+	 */
+	async delete(name: string, gone: AbortSignal): Promise<void> {
+		await this.soon(async () => {
+			gone.throwIfAborted();
 			await this.changes.deleteStopped(name);
 			// On a segment of the LAN the sandbox has a way to each server.
 			if (this.current.site && this.sandbox.namespace !== null) await this.sandbox.open(this.current.site);

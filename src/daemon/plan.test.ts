@@ -76,9 +76,13 @@ test("the same definition is the same, in whatever order its keys stand", () => 
 	expect(planOf(site({ web: turned }), [web]).changes[0]).toMatchObject({ kind: "same", differences: [] });
 });
 
-test("a server that is not in the file any more is deleted, with its disks", () => {
+test("a server that is not in the file any more is deleted, with its disks and all else that is kept of it", () => {
 	const { changes, destructive } = planOf(site({}), [web]);
-	expect(changes[0]).toMatchObject({ kind: "delete", destroys: ["system disk", "data disk books (1GiB)"] });
+	const disks = ["system disk", "data disk books (1GiB)"];
+	const rest = ["incidents with evidence and dumps", "history of traffic"];
+	expect(changes[0]).toMatchObject({ kind: "delete", destroys: [...disks, ...rest] });
+	const sealed = { ...web, definition: { ...definition, recovery: { mode: "warm" } } } as const;
+	expect(planOf(site({}), [sealed]).changes[0]?.destroys).toEqual([...disks, "seal", ...rest]);
 	expect(destructive).toBe(true);
 });
 

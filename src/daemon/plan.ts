@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { inStartOrder } from "../api/after-check.ts";
-import type { Change, Plan } from "../api/plan.ts";
+import { type Change, lostWithServer, type Plan } from "../api/plan.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { formatSize, parseSize } from "../api/units.ts";
@@ -79,11 +79,13 @@ function creation(server: string, definition: ServerDefinition): Change {
 }
 
 function deletion(server: StoredServer): Change {
-	const disks = [
+	const { name, definition } = server;
+	const destroys = [
 		"system disk",
-		...(server.definition.data ?? []).map(({ name, size }) => `data disk ${name} (${size})`),
+		...(definition.data ?? []).map(({ name, size }) => `data disk ${name} (${size})`),
+		...lostWithServer(definition.recovery?.mode ?? "cold"),
 	];
-	return { server: server.name, kind: "delete", differences: [], destroys: disks, restartNeeded: false };
+	return { server: name, kind: "delete", differences: [], destroys, restartNeeded: false };
 }
 
 function changeOf(server: string, old: StoredServer, definition: ServerDefinition, site: Site): Change {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { BulkheadError } from "../../api/errors.ts";
+import { lostWithServer } from "../../api/plan.ts";
 import { isAllowed, type ServerView } from "../../api/server.ts";
 import { answer, type Context, confirm, type Open } from "../context.ts";
 import { styled } from "../terminal.ts";
@@ -12,6 +13,9 @@ export function addDelete(program: Command, open: Open): void {
 	program
 		.command("delete")
 		.summary("delete a stopped server and its disks")
+		.description(
+			"Deletes a stopped server for ever: its disks, its seal, its incidents with evidence and dumps, and the history of its traffic.",
+		)
 		.argument("<server>")
 		.option("-y, --yes", "do not ask")
 		.action((server: string, options: Options, command: Command) => remove(open(command), server, options));
@@ -24,7 +28,7 @@ async function remove(context: Context, server: string, options: Options): Promi
 		const mend = `stop it first: bulkhead stop ${server}`;
 		throw new BulkheadError("not-allowed-now", `${server} is ${view.state}; ${mend}`);
 	}
-	await confirm(context, `Destroy ${disksOf(view)} of ${server} for ever?`, options.yes);
+	await confirm(context, `Destroy ${partsOf(view)} of ${server} for ever?`, options.yes);
 	const deleted = await client.call("delete", { server }, { destroyDisks: true }, { signal });
 	answer(context, deleted, () => [
 		[styled(deleted.deleted, "bold"), " and its disks are gone."],
@@ -32,7 +36,8 @@ async function remove(context: Context, server: string, options: Options): Promi
 	]);
 }
 
-function disksOf(view: ServerView): string {
-	const data = view.dataDisks.map((disk) => `the data disk ${disk}`);
-	return ["the system disk", ...data].join(", ");
+function partsOf(view: ServerView): string {
+	const data = view.dataDisks.map((disk) => `data disk ${disk}`);
+	const all = ["system disk", ...data, ...lostWithServer(view.recovery.mode)];
+	return all.map((part) => `the ${part}`).join(", ");
 }

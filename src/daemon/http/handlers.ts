@@ -6,7 +6,7 @@ import { inspectWindowsIso } from "../../templates/windows/inspect-iso.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
-/** The signal aborts when the client goes away before it has its answer: for what may take long and changes nothing. */
+/** The signal aborts when the client goes away before it has its answer: for what may take long and changes nothing, or has not begun yet. */
 export type Handlers = {
 	[R in RouteName]: (params: Params<R>, body: Body<R>, gone: AbortSignal) => Promise<Answer<R>>;
 };
@@ -40,11 +40,11 @@ export function handlers(bulkhead: Bulkhead, context: Context, identity: Identit
 		start: async ({ server }) => (await bulkhead.start(server)).view(),
 		stop: async ({ server }, { deadlineMs }) => await command(server, { do: "stop", deadlineMs }),
 		restart: async ({ server }, { deadlineMs }) => await command(server, { do: "restart", deadlineMs }),
-		delete: async ({ server }) => {
+		delete: async ({ server }, _, gone) => {
 			const { state } = bulkhead.server(server).record;
 			if (!isAllowed("delete", state))
 				throw new BulkheadError("not-allowed-now", `${server} is ${state}; stop it first`);
-			await bulkhead.delete(server);
+			await bulkhead.delete(server, gone);
 			return { deleted: server };
 		},
 		maintenance: async ({ server }, { on }) => await command(server, { do: "maintenance", on }),

@@ -28,15 +28,24 @@ describe.runIf(process.getuid?.() === 0)("the API, when a client goes away", () 
 	let api: FastifyInstance;
 	let logged: unknown[];
 	let ended: PromiseWithResolvers<unknown>;
+	let waits: PromiseWithResolvers<void>;
 	const stop = new AbortController();
 
 	beforeEach(async () => {
 		folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
 		logged = [];
 		ended = Promise.withResolvers();
+		waits = Promise.withResolvers();
 		const log = { error: (...said: unknown[]) => void logged.push(said) };
 		const context = { paths: paths(folder, folder), log } as unknown as Context;
 		const bulkhead = {
+			server: () => ({ record: { state: "stopped" } }),
+			delete: async (_: string, gone: AbortSignal) => {
+				gone.addEventListener("abort", () => ended.resolve(gone.reason));
+				waits.resolve();
+				await ended.promise;
+				gone.throwIfAborted();
+			},
 			membership: { socket: { serve: async () => {} } },
 			examineImport: async (wanted: ExamineBody, gone: AbortSignal) => {
 				const work = examineImport(wanted, [], context, AbortSignal.any([gone, stop.signal]));
@@ -52,13 +61,17 @@ describe.runIf(process.getuid?.() === 0)("the API, when a client goes away", () 
 		await rm(folder, { recursive: true, force: true });
 	});
 
-	const examine = (source: string): ClientRequest => {
-		const { method, path } = routes.examineImport;
-		const headers = { "content-type": "application/json" };
+	const ask = (method: string, path: string, body: unknown): ClientRequest => {
+		const text = JSON.stringify(body);
+		const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
 		const asked = request({ socketPath: paths(folder, folder).apiSocket, method, path, headers });
 		asked.on("error", () => {});
-		asked.end(JSON.stringify({ source, disks: {} }));
+		asked.end(text);
 		return asked;
+	};
+	const examine = (source: string): ClientRequest => {
+		const { method, path } = routes.examineImport;
+		return ask(method, path, { source, disks: {} });
 	};
 
 	test("an examination ends with it, and so does the checksum that was being reckoned", async () => {
@@ -73,6 +86,16 @@ describe.runIf(process.getuid?.() === 0)("the API, when a client goes away", () 
 		asked.destroy();
 		expect(await ended.promise).toMatchObject({ message: "the client went away" });
 		expect(await isReckoned(disk)).toBe(false);
+		expect(logged).toEqual([]);
+	});
+
+	test("a deletion that waits for its turn hears of it", async () => {
+		const { method, path } = routes.delete;
+		const asked = ask(method, path.replace(":server", "web"), { destroyDisks: true });
+		await waits.promise;
+		asked.destroy();
+		expect(await ended.promise).toMatchObject({ message: "the client went away" });
+		await api.close();
 		expect(logged).toEqual([]);
 	});
 });

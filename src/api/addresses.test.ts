@@ -7,6 +7,7 @@ import {
 	parseAddress,
 	parseSubnet,
 	type Subnet,
+	writtenAs,
 } from "./addresses.ts";
 
 function subnet(text: string): Subnet {
@@ -29,6 +30,8 @@ test.each([
 	" 10.77.0.1",
 	"10.77.0.-1",
 	"::1",
+	"192.168.010.020",
+	"00.0.0.0",
 ])("%j is no address", (text) => {
 	expect(parseAddress(text)).toBeUndefined();
 });
@@ -40,12 +43,27 @@ test.each(["10.77.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "10.77.0.8/29", "10.77.0.1
 	},
 );
 
-test.each(["10.77.0.0", "10.77.0.1/24", "10.77.0.0/33", "10.77.0.0/", "10.77.0.0/-1"])(
-	"%s is no network",
-	(text) => {
-		expect(parseSubnet(text)).toBeUndefined();
-	},
-);
+test.each([
+	"10.77.0.0",
+	"10.77.0.1/24",
+	"10.77.0.0/33",
+	"10.77.0.0/",
+	"10.77.0.0/-1",
+	"010.77.0.0/24",
+	"10.0.0.0/08",
+])("%s is no network", (text) => {
+	expect(parseSubnet(text)).toBeUndefined();
+});
+
+test.each([
+	["192.168.010.020", "192.168.10.20, without"],
+	["010.000.0.0/08", "10.0.0.0/8, without"],
+	["10.77.0.256", "like this"],
+	["010.77.0.256", "like this"],
+	["ten", "like this"],
+])("%s is to be written as %s", (text, expected) => {
+	expect(writtenAs(text, "like this").replace(/(?<=without).*/, "")).toBe(expected);
+});
 
 test("a network with more behind it is no network", () => {
 	expect(parseSubnet("10.77.0.0/24/8")).toBeUndefined();

@@ -4,11 +4,15 @@ export interface Subnet {
 	length: number;
 }
 
+/** Not `010`: what reads addresses as C does takes that for 8. */
+const number = /^(?:0|[1-9]\d{0,2})$/;
+
 /** @returns the address as a number, or undefined when the text is not an IPv4 address */
 export function parseAddress(text: string): number | undefined {
-	const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
-	if (!parts || parts.some((part) => part > 255)) return undefined;
-	return parts.reduce((all, part) => all * 256 + part, 0);
+	const parts = text.split(".", 5);
+	if (parts.length !== 4 || !parts.every((part) => number.test(part) && Number(part) <= 255))
+		return undefined;
+	return parts.reduce((all, part) => all * 256 + Number(part), 0);
 }
 
 export function formatAddress(address: number): string {
@@ -19,9 +23,18 @@ export function formatAddress(address: number): string {
 export function parseSubnet(text: string): Subnet | undefined {
 	const [address = "", length = "", ...more] = text.split("/");
 	const base = parseAddress(address);
-	if (base === undefined || more.length > 0 || !/^\d{1,2}$/.test(length)) return undefined;
+	if (base === undefined || more.length > 0 || !number.test(length)) return undefined;
 	const subnet = { base, length: Number(length) };
 	return subnet.length <= 32 && base % sizeOf(subnet) === 0 ? subnet : undefined;
+}
+
+/** How a text that is no address or network has to be written: as it is without zeros in front, where that makes it one; else as an example. */
+export function writtenAs(text: string, example: string): string {
+	const plain = text.replace(/(?<=^|[./])0+(?=\d)/g, "");
+	const isRight = parseAddress(plain) !== undefined || parseSubnet(plain) !== undefined;
+	return plain !== text && isRight
+		? `${plain}, without zeros in front, which some programs take for octal`
+		: example;
 }
 
 export function sizeOf(subnet: Subnet): number {

@@ -38,7 +38,7 @@ export function formatAddress6(address: bigint): string {
 export function parseSubnet6(text: string): Subnet6 | undefined {
 	const [address = "", length = "", ...more] = text.split("/");
 	const base = parseAddress6(address);
-	if (base === undefined || more.length > 0 || !/^\d{1,3}$/.test(length)) return undefined;
+	if (base === undefined || more.length > 0 || !/^(?:0|[1-9]\d{0,2})$/.test(length)) return undefined;
 	const subnet = { base, length: Number(length) };
 	return subnet.length <= 128 && base % sizeOf6(subnet) === 0n ? subnet : undefined;
 }

@@ -44,6 +44,11 @@ test.each<[what: string, outbound: unknown, expected: string]>([
 		`${at}.0.to: "192.0.2" is neither an address, a network nor a whole name; ${examples}`,
 	],
 	[
+		"an address that the firewall would read as another",
+		[{ to: "192.168.010.020" }],
+		`${at}.0.to: "192.168.010.020" is neither an address, a network nor a whole name; write 192.168.10.20, without zeros in front, which some programs take for octal`,
+	],
+	[
 		"host bits",
 		[{ to: "192.0.2.1/24" }],
 		`${at}.0.to: "192.0.2.1/24" is neither an address, a network nor a whole name; ${examples}`,
@@ -53,13 +58,19 @@ test.each<[what: string, outbound: unknown, expected: string]>([
 		[{ to: "*.example.com" }],
 		`${at}.0.to: "*.example.com" stands for any number of names, and nobody can know their addresses beforehand; write each name`,
 	],
-	...["localhost", "a_b.example.com", "-a.example.com", "a..example.com", "example.com.", "a.b}; }"].map(
-		(to): [string, unknown, string] => [
-			`${to}, which is no name,`,
-			[{ to }],
-			`${at}.0.to: "${to}" is neither an address, a network nor a whole name; ${examples}`,
-		],
-	),
+	...[
+		"localhost",
+		"a_b.example.com",
+		"-a.example.com",
+		"a..example.com",
+		"example.com.",
+		"a.b}; }",
+		"192.0.2.0x10",
+	].map((to): [string, unknown, string] => [
+		`${to}, which is no name,`,
+		[{ to }],
+		`${at}.0.to: "${to}" is neither an address, a network nor a whole name; ${examples}`,
+	]),
 	[
 		"a name of 254 characters",
 		[{ to: `${"a.".repeat(125)}exam` }],

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseAddress, parseSubnet } from "./addresses.ts";
+import { parseAddress, parseSubnet, writtenAs } from "./addresses.ts";
 import { parseAddress6, parseSubnet6 } from "./addresses6.ts";
 import { isHostName } from "./names.ts";
 import { strict } from "./strict.ts";
@@ -15,7 +15,7 @@ const destination = z
 			const shown = JSON.stringify(String(issue.input).slice(0, 40));
 			return String(issue.input).startsWith("*.")
 				? `${shown} stands for any number of names, and nobody can know their addresses beforehand; write each name`
-				: `${shown} is neither an address, a network nor a whole name; write ${examples}`;
+				: `${shown} is neither an address, a network nor a whole name; write ${writtenAs(String(issue.input), examples)}`;
 		},
 	});
 

@@ -112,6 +112,11 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 		'servers.b.network.address: "ten" is not an IPv4 address; write it as 10.77.0.10',
 	],
 	[
+		"an address that some programs read as another",
+		and({ ...other, network: { segment: "office", address: "10.77.0.011" } }),
+		'servers.b.network.address: "10.77.0.011" is not an IPv4 address; write it as 10.77.0.11, without zeros in front, which some programs take for octal',
+	],
+	[
 		"the address of another",
 		and({ ...other, network: web.network }),
 		"servers.b.network.address: 10.77.0.10 is already the address of web; give each server its own",
@@ -130,6 +135,11 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 		"host bits in a network",
 		{ ...site, segments: { office: { subnet: "10.77.0.1/24" } } },
 		'segments.office.subnet: "10.77.0.1/24" is not an IPv4 network of /8 to /29; write its first address and its length, as in 10.77.0.0/24',
+	],
+	[
+		"a network that some programs read as another",
+		{ ...site, segments: { office: { subnet: "10.077.0.0/24" } } },
+		'segments.office.subnet: "10.077.0.0/24" is not an IPv4 network of /8 to /29; write its first address and its length, as in 10.77.0.0/24, without zeros in front, which some programs take for octal',
 	],
 	[
 		"a network that is too small",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseAddress, parseSubnet } from "./addresses.ts";
+import { parseAddress, parseSubnet, writtenAs } from "./addresses.ts";
 import { isForGuests, parseAddress6, parseSubnet6 } from "./addresses6.ts";
 import { buses, cards, firmwares, guestNames, machines } from "./guest.ts";
 import { outboundSchema } from "./outbound.ts";
@@ -31,7 +31,8 @@ const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
 const address = z
 	.string({ error: "must be an IPv4 address such as 10.77.0.10" })
 	.refine((text) => parseAddress(text) !== undefined, {
-		error: (issue) => `"${String(issue.input).slice(0, 40)}" is not an IPv4 address; write it as 10.77.0.10`,
+		error: ({ input }) =>
+			`"${String(input).slice(0, 40)}" is not an IPv4 address; write it as ${writtenAs(String(input), "10.77.0.10")}`,
 	});
 
 const subnet = z.string({ error: "must be an IPv4 network such as 10.77.0.0/24" }).refine(
@@ -40,8 +41,8 @@ const subnet = z.string({ error: "must be an IPv4 network such as 10.77.0.0/24" 
 		return parsed !== undefined && parsed.length >= 8 && parsed.length <= 29;
 	},
 	{
-		error: (issue) =>
-			`"${String(issue.input).slice(0, 40)}" is not an IPv4 network of /8 to /29; write its first address and its length, as in 10.77.0.0/24`,
+		error: ({ input }) =>
+			`"${String(input).slice(0, 40)}" is not an IPv4 network of /8 to /29; write its first address and its length, as in ${writtenAs(String(input), "10.77.0.0/24")}`,
 	},
 );
 

@@ -85,6 +85,7 @@ test.each([
 	],
 	[{ roles: [{ ...member, account: "AD\\joiner" }] }, /^roles.0.account: .*without the domain's/],
 	[{ roles: [{ ...member, controllers: ["dc1"] }] }, /^roles.0.controllers.0: "dc1" is not an IPv4 address/],
+	[{ roles: [{ ...member, controllers: ["10.0.0.010"] }] }, /write it as 10\.0\.0\.10, without zeros/],
 	[{ roles: [{ ...member, ou: "Servers" }] }, /^roles.0.ou: .*as in OU=Servers/],
 	[shares({ name: 'a"b' }), /^roles.0.shares.0.name: .*at most 80 characters, none of/],
 	[shares({ folder: "\\\\server\\share" }), /^roles.0.shares.0.folder: .*as in E:\\Data/],

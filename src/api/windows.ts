@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseAddress } from "./addresses.ts";
+import { parseAddress, writtenAs } from "./addresses.ts";
 import { realmSchema, workgroupSchema } from "./domain.ts";
 import type { Problem } from "./problem.ts";
 import { nearest, strict } from "./strict.ts";
@@ -104,7 +104,8 @@ const recoveryPasswordFile = passwordFile.meta({
 const controller = z
 	.string({ error: "must be an IPv4 address such as 10.77.0.10" })
 	.refine((text) => parseAddress(text) !== undefined, {
-		error: ({ input }) => `${quoted(input)} is not an IPv4 address; write it as 10.77.0.10`,
+		error: ({ input }) =>
+			`${quoted(input)} is not an IPv4 address; write it as ${writtenAs(String(input), "10.77.0.10")}`,
 	});
 
 /** A server of Bulkhead's is told of the sandbox's own name server, which knows nothing of a domain. */

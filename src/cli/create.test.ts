@@ -294,6 +294,7 @@ describe("with mistakes nothing is written", () => {
 	test.each([
 		[["--computer-name", "A B"], /--computer-name: "A B" is not a computer's name/],
 		[["--address", "10.78.0.10"], /--address: 10.78.0.10 is outside segment office/],
+		[["--address", "10.77.0.010"], /--address: .*10\.77\.0\.10, without zeros in front/],
 		[["--memory", "lots"], /servers.w.memory: "lots" is not a size/],
 		[["--domain-controller", "ad"], /servers.w.install.answers.roles.0.realm: a realm is a domain name/],
 	])("%j is told before anybody is asked for a password", async (changed, words) => {

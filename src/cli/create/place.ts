@@ -5,6 +5,7 @@ import {
 	parseAddress,
 	parseSubnet,
 	sizeOf,
+	writtenAs,
 } from "../../api/addresses.ts";
 import type { Site } from "../../api/site.ts";
 import { addressProblems } from "../../api/site-check.ts";
@@ -45,7 +46,7 @@ export async function placeOf(
 }
 
 function addressProblem(site: Site, segment: string, address: string): string | undefined {
-	if (parseAddress(address) === undefined) return "write it as 10.77.0.10";
+	if (parseAddress(address) === undefined) return `write it as ${writtenAs(address, "10.77.0.10")}`;
 	const [problem] = addressProblems(site, { segment, address }, []);
 	if (problem) return problem.message;
 	const [holder] =

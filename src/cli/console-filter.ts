@@ -2,8 +2,10 @@ const ESC = 0x1b;
 const BEL = 0x07;
 const CAN = 0x18;
 const SUB = 0x1a;
-/** Bytes after ESC that begin a string for the terminal itself: DCS, SOS, OSC, PM, APC (ECMA-48, 5.6). */
-const stringStarts = new Set([..."PX]^_"].map((character) => character.charCodeAt(0)));
+/** Bytes after ESC that begin a string for the terminal itself: DCS, SOS, OSC, PM, APC (ECMA-48, 5.6), and screen's title. */
+const stringStarts = new Set([..."PX]^_k"].map((character) => character.charCodeAt(0)));
+/** Takes a terminal out of UTF-8, where the second bytes of letters would be control characters (ECMA-35, 15.4). */
+const otherCoding = 0x25;
 /** Ends of control sequences that do more than draw: `t` moves windows and asks for titles, `i` prints. */
 const forbiddenFinals = new Set([..."ti"].map((character) => character.charCodeAt(0)));
 const longestSequence = 64;
@@ -14,6 +16,7 @@ type State = "ground" | "escape" | "control" | "string" | "string-escape" | "lea
  * Lets a console's bytes through to a terminal, except for what a hostile guest could use against the person who
  * looks: clipboard, title and other operating system commands, device control strings, window operations, printing,
  * and the 8-bit forms of the same. Drawing (colours, cursor, screens) stays, because full-screen programs need it.
+ * A sequence is held until its end: a terminal sees it whole and with nothing in between, or not at all.
  */
 export class ConsoleFilter {
 	#state: State = "ground";
@@ -29,8 +32,7 @@ export class ConsoleFilter {
 		const state = this.#state;
 		if (state === "ground") this.#ground(byte, passed);
 		else if (state === "lead-byte") this.#leadByte(byte, passed);
-		else if (state === "escape") this.#escape(byte, passed);
-		else if (state === "control") this.#control(byte, passed);
+		else if (state === "escape" || state === "control") this.#sequence(state, byte, passed);
 		else this.#string(byte, passed, state === "string-escape");
 	}
 
@@ -42,26 +44,47 @@ export class ConsoleFilter {
 	}
 
 	#leadByte(byte: number, passed: number[]): void {
-		this.#state = "ground";
-		if (byte >= 0x80 && byte <= 0x9f) this.#held = [];
-		else if (byte === ESC || byte === 0xc2) this.#restart(byte);
-		else this.#release(byte, passed);
+		if (byte >= 0xa0 && byte <= 0xbf) this.#release(byte, passed);
+		else {
+			this.#drop("ground");
+			// Without its second byte it is nothing.
+			if (byte < 0x80 || byte > 0x9f) this.#ground(byte, passed);
+		}
+	}
+
+	/** What a terminal does with any byte within a sequence (ECMA-48, 5.4, and as VT500 does it). */
+	#sequence(state: "escape" | "control", byte: number, passed: number[]): void {
+		if (byte === ESC) {
+			this.#drop("ground");
+			this.#hold("escape", byte);
+		} else if (byte === CAN || byte === SUB) this.#drop("ground");
+		// Obeyed at once, and the sequence goes on after it.
+		else if (byte < 0x20) passed.push(byte);
+		else if (byte < 0x7f) {
+			if (state === "escape") this.#escape(byte, passed);
+			else this.#control(byte, passed);
+		}
 	}
 
 	#escape(byte: number, passed: number[]): void {
-		if (stringStarts.has(byte)) this.#drop("string");
+		const [, intermediate] = this.#held;
+		if (byte < 0x30) this.#collect("escape", byte);
+		else if (intermediate === otherCoding) this.#drop("ground");
+		else if (intermediate !== undefined) this.#release(byte, passed);
+		else if (stringStarts.has(byte)) this.#drop("string");
 		else if (byte === 0x5b) this.#hold("control", byte);
-		else if (byte === ESC) this.#restart(byte);
 		else this.#release(byte, passed);
 	}
 
 	#control(byte: number, passed: number[]): void {
-		if (byte === ESC) this.#restart(byte);
-		else if (byte >= 0x40 && byte <= 0x7e) {
-			if (forbiddenFinals.has(byte)) this.#drop("ground");
-			else this.#release(byte, passed);
-		} else if (byte < 0x20 || byte > 0x7e || this.#held.length >= longestSequence) this.#drop("ground");
-		else this.#hold("control", byte);
+		if (byte < 0x40) this.#collect("control", byte);
+		else if (forbiddenFinals.has(byte)) this.#drop("ground");
+		else this.#release(byte, passed);
+	}
+
+	#collect(state: State, byte: number): void {
+		if (this.#held.length >= longestSequence) this.#drop("ground");
+		else this.#hold(state, byte);
 	}
 
 	/** A string ends with BEL, with ESC and a backslash, or when it is cancelled. */
@@ -89,11 +112,6 @@ export class ConsoleFilter {
 	#drop(state: State): void {
 		this.#state = state;
 		this.#held = [];
-	}
-
-	#restart(byte: number): void {
-		this.#held = [];
-		this.#hold(byte === ESC ? "escape" : "lead-byte", byte);
 	}
 }
 

@@ -5,9 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
 import { eventView } from "../api/event.ts";
 import type { Progress } from "../api/plan.ts";
+import type { ServerView } from "../api/server.ts";
 import { noon, sampleEvent, sampleIncident, samplePlan, sampleServer } from "../client/samples.ts";
 import { StandIn } from "../client/stand-in.ts";
 import { runHere } from "./harness.ts";
+import { Interrupted } from "./interrupted.ts";
 
 let daemon: StandIn;
 let folder: string;
@@ -478,6 +480,108 @@ describe("screenshot, maintenance and console", () => {
 		expect(out).not.toContain("\u001b]0");
 		await expect.poll(() => typed).toBe("root\u0003");
 		expect((await bulkhead("console dc1 --json")).code).toBe(2);
+	});
+});
+
+describe("maintenance commit and abandon", () => {
+	let server: ServerView;
+	/** What is done to it, in order. */
+	let done: string[];
+	/** Called when its session is told to stop; it is stopped by then, unless this says something else. */
+	let onStop: () => void;
+
+	beforeEach(() => {
+		server = sampleServer({ changing: true, maintenance: true, systemDisk: "disposable" });
+		done = [];
+		onStop = () => {};
+		const become = (what: string, changes: Partial<ServerView>) => {
+			done.push(what);
+			server = { ...server, ...changes };
+			return server;
+		};
+		daemon.answers.show = () => server;
+		daemon.answers.stop = () => {
+			become("stop", { state: "stopped", wanted: "stopped", session: null });
+			onStop();
+			return server;
+		};
+		daemon.answers.changes = (_, { what }) => become(what, { changing: false, maintenance: false });
+		daemon.answers.start = () => become("start", { ...sampleServer(), changing: false });
+	});
+
+	it("shut it down, and start it again when they are done", async () => {
+		expect((await bulkhead("maintenance commit intranet")).out).toBe(
+			"The changes of intranet are part of its system disk.\n",
+		);
+		expect(done).toEqual(["stop", "commit", "start"]);
+	});
+
+	it("start it again also when it was not ready yet", async () => {
+		server = { ...server, state: "starting" };
+		await bulkhead("maintenance commit intranet");
+		expect(done).toEqual(["stop", "commit", "start"]);
+	});
+
+	it("throw nothing away without a yes", async () => {
+		const refused = await bulkhead("maintenance abandon intranet", "no\n");
+		expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("Throw away for ever") });
+		expect(await bulkhead("maintenance abandon intranet")).toMatchObject({
+			code: 1,
+			err: expect.stringContaining("say it with --yes"),
+		});
+		expect(done).toEqual([]);
+		expect((await bulkhead("maintenance abandon intranet", "yes\n")).code).toBe(0);
+		expect(done).toEqual(["stop", "abandon", "start"]);
+	});
+
+	it("say how it is when they are interrupted, and what goes on with it", async () => {
+		const interrupt = new AbortController();
+		onStop = () => {
+			server = { ...server, state: "stopping" };
+			interrupt.abort(new Interrupted());
+		};
+		const setting = { state: daemon.state, signal: interrupt.signal };
+		expect(await runHere(["maintenance", "commit", "intranet"], setting)).toEqual({
+			code: 130,
+			out: "",
+			err: "bulkhead: interrupted; intranet is stopping, and its changes are kept; go on with: bulkhead maintenance commit intranet, then bulkhead start intranet\n",
+		});
+		// Which does not press the button again: whoever does that has it switched off.
+		daemon.answers.show = () => {
+			const seen = server;
+			server = { ...server, state: "stopped" };
+			return seen;
+		};
+		expect((await bulkhead("maintenance commit intranet")).code).toBe(0);
+		expect(done).toEqual(["stop", "commit"]);
+	});
+
+	it("say it also when they fail, and nothing when it is as it was", async () => {
+		daemon.answers.changes = () => {
+			throw new BulkheadError("disk-full", "no room for it");
+		};
+		const { out } = await bulkhead("maintenance commit intranet --json");
+		expect(JSON.parse(out).error).toMatchObject({
+			code: "disk-full",
+			message:
+				"no room for it; intranet is stopped, and its changes are kept; go on with: bulkhead maintenance commit intranet, then bulkhead start intranet",
+		});
+		server = sampleServer({ changing: true });
+		daemon.answers.stop = () => {
+			throw new BulkheadError("not-allowed-now", "intranet is being exported");
+		};
+		expect((await bulkhead("maintenance commit intranet")).err).toBe(
+			"bulkhead: intranet is being exported\n",
+		);
+	});
+
+	it("say which step is left when it cannot be started", async () => {
+		daemon.answers.start = () => {
+			throw new BulkheadError("host-lacks", "no memory");
+		};
+		expect((await bulkhead("maintenance abandon intranet --yes")).err).toBe(
+			"bulkhead: no memory; intranet is stopped, and its changes are done with; go on with: bulkhead start intranet\n",
+		);
 	});
 });
 

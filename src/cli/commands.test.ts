@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
 import { eventView } from "../api/event.ts";
 import type { Progress } from "../api/plan.ts";
@@ -157,6 +157,21 @@ describe("start, stop and restart", () => {
 			expect((await bulkhead(`stop intranet${option}`)).out).toBe("intranet is stopped.\n");
 		}
 		expect(given).toEqual([60_000, 120_000, 0]);
+	});
+
+	it("say why one has not stopped in time", async () => {
+		daemon.answers.stop = () => sampleServer({ state: "stopping", wanted: "stopped" });
+		const reason = "Windows installs updates, and is let finish; a second stop switches it off";
+		daemon.answers.show = () => {
+			vi.advanceTimersByTime(60_000);
+			return sampleServer({ state: "stopping", wanted: "stopped", reason });
+		};
+		vi.useFakeTimers({ toFake: ["performance"] });
+		const said = await bulkhead("stop intranet").finally(() => vi.useRealTimers());
+		expect(said).toMatchObject({
+			code: 1,
+			err: `bulkhead: waited long enough for intranet to stop: ${reason}; see \`bulkhead show intranet\` and \`bulkhead events\`\n`,
+		});
 	});
 
 	it("say which servers run on that come after the one that is stopped", async () => {

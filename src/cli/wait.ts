@@ -28,10 +28,12 @@ export interface Wait {
 export async function waitFor(context: Context, server: string, wait: Wait): Promise<ServerView> {
 	const end = performance.now() + wait.longestMs;
 	let seen = performance.now();
+	let reason = "";
 	while (performance.now() < end) {
 		const view = await look(context, server, performance.now() - seen > awayMs);
 		if (view) {
 			seen = performance.now();
+			reason = view.reason;
 			wait.onLook?.(view);
 			const verdict = wait.judge(view);
 			if (verdict === "reached") return view;
@@ -39,7 +41,8 @@ export async function waitFor(context: Context, server: string, wait: Wait): Pro
 		}
 		await pause(pollMs, context.signal);
 	}
-	const message = `waited long enough for ${wait.what}; see \`bulkhead show ${server}\` and \`bulkhead events\``;
+	const why = reason ? `: ${reason}` : "";
+	const message = `waited long enough for ${wait.what}${why}; see \`bulkhead show ${server}\` and \`bulkhead events\``;
 	throw new BulkheadError("guest-did-not-answer", message);
 }
 

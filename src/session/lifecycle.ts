@@ -147,6 +147,11 @@ export class Lifecycle {
 		await this.closeAndStop("");
 	}
 
+	/** Whether it stops, and will not be switched off in the midst of its updates unless a person insists. */
+	get spares(): boolean {
+		return this.ledger.record.state === "stopping" && !this.insisted && isUpdating(this.holder.seen);
+	}
+
 	private spare(): void {
 		if (!this.spared) this.ledger.say("session", sparedWords);
 		this.spared = true;

@@ -20,6 +20,7 @@ const tendAfterMs = 300;
 /** How often it is tried to write down what could not be written. */
 const saveEveryMs = 5000;
 const troubleEveryMs = 60_000;
+const sparedWords = ", and is let finish; a second stop switches it off in the midst of that";
 /** What is done beside the session: whatever becomes of it, the server is as well as before. */
 const beside: readonly Input["kind"][] = [
 	...(["save", "dump-progress", "ask-felt", "felt", "parked-end"] as const),
@@ -115,7 +116,7 @@ export class Supervisor {
 		const { seen } = this.parts.holder;
 		const work = session === null ? undefined : workOf(seen.screen, seen.lastLook);
 		return [
-			...(work ? [`Windows ${work}`] : []),
+			...(work ? [`Windows ${work}${this.parts.life.spares ? sparedWords : ""}`] : []),
 			...(session !== null && isTpmGone(seen) ? ["its TPM has ended; a restart gives it another"] : []),
 			...(silent.length > 0 ? [`${silent.join(", ")} does not answer`] : []),
 			...(silent.length > 0 || boots ? [excuseOf(this.env.others())] : []),

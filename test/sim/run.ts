@@ -130,6 +130,7 @@ class Run {
 	private async do(step: Step): Promise<void> {
 		const { world } = this;
 		if ("command" in step) return this.command(step);
+		if ("ask" in step) return world.log("told", this.supervisor?.remark ?? "nothing");
 		if ("guest" in step) {
 			world.log("guest", step.guest);
 			return this.guest(step.guest);

@@ -80,6 +80,8 @@ const step = z.union([
 		...at,
 		other: z.templateLiteral([z.string(), " is ", z.enum([...serverStates, "unknown", "in maintenance"])]),
 	}),
+	/** What is said of its session then, beside the reason of its state. */
+	z.strictObject({ ...at, ask: z.literal("how it is") }),
 	z.strictObject({ ...at, boots }),
 	z.strictObject({ ...at, wakes: boots }),
 	z.strictObject({

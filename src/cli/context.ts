@@ -11,7 +11,7 @@ export interface Context {
 	readonly json: boolean;
 	/** State directory, absolute. */
 	readonly state: string;
-	/** Aborts when the user presses Ctrl-C. */
+	/** Aborts when the user presses Ctrl-C, the terminal or the reader of the output goes away, or somebody ends it. */
 	readonly signal: AbortSignal;
 }
 

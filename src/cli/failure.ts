@@ -20,7 +20,7 @@ export class InFile extends Error {
 }
 
 /** Shell convention for a command that ended by SIGINT. */
-const interruptedCode = 130;
+export const interruptedCode = 130;
 
 /** Tells the user what went wrong. @returns the exit code */
 export function reportFailure(error: unknown, terminal: Terminal, json: boolean): number {

@@ -1,6 +1,6 @@
 import { BulkheadError } from "../api/errors.ts";
 
-/** The user pressed Ctrl-C. The message says what goes on all the same, where something does. */
+/** The user pressed Ctrl-C, or something else broke the command off. The message says what goes on all the same, where something does. */
 export class Interrupted extends Error {
 	override readonly name = "Interrupted";
 	constructor(message = "interrupted") {

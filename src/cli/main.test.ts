@@ -1,8 +1,14 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { sampleServer } from "../client/samples.ts";
+import { BulkheadError } from "../api/errors.ts";
+import { streams } from "../api/routes.ts";
+import { samplePlan, sampleServer } from "../client/samples.ts";
 import { StandIn } from "../client/stand-in.ts";
 
 /** The real program, in a process of its own. */
@@ -19,14 +25,20 @@ function start(args: string[], state = daemon.state) {
 	return spawn(launcher, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
 }
 
+const exitOf = async (child: ChildProcess) => await new Promise((resolve) => child.once("exit", resolve));
+
 async function bulkhead(...args: string[]) {
 	const child = start(args);
-	const [out, err, code] = await Promise.all([
-		text(child.stdout),
-		text(child.stderr),
-		new Promise((resolve) => child.once("exit", resolve)),
-	]);
+	const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), exitOf(child)]);
 	return { out, err, code };
+}
+
+/** Whoever reads its output has gone before it says anything. */
+async function withoutReader(...args: string[]) {
+	const child = start(args);
+	child.stdout.destroy();
+	const [err, code] = await Promise.all([text(child.stderr), exitOf(child)]);
+	return { err, code };
 }
 
 describe("exit codes", { timeout: 30_000 }, () => {
@@ -74,7 +86,11 @@ describe("exit codes", { timeout: 30_000 }, () => {
 		});
 	});
 
-	it("130: interrupted", async () => {
+	it.each([
+		["SIGINT", 130],
+		["SIGHUP", 129],
+		["SIGTERM", 143],
+	] as const)("interrupted by %s: %i", async (signal, expected) => {
 		const asked = Promise.withResolvers<void>();
 		daemon.answers.show = () => {
 			asked.resolve();
@@ -83,12 +99,56 @@ describe("exit codes", { timeout: 30_000 }, () => {
 		daemon.answers.start = () => sampleServer({ state: "starting" });
 		const child = start(["start", "intranet"]);
 		await asked.promise;
-		child.kill("SIGINT");
-		const [err, code] = await Promise.all([
-			text(child.stderr),
-			new Promise((resolve) => child.once("exit", resolve)),
-		]);
-		expect({ err, code }).toEqual({ err: "bulkhead: interrupted\n", code: 130 });
+		child.kill(signal);
+		const [err, code] = await Promise.all([text(child.stderr), exitOf(child)]);
+		expect({ err, code }).toEqual({ err: "bulkhead: interrupted\n", code: expected });
+	});
+
+	it("0: nobody reads an answer that is finished, as with `head`", async () => {
+		expect(await withoutReader("list")).toEqual({ err: "", code: 0 });
+	});
+
+	it("141: nobody reads what it is about to do, and it is not done", async () => {
+		daemon.answers.plan = () => ({ ...samplePlan, destructive: false });
+		const applied: string[] = [];
+		daemon.raw = async (request, response) => {
+			if (request.url !== streams.apply) return false;
+			// As the daemon does: it goes on until its client goes away.
+			await new Promise((resolve) => response.once("close", resolve));
+			applied.push(response.writableFinished ? "done" : "broken off");
+			return true;
+		};
+		const file = join(daemon.state, "site.yaml");
+		await writeFile(file, "name: office\n");
+		expect(await withoutReader("apply", file)).toEqual({
+			err: "bulkhead: interrupted: nobody reads its output any more\n",
+			code: 141,
+		});
+		expect(applied).not.toContain("done");
+	});
+
+	it("1: its output cannot be written", async () => {
+		const full = openSync("/dev/full", "w");
+		const child = spawn(launcher, ["list", "--state", daemon.state], { stdio: ["ignore", full, "pipe"] });
+		const [err, code] = await Promise.all([text(child.stderr as Readable), exitOf(child)]);
+		closeSync(full);
+		expect(code).toBe(1);
+		expect(err).toMatch(/^bulkhead: its output cannot be written: ENOSPC.*\n$/);
+	});
+
+	it("0: nobody reads what is said beside the answer", async () => {
+		const [file, password] = ["new.yaml", "password"].map((name) => join(daemon.state, name));
+		await writeFile(password ?? "", "S0mmer&Regen\n", { mode: 0o600 });
+		const args = ["--iso", "/srv/win.iso", "--guest", "windows-server-2022", "--edition", "1"];
+		args.push("--language", "de-DE", "--drivers", "none", "--password-file", password ?? "");
+		// What cannot be asked of the daemon is told, and it goes on.
+		daemon.answers.windowsIso = () => {
+			throw new BulkheadError("bad-input", "it is no Windows installation medium");
+		};
+		const child = start(["create", "windows-server", "w", "--site-file", file ?? "", "--yes", ...args]);
+		child.stderr.destroy();
+		const [out, code] = await Promise.all([text(child.stdout), exitOf(child)]);
+		expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("To install it") });
 	});
 
 	it("130: interrupted at the question for a password, on a real terminal, where Ctrl-C is a key", async () => {

@@ -1,18 +1,27 @@
+import { interruptedCode } from "./failure.ts";
 import { Interrupted } from "./interrupted.ts";
 import { run } from "./run.ts";
 import { Terminal } from "./terminal.ts";
 
-const interrupt = new AbortController();
-const interruptedCode = 130;
+/** Exit codes of a command that was broken off, as a shell says that a signal ended one. */
+const codes = { SIGHUP: 129, SIGINT: interruptedCode, SIGPIPE: 141, SIGTERM: 143 } as const;
 
+const interrupt = new AbortController();
+let brokenOffCode: number = interruptedCode;
+let pressed = false;
+
+/** What was begun is brought to an end as for Ctrl-C, whatever the cause: files are put back, and how things stand is said. */
+function breakOff(cause: keyof typeof codes, words?: string): void {
+	if (interrupt.signal.aborted) return;
+	brokenOffCode = codes[cause];
+	interrupt.abort(new Interrupted(words));
+}
+
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.on(signal, () => breakOff(signal));
 process.on("SIGINT", () => {
 	// A second Ctrl-C does not wait for anything.
-	if (interrupt.signal.aborted) process.exit(interruptedCode);
-	interrupt.abort(new Interrupted());
-});
-// The reader has gone, as `head` does: nobody is left to tell.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-	process.exit(error.code === "EPIPE" ? 0 : 1);
+	if (pressed) process.exit(interruptedCode);
+	pressed = true;
 });
 
 const terminal = new Terminal({
@@ -21,4 +30,15 @@ const terminal = new Terminal({
 	errors: process.stderr,
 	environment: process.env,
 });
-process.exitCode = await run(process.argv.slice(2), terminal, interrupt.signal);
+// It stays: whatever is written later fails too.
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+	// The reader has gone, as `head` does. Who has said everything by then has done what was asked for.
+	breakOff("SIGPIPE", "interrupted: nobody reads its output any more");
+	if (code === "EPIPE" || process.exitCode) return;
+	terminal.note([`bulkhead: its output cannot be written: ${message}`]);
+	process.exitCode = 1;
+});
+process.stderr.on("error", () => {});
+
+const code = await run(process.argv.slice(2), terminal, interrupt.signal);
+process.exitCode ||= code === interruptedCode ? brokenOffCode : code;

@@ -68,11 +68,12 @@ Examples, the main path:
   bulkhead incidents                what failed, when and why
   bulkhead incidents intranet-1     the story of one failure, step by step
 
-Exit codes: 0 done; 1 failed, and says why; 2 wrong use; 130 interrupted by Ctrl-C.
+Exit codes: 0 done; 1 failed, and says why; 2 wrong use; 130 interrupted by Ctrl-C, 129 by a
+terminal that went away, 143 by SIGTERM, 141 because nobody reads its output any more.
 With --json, standard output gets one JSON document, whatever happens: the answer, or
 {"error": {"code", "message", "problems"}} when the exit code is not 0.`;
 
-/** All commands. @param signal aborts when the user presses Ctrl-C */
+/** All commands. @param signal aborts when the user presses Ctrl-C, and when it is ended otherwise */
 export function createProgram(terminal: Terminal, signal: AbortSignal): Command {
 	const program = new Command("bulkhead")
 		.description(

@@ -1,5 +1,9 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import type { ServerDefinition } from "../api/site.ts";
+import { hungShare } from "../host/testing/hung-share.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { hardwareOnHost } from "./hardware-checks.ts";
 
@@ -17,6 +21,20 @@ test("a disc that is not there is told, unless it was ejected", async () => {
 	expect(await messages(definition)).toEqual(missing);
 	expect(await messages(definition, stored([]))).toEqual(missing);
 	expect(await messages(definition, stored([gone]))).toEqual([]);
+});
+
+test("a disc on a share that answers never is told, and not waited for", async ({ skip }) => {
+	const folder = await mkdtemp(join(tmpdir(), "bulkhead-discs-"));
+	onTestFinished(async () => await rm(folder, { recursive: true }));
+	await using hung = await hungShare(folder);
+	if (!hung) return skip("this host has no FUSE");
+	const install = { iso: join(folder, "disc.iso") };
+	expect(await hardwareOnHost("lab", { ...definition, install }, undefined, 1000)).toEqual([
+		{
+			path: ["servers", "lab", "install", "iso"],
+			message: `${folder}/disc.iso cannot be looked at within 1.00 s; is the disk or the network there that it is on?`,
+		},
+	]);
 });
 
 test("disks without a place are told, and the mend", async () => {

@@ -1,9 +1,12 @@
 import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { explain } from "../api/errors.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition } from "../api/site.ts";
+import { formatDuration } from "../api/units.ts";
 import { isWindowsVersion } from "../api/windows.ts";
+import { DeadlineError } from "../host/clock.ts";
+import { type FarFile, farWithinMs, lookAtFarFile } from "../host/far-file.ts";
 import { firmwareFiles, takenNames, whyNotAttachable } from "../qemu/command-line/index.ts";
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -14,11 +17,15 @@ import { busOf, cardOf, dataDisksOf, drivesOf, guestOf, isWarm } from "./resolve
 const readableByOthers = 0o004;
 const tpmProgram = "/usr/bin/swtpm";
 
-/** What of a server's hardware cannot be built on this host: disks without a place, discs that are not there, missing packages. */
+/**
+ * What of a server's hardware cannot be built on this host: disks without a place, discs that are not there, missing packages.
+ * @param withinMs milliseconds that a look at a disc may take
+ */
 export async function hardwareOnHost(
 	name: string,
 	definition: ServerDefinition,
 	old: StoredServer | undefined,
+	withinMs = farWithinMs,
 ): Promise<Problem[]> {
 	const at = ["servers", name];
 	const names = nameProblems(name, definition, old);
@@ -40,8 +47,8 @@ export async function hardwareOnHost(
 			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
 			: []),
 		...(unattachable === undefined ? [] : [{ path: [...at, "system", "bus"], message: unattachable }]),
-		...(await discProblem(inDrive(install?.iso, old), [...at, "install", "iso"])),
-		...(await discProblem(inDrive(install?.drivers, old), [...at, "install", "drivers"])),
+		...(await discProblem(inDrive(install?.iso, old), [...at, "install", "iso"], withinMs)),
+		...(await discProblem(inDrive(install?.drivers, old), [...at, "install", "drivers"], withinMs)),
 		...(await packageProblems(platform, at)),
 	];
 }
@@ -93,18 +100,25 @@ async function answersOnHost(
 }
 
 /** A session reads it as a user of its own. */
-async function discProblem(disc: string | undefined, path: string[]): Promise<Problem[]> {
+async function discProblem(disc: string | undefined, path: string[], withinMs: number): Promise<Problem[]> {
 	if (disc === undefined) return [];
 	try {
-		const found = await stat(disc);
-		if (!found.isFile()) return [{ path, message: `${disc} is no file; name an ISO image` }];
-		if (found.mode & readableByOthers) return [];
-		return [
-			{ path, message: `${disc} can be read by its owner only; let sessions read it: chmod o+r ${disc}` },
-		];
+		const message = discTrouble(disc, await lookAtFarFile(disc, withinMs));
+		return message === undefined ? [] : [{ path, message }];
 	} catch (error) {
-		return [{ path, message: `${disc} cannot be read (${explain(error)}); put it there, or name another` }];
+		if (!(error instanceof DeadlineError))
+			return [{ path, message: `${disc} cannot be read (${explain(error)}); put it there, or name another` }];
+		const within = formatDuration(error.afterMs);
+		const message = `${disc} cannot be looked at within ${within}; is the disk or the network there that it is on?`;
+		return [{ path, message }];
 	}
+}
+
+function discTrouble(disc: string, found: FarFile | undefined): string | undefined {
+	if (!found) return `${disc} cannot be read (there is no such file); put it there, or name another`;
+	if (!found.isFile) return `${disc} is no file; name an ISO image`;
+	if (found.mode & readableByOthers) return undefined;
+	return `${disc} can be read by its owner only; let sessions read it: chmod o+r ${disc}`;
 }
 
 async function packageProblems(

@@ -80,7 +80,7 @@ export class HostMachines implements Machines {
 		} as const;
 		const hardware = {
 			...hardwareOf(server, beginning),
-			drives: presentDrives(server, this.context),
+			drives: await presentDrives(server, this.context),
 		};
 		const launched = await this.launcher.start(
 			{ number, hardware, importance: "serving" },

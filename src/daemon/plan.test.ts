@@ -245,6 +245,17 @@ test("another site's name is refused", () => {
 	expect(refused({}, { name: "work" })).toEqual([expect.stringMatching(/^name: this daemon runs site home/)]);
 });
 
+test("another site's name is refused also by a file that names no server of this one, and told once", () => {
+	const why = [expect.objectContaining({ path: ["name"], message: expect.stringMatching(/runs site home/) })];
+	const mail = { ...web, name: "mail" };
+	const work = { name: "work" };
+	expect(refusedChanges(site({}, work), [web, mail])).toEqual(why);
+	expect(refusedChanges(site({ shop: definition }, work), [web, mail])).toEqual(why);
+	expect(refusedChanges(site({ web: definition, mail: definition }, work), [web, mail])).toEqual(why);
+	expect(refusedChanges(site({ shop: definition }, work), [])).toEqual([]);
+	expect(refusedChanges(site({}), [web, mail])).toEqual([]);
+});
+
 test("a controller that has a domain keeps its addresses; one that awaits it may be given others", () => {
 	const domain = {
 		realm: "AD.EXAMPLE.COM",

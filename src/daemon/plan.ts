@@ -124,13 +124,25 @@ const isAtOnce = (difference: string) =>
 
 /** Changes that are refused, because they would lose something or mean another server. */
 export function refusedChanges(site: Site, stored: readonly StoredServer[]): Problem[] {
-	return stored.flatMap((old) => {
+	const refused = stored.flatMap((old) => {
 		const definition = site.servers?.[old.name];
-		return definition ? refusedOf(old, definition, site) : [];
+		return definition ? refusedOf(old, definition) : [];
 	});
+	return [...nameProblems(site, stored), ...refused];
 }
 
-function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site): Problem[] {
+/**
+ * Servers live in a sandbox of their site's name: another one would take it away under those that run, also when the file
+ * names none of them and they would be deleted.
+ */
+function nameProblems(site: Site, stored: readonly StoredServer[]): Problem[] {
+	const other = stored.find((old) => old.site !== site.name);
+	if (!other) return [];
+	const mend = "rename it back, or delete that site's servers first";
+	return [{ path: ["name"], message: `this daemon runs site ${other.site}; ${mend}` }];
+}
+
+function refusedOf(old: StoredServer, definition: ServerDefinition): Problem[] {
 	const at = ["servers", old.name];
 	const problems: Problem[] = [];
 	const refuse = (path: Problem["path"], message: string) => problems.push({ path, message });
@@ -146,12 +158,6 @@ function refusedOf(old: StoredServer, definition: ServerDefinition, site: Site):
 	if ((definition.system?.disk ?? systemDisk) !== systemDisk) {
 		const lost = "what is on it would be lost or kept against your expectation";
 		refuse([...at, "system", "disk"], `is ${systemDisk} and cannot be changed; ${lost}; ${another}`);
-	}
-	if (site.name !== old.site) {
-		refuse(
-			["name"],
-			`this daemon runs site ${old.site}; rename it back, or delete that site's servers first`,
-		);
 	}
 	return [...problems, ...addressProblems(old, definition, at), ...sizeProblems(old, definition, at)];
 }

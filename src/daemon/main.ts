@@ -35,6 +35,7 @@ async function main(): Promise<void> {
 		for (const err of await removeHalfWritten(folder))
 			log.error({ err }, "half-written files may be left there");
 	const context = await makeContext(paths, log);
+	tellUnknown(context);
 	const bulkhead = new Bulkhead(context);
 	await bulkhead.reconcile();
 	const app = await openApi(bulkhead, context, { version: packageJson.version, startedAt: Date.now() });
@@ -65,7 +66,7 @@ async function makeContext(paths: Paths, log: Logger): Promise<Context> {
 		paths,
 		log,
 		groups: detectGroupSupport(),
-		acceleration: await chooseAccelerator(),
+		acceleration: await chooseAccelerator(paths.run),
 		history: await openHistory(paths, log),
 		incidents: new IncidentStore(paths, log),
 		servers: new ServerStore(paths),
@@ -91,6 +92,16 @@ async function openHistory({ history: file }: Paths, log: Logger): Promise<Histo
 function say({ history, log }: Context, text: string): void {
 	history.append({ at: Date.now(), server: null, session: null, kind: "daemon", text });
 	log.info(text);
+}
+
+/** Nobody is to wonder why all servers are slow. */
+function tellUnknown(context: Context): void {
+	const { isKnown, why } = context.acceleration;
+	if (!isKnown)
+		say(
+			context,
+			`Servers run without hardware virtualization until the daemon is started anew, and seals that were made with it fit no more: ${why}`,
+		);
 }
 
 async function endSignal(): Promise<string> {

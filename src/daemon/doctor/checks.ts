@@ -10,7 +10,7 @@ import { detectGroupSupport } from "../../host/cgroup.ts";
 import { run } from "../../host/command.ts";
 import { upstreamsOfHost } from "../../network/names/upstreams.ts";
 import { obstaclesOf } from "../../network/outbound/obstacles.ts";
-import { chooseAccelerator } from "../../qemu/accelerator.ts";
+import { type AcceleratorChoice, chooseAccelerator } from "../../qemu/accelerator.ts";
 import { paths } from "../../store/paths.ts";
 
 const good = (name: string, found: string): Check => ({ name, level: "ok", found, mend: "" });
@@ -99,13 +99,16 @@ async function checkPrograms(
 }
 
 async function checkAccelerator(): Promise<Check> {
-	const { accelerator, why } = await chooseAccelerator();
-	if (accelerator === "kvm") return good("acceleration", `KVM: ${why}`);
-	return note(
-		"acceleration",
-		`TCG (slow): ${why}`,
-		"servers run, several times slower than on hardware virtualization",
-	);
+	return accelerationCheck(await chooseAccelerator());
+}
+
+export function accelerationCheck({ accelerator, why, isKnown }: AcceleratorChoice): Check {
+	const name = "acceleration";
+	if (accelerator === "kvm") return good(name, `KVM: ${why}`);
+	const slow = "servers run, several times slower than on hardware virtualization";
+	if (isKnown) return note(name, `TCG (slow): ${why}`, slow);
+	const mend = "mend that, or wait until the host is less busy, and restart a daemon that says the same in";
+	return note(name, `not known: ${why}`, `${mend} \`bulkhead events\`; until then ${slow}`);
 }
 
 async function checkQemu(): Promise<Check> {

@@ -7,6 +7,7 @@ import { detectGroupSupport } from "../host/cgroup.ts";
 import { closeInherited } from "../host/descriptors.ts";
 import { listIfThere, removeHalfWritten } from "../host/files.ts";
 import { createLog, type Logger } from "../host/log.ts";
+import { completePath } from "../host/path.ts";
 import { chooseAccelerator } from "../qemu/accelerator.ts";
 import { History } from "../store/history.ts";
 import { IncidentStore } from "../store/incidents.ts";
@@ -22,6 +23,7 @@ import { ScreenReader } from "./parts/screen-reader.ts";
 /** Wires everything, and runs until told to end. Sessions and front doors run on without it. */
 async function main(): Promise<void> {
 	closeInherited();
+	completePath();
 	const { values } = parseArgs({ options: { "log-level": { type: "string", default: "info" } } });
 	const log = createLog(values["log-level"]);
 	const paths = pathsOf(

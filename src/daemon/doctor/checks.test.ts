@@ -1,4 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import type { Check } from "../../api/plan.ts";
 import { accelerationCheck } from "./checks.ts";
 
 test("that nobody knows whether KVM works is said apart from that it does not", () => {
@@ -13,4 +16,17 @@ test("that nobody knows whether KVM works is said apart from that it does not", 
 	expect(accelerationCheck({ accelerator: "kvm", why: "it ran", isKnown: true })).toMatchObject({
 		level: "ok",
 	});
+});
+
+test("what the host has is found, also where the user's PATH lacks the folders of administrators' programs", () => {
+	const doctor = fileURLToPath(new URL("./main.ts", import.meta.url));
+	const programs = (PATH: string) => {
+		const { stdout } = spawnSync(process.execPath, [doctor, "--json"], {
+			env: { ...process.env, PATH },
+			encoding: "utf8",
+		});
+		const { checks } = JSON.parse(stdout) as { checks: Check[] };
+		return checks.find(({ name }) => name === "programs");
+	};
+	expect(programs("/usr/bin:/bin")).toEqual(programs("/usr/sbin:/usr/bin:/sbin:/bin"));
 });

@@ -2,6 +2,7 @@ import { parseArgs, styleText } from "node:util";
 import { explain } from "../../api/errors.ts";
 import type { Check } from "../../api/plan.ts";
 import { defaultState } from "../../api/routes.ts";
+import { completePath } from "../../host/path.ts";
 import { allChecks } from "./checks.ts";
 
 const marks = { ok: ["green", "✔"], note: ["yellow", "!"], bad: ["red", "✘"] } as const;
@@ -13,6 +14,7 @@ function show(check: Check, width: number): string {
 }
 
 async function main(): Promise<number> {
+	completePath();
 	const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
 	const checks = await allChecks(process.env.BULKHEAD_STATE ?? defaultState);
 	const ok = checks.every(({ level }) => level !== "bad");

@@ -1,13 +1,19 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import type { FastifyInstance } from "fastify";
 import { BulkheadError, explain, statusOf } from "../../api/errors.ts";
 import type { Bulkhead } from "../bulkhead.ts";
 import type { Context } from "../context.ts";
 
 /** The serial console and the screen: upgraded connections that carry raw bytes both ways. */
-export function addConsole(server: Server, bulkhead: Bulkhead, context: Context): void {
-	server.on("upgrade", (request, socket, head) => {
+export function addConsole(app: FastifyInstance, bulkhead: Bulkhead, context: Context): void {
+	const open = new Set<Duplex>();
+	let ends = false;
+	app.server.on("upgrade", (request, socket, head) => {
+		if (ends) return void socket.destroy();
+		open.add(socket);
+		socket.once("close", () => open.delete(socket));
 		// A client may go away at any moment, also while it is being refused.
 		socket.on("error", () => socket.destroy());
 		try {
@@ -17,6 +23,11 @@ export function addConsole(server: Server, bulkhead: Bulkhead, context: Context)
 			if (known.code === "internal") context.log.error({ err: error }, "a console could not be opened");
 			refuse(socket, known);
 		}
+	});
+	// The HTTP server knows nothing of them any more, and would wait until whoever looks at one goes away.
+	app.addHook("preClose", async () => {
+		ends = true;
+		for (const socket of open) socket.destroy();
 	});
 }
 

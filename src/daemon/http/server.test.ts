@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { type ClientRequest, request } from "node:http";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { ExamineBody } from "../../api/import.ts";
 import { routes } from "../../api/routes.ts";
 import { paths } from "../../store/paths.ts";
@@ -22,6 +24,37 @@ async function isReckoned(file: string): Promise<boolean> {
 	const commands = processes.map(async (id) => await readFile(`/proc/${id}/cmdline`, "utf8").catch(() => ""));
 	return (await Promise.all(commands)).some((command) => command.includes(`\0${file}\0`));
 }
+
+describe.runIf(process.getuid?.() === 0)("the API, when the daemon ends", () => {
+	test.each(["console", "screen"])(
+		"ends with an open %s, and whoever looks at it is let go",
+		async (what) => {
+			const folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
+			onTestFinished(async () => await rm(folder, { recursive: true, force: true }));
+			const guest = createServer((socket) => socket.on("error", () => {}).write("login: "));
+			const path = join(folder, "guest");
+			guest.listen(path);
+			await once(guest, "listening");
+			onTestFinished(() => void guest.close());
+			const context = { paths: paths(folder, folder), log: { error() {} } } as unknown as Context;
+			const bulkhead = {
+				membership: { socket: { serve: async () => {} } },
+				server: () => ({ consoleSocket: () => path, screenSocket: () => path }),
+			} as unknown as Bulkhead;
+			const api = await openApi(bulkhead, context, { version: "1", startedAt: 0 });
+			const headers = { connection: "upgrade", upgrade: `bulkhead-${what}` };
+			const url = `/v1/servers/web/${what}`;
+			const asked = request({ socketPath: context.paths.apiSocket, path: url, headers });
+			asked.end();
+			const [, looking] = (await once(asked, "upgrade")) as [unknown, Socket];
+			looking.on("error", () => {}).resume();
+			onTestFinished(() => void looking.destroy());
+			const left = once(looking, "close");
+			await api.close();
+			await left;
+		},
+	);
+});
 
 describe.runIf(process.getuid?.() === 0)("the API, when a client goes away", () => {
 	let folder: string;

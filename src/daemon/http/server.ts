@@ -46,7 +46,7 @@ export async function openApi(
 	app.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
 	addRoutes(app, handlers(bulkhead, context, identity));
 	addStreams(app, bulkhead, context);
-	addConsole(app.server, bulkhead, context);
+	addConsole(app, bulkhead, context);
 	await bulkhead.membership.socket.serve(app.server);
 	await listen(app, context);
 	return app;

@@ -1,4 +1,3 @@
-import { rmdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type {
 	AdministerBody,
@@ -16,7 +15,6 @@ import type { PublishingView } from "../api/publish.ts";
 import type { SandboxView } from "../api/sandbox.ts";
 import type { PublishDefinition, Site } from "../api/site.ts";
 import type { TrafficView } from "../api/traffic.ts";
-import { listIfThere, readIfThere } from "../host/files.ts";
 import { isShortOfMemory } from "../host/memory.ts";
 import { awaitsDomain, type StoredServer } from "../store/servers.ts";
 import { Applying } from "./applying.ts";
@@ -26,6 +24,7 @@ import { CurrentSite } from "./current-site.ts";
 import { administerDomain, makeDomain, saveTogether, unmark } from "./domains.ts";
 import { exportServer } from "./exports/server.ts";
 import { findDomain, withoutDomain } from "./found-domains.ts";
+import { removeHalfMade } from "./half-made.ts";
 import { examineImport } from "./imports/examine.ts";
 import { lookAtInstallation } from "./installations.ts";
 import { cardsOf } from "./mac-checks.ts";
@@ -33,7 +32,6 @@ import { Membership } from "./membership.ts";
 import { together } from "./parts/door/together.ts";
 import { Groups } from "./parts/groups.ts";
 import { Publishing, type Unwanted } from "./publishing.ts";
-import { removeRemains } from "./remains.ts";
 import { sandboxViewOf } from "./sandbox-view.ts";
 import { begin, isInUse, type Report, ServerChanges } from "./server-changes.ts";
 import type { ServerUnit } from "./server-unit.ts";
@@ -150,7 +148,10 @@ export class Bulkhead {
 		const servers = await this.finishDomains(found);
 		const kept = await this.current.load(servers);
 		for (const { name, error } of damaged) this.units.setAside(name, error, undefined);
-		await this.removeHalfMade(servers);
+		await removeHalfMade(
+			this.context,
+			(name) => servers.some((server) => server.name === name) || this.units.isAside(name),
+		);
 		const empty = kept !== undefined && Object.keys(kept.servers ?? {}).length === 0;
 		await this.groups.removeStrays(await this.context.servers.names(), servers.length > 0 || empty);
 		const { site } = this.current;
@@ -171,18 +172,6 @@ export class Bulkhead {
 		const finished = unfinishedDomains(servers);
 		for (const one of finished) await this.context.servers.save(one);
 		return servers.map((server) => finished.find(({ name }) => name === server.name) ?? server);
-	}
-
-	/** Servers that were being made or deleted when the daemon ended. A folder of any other kind is left alone. */
-	private async removeHalfMade(stored: readonly StoredServer[]): Promise<void> {
-		const { paths, log } = this.context;
-		for (const name of await this.context.servers.names()) {
-			if (stored.some((server) => server.name === name) || this.units.isAside(name)) continue;
-			const { folder, unfinished } = paths.server(name);
-			if ((await readIfThere(unfinished)) !== undefined) await removeRemains(name, this.context);
-			else if ((await listIfThere(folder)).length === 0) await rmdir(folder);
-			else log.warn({ folder }, "this folder holds no server.yaml; it is left alone");
-		}
 	}
 
 	// ---- changes of the site

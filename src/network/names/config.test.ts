@@ -48,6 +48,17 @@ test("the table that leads questions", async () => {
 	expect(() => leadLines([{ ...answerer, port: 0 }])).toThrow(RangeError);
 });
 
+test("an address leads to one answerer, also while two servers have it: that of the later one", () => {
+	const old = { ...answerer, address6: "fd00:77::10", port: 10_001 };
+	const other = { ...answerer, address: "10.77.0.11", address6: undefined, port: 10_003 };
+	const renamed = { ...answerer, server: "renamed", address6: "fd00:77:0::10", port: 10_002 };
+	expect(leadLines([old, other, renamed]).filter((line) => line.startsWith("add"))).toEqual([
+		"add element inet bulkhead_names ports { 10.77.0.10 : 10002, 10.77.0.11 : 10003 }",
+		"add element inet bulkhead_names ports6 { fd00:77::10 : 10002 }",
+		"add element inet bulkhead_names listening { 10001, 10002, 10003 }",
+	]);
+});
+
 test("name servers of a resolv.conf", () => {
 	const text = "# nameserver 1.1.1.1\nnameserver 127.0.0.53\n  nameserver\t192.0.2.53 \nsearch example.com\n";
 	expect(nameServersIn(text)).toEqual(["127.0.0.53", "192.0.2.53"]);

@@ -44,26 +44,26 @@ export async function leadQuestions(namespace: string, answerers: readonly Answe
 	await transact(namespace, there === "same" ? changes : [...anew(namesTable), ...changes]);
 }
 
-/** The lines of `nft` for it. @throws RangeError for what is no address or port */
+/**
+ * The lines of `nft` for it. An address leads to one answerer, or the kernel takes none of them: while a server has the
+ * address of one that is about to go, that is the last one in the list, whose server is the newer.
+ * @throws RangeError for what is no address or port
+ */
 export function leadLines(answerers: readonly Answerer[]): string[] {
-	const six = answerers.flatMap(({ address6, port }) => (address6 === undefined ? [] : [{ address6, port }]));
+	const four = answerers.map(({ address, port }) => [ipv4(address), whole(port)] as const);
+	const six = answerers.flatMap(({ address6, port }) =>
+		address6 === undefined ? [] : [[ipv6(address6), whole(port)] as const],
+	);
+	const ports = answerers.map(({ port }) => whole(port));
 	return [
-		...filled(
-			"map",
-			"ports",
-			answerers.map(({ address, port }) => `${ipv4(address)} : ${whole(port)}`),
-		),
-		...filled(
-			"map",
-			"ports6",
-			six.map(({ address6, port }) => `${ipv6(address6)} : ${whole(port)}`),
-		),
-		...filled(
-			"set",
-			"listening",
-			answerers.map(({ port }) => whole(port)),
-		),
+		...filled("map", "ports", entries(four)),
+		...filled("map", "ports6", entries(six)),
+		...filled("set", "listening", ports),
 	];
+}
+
+function entries(pairs: readonly (readonly [string, string])[]): string[] {
+	return [...new Map(pairs)].map(([address, port]) => `${address} : ${port}`);
 }
 
 function filled(kind: "map" | "set", name: string, elements: readonly string[]): string[] {

@@ -108,7 +108,7 @@ async function sourceProblems(
 }
 
 /** A running guest has its address and holds its disks. */
-function runningProblems(site: Site, definition: ServerDefinition, old: StoredServer): SiteProblem[] {
+export function runningProblems(site: Site, definition: ServerDefinition, old: StoredServer): SiteProblem[] {
 	const at = ["servers", old.name];
 	const mend = `cannot be changed while it has a session; first: bulkhead stop ${old.name}`;
 	const place = ({ network }: ServerDefinition) => [

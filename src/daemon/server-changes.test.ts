@@ -67,6 +67,8 @@ test("any other is stopped and deleted", async () => {
 	expect(done).toEqual(["stop", "discard"]);
 });
 
+const office = { subnet: "10.77.0.0/24" };
+
 describe("data disks that are given and taken away", () => {
 	const kept = { name: "kept", size: "1MiB" };
 	const logs = { name: "logs", size: "1MiB" };
@@ -75,11 +77,17 @@ describe("data disks that are given and taken away", () => {
 	let stored: StoredServer;
 	/** What else happens while the definition is saved. */
 	let meanwhile: (record: { planned: number | null }) => void;
+	/** What else happens while the firewall is changed. */
+	let whilePermitting: (record: { planned: number | null }) => void;
+	/** All definitions that its next session would have had. */
+	let had: ServerDefinition[];
 	beforeEach(async () => {
 		state = await mkdtemp(join(tmpdir(), "bulkhead-changes-"));
 		const log = { error() {}, warn() {} };
 		context = { paths: pathsOf(state, ""), log } as unknown as Context;
 		meanwhile = () => {};
+		whilePermitting = () => {};
+		had = [];
 		const installed = { uid: process.getuid?.() ?? 0, guest: "linux" };
 		stored = { name: "web", filled: [], definition: { data: [kept] }, installed } as unknown as StoredServer;
 		await mkdir(disks(), { recursive: true });
@@ -91,8 +99,12 @@ describe("data disks that are given and taken away", () => {
 	const fileOf = (name: string) => context.paths.server("web").disk(name);
 	const contents = async (name: string) => await readFile(fileOf(name), "latin1");
 
-	/** Gives the server, which is in this state, these data disks. */
-	async function give(data: ServerDefinition["data"], state: ServerState): Promise<void> {
+	/** Gives the server, which is in this state, these data disks. @param network that it is to have */
+	async function give(
+		data: ServerDefinition["data"],
+		state: ServerState,
+		network?: ServerDefinition["network"],
+	): Promise<void> {
 		const record = { state, planned: null, session: state === "running" ? {} : null };
 		const save = async (changed: StoredServer) => {
 			stored = changed;
@@ -103,15 +115,16 @@ describe("data disks that are given and taken away", () => {
 			stored,
 			record,
 			refuseWhileExported: () => {},
-			change: async () => {},
+			change: async (next: StoredServer) => void had.push(next.definition),
 			door: {},
 		};
 		const nothing = async () => {};
-		const units = { server: () => unit, stored: () => [], makeWay: nothing, permit: nothing };
+		const permit = async () => whilePermitting(record);
+		const units = { server: () => unit, stored: () => [], makeWay: nothing, permit };
 		const current = { site: undefined, save: nothing, forget: nothing };
 		const changes = new ServerChanges(context, current as never, units as never);
-		const definition = { data } as ServerDefinition;
-		const site = { name: "office", servers: { web: definition } } as Site;
+		const definition = { data, network } as ServerDefinition;
+		const site = { name: "office", segments: { office }, servers: { web: definition } } as Site;
 		await changes.change(site, "web", definition, () => {});
 	}
 
@@ -196,6 +209,42 @@ describe("data disks that are given and taken away", () => {
 			expect(await contents("logs")).toMatch(/^QFI/);
 			expect(await readdir(join(disks(), ".."))).toEqual(["disks"]);
 			await expectAllElse();
+		});
+
+		test("is left when a session begins while the firewall is changed: that one has it", async () => {
+			whilePermitting = (record) => (record.planned = 7);
+			await expect(give([kept], "stopped")).rejects.toMatchObject({ code: "not-allowed-now" });
+			expect(await contents("logs")).toBe("old");
+			expect(stored.definition.data).toEqual([kept, logs]);
+		});
+	});
+
+	describe("with another address", () => {
+		const moved = { segment: "office", address: "10.77.0.11" };
+		const refusal = {
+			code: "not-allowed-now",
+			message: expect.stringMatching(
+				/^web: its network cannot be changed while .* stop web, and apply again/,
+			),
+		};
+
+		test("a server that is stopped has it", async () => {
+			await give([kept], "stopped", moved);
+			expect(stored.definition.network).toEqual(moved);
+		});
+
+		test("one that was started since the plan was made keeps its own, and nothing is touched", async () => {
+			await expect(give([kept, logs], "running", moved)).rejects.toMatchObject(refusal);
+			expect(had).toEqual([]);
+			expect(existsSync(fileOf("logs"))).toBe(false);
+		});
+
+		test("one that is started while the firewall is changed keeps its own", async () => {
+			const before = stored.definition;
+			whilePermitting = (record) => (record.planned = 7);
+			await expect(give([kept], "stopped", moved)).rejects.toMatchObject(refusal);
+			expect(had).toEqual([before]);
+			expect(stored.definition).toBe(before);
 		});
 	});
 });

@@ -10,6 +10,7 @@ import { meanwhile } from "./between.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { beginDiskChanges, endDiskChanges, finishDiskChanges } from "./disk-changes.ts";
+import { runningProblems } from "./host-checks.ts";
 import { subnetsOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { firstUidOf } from "./resolve.ts";
@@ -96,7 +97,14 @@ export class ServerChanges {
 		const left = before.filled.filter((disk) => !gone.some(({ name }) => name === disk));
 		const stored = { ...changed, filled: [...left, ...filledOf(added)] };
 		const refuseInUse = () => {
-			if (gone.length > 0 && isInUse(unit)) throw disksInUse(name, gone);
+			if (!isInUse(unit)) return;
+			if (gone.length > 0) throw disksInUse(name, gone);
+			const [problem] = runningProblems(site, definition, before);
+			if (problem)
+				throw new BulkheadError(
+					"not-allowed-now",
+					`${name}: ${problem.message}, and apply again; nothing of it was changed`,
+				);
 		};
 		refuseInUse();
 		if (gone.length + added.length > 0) await this.clearTheWay(unit, added);
@@ -113,9 +121,10 @@ export class ServerChanges {
 			await this.units.makeWay(stored, undo);
 			undo.defer(async () => await this.changeBack(unit, before));
 			await this.units.permit([...this.units.stored(unit), stored]);
-			await unit.change(stored);
-			// One that began since the plan has the old disks. Whatever begins from here on has the new ones: nobody has those that go.
+			// One that began since the plan has the old disks and the old address. Whatever begins from here on has the new ones: nobody
+			// has the disks that go.
 			refuseInUse();
+			await unit.change(stored);
 			// Before the server is: where that one lies, its segment has to be, whatever becomes of others that are changed.
 			const { site: known } = this.current;
 			undo.defer(async () => await this.saveBack(known));

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { ServerState } from "../api/server.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { paths as pathsOf } from "../store/paths.ts";
@@ -271,3 +271,27 @@ test.each([
 		await rm(folder, { recursive: true });
 	},
 );
+
+test("a new server has no number of one that is not supervised, of which anything is left", async () => {
+	const folder = await mkdtemp(join(tmpdir(), "bulkhead-"));
+	onTestFinished(async () => await rm(folder, { recursive: true }));
+	const saved: StoredServer[] = [];
+	const servers = {
+		usedIndexes: async () => [1, 2],
+		save: async (one: StoredServer) => void saved.push(one),
+	};
+	const paths = pathsOf(folder, folder);
+	const stop = new Error("far enough");
+	const units = {
+		stored: () => [{ installed: { index: 1 } }, { installed: { index: 3 } }],
+		supervise: async () => await Promise.reject(stop),
+		discard: async () => {},
+	} as unknown as Units;
+	const current = { save: async () => {}, forget: async () => {} } as unknown as CurrentSite;
+	const changes = new ServerChanges({ paths, servers } as unknown as Context, current, units);
+	const definition = { install: { iso: "/srv/x.iso" }, system: { size: "1MiB" } } as ServerDefinition;
+	const site = { name: "office", servers: { web: definition } } as Site;
+	const made = changes.create(site, "web", definition, () => {}, new AbortController().signal);
+	await expect(made).rejects.toBe(stop);
+	expect(saved.map(({ installed }) => installed.index)).toEqual([4]);
+});

@@ -42,7 +42,7 @@ export class ServerChanges {
 		const onStep = (text: string, fraction: number | null) =>
 			report({ type: "step", subject, text, fraction });
 		const before = this.current.site;
-		const index = this.freeIndex();
+		const index = await this.freeIndex();
 		const wanted = {
 			name,
 			site: site.name,
@@ -75,8 +75,10 @@ export class ServerChanges {
 		await (before ? this.current.save(before) : this.current.forget());
 	}
 
-	private freeIndex(): number {
-		const used = this.units.stored().map(({ installed }) => installed.index);
+	/** Users, ports and taps go by it: it is nobody's of whom anything may be left. */
+	private async freeIndex(): Promise<number> {
+		const supervised = this.units.stored().map(({ installed }) => installed.index);
+		const used = [...new Set([...supervised, ...(await this.context.servers.usedIndexes())])];
 		return Array.from({ length: used.length + 1 }, (_, i) => i + 1).find((i) => !used.includes(i)) ?? 1;
 	}
 

@@ -149,12 +149,34 @@ export class Units {
 		if (this.aside.size === 0) await this.sandbox.tidy(this.stored());
 	}
 
-	/** Removes all that belongs to a server; its disks too. */
+	/** Removes all that belongs to a server; its disks too. What stops half-way is set aside, until the next daemon. */
 	async discard(stored: StoredServer): Promise<void> {
-		const { context, sandbox } = this;
+		const { context } = this;
 		const { name } = stored;
 		const unit = this.units.get(name);
 		this.units.delete(name);
+		let left: StoredServer | undefined = stored;
+		try {
+			await this.takeDown(stored, unit);
+			await markGone(name, context);
+			left = undefined;
+			await removeRemains(name, context);
+		} catch (cause) {
+			this.setAside(
+				name,
+				new Error("it was being deleted, and that stopped half-way; mend this", { cause }),
+				left,
+			);
+			throw cause;
+		}
+		await this.tidy();
+		if (this.count === 0) await this.removeEmptyGroups();
+	}
+
+	/** Ends all that runs for a server. */
+	private async takeDown(stored: StoredServer, unit: ServerUnit | undefined): Promise<void> {
+		const { context, sandbox } = this;
+		const { name } = stored;
 		await unit?.supervisor.leave();
 		unit?.close();
 		await (unit?.door.close() ?? endStrays(context, name, new Set()));
@@ -167,10 +189,6 @@ export class Units {
 		await this.groups.removeOf(name);
 		await sandbox.removePorts(stored);
 		await sandbox.leases.settled();
-		await markGone(name, context);
-		await removeRemains(name, context);
-		await this.tidy();
-		if (this.count === 0) await this.removeEmptyGroups();
 	}
 
 	/** No server is supervised: its groups can go, unless they may be those of a server that cannot be read. */

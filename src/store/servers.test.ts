@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -28,6 +28,30 @@ test("one damaged server hides none of the others; a stray file is no server", a
 		),
 	]);
 	expect(await store.names()).toEqual(["bad", "empty"]);
+});
+
+test("the number of a server is used as long as anything of it is there, also when its deletion stopped half-way", async () => {
+	const store = new ServerStore(paths);
+	const made = async (name: string, index: number) => {
+		const installed = { index, uid: 1, uuid: "", source: "", memoryBytes: 1, cpus: 1, agent: false };
+		const more = { boot: { kind: "disk" }, systemDisk: "kept", systemBytes: 1, services: {} };
+		const networks = { subnet: null, subnet6: null, lan: null };
+		await mkdir(paths.server(name).folder, { recursive: true });
+		await store.save({
+			name,
+			site: "s",
+			...networks,
+			definition: {},
+			installed: { ...installed, ...more },
+		} as never);
+	};
+	await made("web", 1);
+	await made("half", 2);
+	await rename(paths.server("half").definition, paths.server("half").unfinished);
+	for (const name of ["bad", "begun"]) await mkdir(paths.server(name).folder);
+	await writeFile(paths.server("bad").definition, "site: [");
+	await writeFile(paths.server("begun").unfinished, "This server is being made.\n");
+	expect((await store.usedIndexes()).sort()).toEqual([1, 2]);
 });
 
 test("a damaged incident is told of once, and hides none of the others", async () => {

@@ -119,6 +119,19 @@ export class ServerStore {
 		return { servers, damaged };
 	}
 
+	/**
+	 * @returns `installed.index` of all servers of which anything is there, also of one whose deletion stopped half-way; none of
+	 * one that cannot be read
+	 */
+	async usedIndexes(): Promise<number[]> {
+		const used: number[] = [];
+		for (const name of await this.names()) {
+			const { definition, unfinished } = this.paths.server(name);
+			for (const file of [definition, unfinished]) used.push(...(await indexIn(file)));
+		}
+		return used;
+	}
+
 	/** @returns the names of all folders of servers, whatever is in them; a file beside them is none of ours */
 	async names(): Promise<string[]> {
 		const found: string[] = [];
@@ -132,6 +145,16 @@ export class ServerStore {
 		const file = this.paths.server(name).definition;
 		const text = await readIfThere(file);
 		return text === undefined ? undefined : { name, ...read(text, file) };
+	}
+}
+
+/** One that is being made has no definition yet; what marks it is for people. */
+async function indexIn(file: string): Promise<number[]> {
+	try {
+		const text = await readIfThere(file);
+		return text === undefined ? [] : [read(text, file).installed.index];
+	} catch {
+		return [];
 	}
 }
 

@@ -88,12 +88,10 @@ test(
 	4 * patience.test,
 );
 
-test.each<[Name, Name]>([
-	["dc1", "dc2"],
-	["dc2", "dc1"],
-])(
-	"while %s starts again, %s answers whoever comes, and both know what happened meanwhile",
-	async (gone, other) => {
+test(
+	"while the first one starts again, the other answers whoever comes, and both know what happened meanwhile",
+	async () => {
+		const [gone, other] = ["dc1", "dc2"] as const;
 		const { session } = await bulkhead.show(gone);
 		const user = `during-${gone}`;
 		await bulkhead.client.call("drill", { server: gone }, { fault: "panic" });

@@ -1,12 +1,16 @@
 import { z } from "zod";
 
+const mostTold = 5;
+
 /** An object that takes no other keys than its own; an unknown one is answered with the nearest right one. */
 export function strict<T extends z.core.$ZodLooseShape>(shape: T) {
 	const known = Object.keys(shape);
 	return z.strictObject(shape, {
 		error: (issue) => {
 			if (issue.code === "unrecognized_keys") {
-				return issue.keys.map((key) => unknownKey(key, known)).join("; ");
+				const told = issue.keys.slice(0, mostTold).map((key) => unknownKey(key, known));
+				const more = issue.keys.length - told.length;
+				return [...told, ...(more > 0 ? [`and ${more} more of that kind`] : [])].join("; ");
 			}
 			return issue.input === undefined ? "is missing" : `must be a block with the keys ${known.join(", ")}`;
 		},

@@ -42,6 +42,41 @@ test("a server that is there twice is told at its second place", () => {
 	]);
 });
 
+test.each([
+	["in a flow of names", "name: home\nservers: { web: {}, web: {} }\n", ["2:21"]],
+	["deep in a list", `${right}    data: [{ name: a, size: 1GiB, name: b }]\n`, ["8:35"]],
+	["as a number and as a text", 'name: home\nsegments: { 1: {}, "1": {} }\n', ["2:20"]],
+	["more than once, beside other slips", 'a: 1\na: 2\nb: "\\q"\na: 3\n', ["2:1", "3:5", "4:1"]],
+])("a name that is there twice %s is told in order of places", (_, text, expected) => {
+	expect(problems(text).map((problem) => problem.split(" ")[0])).toEqual(expected);
+});
+
+test("of very many problems the first are told, with their number", () => {
+	const text = `name: home\nservers:\n${Array.from({ length: 90 }, (_, i) => `  S${i}: {}`).join("\n")}\n`;
+	expect(() => readSiteFile(text)).toThrow(
+		"the site file has 90 problems, of which the first 50 are told; nothing was changed",
+	);
+	expect(problems(text)).toHaveLength(50);
+	const [unknown] = problems(
+		`${right}    ${Array.from({ length: 90 }, (_, i) => `x${i}: 1`).join("\n    ")}\n`,
+	);
+	expect(unknown).toMatch(
+		/^8:5 servers\.web\.x0: there is no key "x0" here.*"x4" here.*; and 85 more of that kind$/,
+	);
+});
+
+// What was looked for among all names before it took minutes for these, which no test waits for.
+test("a file of very many names is told of all the same", { timeout: 40_000 }, () => {
+	const names = Array.from({ length: 40_000 }, (_, i) => `  a${i}: {}`).join("\n");
+	expect(problems(`name: home\nservers:\n${names}\n`)).toEqual([
+		expect.stringMatching(/^2:1 servers: names 40000 servers; the most are 1000/),
+	]);
+	const aliases = Array.from({ length: 40_000 }, (_, i) => `&a${i} x, *a${i}`).join(",");
+	expect(problems(`name: home\nservers: [${aliases}]\n`)).toEqual([
+		expect.stringMatching(/its aliases .* cannot be followed: there are 40000, and the most are 1000$/),
+	]);
+});
+
 test("problems have the place of their key", () => {
 	expect(problems(`${right}    memory: 512\n    cpus: none\n`)).toEqual([
 		expect.stringMatching(/^8:5 servers\.web\.memory: "?512|^8:5 servers\.web\.memory: must be a size/),

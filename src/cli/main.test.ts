@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync, constants, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
 import { streams } from "../api/routes.ts";
 import { samplePlan, sampleServer } from "../client/samples.ts";
@@ -39,6 +39,15 @@ async function withoutReader(...args: string[]) {
 	child.stdout.destroy();
 	const [err, code] = await Promise.all([text(child.stderr), exitOf(child)]);
 	return { err, code };
+}
+
+/** @returns undefined as long as nobody reads there */
+function writerOf(fifo: string): number | undefined {
+	try {
+		return openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+	} catch {
+		return undefined;
+	}
 }
 
 describe("exit codes", { timeout: 30_000 }, () => {
@@ -104,6 +113,19 @@ describe("exit codes", { timeout: 30_000 }, () => {
 		expect({ err, code }).toEqual({ err: "bulkhead: interrupted\n", code: expected });
 	});
 
+	it("a second signal ends what the first cannot", async () => {
+		const fifo = join(daemon.state, "fifo");
+		spawnSync("mkfifo", [fifo]);
+		const child = start(["apply", fifo]);
+		// It reads from here on, and nothing comes: that cannot be broken off.
+		const writer = await vi.waitUntil(() => writerOf(fifo), { timeout: 20_000 });
+		const again = setInterval(() => child.kill("SIGTERM"), 100);
+		await exitOf(child);
+		clearInterval(again);
+		closeSync(writer);
+		expect(child.signalCode).toBe("SIGTERM");
+	});
+
 	it("0: nobody reads an answer that is finished, as with `head`", async () => {
 		expect(await withoutReader("list")).toEqual({ err: "", code: 0 });
 	});
@@ -137,15 +159,15 @@ describe("exit codes", { timeout: 30_000 }, () => {
 	});
 
 	it("0: nobody reads what is said beside the answer", async () => {
-		const [file, password] = ["new.yaml", "password"].map((name) => join(daemon.state, name));
-		await writeFile(password ?? "", "S0mmer&Regen\n", { mode: 0o600 });
-		const args = ["--iso", "/srv/win.iso", "--guest", "windows-server-2022", "--edition", "1"];
-		args.push("--language", "de-DE", "--drivers", "none", "--password-file", password ?? "");
+		const [site, password] = [join(daemon.state, "new.yaml"), join(daemon.state, "password")];
+		await writeFile(password, "S0mmer&Regen\n", { mode: 0o600 });
 		// What cannot be asked of the daemon is told, and it goes on.
 		daemon.answers.windowsIso = () => {
 			throw new BulkheadError("bad-input", "it is no Windows installation medium");
 		};
-		const child = start(["create", "windows-server", "w", "--site-file", file ?? "", "--yes", ...args]);
+		const args = ["--site-file", site, "--yes", "--iso", "/srv/win.iso", "--guest", "windows-server-2022"];
+		args.push("--edition", "1", "--language", "de-DE", "--drivers", "none", "--password-file", password);
+		const child = start(["create", "windows-server", "w", ...args]);
 		child.stderr.destroy();
 		const [out, code] = await Promise.all([text(child.stdout), exitOf(child)]);
 		expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("To install it") });

@@ -6,9 +6,11 @@ import { Terminal } from "./terminal.ts";
 /** Exit codes of a command that was broken off, as a shell says that a signal ended one. */
 const codes = { SIGHUP: 129, SIGINT: interruptedCode, SIGPIPE: 141, SIGTERM: 143 } as const;
 
+/** Signals that come within this time mean one thing: `timeout` tells a process and its group. */
+const togetherMs = 500;
+
 const interrupt = new AbortController();
 let brokenOffCode: number = interruptedCode;
-let pressed = false;
 
 /** What was begun is brought to an end as for Ctrl-C, whatever the cause: files are put back, and how things stand is said. */
 function breakOff(cause: keyof typeof codes, words?: string): void {
@@ -17,12 +19,17 @@ function breakOff(cause: keyof typeof codes, words?: string): void {
 	interrupt.abort(new Interrupted(words));
 }
 
-for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.on(signal, () => breakOff(signal));
-process.on("SIGINT", () => {
-	// A second Ctrl-C does not wait for anything.
-	if (pressed) process.exit(interruptedCode);
-	pressed = true;
-});
+const isObeyedAgain = ["SIGINT", "SIGTERM"] as const;
+
+/** The next one ends the process at once; not by `exit`, which waits for a file that is being opened. */
+function onSignal(signal: "SIGHUP" | "SIGINT" | "SIGTERM"): void {
+	breakOff(signal);
+	setTimeout(() => {
+		for (const one of isObeyedAgain) process.removeAllListeners(one);
+	}, togetherMs).unref();
+}
+
+for (const signal of ["SIGHUP", ...isObeyedAgain] as const) process.on(signal, onSignal);
 
 const terminal = new Terminal({
 	input: process.stdin,

@@ -498,6 +498,55 @@ describe("screenshot, maintenance and console", () => {
 	});
 });
 
+describe("keys", () => {
+	let pressed: string[];
+	beforeEach(() => {
+		daemon.answers.keys = ({ server }, { keys }) => {
+			pressed = keys;
+			return { server, pressed: keys.length };
+		};
+	});
+
+	it("are typed from a text before those that are named", async () => {
+		expect((await bulkhead("keys intranet --text aB ret")).out).toBe("Pressed 3 keys on intranet.\n");
+		expect(pressed).toEqual(["a", "shift-b", "ret"]);
+	});
+
+	it("are typed from a file, or standard input, which nobody else reads", async () => {
+		const file = join(folder, "password");
+		await writeFile(file, "aB\nsecond line\n");
+		await bulkhead(`keys intranet --text-file ${file} ret`);
+		expect(pressed).toEqual(["a", "shift-b", "ret"]);
+		const { code } = await runHere(["keys", "intranet", "--text-file", "-"], {
+			state: daemon.state,
+			piped: "xY\n",
+		});
+		expect({ code, pressed }).toEqual({ code: 0, pressed: ["x", "shift-y"] });
+	});
+
+	it("say what is wrong with such a file", async () => {
+		const file = join(folder, "password");
+		const said = async () => (await bulkhead(`keys intranet --text-file ${file} ret`)).err;
+		expect(await said()).toBe(`bulkhead: --text-file: ${file} cannot be read\n`);
+		await writeFile(file, "\n");
+		expect(await said()).toBe(`bulkhead: --text-file: ${file} is empty\n`);
+		await writeFile(file, "ä\n");
+		expect(await said()).toBe('bulkhead: --text-file: a US keyboard has no "ä"\n');
+		expect((await bulkhead(`keys intranet --text a --text-file ${file}`)).code).toBe(2);
+		expect(acts()).toEqual([]);
+	});
+
+	it("are not waited for any more once it is interrupted", async () => {
+		const interrupt = new AbortController();
+		const waiting = runHere(["keys", "intranet", "--text-file", "-"], {
+			state: daemon.state,
+			signal: interrupt.signal,
+		});
+		interrupt.abort(new Interrupted());
+		expect(await waiting).toEqual({ code: 130, out: "", err: "bulkhead: interrupted\n" });
+	});
+});
+
 describe("maintenance commit and abandon", () => {
 	let server: ServerView;
 	/** What is done to it, in order. */

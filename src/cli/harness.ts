@@ -12,6 +12,8 @@ export interface Setting {
 	state: string;
 	/** Pretends that a person sits at a terminal of 100 columns, and types this. */
 	typed?: string;
+	/** What comes by standard input, to its end, when nobody types; without either nothing comes. */
+	piped?: string;
 	environment?: Record<string, string>;
 	signal?: AbortSignal;
 }
@@ -26,6 +28,7 @@ export async function runHere(args: readonly string[], setting: Setting): Promis
 	const environment = { BULKHEAD_STATE: setting.state, LANG: "C.UTF-8", ...setting.environment };
 	const terminal = new Terminal({ input, output, errors, environment });
 	if (tty) input.write(setting.typed);
+	else if (setting.piped !== undefined) input.end(setting.piped);
 	const code = await run(args, terminal, setting.signal ?? new AbortController().signal);
 	return { code, out: output.text, err: errors.text };
 }

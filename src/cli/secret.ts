@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { addAbortSignal } from "node:stream";
 import { text as textOf } from "node:stream/consumers";
 import { BulkheadError } from "../api/errors.ts";
 import type { Context } from "./context.ts";
@@ -16,19 +17,42 @@ export interface SecretRules {
 }
 
 /** A password: never an argument, which everybody on the host could read. */
-export async function secretOf(
-	{ terminal, json, signal }: Context,
-	user: string,
-	file: string | undefined,
-): Promise<string> {
-	if (file === "-") return firstLine(await textOf(terminal.streams.input), "standard input");
-	if (file !== undefined) return firstLine(await readFile(file, "utf8").catch(unreadable(file)), file);
+export async function secretOf(context: Context, user: string, file: string | undefined): Promise<string> {
+	const { terminal, json, signal } = context;
+	if (file !== undefined) return await secretIn(context, file, "--password-file");
 	if (json || !terminal.interactive)
 		throw new BulkheadError(
 			"bad-input",
 			`nobody can be asked for ${user}'s password here: say --password-file`,
 		);
 	return await terminal.askSecret([`Password of ${user}:`], signal);
+}
+
+/**
+ * The first line of a file, or of standard input when that is `-`.
+ * @param option that names it
+ * @throws BulkheadError bad-input; the signal's reason when it aborts
+ */
+export async function secretIn(context: Context, file: string, option: string): Promise<string> {
+	const isInput = file === "-";
+	const text = isInput
+		? await inputOf(context)
+		: await readFile(file, "utf8").catch((cause) => {
+				throw new BulkheadError("bad-input", `${option}: ${file} cannot be read`, { cause });
+			});
+	const line = text.slice(0, largestSecret).split(/\r?\n/)[0] ?? "";
+	if (line === "")
+		throw new BulkheadError("bad-input", `${option}: ${isInput ? "standard input" : file} is empty`);
+	return line;
+}
+
+async function inputOf({ terminal, signal }: Context): Promise<string> {
+	try {
+		return await textOf(addAbortSignal(signal, terminal.streams.input));
+	} catch (error) {
+		signal.throwIfAborted();
+		throw error;
+	}
 }
 
 /**
@@ -76,16 +100,4 @@ async function fitting(
 async function differs({ terminal, signal }: Context, first: string): Promise<string | undefined> {
 	const again = await terminal.askSecret(["The same once more:"], signal);
 	return again === first ? undefined : "the two passwords differ";
-}
-
-function unreadable(file: string): (error: unknown) => never {
-	return (error) => {
-		throw new BulkheadError("bad-input", `--password-file: ${file} cannot be read`, { cause: error });
-	};
-}
-
-function firstLine(text: string, where: string): string {
-	const line = text.slice(0, largestSecret).split(/\r?\n/)[0] ?? "";
-	if (line === "") throw new BulkheadError("bad-input", `--password-file: ${where} is empty`);
-	return line;
 }

@@ -38,9 +38,14 @@ export function nameServersOf(text: string): string[] {
 	);
 }
 
-/** Whether it is systemd-resolved's. @param link where it leads when it is a link; pure */
+/** Where systemd-resolved listens for programs: systemd-resolved.service(8). */
+const stubs = ["127.0.0.53", "127.0.0.54"];
+
+/** Whether this host's programs ask systemd-resolved by it. @param link where it leads when it is a link; pure */
 export function isResolved(text: string, link: string | null): boolean {
-	return nameServersOf(text).includes("127.0.0.53") || (link?.includes("/systemd/resolve/") ?? false);
+	return (
+		nameServersOf(text).some((one) => stubs.includes(one)) || (link?.endsWith("/stub-resolv.conf") ?? false)
+	);
 }
 
 /**
@@ -53,6 +58,12 @@ export function refuseManaged(text: string, link: string | null, { realm, contro
 		new BulkheadError(
 			"not-allowed-now",
 			`dns: ${file} ${why}; have that ask ${controllers.join(", ")} for ${zone} alone (dnsmasq: ${controllers.map((one) => `server=/${zone}/${one}`).join(", ")}), and join without --dns`,
+		);
+	// It is systemd-resolved that writes it, and who reads it asks others.
+	if (link?.endsWith("/systemd/resolve/resolv.conf"))
+		throw new BulkheadError(
+			"not-allowed-now",
+			`dns: ${file} leads past systemd-resolved (${link}), which alone can ask for ${zone} elsewhere than for other names; as root: ln -sf ../run/systemd/resolve/stub-resolv.conf ${file}`,
 		);
 	if (link !== null) throw refusal(`is a link to ${link}, which another program writes`);
 	const local = nameServersOf(text).find(isLocal);

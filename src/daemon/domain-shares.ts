@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { BulkheadError, explain } from "../api/errors.ts";
 import type { AddShareBody, SharesView } from "../api/share.ts";
-import { groupNumber, type Member } from "../directory/member/plan.ts";
+import type { Member } from "../directory/member/plan.ts";
 import { chooseListen } from "../directory/member/shares/addresses.ts";
 import {
 	closeFolder,
@@ -166,12 +166,7 @@ export class DomainShares {
 		if (wanted.groups.length === 0)
 			return [{ name: `${workgroup}\\Domain Users`, sid: `${await domainIdOf(this.folder)}-${domainUsers}` }];
 		const found: Share["groups"] = [];
-		for (const name of wanted.groups) {
-			const sid = await find(name);
-			if (groupNumber(sid) === undefined)
-				throw new BulkheadError("bad-input", `groups: ${sid} is too high a number for winbindd to map`);
-			found.push({ name: `${workgroup}\\${name}`, sid });
-		}
+		for (const name of wanted.groups) found.push({ name: `${workgroup}\\${name}`, sid: await find(name) });
 		return found;
 	}
 

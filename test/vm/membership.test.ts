@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installFor } from "../../bench/packages.ts";
 import type { DomainView } from "../../src/api/domain.ts";
 import { asMember, viewCommand } from "../../src/directory/member/view.ts";
@@ -119,6 +119,11 @@ async function hostFiles(): Promise<string[]> {
 
 describe("what cannot be joined is refused, and nothing is left", () => {
 	const wrong = () => ["--password-file", join(secrets, "wrong")];
+	const named = (...words: string[]) => [
+		...["ad.example.com", "--controller", address, ...right(), "--name", ...words],
+	];
+	beforeAll(async () => void (await controller.tool("computer", "create", "DESK7")));
+	afterAll(async () => void (await controller.tool("computer", "delete", "DESK7")));
 	test.each<[string, () => string[], RegExp]>([
 		[
 			"a wrong password",
@@ -146,17 +151,20 @@ describe("what cannot be joined is refused, and nothing is left", () => {
 			/10.99.0.11 does not answer dns \(53\)/,
 		],
 		["an address that is none", () => ["ad.example.com", "--controller", "dc1", ...right()], /controllers/],
+		["a name that is taken", () => named("desk7"), /has a computer DESK7 already; .*--replace/],
+		["a controller's name", () => named("dc1"), /name: DC1 is one of the domain's controllers, .*--name$/m],
 		[
-			"a name that is taken",
-			() => ["ad.example.com", "--controller", address, ...right(), "--name", "dc1"],
-			/has a computer DC1 already/,
+			"a controller's account, to be taken over",
+			() => named("dc1", "--replace"),
+			/name: DC1 is one of the domain's controllers/,
 		],
+		["the domain's short name", () => named("ad"), /name: .* called AD, as its domain is for short/],
 	])("%s", async (_, words, why) => {
 		const { code, stderr } = await domain("join", ...words());
 		expect(stderr).toMatch(why);
 		expect(code).toBe(1);
 		expect((await readdir(bulkhead.state)).filter((name) => name.startsWith("domain"))).toEqual([]);
-		expect(await computers()).toEqual(["DC1$"]);
+		expect(await computers()).toEqual(["DC1$", "DESK7$"]);
 	});
 });
 

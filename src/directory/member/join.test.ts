@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { refuseOthers, refuseSkew, removeHalfJoined } from "./join.ts";
+import { refuseDomainsName, refuseOthers, refuseSkew, removeHalfJoined } from "./join.ts";
 
 test.each([
 	[600, /the clock of dc1 is 600 s ahead of the host's, and Kerberos allows 5 minutes/],
@@ -15,6 +15,11 @@ test.each([
 
 test("a clock that is nearly right is not", () => {
 	for (const seconds of [0, 3, -240, 240]) expect(() => refuseSkew("dc1", seconds)).not.toThrow();
+});
+
+test("a host that is called as the domain is for short is refused", () => {
+	expect(() => refuseDomainsName("ad", "AD")).toThrow(/^name: .* called ad, as its domain .* --name$/);
+	refuseDomainsName("AD1", "AD");
 });
 
 test("each controller that answers has to be the domain's, with the host's time", () => {

@@ -17,6 +17,7 @@ import {
 	factsOf,
 	groupIdOf,
 	hasComputer,
+	isController,
 	netAds,
 	workgroupOf,
 } from "./tools.ts";
@@ -73,8 +74,8 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	undo.defer(async () => await discard(making));
 	const account = { user: body.user, password: body.password };
 	const found = await lookAtDomain(making, body, answering, signal);
-	await refuseTaken(making, body, server, account, signal);
 	const asking = { server, account, signal };
+	await refuseTaken(making, body, asking);
 	const allowed = await groupOf(making, found, "allowGroup", body.allowGroup, asking);
 	const admins = await adminsOf(making, found, body, asking);
 	const member: Member = { ...found, logins: body.logins, allowed, admins, dns };
@@ -138,8 +139,7 @@ async function adminsOf(
 	const group = await groupOf(folder, member, "adminGroup", adminGroup, asking);
 	if (group === null) return null;
 	const gid = groupNumber(group.sid);
-	if (gid === undefined)
-		throw new BulkheadError("bad-input", `adminGroup: ${group.sid} is too high a number for winbindd to map`);
+	if (gid === undefined) throw new RangeError(`no group of the domain: ${group.sid}`);
 	await requireOwnNumber(gid);
 	return { ...group, gid };
 }
@@ -181,7 +181,7 @@ async function withdraw(
 	if (replace) return `the account ${name} in ${realm} may have been taken over from whoever had it`;
 	try {
 		// Without the host's own secrets, when it failed before they were kept, this fails.
-		if (await hasComputer(folder, name, server, account))
+		if (await hasComputer(folder, name, { server, account }))
 			await netAds(folder, ["leave"], { server, account });
 		return null;
 	} catch (error) {
@@ -245,6 +245,7 @@ async function lookAtDomain(
 	const looks = answering.map(async (one) => [one, await factsOrRefusal(folder, one, signal)] as const);
 	refuseOthers(realm, await Promise.all(looks));
 	const known = { ...member, workgroup: await workgroupOf(folder, server, signal) };
+	refuseDomainsName(name, known.workgroup);
 	await arrange(folder, known, answering);
 	return known;
 }
@@ -284,15 +285,27 @@ export function describeSkew(seconds: number): string {
 	return seconds >= 0 ? `${seconds} s ahead of` : `${-seconds} s behind`;
 }
 
-async function refuseTaken(
-	folder: string,
-	{ name, replace }: JoinBody,
-	server: string,
-	account: Account,
-	signal: AbortSignal,
-): Promise<void> {
-	const taken = await hasComputer(folder, name, server, account, signal);
-	if (!taken || replace) return;
+/**
+ * A computer that is called as its domain is for short is taken for the domain by Samba's programs.
+ * @throws BulkheadError; pure
+ */
+export function refuseDomainsName(name: string, workgroup: string): void {
+	if (name.toUpperCase() !== workgroup.toUpperCase()) return;
+	throw new BulkheadError(
+		"bad-input",
+		`name: a computer cannot be called ${name}, as its domain is for short; give another name with --name`,
+	);
+}
+
+async function refuseTaken(folder: string, { name, replace }: JoinBody, asking: Asking): Promise<void> {
+	if (!(await hasComputer(folder, name, asking))) return;
+	// With its account the domain would lose that controller.
+	if (await isController(folder, name, asking))
+		throw new BulkheadError(
+			"bad-input",
+			`name: ${name} is one of the domain's controllers, whose account this host cannot have; give another name with --name`,
+		);
+	if (replace) return;
 	throw new BulkheadError(
 		"not-allowed-now",
 		`name: the domain has a computer ${name} already; give another one with --name, or take that account over with --replace (whoever uses it now is no member any more)`,

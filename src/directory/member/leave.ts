@@ -112,7 +112,7 @@ async function removeAccount(
 	if (server === undefined) return notRemoved(member, "no controller answers");
 	try {
 		// A wrong password is to change nothing.
-		await hasComputer(folder, member.name, server, account, signal);
+		await hasComputer(folder, member.name, { server, account, signal });
 		await farewell();
 		const said = await netAds(folder, ["leave"], { server, account, signal });
 		return /Deleted account/.test(said) ? null : notRemoved(member, "it could only be disabled");

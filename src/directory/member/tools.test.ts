@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
-import { factsIn, groupIdIn, refusalOr } from "./tools.ts";
+import { controllerFilter, factsIn, groupIdIn, refusalOr } from "./tools.ts";
 
 const failed = (stderr: string) => new CommandError("net ads join", "ended with code 255", 255, stderr);
 
@@ -41,9 +41,21 @@ describe("a group that is named", () => {
 		["that is builtin", found("S-1-5-32-544", "-2147483643"), /^adminGroup: x is builtin \(S-1-5-32-544\)/],
 		["for mail", found("S-1-5-21-1-2-3-1105", "2"), /^adminGroup: x is no security group/],
 		["of no known type", "objectSid: S-1-5-21-1-2-3-1105\n", /no security group/],
+		[
+			"that winbindd gives no number to",
+			found("S-1-5-21-1-2-3-1000000", "-2147483646"),
+			/^adminGroup: x \(S-1-5-21-1-2-3-1000000\) has too high a number for winbindd/,
+		],
 	])("is refused: one %s", (_, text, why) => {
 		expect(() => groupIdIn(text, "adminGroup", "x")).toThrow(why);
 	});
+});
+
+test("a controller is found by its account, also one that only reads, and no other's name is one", () => {
+	const flags = "(userAccountControl:1.2.840.113556.1.4.803:=";
+	const any = `(|${flags}8192)${flags}67108864))`;
+	expect(controllerFilter("DC1")).toBe(`(&(sAMAccountName=DC1$)${any})`);
+	expect(controllerFilter("*)(cn=\\")).toBe(`(&(sAMAccountName=\\2a\\29\\28cn=\\5c$)${any})`);
 });
 
 describe("what a controller says of itself", () => {

@@ -1,7 +1,7 @@
 import { isIP, isIPv6, SocketAddress } from "node:net";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
-import { inside } from "./plan.ts";
+import { groupNumber, inside } from "./plan.ts";
 import { asMember, credentials } from "./view.ts";
 
 /** Somebody of the domain. */
@@ -141,9 +141,7 @@ export async function groupIdOf(
 	name: string,
 	options: { server: string; signal: AbortSignal } & ({ account: Account } | { asHost: true }),
 ): Promise<string> {
-	// The schema of names has let no quotes, stars or backslashes through; RFC 4515 has parentheses escaped.
-	const escaped = name.replaceAll("(", "\\28").replaceAll(")", "\\29");
-	const filter = `(&(objectClass=group)(sAMAccountName=${escaped}))`;
+	const filter = `(&(objectClass=group)(sAMAccountName=${literal(name)}))`;
 	const text = await netAds(folder, ["search", filter, "objectSid", "groupType"], options);
 	return groupIdIn(text, field, name);
 }
@@ -164,6 +162,9 @@ export function groupIdIn(text: string, field: string, name: string): string {
 		throw refusal(
 			`${name} is no security group, so that nobody is known here as its member; name one that is`,
 		);
+	// No program here would know who is in it: nobody would get in.
+	if (groupNumber(sid) === undefined)
+		throw refusal(`${name} (${sid}) has too high a number for winbindd to map; name another group`);
 	return sid;
 }
 
@@ -177,21 +178,45 @@ export async function domainIdOf(folder: string): Promise<string> {
 	return sid;
 }
 
+interface AsAccount {
+	server: string;
+	account: Account;
+	signal?: AbortSignal | undefined;
+}
+
 /** @returns whether the domain has an account of a computer of this name */
-export async function hasComputer(
-	folder: string,
-	name: string,
-	server: string,
-	account: Account,
-	signal?: AbortSignal,
-): Promise<boolean> {
-	const text = await netAds(folder, ["search", `(sAMAccountName=${name}$)`, "dn"], {
-		server,
-		account,
-		signal,
-	});
+export async function hasComputer(folder: string, name: string, asking: AsAccount): Promise<boolean> {
+	return await finds(folder, accountFilter(name), asking);
+}
+
+/** @returns whether that account is one of the domain's controllers' */
+export async function isController(folder: string, name: string, asking: AsAccount): Promise<boolean> {
+	return await finds(folder, controllerFilter(name), asking);
+}
+
+async function finds(folder: string, filter: string, asking: AsAccount): Promise<boolean> {
+	const text = await netAds(folder, ["search", filter, "dn"], asking);
 	const count = /^Got (\d+) replies/m.exec(text)?.[1];
 	if (count === undefined)
 		throw new Error(`the controller's answer cannot be read: ${text.trim().slice(0, 200)}`);
 	return Number(count) > 0;
+}
+
+function accountFilter(computer: string): string {
+	return `(sAMAccountName=${literal(computer)}$)`;
+}
+
+/** [MS-ADTS] 2.2.16: SERVER_TRUST_ACCOUNT, and PARTIAL_SECRETS_ACCOUNT of those that only read. */
+const controllerFlags = [0x2000, 0x400_0000];
+
+/** Finds the account of a computer that is a controller. Pure. */
+export function controllerFilter(computer: string): string {
+	// [MS-ADTS] 3.1.1.3.4.4.1: LDAP_MATCHING_RULE_BIT_AND
+	const flags = controllerFlags.map((flag) => `(userAccountControl:1.2.840.113556.1.4.803:=${flag})`);
+	return `(&${accountFilter(computer)}(|${flags.join("")}))`;
+}
+
+/** RFC 4515: a text within a filter, so that it means nothing but itself. */
+function literal(text: string): string {
+	return text.replaceAll(/[\\*()]/g, (one) => `\\${one.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

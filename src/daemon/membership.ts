@@ -421,7 +421,7 @@ export class Membership {
 		const before = this.seen?.controllers ?? [];
 		const { state, controllers, sinceMs } = await this.look(member);
 		// Before winbindd begins, which reads most of it once.
-		await arrange(domain, member, inOrder(controllers));
+		await arrange(domain, member, inOrder(this.strangers.but(controllers, member.realm)));
 		await this.keepWinbind(member);
 		const { signal } = this.gone;
 		if (state === "online" && this.told === "offline" && performance.now() < sinceMs + settledAfterMs) return;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readMember } from "./join.ts";
-import { beginLeaving, finishLeaving, readLeaving, removeLeft } from "./leave.ts";
+import { beginLeaving, finishLeaving, ownController, readLeaving, removeLeft } from "./leave.ts";
 import type { Member } from "./plan.ts";
 
 const member: Member = {
@@ -71,4 +71,21 @@ test("a mark that cannot be read is one", async () => {
 		...{ realm: null, name: null },
 		left: "the host's account may be left in the domain",
 	});
+});
+
+test("no controller of another domain is given anybody's password", async () => {
+	const serves: Record<string, string> = { a: "OTHER.EXAMPLE.ORG", c: member.realm, d: member.realm };
+	const asked: string[] = [];
+	const ask = async (server: string) => {
+		asked.push(server);
+		const realm = serves[server];
+		if (realm === undefined) throw new Error(`${server} does not say`);
+		return realm;
+	};
+	expect(await ownController(["a", "b", "c", "d"], member.realm, ask)).toBe("c");
+	expect(asked).toEqual(["a", "b", "c"]);
+	expect(await ownController(["a"], member.realm, ask)).toBeUndefined();
+	expect(await ownController([], member.realm, ask)).toBeUndefined();
+	// It may be the domain's: better nothing has changed than that the account is left there.
+	await expect(ownController(["a", "b"], member.realm, ask)).rejects.toThrow("b does not say");
 });

@@ -8,7 +8,7 @@ import { askControllers, isWhole } from "./controllers.ts";
 import { closeNames } from "./dns/resolver.ts";
 import { closeLogins } from "./logins/logins.ts";
 import { type Member, memberFiles } from "./plan.ts";
-import { type Account, hasComputer, netAds } from "./tools.ts";
+import { type Account, factsOf, hasComputer, netAds } from "./tools.ts";
 
 const answersWithinMs = 3000;
 
@@ -108,9 +108,11 @@ async function removeAccount(
 		return notRemoved(member, "nobody's password was given");
 	}
 	const all = await askControllers(member.controllers, answersWithinMs, signal);
-	const server = all.find(isWhole)?.address;
-	if (server === undefined) return notRemoved(member, "no controller answers");
+	const answering = all.filter(isWhole).map(({ address }) => address);
 	try {
+		const asked = async (server: string) => (await factsOf(folder, server, signal)).realm;
+		const server = await ownController(answering, member.realm, asked);
+		if (server === undefined) return notRemoved(member, "no controller answers");
 		// A wrong password is to change nothing.
 		await hasComputer(folder, member.name, { server, account, signal });
 		await farewell();
@@ -121,6 +123,26 @@ async function removeAccount(
 		const way = "without --user, `bulkhead domain leave` ends the membership on this host alone";
 		throw new Error(`${explain(error)}; ${way}`, { cause: error });
 	}
+}
+
+/**
+ * One of another domain is no business of whoever's password it is.
+ * @param ask a controller for its realm
+ * @returns the first that is of this one; undefined when none is
+ * @throws what `ask` does, when none is, and one does not say
+ */
+export async function ownController(
+	answering: readonly string[],
+	realm: string,
+	ask: (server: string) => Promise<string>,
+): Promise<string | undefined> {
+	const untold: unknown[] = [];
+	for (const server of answering) {
+		const found = await ask(server).catch((error: unknown) => void untold.push(error));
+		if (found === realm) return server;
+	}
+	if (untold.length > 0) throw untold[0];
+	return undefined;
 }
 
 function notRemoved({ name, realm, controllers }: Member, why: string): string {

@@ -25,6 +25,7 @@ test("a controller of another domain answers nothing, and that is told", async (
 	expect(strangers.trouble(["a", "b"], realm)).toBeNull();
 	await turn();
 	expect(strangers.without(found, realm)).toEqual([whole("a"), silent("b")]);
+	expect(strangers.but([silent("b"), silent("a")], realm)).toEqual([silent("a")]);
 	expect(strangers.trouble(["a", "b"], realm)).toBe(
 		"b serves OTHER.EXAMPLE.ORG, not AD.EXAMPLE.COM, and counts for nothing; leave, and join again without it",
 	);

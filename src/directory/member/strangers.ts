@@ -40,6 +40,11 @@ export class Strangers {
 		);
 	}
 
+	/** @returns those that are not known to be another domain's */
+	but<T extends { address: string }>(found: readonly T[], realm: string): T[] {
+		return found.filter(({ address }) => this.#isOf(address, realm));
+	}
+
 	/** @returns what people are told of those of another domain; null when there are none */
 	trouble(addresses: readonly string[], realm: string): string | null {
 		const strangers = addresses.filter((address) => !this.#isOf(address, realm));

@@ -147,12 +147,26 @@ test("the domain's users log in, and /etc is as it was after each of five times"
 			expect(inside.said).toContain("/home/AD/alice\nticket");
 			expect((await ssh("alice@ad.example.com", "Not-This-0ne")).code).not.toBe(0);
 			expect((await ssh("carol", "Car0l-Passw0rd")).code).toBe(0);
+			await refusesUsersOfOthers();
 		}
 		expect(await etc()).not.toBe(before);
 		expect(await leave()).toMatchObject({ code: 0, stderr: "" });
 		expect(await etc()).toBe(before);
 	}
 });
+
+/** Of a domain that this one trusts: they are known by such numbers. One of the host's own files stands for them. */
+async function refusesUsersOfOthers(): Promise<void> {
+	await onHost(
+		"sh",
+		"-c",
+		"cp -p /etc/passwd /root/; echo 'dave:*:2000000:100::/tmp:/bin/sh' >> /etc/passwd",
+	);
+	expect((await onHost("su", "dave", "-c", "true")).code).not.toBe(0);
+	expect((await onHost("su", "carol", "-c", "true")).code).toBe(0);
+	expect((await onHost("su", "alice@ad.example.com", "-c", "true")).code).toBe(0);
+	await onHost("cp", "-p", "/root/passwd", "/etc/passwd");
+}
 
 test("tickets are in a folder that is for them alone, and nobody else's names are in it", async () => {
 	expect(await joinHost()).toMatchObject({ code: 0, stderr: "" });

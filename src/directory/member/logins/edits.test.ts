@@ -74,6 +74,18 @@ test("a group's name is written as its bytes", () => {
 	expect(Buffer.from(after, "latin1").toString()).toContain("user ingroup [AD\\Bücher]\n");
 });
 
+test("without a group the domain's own users may, and not those of domains that it trusts", () => {
+	const edit = editsFor(null).find(({ path }) => path === "/etc/pam.d/common-account");
+	const before = "account required pam_permit.so\n";
+	const after = edit?.apply(before) ?? "";
+	expect(after.split("\n").slice(2, -2)).toEqual([
+		"account [success=2 default=ignore] pam_succeed_if.so quiet uid lt 2000000",
+		"account [success=1 default=ignore] pam_succeed_if.so quiet uid gt 3999999",
+		"account requisite pam_succeed_if.so quiet uid ge 3000000",
+	]);
+	expect(edit?.retract(after, before)).toBe(before);
+});
+
 test("pam_winbind.conf becomes what it was, and stays another's who has written it anew", () => {
 	const { apply, retract } = editOf(winbindConf);
 	const before = "[global]\ndebug = no\n";

@@ -1,8 +1,8 @@
 import { BulkheadError } from "../../../api/errors.ts";
-import { userNumbers } from "../plan.ts";
+import { ownNumbers, userNumbers } from "../plan.ts";
 import { ticketsFolder } from "./tickets.ts";
 
-/** Who of the domain may log in; everybody when null. */
+/** Who of the domain may log in; all of its own users when null. */
 export interface AllowedGroup {
 	/** As the host's own programs know it: AD\linux-users. */
 	name: string;
@@ -52,16 +52,19 @@ export function editsFor(group: AllowedGroup | null): Edit[] {
 			"[success=1 default=ignore] pam_succeed_if.so quiet home =~ /home/*/*/*",
 			"optional pam_mkhomedir.so umask=0077",
 		]),
-		// Whoever comes with a key of SSH's is not asked for a password, where pam_winbind would ask for the group.
-		...(group
-			? [
-					appended("/etc/pam.d/common-account", "account", [
-						`requisite pam_succeed_if.so quiet user ingroup [${asBytes(group.name)}]`,
-					]),
-				]
-			: []),
+		appended("/etc/pam.d/common-account", "account", [
+			`requisite pam_succeed_if.so quiet ${group ? membersOf(group) : ownUsers}`,
+		]),
 	];
 }
+
+/** Whoever comes with a key of SSH's is not asked for a password, where pam_winbind would ask for the group. */
+function membersOf({ name }: AllowedGroup): string {
+	return `user ingroup [${asBytes(name)}]`;
+}
+
+/** The domain's: winbindd knows those of domains that it trusts as well, by lower numbers. */
+const ownUsers = `uid ge ${ownNumbers[0]}`;
 
 /** By what the domain's users, and nobody else, are told where their tickets are. */
 const environment = "/etc/security/bulkhead-env.conf";

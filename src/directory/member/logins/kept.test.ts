@@ -82,6 +82,15 @@ test("what was interrupted at any moment is put back", async () => {
 	expect(await readdir(folder)).toEqual(["one", "two"]);
 });
 
+test("a file that an earlier version did not change is left as it is", async () => {
+	for (const name of ["one", "two"]) await writeFile(at(name), `${name}\n`);
+	await change(at("logins.json"), [edit("one")]);
+	await writeFile(at("two"), "two, since\n");
+	expect(await putBack(at("logins.json"), [edit("one"), edit("two")])).toEqual([]);
+	expect(await readFile(at("one"), "utf8")).toBe("one\n");
+	expect(await readFile(at("two"), "utf8")).toBe("two, since\n");
+});
+
 test("a link stays one, and one that leads nowhere is refused before anything has changed", async () => {
 	await writeFile(at("real"), "r\n");
 	await symlink(at("real"), at("link"));

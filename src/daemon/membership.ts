@@ -13,11 +13,13 @@ import {
 	removeLeft,
 } from "../directory/member/leave.ts";
 import { isReachable, makeLoginFolders, requireOwnNumber } from "../directory/member/logins/logins.ts";
+import { OwnPassword } from "../directory/member/own-password.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { Strangers } from "../directory/member/strangers.ts";
 import { type Account, type DomainFacts, factsOf, groupIdOf } from "../directory/member/tools.ts";
 import { arrange } from "../directory/member/view.ts";
 import {
+	changeSecret,
 	cutWinbind,
 	endWinbind,
 	ensureWinbind,
@@ -81,6 +83,7 @@ export class Membership {
 	private trouble: string | null = null;
 	private sharesTrouble: string | null = null;
 	private readonly restarts = new Restarts();
+	private readonly password: OwnPassword;
 	private readonly strangers: Strangers;
 	private readonly controllers: ControllerWatch;
 	/** One change at a time. */
@@ -88,6 +91,7 @@ export class Membership {
 	/** So that nothing is begun for a membership that is being ended. */
 	private readonly turns = new Turns();
 	private readonly sharing = new Turns();
+	private readonly renewing = new Turns();
 	/** What is there has been looked at; the first thing of all. */
 	private readonly begun: Promise<void>;
 	private readonly gone = new AbortController();
@@ -105,6 +109,10 @@ export class Membership {
 		this.strangers = new Strangers(
 			async (address) => (await factsOf(context.paths.domain, address, this.gone.signal)).realm,
 		);
+		this.password = new OwnPassword({
+			changedAt: async () => await this.passwordChangedAt(),
+			change: async () => await this.changePassword(),
+		});
 		const isOwn = (address: string) => [...own().values()].flat().includes(address);
 		this.controllers = ControllerWatch.asking(answersWithinMs, isOwn, this.gone.signal);
 		this.begun = this.turns.take(async () => await this.begin());
@@ -249,6 +257,7 @@ export class Membership {
 		this.unreadable = null;
 		this.restarts.forget();
 		this.strangers.forget();
+		this.password.forget();
 		this.seen = undefined;
 		this.told = undefined;
 		this.trouble = null;
@@ -321,6 +330,7 @@ export class Membership {
 		await this.watching;
 		await this.turns.settled();
 		await this.sharing.settled();
+		await this.renewing.settled();
 		await this.socket.close(0);
 	}
 
@@ -348,6 +358,8 @@ export class Membership {
 			if (!this.changing) await this.turns.take(async () => await this.keep());
 			// It is not waited for: a disk that hangs is no reason for anybody to wait who logs in.
 			if (!this.changing && !this.sharing.busy) void this.sharing.take(async () => await this.keepShares());
+			if (!this.changing && !this.renewing.busy)
+				void this.renewing.take(async () => await this.keepPassword());
 			const everyMs = this.told === "offline" ? lookForOneEveryMs : lookEveryMs;
 			await delay(everyMs, undefined, { signal: pause }).catch(() => {});
 		}
@@ -399,6 +411,28 @@ export class Membership {
 		const why = await this.shares.keep(member, this.told === "online").then(() => null, explain);
 		// The host may have left meanwhile.
 		if (this.member === member) this.sharesTrouble = this.tellTrouble(member, this.sharesTrouble, why);
+	}
+
+	/** Never throws. While winbindd is with a controller: it is its task, and nobody waits for it. */
+	private async keepPassword(): Promise<void> {
+		if (!this.member || this.changing || this.told !== "online") return;
+		await this.password.keep().catch((error: unknown) => {
+			if (!this.gone.signal.aborted)
+				this.context.log.warn({ err: error }, "the host's password in the domain could not be changed yet");
+		});
+	}
+
+	private async passwordChangedAt(): Promise<number | null> {
+		const server = this.seen?.controllers.find(isWhole)?.address;
+		if (server === undefined) return null;
+		return (await factsOf(this.context.paths.domain, server, this.gone.signal)).passwordChangedAt;
+	}
+
+	private async changePassword(): Promise<void> {
+		const { member } = this;
+		if (!member) return;
+		await changeSecret(this.context.paths.domain, member.workgroup, this.gone.signal);
+		this.tell(`This host has a new password in ${member.realm}, as each month`);
 	}
 
 	/** Once. @returns the new one */

@@ -34,8 +34,9 @@ beforeAll(async () => {
 			"/usr/sbin/winbindd",
 			"/usr/share/samba/setup/provision.ldif",
 			"/usr/lib/x86_64-linux-gnu/samba/vfs/acl_xattr.so",
+			"/usr/bin/tdbtool",
 		],
-		["samba", "winbind", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"],
+		["samba", "winbind", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules", "tdb-tools"],
 	);
 	for (const name of [host, dc, stranger]) {
 		await ip("netns", "add", name);
@@ -228,6 +229,24 @@ describe("a member", () => {
 		await until("another winbindd", isAnother, 30_000);
 		await untilIs("online");
 		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+	});
+
+	test("has its password changed when it is old, and stays a member", async () => {
+		const changedAt = async () => (await untilIs("online")).passwordChangedAt ?? 0;
+		const joinedAt = await changedAt();
+		await bulkhead.endDaemon("SIGKILL");
+		// Where it is kept when it was changed: seconds since 1970, 32 bits.
+		const old = new Uint8Array(new Uint32Array([Math.floor(joinedAt / 1000) - 31 * 86_400]).buffer);
+		const bytes = [...old].map((byte) => `\\${byte.toString(16).padStart(2, "0")}`).join("");
+		const key = "SECRETS/MACHINE_LAST_CHANGE_TIME/AD";
+		const secretsFile = join(folder, "private/secrets.tdb");
+		await run("tdbtool", [secretsFile, "store", key, bytes], { deadlineMs: 10_000 });
+		await bulkhead.startDaemon();
+		await until("another password", async () => (await changedAt()) >= joinedAt, patience.state);
+		expect(await untilIs("online")).toMatchObject({ trusted: true, trouble: null });
+		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
+		const told = (await bulkhead.events()).map(({ text }) => text);
+		expect(told).toContain("This host has a new password in AD.EXAMPLE.COM, as each month");
 	});
 
 	test("leaves and joins again, each time without a trace", async () => {

@@ -121,7 +121,9 @@ function smbConf({ realm, workgroup, name, controllers }: Member): string {
 		`realm = ${realm}`,
 		`workgroup = ${workgroup}`,
 		`netbios name = ${name}`,
-		// With "secrets and keytab" it would write the host's own /etc/krb5.keytab.
+		// With "secrets and keytab" it would write the host's own /etc/krb5.keytab, and with "secrets only" winbindd would tell PAM
+		// where it sees a ticket, which is elsewhere on the host. With a keytab of any kind it does not change the host's
+		// password by itself (fork_domain_child in winbindd_dual.c): the daemon has it do that (own-password.ts).
 		"kerberos method = dedicated keytab",
 		`dedicated keytab file = ${inside}/private/krb5.keytab`,
 		`private dir = ${inside}/private`,

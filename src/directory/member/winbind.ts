@@ -150,6 +150,16 @@ export async function trustTrouble(folder: string): Promise<string | null> {
 	}
 }
 
+/**
+ * Has it change the host's password in the domain, which it does in steps that can be taken up again, whatever ends it
+ * (trust_pw_change in trusts_util.c). Who has a ticket for the host goes on with it: the password before counts as well.
+ * @throws CommandError
+ */
+export async function changeSecret(folder: string, workgroup: string, signal: AbortSignal): Promise<void> {
+	const command = ["wbinfo", "--change-secret", `--domain=${workgroup}`];
+	await asMember(folder, command, { deadlineMs: 30_000, signal });
+}
+
 /** @returns what winbindd wrote last, in one line */
 export async function lastWordsOf(folder: string): Promise<string> {
 	return await lastWords("winbindd", memberFiles(folder).output);

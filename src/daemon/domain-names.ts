@@ -1,13 +1,16 @@
 import { dnsAddress } from "../api/domain.ts";
+import type { ControllerHealth } from "../directory/member/controllers.ts";
+import { AskedControllers } from "../directory/member/dns/asked-controllers.ts";
 import {
 	endForwarder,
+	forwardedBy,
 	forwarderConfig,
 	forwarderWords,
-	isForwarding,
 	startForwarder,
 } from "../directory/member/dns/forwarder.ts";
+import { isNameServer, OwnServers } from "../directory/member/dns/own-servers.ts";
 import { leadResolved, releaseResolved } from "../directory/member/dns/resolved.ts";
-import { currentNames } from "../directory/member/dns/resolver.ts";
+import { currentNames, type Zone } from "../directory/member/dns/resolver.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { ControlGroup } from "../host/cgroup.ts";
 import { type Context, domainLink, domainNamesGroup } from "./context.ts";
@@ -19,57 +22,74 @@ const limits = { memoryBytes: 64 * 2 ** 20, cpus: 0.5, tasks: 64, cpuWeight: 100
 /** How often it is looked whether systemd-resolved still knows. */
 const lookEveryMs = 10_000;
 
+/** What is done on the host. */
+const realHost = {
+	...{ currentNames, forwardedBy, forwarderWords, isNameServer, leadResolved },
+	async begin({ paths, groups }: Context, config: string): Promise<void> {
+		await ControlGroup.at(domainNamesGroup(paths), groups).destroy();
+		const group = await ControlGroup.create(domainNamesGroup(paths), limits, groups);
+		const uid = domainNamesUid(paths.state);
+		await startForwarder(paths.domain, config, { uid, groups: group.entries });
+	},
+};
+type Host = typeof realHost;
+
 /**
  * Has the controllers asked for the names of the domain that this host is a member of. Without it all other names resolve as
  * ever, by the name servers that the host had before, and still has.
  */
 export class DomainNames {
 	private readonly context: Context;
+	private readonly host: Host;
 	private readonly restarts = new Restarts();
+	private readonly asked = new AskedControllers();
+	private readonly own: OwnServers;
 	private ledAt = Number.NEGATIVE_INFINITY;
 
-	constructor(context: Context) {
+	/** @param gone aborts when the daemon ends */
+	constructor(context: Context, gone: AbortSignal, host: Host = realHost) {
 		this.context = context;
+		this.host = host;
+		this.own = new OwnServers(async (address) => await host.isNameServer(address, gone));
 	}
 
-	/** @throws Error what stands in the way; it is tried again with the next look */
-	async keep(member: Member): Promise<void> {
-		switch (member.dns) {
-			case null:
-				return;
-			case "resolv.conf":
-				return await this.keepFirst(member);
-			case "systemd-resolved":
-				return await this.keepLed(member);
-		}
+	/**
+	 * @param controllers those that are of the domain, for all that is known, as they have just been seen
+	 * @throws Error what stands in the way; it is tried again with the next look
+	 */
+	async keep({ dns, realm }: Member, controllers: readonly ControllerHealth[]): Promise<void> {
+		if (dns === null) return;
+		const zone = { realm, controllers: this.asked.choose(controllers) };
+		await (dns === "resolv.conf" ? this.keepFirst(zone) : this.keepLed(zone));
 	}
 
-	private async keepFirst(member: Member): Promise<void> {
-		const { first, others } = await currentNames();
+	private async keepFirst(zone: Zone): Promise<void> {
+		const { first, others } = await this.host.currentNames();
+		const [one, ...more] = others;
 		// Whoever may be asked nobody else is better left as it is.
-		if (others.length > 0) await this.run(member, others);
+		if (one !== undefined) await this.run(zone, this.own.choose([one, ...more]));
 		if (!first)
 			throw new Error(
-				`another program has written /etc/resolv.conf anew, and names of ${member.realm} are not asked for at its controllers; put nameserver ${dnsAddress} first there, or join again without --dns`,
+				`another program has written /etc/resolv.conf anew, and names of ${zone.realm} are not asked for at its controllers; put nameserver ${dnsAddress} first there, or join again without --dns`,
 			);
 	}
 
-	private async keepLed(member: Member): Promise<void> {
-		await this.run(member, []);
+	private async keepLed(zone: Zone): Promise<void> {
+		await this.run(zone, null);
 		if (performance.now() < this.ledAt + lookEveryMs) return;
-		await leadResolved(domainLink(this.context.paths), member.realm);
+		await this.host.leadResolved(domainLink(this.context.paths), zone.realm);
 		this.ledAt = performance.now();
 	}
 
-	private async run(member: Member, others: readonly string[]): Promise<void> {
-		const { paths, groups } = this.context;
-		const config = forwarderConfig(member, others);
-		if (await isForwarding(paths.domain, config)) return this.restarts.runs();
-		if (this.restarts.due() === "no") throw new Error(await forwarderWords(paths.domain));
-		await this.endGroup();
-		const group = await ControlGroup.create(domainNamesGroup(paths), limits, groups);
-		const uid = domainNamesUid(paths.state);
-		await startForwarder(paths.domain, config, { uid, groups: group.entries });
+	private async run(zone: Zone, other: string | null): Promise<void> {
+		const { domain } = this.context.paths;
+		const wanted = forwarderConfig(zone, other);
+		const config = await this.host.forwardedBy(domain);
+		if (config === wanted) return this.restarts.runs();
+		// One that runs is to do something else from now on, which is no sign of trouble.
+		if (config === undefined && this.restarts.due() === "no")
+			throw new Error(await this.host.forwarderWords(domain));
+		await this.host.begin(this.context, wanted);
 	}
 
 	/** @throws Error when it does not end */
@@ -77,13 +97,10 @@ export class DomainNames {
 		if (!(await endForwarder(this.context.paths.domain)))
 			throw new Error("dnsmasq does not end, even when killed");
 		await releaseResolved(domainLink(this.context.paths));
-		await this.endGroup();
-		this.restarts.forget();
-		this.ledAt = Number.NEGATIVE_INFINITY;
-	}
-
-	private async endGroup(): Promise<void> {
 		const { paths, groups } = this.context;
 		await ControlGroup.at(domainNamesGroup(paths), groups).destroy();
+		this.restarts.forget();
+		this.asked.forget();
+		this.ledAt = Number.NEGATIVE_INFINITY;
 	}
 }

@@ -103,7 +103,7 @@ export class Membership {
 	/** @param own addresses of this host's servers, by name: controllers may be among them */
 	constructor(context: Context, own: () => ReadonlyMap<string, readonly string[]>) {
 		this.context = context;
-		this.names = new DomainNames(context);
+		this.names = new DomainNames(context, this.gone.signal);
 		this.shares = new DomainShares(context);
 		this.socket = new DomainSocket(context.paths.domainSocket);
 		this.strangers = new Strangers(
@@ -398,7 +398,7 @@ export class Membership {
 		const parts = [
 			() => this.keepUsers(member),
 			() => this.keepSocket(member),
-			() => this.names.keep(member),
+			() => this.names.keep(member, this.ownControllers(member)),
 		];
 		for (const part of parts) await part().catch((error: unknown) => troubles.push(explain(error)));
 		this.trouble = this.tellTrouble(member, this.trouble, troubles[0] ?? null);
@@ -531,6 +531,12 @@ export class Membership {
 					: `No controller of ${realm} answers; who logged in here before still can`,
 			);
 		return seen;
+	}
+
+	/** @returns those that are not known to be another domain's, as they were seen last */
+	private ownControllers({ realm, controllers }: Member): ControllerHealth[] {
+		const seen = this.seen?.controllers ?? controllers.map((address) => ({ address, answers: [] }));
+		return this.strangers.but(seen, realm);
 	}
 
 	/** One answer that is lost on its way is not the end of a controller; two looks in a row, or silence all over, is. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -22,8 +22,9 @@ let controller: Controller;
 let folder: string;
 let files: ChildProcess;
 let sshd: ChildProcess;
-/** Answers for all names but the domain's. */
+/** Answer for all names but the domain's. */
 let others: ChildProcess | undefined;
+let second: ChildProcess | undefined;
 
 const ip = async (...args: string[]) => await run("ip", args, { deadlineMs: 10_000 });
 
@@ -70,7 +71,7 @@ beforeAll(async () => {
 
 const bulkhead = instanceForTests(undefined, host, async () => {
 	sshd?.kill("SIGKILL");
-	others?.kill("SIGKILL");
+	for (const one of [others, second]) one?.kill("SIGKILL");
 	await controller?.[Symbol.asyncDispose]();
 	files?.kill("SIGKILL");
 	await rm(secretFile, { force: true });
@@ -318,20 +319,19 @@ test("members of one group of the domain use Bulkhead, also while no controller 
 	await controller.tool("computer", "delete", "HOST1");
 });
 
-/** A name server of the host's own, beside the controllers. */
-async function answerOthers(): Promise<void> {
-	const bounds = [
-		"--port=53",
-		"--listen-address=10.99.1.1",
-		"--bind-interfaces",
-		"--no-resolv",
-		"--no-hosts",
-	];
+/** A name server of the host's own, beside the controllers. @param found its answer for the names that it knows */
+async function answerAt(at: string, found: string): Promise<ChildProcess> {
+	const bounds = ["--port=53", `--listen-address=${at}`, "--bind-interfaces", "--no-resolv", "--no-hosts"];
 	const words = ["dnsmasq", "--keep-in-foreground", "--user=root", "--pid-file=", ...bounds];
-	const all = [...words, "--address=/example.org/192.0.2.7"];
-	others ??= spawn("nsenter", [`--net=/run/netns/${host}`, ...all], { stdio: "ignore" });
-	const answers = async () => (await onHost("ss", "-Hltn", "src", "10.99.1.1:53")).said !== "";
+	const all = [...words, `--address=/example.org/${found}`];
+	const server = spawn("nsenter", [`--net=/run/netns/${host}`, ...all], { stdio: "ignore" });
+	const answers = async () => (await onHost("ss", "-Hltn", "src", `${at}:53`)).said !== "";
 	await until("a name server", answers, 10_000);
+	return server;
+}
+
+async function answerOthers(): Promise<void> {
+	others ??= await answerAt("10.99.1.1", "192.0.2.7");
 }
 
 const lookUp = async (name: string) => await onHost("getent", "ahostsv4", name);
@@ -404,6 +404,33 @@ test("the domain's names are asked for at its controllers, all others as before,
 	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
 	expect([await etc(), await times()]).toEqual(before);
 	expect(await forwarderProcess(bulkhead.paths.domain)).toBeUndefined();
+});
+
+test("of the host's own name servers the first is asked while it answers, and of the controllers those that do", async () => {
+	await answerOthers();
+	await ip("-n", host, "addr", "add", "10.99.1.2/24", "dev", "dc");
+	second = await answerAt("10.99.1.2", "192.0.2.8");
+	const before = "nameserver 10.99.1.1\nnameserver 10.99.1.2\n";
+	await onHost("sh", "-c", `printf '${before}' > /etc/resolv.conf`);
+	expect(await joinWith("--dns", "--controller", "10.99.1.77")).toMatchObject({ code: 0, stderr: "" });
+	const config = join(bulkhead.paths.domain, "dns/dnsmasq.conf");
+	const asked = async () => (await readFile(config, "utf8")).match(/(?<=^server=).*$/gm)?.join(" ");
+	const isAsked = async (one: string) =>
+		await until(`${one} asked`, async () => (await asked()) === `${one} /ad.example.com/${address}`, 30_000);
+	await isAsked("10.99.1.1");
+	await finds("dc1.ad.example.com", address);
+	await finds("www.example.org", "192.0.2.7");
+	others?.kill("SIGKILL");
+	others = undefined;
+	await isAsked("10.99.1.2");
+	await finds("dc1.ad.example.com", address);
+	await finds("www.example.org", "192.0.2.8");
+	await answerOthers();
+	await isAsked("10.99.1.1");
+	await finds("www.example.org", "192.0.2.7");
+	expect(await leave()).toMatchObject({ code: 0, stderr: "" });
+	expect((await onHost("cat", "/etc/resolv.conf")).said).toBe(before.trim());
+	second.kill("SIGKILL");
 });
 
 test("where systemd-resolved is asked, it asks the controllers for the domain's names alone, and forgets them", async () => {

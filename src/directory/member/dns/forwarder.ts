@@ -27,12 +27,15 @@ function filesOf(folder: string) {
 }
 
 /**
- * Asks the controllers for the domain's names, and others for all others; refuses these where there are none. Nothing is kept: a controller
- * may name others' names in its answers, and nobody is to be told those.
+ * Asks the controllers for the domain's names, and another for all others; refuses these where there is none. Of several controllers
+ * the quickest is asked: they all know the same. Nothing is kept: a controller may name others' names in its answers, and nobody
+ * is to be told those.
+ * @param other one alone: dnsmasq would ask several in no order
  * @throws RangeError for what is no name or address; pure
  */
-export function forwarderConfig({ realm, controllers }: Zone, others: readonly string[]): string {
+export function forwarderConfig({ realm, controllers }: Zone, other: string | null): string {
 	if (!/^[A-Za-z0-9.-]+$/.test(realm)) throw new RangeError(`not a domain: ${realm}`);
+	const others = other === null ? [] : [other];
 	for (const address of [...controllers, ...others])
 		if (isIP(address) === 0 || !/^[0-9A-Za-z.:%_-]+$/.test(address))
 			throw new RangeError(`not an address: ${address}`);
@@ -47,15 +50,16 @@ export function forwarderConfig({ realm, controllers }: Zone, others: readonly s
 		"cache-size=0",
 		`dns-forward-max=${mostWaiting}`,
 		...others.map((address) => `server=${address}`),
-		...controllers.map((address) => `server=/${realm.toLowerCase()}/${address}`),
+		// With none the domain's names are not there: nobody else is to be asked for them.
+		...(controllers.length > 0 ? controllers : [""]).map((one) => `server=/${realm.toLowerCase()}/${one}`),
 		"",
 	].join("\n");
 }
 
-/** @returns whether it runs, with this configuration */
-export async function isForwarding(folder: string, config: string): Promise<boolean> {
-	const running = await forwarderProcess(folder);
-	return running !== undefined && (await readIfThere(filesOf(folder).config)) === config;
+/** @returns what it was told when it was started; undefined when it does not run */
+export async function forwardedBy(folder: string): Promise<string | undefined> {
+	if ((await forwarderProcess(folder)) === undefined) return undefined;
+	return (await readIfThere(filesOf(folder).config)) ?? "";
 }
 
 /**

@@ -1,0 +1,71 @@
+import { beforeEach, expect, test } from "vitest";
+import { type ControllerHealth, services } from "../directory/member/controllers.ts";
+import type { Member } from "../directory/member/plan.ts";
+import type { Context } from "./context.ts";
+import { DomainNames } from "./domain-names.ts";
+
+const member: Member = {
+	...{ realm: "AD.EXAMPLE.COM", workgroup: "AD", name: "HOST1", controllers: ["10.0.0.1", "10.0.0.2"] },
+	...{ joinedAt: 0, logins: false, allowed: null, admins: null, dns: "resolv.conf" },
+};
+const whole = (address: string): ControllerHealth => ({ address, answers: services });
+const silent = (address: string): ControllerHealth => ({ address, answers: [] });
+const both = [whole("10.0.0.1"), whole("10.0.0.2")];
+
+/** What dnsmasq runs with, and how often it was begun. */
+let config: string | undefined;
+let begun = 0;
+let others: string[] = [];
+let names: DomainNames;
+
+beforeEach(() => {
+	[config, begun, others] = [undefined, 0, ["192.0.2.53", "198.51.100.53"]];
+	names = new DomainNames(
+		{ paths: { state: "/nowhere", domain: "/nowhere/domain" } } as unknown as Context,
+		new AbortController().signal,
+		{
+			currentNames: async () => ({ first: true, others }),
+			forwardedBy: async () => config,
+			forwarderWords: async () => "dnsmasq ends, and says nothing",
+			isNameServer: async () => true,
+			leadResolved: async () => {},
+			begin: async (_, text) => {
+				config = text;
+				begun++;
+			},
+		},
+	);
+});
+const asks = () => config?.match(/(?<=^server=).*$/gm);
+
+test("the domain's names are asked for where they are answered, and all others of the first name server alone", async () => {
+	await names.keep(member, both);
+	expect(asks()).toEqual(["192.0.2.53", "/ad.example.com/10.0.0.1", "/ad.example.com/10.0.0.2"]);
+	const without = [silent("10.0.0.1"), whole("10.0.0.2")];
+	await names.keep(member, without);
+	expect(begun).toBe(1);
+	await names.keep(member, without);
+	expect(asks()).toEqual(["192.0.2.53", "/ad.example.com/10.0.0.2"]);
+	await names.keep(member, both);
+	expect(asks()).toHaveLength(3);
+});
+
+test("who is asked may change again at once, and that is no failure of what asks", async () => {
+	for (const found of [both, both.slice(0, 1), both.slice(1), both]) await names.keep(member, found);
+	expect(begun).toBe(4);
+	others = ["203.0.113.53"];
+	await names.keep(member, both);
+	expect([begun, asks()?.[0]]).toEqual([5, "203.0.113.53"]);
+});
+
+test("one that ends again and again is begun less and less often, and its last words are told", async () => {
+	await names.keep(member, both);
+	config = undefined;
+	await expect(names.keep(member, both)).rejects.toThrow("dnsmasq ends, and says nothing");
+	expect(begun).toBe(1);
+});
+
+test("by systemd-resolved nobody is asked for others' names", async () => {
+	await names.keep({ ...member, dns: "systemd-resolved" }, both);
+	expect(asks()).toEqual(["/ad.example.com/10.0.0.1", "/ad.example.com/10.0.0.2"]);
+});

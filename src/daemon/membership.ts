@@ -16,7 +16,14 @@ import { isReachable, makeLoginFolders, requireOwnNumber } from "../directory/me
 import { OwnPassword } from "../directory/member/own-password.ts";
 import type { Member } from "../directory/member/plan.ts";
 import { Strangers } from "../directory/member/strangers.ts";
-import { type Account, type DomainFacts, factsOf, groupIdOf } from "../directory/member/tools.ts";
+import {
+	type Account,
+	type DomainFacts,
+	factsOf,
+	groupIdOf,
+	keytabAt,
+	writeKeytab,
+} from "../directory/member/tools.ts";
 import { arrange } from "../directory/member/view.ts";
 import {
 	changeSecret,
@@ -112,6 +119,8 @@ export class Membership {
 		this.password = new OwnPassword({
 			changedAt: async () => await this.passwordChangedAt(),
 			change: async () => await this.changePassword(),
+			keytabAt: async () => await keytabAt(context.paths.domain),
+			writeKeytab: async () => await this.writeKeytab(),
 		});
 		const isOwn = (address: string) => [...own().values()].flat().includes(address);
 		this.controllers = ControllerWatch.asking(answersWithinMs, isOwn, this.gone.signal);
@@ -420,6 +429,12 @@ export class Membership {
 			if (!this.gone.signal.aborted)
 				this.context.log.warn({ err: error }, "the host's password in the domain could not be changed yet");
 		});
+	}
+
+	private async writeKeytab(): Promise<void> {
+		const server = this.seen?.controllers.find(isWhole)?.address;
+		if (server === undefined) throw new Error("no controller answers");
+		await writeKeytab(this.context.paths.domain, server, this.gone.signal);
 	}
 
 	private async passwordChangedAt(): Promise<number | null> {

@@ -247,6 +247,13 @@ describe("a member", () => {
 		expect((await logon("alice", "Al1ce-Passw0rd")).ok).toBe(true);
 		const told = (await bulkhead.events()).map(({ text }) => text);
 		expect(told).toContain("This host has a new password in AD.EXAMPLE.COM, as each month");
+		// Of a user's ticket winbindd makes sure with the keytab.
+		const ticket = ["wbinfo", "--krb5ccname=MEMORY:", "--krb5auth=AD\\alice%Al1ce-Passw0rd"];
+		await until(
+			"a logon by Kerberos",
+			async () => (await asMember(folder, ticket, { deadlineMs: 60_000 }).catch(() => null)) !== null,
+			patience.state,
+		);
 	});
 
 	test("leaves and joins again, each time without a trace", async () => {

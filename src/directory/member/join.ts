@@ -20,6 +20,7 @@ import {
 	isController,
 	netAds,
 	workgroupOf,
+	writeKeytab,
 } from "./tools.ts";
 import { arrange, furnish } from "./view.ts";
 
@@ -84,7 +85,7 @@ export async function joinDomain(folder: string, body: JoinBody, signal: AbortSi
 	try {
 		await writeFileAtomic(memberFiles(making).member, `${JSON.stringify(member, null, "\t")}\n`, 0o600);
 		await netAds(making, words, { server, account, deadlineMs: 60_000, signal });
-		await netAds(making, ["keytab", "create"], { server, asHost: true, signal });
+		await writeKeytab(making, server, signal);
 		// Until the folder has its name, the next daemon undoes what is left of this.
 		if (member.logins) await openLogins(making, allowed);
 		if (dns === "resolv.conf") await openNames(making);

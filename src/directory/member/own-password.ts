@@ -3,14 +3,18 @@ const oldMs = 30 * 24 * 3_600_000;
 const lookEveryMs = 3_600_000;
 
 interface Parts {
-	/** When it was changed last, milliseconds since 1970; null when that is not known. */
+	/** When it was changed last, milliseconds since 1970, in whole seconds; null when that is not known. */
 	changedAt: () => Promise<number | null>;
 	change: () => Promise<void>;
+	/** When the keytab was written last, milliseconds since 1970; null when there is none. */
+	keytabAt: () => Promise<number | null>;
+	writeKeytab: () => Promise<void>;
 }
 
 /**
  * Has the host's own password in the domain changed when it is old: winbindd, whose task it is, leaves it as it is for ever
- * where a keytab is kept (plan.ts).
+ * where a keytab is kept (plan.ts). The keytab is written anew after each change, whoever made it: winbindd opens with it the
+ * tickets of those who log in.
  */
 export class OwnPassword {
 	readonly #parts: Parts;
@@ -37,7 +41,11 @@ export class OwnPassword {
 		if (this.#now() < this.#lookAt) return;
 		this.#lookAt = this.#now() + lookEveryMs;
 		const changedAt = await this.#parts.changedAt();
-		if (changedAt !== null && this.#today() > changedAt + oldMs) await this.#parts.change();
+		if (changedAt === null) return;
+		const isOld = this.#today() > changedAt + oldMs;
+		if (isOld) await this.#parts.change();
+		const keytabAt = await this.#parts.keytabAt();
+		if (isOld || keytabAt === null || keytabAt < changedAt) await this.#parts.writeKeytab();
 	}
 
 	/** Another membership has another. */

@@ -54,6 +54,7 @@ export function memberFiles(folder: string) {
 		leaving: at("leaving.json"),
 		etc: at("etc"),
 		secrets: at("private"),
+		keytab: at("private/krb5.keytab"),
 		status: at("status.json"),
 		output: at("winbindd.log"),
 		/** Link to the folder of the host where winbindd has its socket; there when its users may log in. */
@@ -125,7 +126,7 @@ function smbConf({ realm, workgroup, name, controllers }: Member): string {
 		// where it sees a ticket, which is elsewhere on the host. With a keytab of any kind it does not change the host's
 		// password by itself (fork_domain_child in winbindd_dual.c): the daemon has it do that (own-password.ts).
 		"kerberos method = dedicated keytab",
-		`dedicated keytab file = ${inside}/private/krb5.keytab`,
+		`dedicated keytab file = ${memberFiles(inside).keytab}`,
 		`private dir = ${inside}/private`,
 		`state directory = ${inside}/state`,
 		`cache directory = ${inside}/cache`,

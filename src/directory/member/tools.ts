@@ -1,7 +1,9 @@
+import { stat } from "node:fs/promises";
 import { isIP, isIPv6, SocketAddress } from "node:net";
 import { BulkheadError } from "../../api/errors.ts";
 import { CommandError } from "../../host/command.ts";
-import { groupNumber, inside } from "./plan.ts";
+import { errorCode } from "../../host/files.ts";
+import { groupNumber, inside, memberFiles } from "./plan.ts";
 import { asMember, credentials } from "./view.ts";
 
 /** Somebody of the domain. */
@@ -56,6 +58,21 @@ export async function netAds(folder: string, words: readonly string[], options: 
 		return stdout;
 	} catch (error) {
 		throw refusalOr(error, account?.user);
+	}
+}
+
+/** Writes the host's keytab, with its password as it is now. @throws CommandError */
+export async function writeKeytab(folder: string, server: string, signal: AbortSignal): Promise<void> {
+	await netAds(folder, ["keytab", "create"], { server, asHost: true, signal });
+}
+
+/** @returns when the host's keytab was written last, milliseconds since 1970; null when there is none */
+export async function keytabAt(folder: string): Promise<number | null> {
+	try {
+		return (await stat(memberFiles(folder).keytab)).mtimeMs;
+	} catch (error) {
+		if (errorCode(error) === "ENOENT") return null;
+		throw error;
 	}
 }
 

@@ -1,3 +1,4 @@
+import { named } from "./named.ts";
 import type { Problem } from "./problem.ts";
 import type { Site } from "./site.ts";
 import { nearest } from "./strict.ts";
@@ -63,5 +64,5 @@ export function inStartOrder(servers: Servers): string[] {
 }
 
 function afterOf(servers: Servers, name: string): readonly string[] {
-	return Object.hasOwn(servers, name) ? (servers[name]?.after ?? []) : [];
+	return named(servers, name)?.after ?? [];
 }

@@ -5,13 +5,12 @@ import { z } from "zod";
  */
 const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 
+const realmError = "a realm is a domain name of two words or more, as ad.example.com";
+
 export const realmSchema = z
-	.string()
-	.max(255)
-	.regex(
-		new RegExp(`^${label}(?:\\.${label})+$`),
-		"a realm is a domain name of two words or more, as ad.example.com",
-	);
+	.string(realmError)
+	.max(255, realmError)
+	.regex(new RegExp(`^${label}(?:\\.${label})+$`), realmError);
 
 /** [MS-ADTS] and NetBIOS: 15 characters at most; of those that are allowed, the ones that DNS allows too. */
 export const computerNameSchema = z
@@ -82,13 +81,12 @@ export const joinBody = z
 	});
 export type JoinBody = z.infer<typeof joinBody>;
 
+const workgroupError = "a domain's short name has 1 to 15 letters, digits and hyphens, and not digits alone";
+
 /** [MS-ADTS] 3.1.1.3: 15 characters at most. */
 export const workgroupSchema = z
-	.string()
-	.regex(
-		/^(?!\d+$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,13}[A-Za-z0-9])?$/,
-		"a domain's short name has 1 to 15 letters, digits and hyphens, and not digits alone",
-	);
+	.string(workgroupError)
+	.regex(/^(?!\d+$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,13}[A-Za-z0-9])?$/, workgroupError);
 
 /** @returns what a domain is called for short when nobody says: the first word of its realm */
 export const shortNameOf = (realm: string) => (realm.split(".")[0] ?? "").slice(0, 15).toUpperCase();

@@ -6,6 +6,7 @@ import {
 	parseAddress6,
 	parseSubnet6,
 } from "./addresses6.ts";
+import { named } from "./named.ts";
 import type { Problem } from "./problem.ts";
 import type { ServerDefinition, Site } from "./site.ts";
 import { nearest } from "./strict.ts";
@@ -38,7 +39,7 @@ function overlaps(site: Site): Problem[] {
 }
 
 function address6Problems(site: Site, { network }: ServerDefinition, name: string): Problem[] {
-	const segment = network && site.segments?.[network.segment];
+	const segment = network && named(site.segments, network.segment);
 	const address = parseAddress6(network?.address6 ?? "");
 	if (!network || !segment || address === undefined) return [];
 	const problem = (message: string) => [{ path: ["servers", name, "network", "address6"], message }];
@@ -80,7 +81,7 @@ function allowProblems(site: Site, server: ServerDefinition, name: string): Prob
 	}
 	return (server.allow ?? []).flatMap((entry, i): Problem[] => {
 		const at = ["servers", name, "allow", i];
-		const from = Object.hasOwn(servers, entry.from) ? servers[entry.from] : undefined;
+		const from = named(servers, entry.from);
 		const problems: Problem[] = [];
 		if (entry.from === name)
 			problems.push({

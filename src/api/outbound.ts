@@ -40,16 +40,20 @@ const outboundRuleSchema = strict({
 		.meta({ description: "Of tcp and udp; all when left out." }),
 });
 
+const kinds = {
+	error: "must be deny, allow or a list of rules such as { to: 192.0.2.10, ports: [443] }",
+};
+
 export const outboundSchema = z
 	.union(
 		[
 			z.enum(["deny", "allow"]),
 			z
-				.array(outboundRuleSchema)
+				.array(outboundRuleSchema, kinds)
 				.min(1, { error: "has no rule; write `deny` for nothing" })
 				.max(mostRules, { error: `has more than ${mostRules} rules; put addresses together into networks` }),
 		],
-		{ error: "must be deny, allow or a list of rules such as { to: 192.0.2.10, ports: [443] }" },
+		kinds,
 	)
 	.meta({
 		description:

@@ -247,6 +247,37 @@ const badInput: [what: string, value: unknown, expected: string][] = [
 		'servers.b.recovery.bootDeadline: "5 minutes" is not a duration; write a number and a unit: 500ms, 30s, 10m, 2h, 14d',
 	],
 	[
+		"a segment that no site has, and every object of JavaScript's",
+		and({ ...other, network: { segment: "constructor", address: "10.77.0.11", address6: "fd00::1" } }),
+		"servers.b.network.segment: there is no segment constructor; add it under `segments:`",
+	],
+	[
+		"nothing for a list",
+		and({ ...other, publish: null }),
+		"servers.b.publish: must be a list of services such as [{ service: http, to: host }]; leave it out for none",
+	],
+	[
+		"a block for a list",
+		and({ ...other, publish: { service: "http", to: "host" } }),
+		"servers.b.publish: must be a list of services such as [{ service: http, to: host }]; leave it out for none",
+	],
+	[
+		"a list that is too long",
+		and({ ...other, publish: Array(65).fill({ service: "http", to: "host" }) }),
+		"servers.b.publish: has 65 entries, and the most are 64; leave some out",
+	],
+	[
+		"a word for a list, however long",
+		and({ ...other, allow: "web".repeat(100) }),
+		"servers.b.allow: must be a list of servers and what they may use such as [{ from: web, service: postgresql }]; leave it out for none",
+	],
+	[
+		"a block for data disks",
+		and({ ...other, data: {} }),
+		"servers.b.data: must be a list of data disks such as [{ name: files, size: 20GiB }]; leave it out for none",
+	],
+	["a number for an image", and({ image: 5 }), "servers.b.image: must be the absolute path of a disk image"],
+	[
 		"a list for a block",
 		{ ...site, servers: [] },
 		"servers: must be a list of servers: a name and what it is",

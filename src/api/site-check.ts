@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { contains, gatewayOf, overlap, parseAddress, parseSubnet, sizeOf } from "./addresses.ts";
 import { afterProblems } from "./after-check.ts";
 import { hardwareProblems } from "./hardware-check.ts";
+import { named } from "./named.ts";
 import { networkProblems } from "./network-check.ts";
 import { outboundProblems } from "./outbound-check.ts";
 import type { Problem } from "./problem.ts";
@@ -16,7 +17,7 @@ export function checkSite(value: unknown): CheckedSite {
 	const parsed = siteSchema.safeParse(value);
 	if (!parsed.success) {
 		return {
-			problems: parsed.error.issues.flatMap(innermost).map((issue) => ({
+			problems: sized(parsed.error.issues.flatMap(innermost)).map((issue) => ({
 				path: [
 					...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part)),
 					...keyOf(issue),
@@ -43,6 +44,13 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 	);
 	if (!deep) return [issue];
 	return deep.flatMap((inner) => innermost({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+/** Without those of the size of what has to be of another kind: a text that stands for a list has a length, too. */
+function sized(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+	const placeOf = ({ path }: z.core.$ZodIssue) => path.map(String).join("\0");
+	const otherKinds = new Set(issues.filter(({ code }) => code === "invalid_type").map(placeOf));
+	return issues.filter((issue) => !isSize(issue.code) || !otherKinds.has(placeOf(issue)));
 }
 
 /** A list of the right kind that is too short or too long. */
@@ -149,7 +157,7 @@ function throughAddress(
 	{ network }: ServerDefinition,
 	{ through, listen, proxy, hold }: PublishDefinition,
 ): boolean {
-	const onLan = network !== undefined && site.segments?.[network.segment]?.lan !== undefined;
+	const onLan = network !== undefined && named(site.segments, network.segment)?.lan !== undefined;
 	const saysDoor = listen !== undefined || proxy !== undefined || hold !== undefined;
 	return through === "address" || (through === undefined && onLan && !saysDoor);
 }
@@ -219,7 +227,7 @@ export function addressProblems(
 	at: string[],
 ): Problem[] {
 	const segments = site.segments ?? {};
-	const segment = segments[network.segment];
+	const segment = named(segments, network.segment);
 	if (!segment) {
 		const near = nearest(network.segment, Object.keys(segments));
 		const mend = near ? `did you mean "${near}"?` : "add it under `segments:`";

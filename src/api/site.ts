@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseAddress, parseSubnet, writtenAs } from "./addresses.ts";
 import { isForGuests, parseAddress6, parseSubnet6 } from "./addresses6.ts";
 import { buses, cards, firmwares, guestNames, machines } from "./guest.ts";
+import { list } from "./list.ts";
 import { outboundSchema } from "./outbound.ts";
 import { strict } from "./strict.ts";
 import { duration, size } from "./units.ts";
@@ -63,6 +64,10 @@ const subnet6 = z.string({ error: "must be an IPv6 network such as fd00:77::/64"
 	},
 );
 
+const interfaceError = {
+	error: "must be the name of a network interface of this host, such as eth0 (`ip -br link` lists them)",
+};
+
 const segmentSchema = strict({
 	subnet,
 	subnet6: subnet6.optional().meta({ description: "IPv6 for the segment; without it there is none." }),
@@ -71,10 +76,8 @@ const segmentSchema = strict({
 			"`all`: its servers all reach each other. Left out: each opens to the others what its own `allow` names.",
 	}),
 	lan: z
-		.string()
-		.regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, {
-			error: "must be the name of a network interface of this host, such as eth0 (`ip -br link` lists them)",
-		})
+		.string(interfaceError)
+		.regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/, interfaceError)
 		.optional()
 		.meta({
 			description:
@@ -86,6 +89,8 @@ const segmentSchema = strict({
 });
 
 const port = wholeNumber(1, 65535);
+
+const pageError = { error: "must be the path of a page, such as /login" };
 
 export const publishSchema = strict({
 	service: name("service", 32).meta({
@@ -120,13 +125,11 @@ export const publishSchema = strict({
 		description:
 			"`connect`: the service is well when it takes connections; for one that does not answer the check of its protocol. `none`: nobody asks whether it is well; for one that takes each connection for a user.",
 	}),
-	rehearse: z
-		.array(
-			z
-				.string()
-				.regex(/^\/[\w./~%?&=+:@,;()*!$-]{0,500}$/, { error: "must be the path of a page, such as /login" }),
-		)
-		.max(20)
+	rehearse: list(
+		z.string(pageError).regex(/^\/[\w./~%?&=+:@,;()*!$-]{0,500}$/, pageError),
+		"pages such as [/login]",
+		20,
+	)
 		.optional()
 		.meta({
 			description:
@@ -134,15 +137,17 @@ export const publishSchema = strict({
 		}),
 });
 
+const macError = {
+	error: "must be the hardware address of one network card, in lower case, such as 52:54:00:12:34:56",
+};
+
 const networkSchema = strict({
 	segment: name("segment", 12),
 	address,
 	address6: address6.optional().meta({ description: "For a segment with `subnet6`; without it, IPv4 only." }),
 	mac: z
-		.string()
-		.regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, {
-			error: "must be the hardware address of one network card, in lower case, such as 52:54:00:12:34:56",
-		})
+		.string(macError)
+		.regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, macError)
 		.optional()
 		.meta({ description: "Hardware address of its network card; one of its own when left out." }),
 	card: choice(cards)
@@ -152,8 +157,10 @@ const networkSchema = strict({
 
 const bus = choice(buses).optional();
 
-const hostFile = (what: string) =>
-	z.string().regex(/^\/[^\0\n]*$/, { error: `must be the absolute path of ${what}` });
+function hostFile(what: string) {
+	const error = { error: `must be the absolute path of ${what}` };
+	return z.string(error).regex(/^\/[^\0\n]*$/, error);
+}
 
 const installSchema = strict({
 	iso: hostFile("an ISO image on this host").meta({
@@ -261,25 +268,31 @@ export const serverSchema = strict({
 		size: size(MiB).optional(),
 		bus: bus.meta({ description: "What the system disk is attached to; the guest's usual when left out." }),
 	}).optional(),
-	data: z
-		.array(
-			strict({
-				name: name("disk", 16),
-				size: size(4 * MiB),
-				image: hostFile("a disk image").optional().meta({
-					description:
-						"A disk image to copy the disk from; without one it is empty, for Linux an empty ext4.",
-				}),
-				bus,
+	data: list(
+		strict({
+			name: name("disk", 16),
+			size: size(4 * MiB),
+			image: hostFile("a disk image").optional().meta({
+				description: "A disk image to copy the disk from; without one it is empty, for Linux an empty ext4.",
 			}),
-		)
-		.max(16)
-		.optional(),
+			bus,
+		}),
+		"data disks such as [{ name: files, size: 20GiB }]; leave it out for none",
+		16,
+	).optional(),
 	network: networkSchema.optional(),
-	publish: z.array(publishSchema).max(64).optional(),
-	allow: z.array(allowSchema).max(256).optional().meta({
-		description: "Other servers of the site that may open connections to this one (none).",
-	}),
+	publish: list(
+		publishSchema,
+		"services such as [{ service: http, to: host }]; leave it out for none",
+		64,
+	).optional(),
+	allow: list(
+		allowSchema,
+		"servers and what they may use such as [{ from: web, service: postgresql }]; leave it out for none",
+		256,
+	)
+		.optional()
+		.meta({ description: "Other servers of the site that may open connections to this one (none)." }),
 	outbound: outboundSchema.optional(),
 	after: z
 		.array(name("server", 24), { error: "must be a list of servers of this site, such as [dc1]" })

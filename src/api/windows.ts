@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseAddress, writtenAs } from "./addresses.ts";
 import { realmSchema, workgroupSchema } from "./domain.ts";
+import { list } from "./list.ts";
 import type { Problem } from "./problem.ts";
 import { nearest, strict } from "./strict.ts";
 import { timeZoneNames, windowsTimeZone } from "./windows-time-zones.ts";
@@ -157,6 +158,8 @@ const grantee = text(
 	/^[^"/[\]:;|=,+*?<>%@\p{Cc}]{1,104}$/u,
 );
 
+const grantees = list(grantee, "users and groups such as [AD\\accounting]", 50);
+
 /** Ends in neither dot nor space. Each text can be read in one way only: a long one that is wrong is refused at once. */
 const folderName = '[^\\\\/:*?"<>|%\\p{Cc}]*[^\\\\/:*?"<>|%\\p{Cc}. ]';
 const folderPattern = new RegExp(`^[A-Za-z]:\\\\(?:${folderName}(?:\\\\${folderName})*\\\\?)?$`, "u");
@@ -172,8 +175,8 @@ const share = strict({
 		'as in E:\\Data, at most 200 characters, none of / : * ? " < > | % in its names',
 		folderPattern,
 	).max(200),
-	change: z.array(grantee).max(50).optional().meta({ description: "Who may read and write." }),
-	read: z.array(grantee).max(50).optional().meta({ description: "Who may read." }),
+	change: grantees.optional().meta({ description: "Who may read and write." }),
+	read: grantees.optional().meta({ description: "Who may read." }),
 });
 
 const fileServerRole = strict({

@@ -347,20 +347,27 @@ describe("incidents", () => {
 		expect(JSON.parse((await bulkhead("incidents x-1 --json")).out)).toEqual(sampleIncident({ id: "x-1" }));
 	});
 
+	it("name a file of evidence that there is", async () => {
+		const { out } = await bulkhead("incidents --help");
+		const named = /--evidence (\S+)\n/.exec(out)?.[1];
+		const kept = await readFile(new URL("../daemon/parts/session-machine.ts", import.meta.url), "utf8");
+		expect(kept).toContain(`"${named}": console`);
+	});
+
 	it("gives out evidence: clean to a terminal, as it is to a pipe or a file", async () => {
 		const bytes = Buffer.from("boot\u001b[2J\r\npanic");
 		daemon.raw = (_request, response) => Boolean(response.end(bytes));
-		expect((await bulkhead("incidents a-1 --evidence console.log", "")).out).toBe("boot\npanic\n");
-		expect((await bulkhead("incidents a-1 --evidence console.log")).out).toBe(String(bytes));
-		const { out } = await bulkhead("incidents a-1 --evidence console.log --json");
+		expect((await bulkhead("incidents a-1 --evidence console.txt", "")).out).toBe("boot\npanic\n");
+		expect((await bulkhead("incidents a-1 --evidence console.txt")).out).toBe(String(bytes));
+		const { out } = await bulkhead("incidents a-1 --evidence console.txt --json");
 		expect(JSON.parse(out)).toEqual({
 			incident: "a-1",
-			evidence: "console.log",
+			evidence: "console.txt",
 			base64: bytes.toString("base64"),
 		});
-		await bulkhead(`incidents a-1 --evidence console.log -o ${folder}/c`);
+		await bulkhead(`incidents a-1 --evidence console.txt -o ${folder}/c`);
 		expect(await readFile(join(folder, "c"))).toEqual(bytes);
-		expect((await bulkhead("incidents --evidence console.log")).code).toBe(2);
+		expect((await bulkhead("incidents --evidence console.txt")).code).toBe(2);
 		daemon.raw = (_request, response) => Boolean(response.end(Buffer.from([0, 1])));
 		expect((await bulkhead("incidents a-1 --evidence m.dump", "")).err).toContain("--output");
 	});

@@ -76,7 +76,7 @@ export function sampleIncident(changes: Partial<Incident> = {}): Incident {
 			{ atMs: 1702, what: "session 8 began to boot" },
 			{ atMs: 9840, what: "session 8 answered as ready; connections released" },
 		],
-		evidence: ["console.log", "screen.png", "memory.kdump"],
+		evidence: ["console.txt", "screen.png", "memory.kdump"],
 		felt: { requests: 128, held: 126, failed: 2, longestPauseMs: 9902 },
 		details: { message: "Kernel panic - not syncing: sysrq triggered crash" },
 		...changes,

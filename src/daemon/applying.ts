@@ -1,4 +1,5 @@
 import { BulkheadError } from "../api/errors.ts";
+import { named } from "../api/named.ts";
 import type { Change, Plan } from "../api/plan.ts";
 import type { Site } from "../api/site.ts";
 import { meanwhile } from "./between.ts";
@@ -100,7 +101,7 @@ export class Applying {
 
 	private async carryOut(change: Change, site: Site, report: Report, signal: AbortSignal): Promise<void> {
 		signal.throwIfAborted();
-		const definition = site.servers?.[change.server];
+		const definition = named(site.servers, change.server);
 		if (change.kind === "delete") await this.changes.delete(change.server, report);
 		else if (change.kind === "create" && definition)
 			await this.changes.create(site, change.server, definition, report, signal);

@@ -1,3 +1,4 @@
+import { named } from "../api/named.ts";
 import type { AllowDefinition, ServerDefinition, Site } from "../api/site.ts";
 import type { PortRange } from "../network/inbound/plan.ts";
 import type { Between, Path } from "../network/plan.ts";
@@ -35,7 +36,7 @@ function portsOf(
 	known: Installed["services"],
 ): Allowed["ports"] | undefined {
 	const profile = profileOf(service);
-	const own = port ?? (Object.hasOwn(known, service) ? known[service]?.port : undefined);
+	const own = port ?? named(known, service)?.port;
 	const first = own ?? profile?.port;
 	if (first === undefined || first === "everything") return undefined;
 	const main = { protocol: protocol ?? "tcp", first, last: first };
@@ -103,7 +104,7 @@ export function meanwhile(before: Segments = {}, after: Segments = {}): Segments
 	const both = Object.entries({ ...before, ...after });
 	return Object.fromEntries(
 		both.map(([name, { allow: _, ...segment }]) => {
-			const allow = before[name]?.allow;
+			const allow = named(before, name)?.allow;
 			return [name, { ...segment, ...(allow ? { allow } : {}) }];
 		}),
 	);

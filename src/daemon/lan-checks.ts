@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { contains, parseAddress, parseSubnet } from "../api/addresses.ts";
+import { named } from "../api/named.ts";
 import type { Site } from "../api/site.ts";
 import type { SiteProblem } from "./site-file.ts";
 
@@ -36,7 +37,7 @@ function addressesOfHost(): Map<string, string[]> {
 
 function ownAddresses(site: Site, taken: readonly string[]): SiteProblem[] {
 	return Object.entries(site.servers ?? {}).flatMap(([name, { network }]) => {
-		if (!network || site.segments?.[network.segment]?.lan === undefined) return [];
+		if (!network || named(site.segments, network.segment)?.lan === undefined) return [];
 		if (!taken.includes(network.address)) return [];
 		const message = `${network.address} is an address of this host itself; give the server another one of its network`;
 		return [{ path: ["servers", name, "network", "address"], message }];

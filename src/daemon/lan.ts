@@ -1,4 +1,5 @@
 import { gatewayOf, parseSubnet } from "../api/addresses.ts";
+import { named } from "../api/named.ts";
 import type { Site } from "../api/site.ts";
 import type { SegmentPlan } from "../network/plan.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -9,7 +10,7 @@ import type { StoredServer } from "../store/servers.ts";
 
 /** @returns the host's interface and the router of a segment; null for one of the sandbox's own */
 export function lanOf(site: Site, segment: string | undefined): StoredServer["lan"] {
-	const { lan, gateway, subnet } = (segment !== undefined && site.segments?.[segment]) || {};
+	const { lan, gateway, subnet } = (segment !== undefined && named(site.segments, segment)) || {};
 	const parsed = parseSubnet(subnet ?? "");
 	return lan === undefined || !parsed ? null : { interface: lan, gateway: gateway ?? gatewayOf(parsed) };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import type { StoredServer } from "../store/servers.ts";
-import { planOf, refusedChanges } from "./plan.ts";
+import { planOf, refusedChanges, subnetsOf } from "./plan.ts";
 
 const definition: ServerDefinition = {
 	template: "tiny",
@@ -170,6 +170,18 @@ test("what servers allow each other takes effect at once", () => {
 	});
 	const open = site({}, { segments: { office: { subnet: "10.77.0.0/24", allow: "all" } } });
 	expect(planOf(open, [], site({})).segments).toEqual(["~ office 10.77.0.0/24 → 10.77.0.0/24, allow all"]);
+});
+
+test("a name that every object of JavaScript's has something by is a name as any other", () => {
+	const gone = { ...web, name: "constructor" };
+	expect(refusedChanges(site({}), [gone])).toEqual([]);
+	const more = { segments: { constructor: { subnet: "10.1.0.0/24" } } };
+	expect(planOf(site({}, more), [], site({}, { segments: {} })).segments).toEqual([
+		"+ constructor 10.1.0.0/24",
+	]);
+	expect(subnetsOf({ network: { segment: "constructor", address: "10.1.0.10" } }, site({}))).toEqual({
+		...{ subnet: null, subnet6: null, lan: null },
+	});
 });
 
 test("what becomes of segments is told, and is part of the fingerprint", () => {

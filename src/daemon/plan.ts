@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { inStartOrder } from "../api/after-check.ts";
+import { named } from "../api/named.ts";
 import { type Change, lostWithServer, type Plan } from "../api/plan.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
@@ -44,7 +45,7 @@ type Segments = NonNullable<Site["segments"]>;
 function segmentDifferences(before: Segments, after: Segments): string[] {
 	const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
 	return names.flatMap((name) => {
-		const [old, now] = [segmentText(before[name]), segmentText(after[name])];
+		const [old, now] = [segmentText(named(before, name)), segmentText(named(after, name))];
 		if (old === now) return [];
 		if (old === undefined) return [`+ ${name} ${now}`];
 		return now === undefined ? [`- ${name} ${old}`] : [`~ ${name} ${old} → ${now}`];
@@ -125,7 +126,7 @@ const isAtOnce = (difference: string) =>
 /** Changes that are refused, because they would lose something or mean another server. */
 export function refusedChanges(site: Site, stored: readonly StoredServer[]): Problem[] {
 	const refused = stored.flatMap((old) => {
-		const definition = site.servers?.[old.name];
+		const definition = named(site.servers, old.name);
 		return definition ? refusedOf(old, definition) : [];
 	});
 	return [...nameProblems(site, stored), ...refused];
@@ -224,7 +225,7 @@ export function subnetsOf(
 	{ network }: ServerDefinition,
 	site: Site,
 ): Pick<StoredServer, "subnet" | "subnet6" | "lan"> {
-	const segment = network && site.segments?.[network.segment];
+	const segment = network && named(site.segments, network.segment);
 	const subnet6 = network?.address6 === undefined ? undefined : segment?.subnet6;
 	return { subnet: segment?.subnet ?? null, subnet6: subnet6 ?? null, lan: lanOf(site, network?.segment) };
 }

@@ -1,3 +1,4 @@
+import { named } from "../api/named.ts";
 import type { PublishedView } from "../api/server.ts";
 import type { PublishDefinition } from "../api/site.ts";
 import { parseDuration } from "../api/units.ts";
@@ -46,7 +47,7 @@ export function publishedEntries(
 ): (Published | Unpublishable)[] {
 	const entries = publish.map((entry): Published | Unpublishable => {
 		const { service } = entry;
-		const template = Object.hasOwn(known, service) ? known[service] : undefined;
+		const template = named(known, service);
 		const profile = profileOf(service);
 		const port = entry.port ?? template?.port ?? profile?.port;
 		if (port === undefined) return { service, missing: "port" };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
+import { named } from "../api/named.ts";
 import { parsePorts } from "../api/outbound.ts";
 import type { ServiceView } from "../api/service.ts";
 import type { PortRange } from "./inbound/plan.ts";
@@ -58,7 +59,7 @@ export const serviceCatalogue = readCatalogue();
 
 /** @returns the profile, or undefined: also for names such as `constructor` */
 export function profileOf(service: string): ServiceProfile | undefined {
-	return Object.hasOwn(serviceCatalogue, service) ? serviceCatalogue[service] : undefined;
+	return named(serviceCatalogue, service);
 }
 
 /** Ports that belong to a service besides its own. */

@@ -282,3 +282,11 @@ test("a clock that is set back is not a reason to stop watching", () => {
 	const silent = observe(back, { ...well, ...dead, at: 4000 }, hearing);
 	expect(silent.silenceMs).toBe(2000);
 });
+
+test("a service is silent by any name", () => {
+	const name = "constructor";
+	const down = { [name]: "down" as const };
+	const to: Hearing = { agent: true, services: [name] };
+	const seen = watch(1, (at) => ({ ...answering(at), services: down }), ready, to);
+	expect(seen.downMs).toEqual({ [name]: 1000 });
+});

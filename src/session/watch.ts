@@ -1,3 +1,4 @@
+import { named } from "../api/named.ts";
 import type { Hearing, Pulse } from "./evidence.ts";
 import { beginScreenWatch, followScreen, type ScreenWatch, workOf } from "./screens.ts";
 
@@ -160,7 +161,7 @@ export function observe(watch: Watch, pulse: Pulse, hearing: Hearing, complete =
 		missing,
 		downMs,
 		completeMs: complete ? watch.completeMs + step : 0,
-		silentServices: hearing.services.filter((name) => (downMs[name] ?? 0) >= silentServiceMs),
+		silentServices: hearing.services.filter((name) => (named(downMs, name) ?? 0) >= silentServiceMs),
 		screen,
 		lastLook: pulse.at,
 	};
@@ -174,7 +175,8 @@ function downTimes(
 	step: number | undefined,
 ): Watch["downMs"] {
 	if (step === undefined) return watch.downMs;
-	const down = (name: string) => (pulse.services[name] === "down" ? (watch.downMs[name] ?? 0) + step : 0);
+	const down = (name: string) =>
+		named(pulse.services, name) === "down" ? (named(watch.downMs, name) ?? 0) + step : 0;
 	return Object.fromEntries(services.map((name) => [name, down(name)]));
 }
 
@@ -212,5 +214,5 @@ function provenOf({ services, unproven = [] }: Hearing): readonly string[] {
 }
 
 function isKnown(pulse: Pulse, service: string): boolean {
-	return (pulse.services[service] ?? "unknown") !== "unknown";
+	return (named(pulse.services, service) ?? "unknown") !== "unknown";
 }

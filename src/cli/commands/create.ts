@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { parse } from "yaml";
 import { BulkheadError } from "../../api/errors.ts";
+import { named } from "../../api/named.ts";
 import { type ServerDefinition, type Site, serverName } from "../../api/site.ts";
 import { checkSite } from "../../api/site-check.ts";
 import { answerFields, isDomainRole, timeZoneSchema, type WindowsVersion } from "../../api/windows.ts";
@@ -103,7 +104,9 @@ async function createWindowsServer(
 		...{ words: "Name of the server", option: "a name", given },
 		wrong: (one) =>
 			ruleOf(serverName)(one) ??
-			(site.servers?.[one] ? `the site file has a server ${one} already; choose another name` : undefined),
+			(named(site.servers, one)
+				? `the site file has a server ${one} already; choose another name`
+				: undefined),
 	});
 	const medium = await chooseMedium(context, asking, options);
 	const about = await answersOf(asking, options, medium, name);

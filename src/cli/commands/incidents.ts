@@ -25,7 +25,7 @@ export function addIncidents(program: Command, open: Open): void {
 		.option("--server <server>", "only those of this server")
 		.addHelpText(
 			"after",
-			"\nExamples:\n  bulkhead incidents --server dc1\n  bulkhead incidents dc1-7\n  bulkhead incidents dc1-7 --evidence console.log\n\nA terminal gets evidence without control characters; a file or a pipe gets it byte for byte.",
+			"\nExamples:\n  bulkhead incidents --server dc1\n  bulkhead incidents dc1-7\n  bulkhead incidents dc1-7 --evidence console.txt\n\nA terminal gets evidence without control characters; a file or a pipe gets it byte for byte.",
 		)
 		.action((id: string | undefined, options: Options, command: Command) => {
 			if (options.evidence !== undefined && id === undefined) {

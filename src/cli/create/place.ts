@@ -7,6 +7,7 @@ import {
 	sizeOf,
 	writtenAs,
 } from "../../api/addresses.ts";
+import { named } from "../../api/named.ts";
 import type { Site } from "../../api/site.ts";
 import { addressProblems } from "../../api/site-check.ts";
 import type { Asking } from "./asking.ts";
@@ -56,7 +57,7 @@ function addressProblem(site: Site, segment: string, address: string): string | 
 
 /** The first that no server has, from the tenth on; none in a network of others, where nobody here knows who has which. */
 function freeAddress(site: Site, name: string): string | undefined {
-	const segment = site.segments?.[name];
+	const segment = named(site.segments, name);
 	const subnet = parseSubnet(segment?.subnet ?? "");
 	if (!segment || !subnet || segment.lan !== undefined) return undefined;
 	const taken = new Set(

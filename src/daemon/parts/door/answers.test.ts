@@ -10,6 +10,8 @@ test("health: each service's own; of one that is published twice the worse that 
 	expect(healthOfAll([{ http: "up" }, { http: "down" }, { http: "unknown" }])).toEqual({ http: "down" });
 	expect(healthOfAll([{ http: "unknown" }, { http: "up" }])).toEqual({ http: "up" });
 	expect(healthOfAll([])).toEqual({});
+	const name = "constructor";
+	expect(healthOfAll([{ [name]: "up" as const }])).toEqual({ [name]: "up" });
 });
 
 test("answers: of a service that is published twice, what is known of the port that tells less", () => {
@@ -19,6 +21,7 @@ test("answers: of a service that is published twice, what is known of the port t
 	];
 	expect(answersOfAll([{ http: fresh }, { http: old, ssh: fresh }])).toEqual({ http: old, ssh: fresh });
 	expect(answersOfAll([])).toEqual({});
+	expect(answersOfAll([{ constructor: old }])).toEqual({ constructor: old });
 });
 
 test("felt: counted together, and the longest pause of all; nothing where nothing is published", () => {

@@ -1,4 +1,5 @@
 import type { Felt } from "../../../api/incident.ts";
+import { named } from "../../../api/named.ts";
 import type { Answer } from "../../../network/front-door/freshness.ts";
 import type { Health } from "../../../network/front-door/health.ts";
 
@@ -12,7 +13,7 @@ const ranks: readonly Health[] = ["down", "up", "unknown"];
 export function healthOfAll(found: readonly Healths[]): Healths {
 	const all: Healths = {};
 	for (const [service, health] of found.flatMap((healths) => Object.entries(healths))) {
-		const before = all[service] ?? "unknown";
+		const before = named(all, service) ?? "unknown";
 		all[service] = ranks.indexOf(health) < ranks.indexOf(before) ? health : before;
 	}
 	return all;
@@ -25,7 +26,7 @@ export function healthOfAll(found: readonly Healths[]): Healths {
 export function answersOfAll(found: readonly Record<string, Answer>[]): Record<string, Answer> {
 	const all: Record<string, Answer> = {};
 	for (const [service, answer] of found.flatMap((answers) => Object.entries(answers))) {
-		const before = all[service] ?? answer;
+		const before = named(all, service) ?? answer;
 		all[service] = { ageMs: Math.max(before.ageMs, answer.ageMs), late: before.late || answer.late };
 	}
 	return all;

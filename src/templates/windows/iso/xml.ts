@@ -54,9 +54,9 @@ const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 function decode(text: string): string {
 	return text.replace(/&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|(\w+));/g, (_, decimal, hex, name) => {
 		if (name !== undefined) {
-			const known = entities[String(name)];
-			if (known === undefined) throw damaged();
-			return known;
+			const known = String(name);
+			if (!Object.hasOwn(entities, known)) throw damaged();
+			return entities[known] ?? "";
 		}
 		const code = Number.parseInt(String(decimal ?? hex), decimal === undefined ? 16 : 10);
 		if (code > 0x10ffff) throw damaged();

@@ -133,6 +133,40 @@ export const forgetView = z.object({ server: z.string(), realm: z.string() });
 /** `made`: on its servers' disks, by Bulkhead. `found`: it was there, and its controllers are managed with their own tools. */
 export const domainOrigins = ["made", "found"] as const;
 
+/** A server, and the domain that it is a controller of. */
+interface MaybeController {
+	name: string;
+	domain: {
+		realm: string;
+		controllers: readonly string[];
+		origin: (typeof domainOrigins)[number];
+	} | null;
+}
+
+/**
+ * What stays of a controller in its domain when its server is deleted.
+ * @param staying servers that are not deleted
+ * @returns that and what to do about it, for people; null when nobody is left who would take it for one
+ */
+export function leftInDomain(
+	{ name, domain }: MaybeController,
+	staying: readonly MaybeController[],
+): string | null {
+	if (!domain) return null;
+	const { realm, controllers } = domain;
+	const others = staying.filter(
+		(one) => one.name !== name && controllers.includes(one.name) && one.domain?.realm === realm,
+	);
+	const [first] = others;
+	if (!first) return null;
+	const names = others.map((one) => one.name).join(" and ");
+	const made = [domain, first.domain].every((one) => one?.origin === "made");
+	const mend = made
+		? `from a machine with Debian's samba and samba-dsdb-modules that finds the domain's names: samba-tool domain demote --remove-other-dead-server=${name} -H ldap://${first.name}.${realm.toLowerCase()} -U Administrator`
+		: `delete it on ${first.name} with that one's own tools (Windows: "Active Directory Users and Computers", Domain Controllers; Samba: samba-tool domain demote --remove-other-dead-server=NAME)`;
+	return `${name} stays a controller of ${realm} to ${names}, and to the domain's clients. When it is gone for good, ${mend}`;
+}
+
 /** What is asked of a domain by its controller's own tools. */
 export const administerBody = z.discriminatedUnion("what", [
 	/** The directory's own consistency check, which takes long. */

@@ -8,6 +8,8 @@ export const changeView = z.object({
 	differences: z.array(z.string()),
 	/** What is lost for ever: disks that go, and what else goes with a server. Empty for most changes. */
 	destroys: z.array(z.string()),
+	/** What stays elsewhere of a server that is deleted, and what to do about it; null for most changes. */
+	left: z.string().nullable(),
 	/** True when a running session has to be restarted for the change to take effect. */
 	restartNeeded: z.boolean(),
 });

@@ -228,6 +228,27 @@ describe("delete", () => {
 		expect((await bulkhead("delete intranet", "no\n")).err).toContain("the seal, the incidents");
 	});
 
+	it("says what stays of a controller in its domain, before and after", async () => {
+		const domain = {
+			realm: "AD.EXAMPLE.COM",
+			workgroup: "AD",
+			controllers: ["dc1", "dc2"],
+			origin: "made" as const,
+		};
+		const controllers = ["dc1", "dc2"].map((name) => sampleServer({ name, state: "stopped", domain }));
+		daemon.answers.show = ({ server }) => controllers.find(({ name }) => name === server) ?? sampleServer();
+		daemon.answers.list = () => controllers;
+		const left = /dc2 stays a controller of AD\.EXAMPLE\.COM to dc1.*samba-tool domain demote --remove-other/;
+		const asked = await bulkhead("delete dc2", "no\n");
+		expect(asked.out).toMatch(left);
+		expect(asked.err).toContain("of dc2, a controller of AD.EXAMPLE.COM, for ever?");
+		expect(acts()).toEqual([]);
+		expect((await bulkhead("delete dc2 --yes")).out).toMatch(left);
+		expect((await bulkhead("delete dc2 --yes --json")).out).toBe('{\n  "deleted": "dc2"\n}\n');
+		daemon.answers.list = () => controllers.slice(1);
+		expect((await bulkhead("delete dc2 --yes")).out).not.toContain("stays");
+	});
+
 	it("refuses where nobody can be asked, and while it runs", async () => {
 		expect(await bulkhead("delete intranet")).toMatchObject({
 			code: 1,

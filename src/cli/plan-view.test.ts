@@ -26,6 +26,12 @@ describe("plan", () => {
 		expect(words).toContainEqual({ text, styles: ["red", "bold"] });
 	});
 
+	it("says what stays elsewhere of a server that is deleted", () => {
+		const [, , , old] = samplePlan.changes;
+		const changes = old ? [{ ...old, left: "old stays a controller" }] : [];
+		expect(planLines({ ...samplePlan, changes }).map(plain)).toContain("      old stays a controller");
+	});
+
 	it("asks about exactly that", () => {
 		expect(destroyQuestion(samplePlan)).toBe("Destroy system disk of old, data disk files of old for ever?");
 	});

@@ -50,6 +50,7 @@ function changeLines(change: Change, width: number): Line[] {
 		[styled(`  ${sign} ${pad(change.server, width)}`, style, "bold"), `  ${word}${later}`],
 		...change.differences.map((difference): Line => [`      ${difference}`]),
 		...change.destroys.map((what): Line => ["      ", destroyed(what)]),
+		...(change.left === null ? [] : [["      ", styled(change.left, "yellow")]]),
 	];
 }
 

@@ -100,12 +100,13 @@ export const samplePlan: Plan = {
 	fingerprint: "3f9a",
 	segments: ["+ dmz 10.78.0.0/24"],
 	changes: [
-		{ server: "dc1", kind: "same", differences: [], destroys: [], restartNeeded: false },
+		{ server: "dc1", kind: "same", differences: [], destroys: [], left: null, restartNeeded: false },
 		{
 			server: "intranet",
 			kind: "change",
 			differences: ["memory: 512MiB → 1GiB"],
 			destroys: [],
+			left: null,
 			restartNeeded: true,
 		},
 		{
@@ -113,6 +114,7 @@ export const samplePlan: Plan = {
 			kind: "create",
 			differences: ["template: debian-web"],
 			destroys: [],
+			left: null,
 			restartNeeded: false,
 		},
 		{
@@ -120,6 +122,7 @@ export const samplePlan: Plan = {
 			kind: "delete",
 			differences: [],
 			destroys: ["system disk", "data disk files"],
+			left: null,
 			restartNeeded: false,
 		},
 	],

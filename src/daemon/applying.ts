@@ -102,7 +102,7 @@ export class Applying {
 	private async carryOut(change: Change, site: Site, report: Report, signal: AbortSignal): Promise<void> {
 		signal.throwIfAborted();
 		const definition = named(site.servers, change.server);
-		if (change.kind === "delete") await this.changes.delete(change.server, report);
+		if (change.kind === "delete") await this.changes.delete(change.server, report, change.left);
 		else if (change.kind === "create" && definition)
 			await this.changes.create(site, change.server, definition, report, signal);
 		else if (change.kind === "change" && definition)

@@ -76,12 +76,20 @@ export function withoutDomain(stored: StoredServer, all: readonly StoredServer[]
 			"not-allowed-now",
 			`${domain.realm} was made by Bulkhead and is all that ${name} has on its data disk; to be rid of it, delete the server`,
 		);
-	const others = all.flatMap((other) => {
+	return [{ ...stored, domain: null }, ...withoutController(stored, all)];
+}
+
+/** @returns the others of a controller's domain, as they are kept when they are controllers without it; pure */
+export function withoutController(
+	{ name, domain }: StoredServer,
+	all: readonly StoredServer[],
+): StoredServer[] {
+	if (!domain) return [];
+	return all.flatMap((other) => {
 		if (other.name === name || !isOfSame(other, domain)) return [];
 		const controllers = other.domain.controllers.filter((one) => one !== name);
 		return [{ ...other, domain: { ...other.domain, controllers } }];
 	});
-	return [{ ...stored, domain: null }, ...others];
 }
 
 type WithDomain = StoredServer & { domain: NonNullable<StoredServer["domain"]> };

@@ -53,6 +53,7 @@ test("a new server is created", () => {
 			kind: "create",
 			differences: ["template: tiny", "cpus: 2"],
 			destroys: [],
+			left: null,
 			restartNeeded: false,
 		},
 	]);
@@ -84,6 +85,25 @@ test("a server that is not in the file any more is deleted, with its disks and a
 	const sealed = { ...web, definition: { ...definition, recovery: { mode: "warm" } } } as const;
 	expect(planOf(site({}), [sealed]).changes[0]?.destroys).toEqual([...disks, "seal", ...rest]);
 	expect(destructive).toBe(true);
+});
+
+test("of a controller that is deleted is told what stays of it to the others, and only where one stays", () => {
+	const domain = (origin: "made" | "found") => ({
+		...{ realm: "AD.EXAMPLE.COM", workgroup: "AD", controllers: ["dc1", "dc2", "gone"], madeOn: [], origin },
+	});
+	const left = (origin: "made" | "found", ...staying: string[]) => {
+		const both = ["dc1", "dc2"].map((name) => ({ ...web, name, domain: domain(origin) }));
+		const servers = Object.fromEntries(staying.map((name) => [name, definition]));
+		return planOf(site(servers), [...both, web]).changes.map((one) => one.left);
+	};
+	expect(left("made", "web", "dc1")).toEqual([
+		...[null, null],
+		"dc2 stays a controller of AD.EXAMPLE.COM to dc1, and to the domain's clients. When it is gone for good, from a machine with Debian's samba and samba-dsdb-modules that finds the domain's names: samba-tool domain demote --remove-other-dead-server=dc2 -H ldap://dc1.ad.example.com -U Administrator",
+	]);
+	expect(left("found", "web", "dc2")[2]).toMatch(
+		/^dc1 stays .* to dc2, .* delete it on dc2 with .*own tools/,
+	);
+	expect(left("made", "web")).toEqual([null, null, null]);
 });
 
 test.each<[string, Partial<ServerDefinition>, string[], boolean]>([

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { inStartOrder } from "../api/after-check.ts";
+import { leftInDomain } from "../api/domain.ts";
 import { named } from "../api/named.ts";
 import { type Change, lostWithServer, type Plan } from "../api/plan.ts";
 import type { Problem } from "../api/problem.ts";
@@ -18,6 +19,7 @@ import { guestOf, isInstalling } from "./resolve.ts";
 export function planOf(site: Site, stored: readonly StoredServer[], before?: Site): Plan {
 	const { servers = {} } = site;
 	const wanted = inStartOrder(servers);
+	const stays = ({ name }: StoredServer) => wanted.includes(name);
 	const changes = [
 		...wanted.flatMap((name) => {
 			const definition = servers[name];
@@ -25,7 +27,7 @@ export function planOf(site: Site, stored: readonly StoredServer[], before?: Sit
 			if (!definition) return [];
 			return [old ? changeOf(name, old, definition, site) : creation(name, definition)];
 		}),
-		...stored.filter(({ name }) => !wanted.includes(name)).map(deletion),
+		...stored.filter((one) => !stays(one)).map((one) => deletion(one, stored.filter(stays))),
 	];
 	const fingerprint = createHash("sha256")
 		.update(JSON.stringify([site, stored, before?.segments ?? {}]))
@@ -75,18 +77,20 @@ function creation(server: string, definition: ServerDefinition): Change {
 		kind: "create",
 		differences: flat(definition).map(([key, value]) => `${key}: ${value}`),
 		destroys: [],
+		left: null,
 		restartNeeded: false,
 	};
 }
 
-function deletion(server: StoredServer): Change {
+function deletion(server: StoredServer, staying: readonly StoredServer[]): Change {
 	const { name, definition } = server;
 	const destroys = [
 		"system disk",
 		...(definition.data ?? []).map(({ name, size }) => `data disk ${name} (${size})`),
 		...lostWithServer(definition.recovery?.mode ?? "cold"),
 	];
-	return { server: name, kind: "delete", differences: [], destroys, restartNeeded: false };
+	const left = leftInDomain(server, staying);
+	return { server: name, kind: "delete", differences: [], destroys, left, restartNeeded: false };
 }
 
 function changeOf(server: string, old: StoredServer, definition: ServerDefinition, site: Site): Change {
@@ -115,6 +119,7 @@ function changeOf(server: string, old: StoredServer, definition: ServerDefinitio
 		kind,
 		differences,
 		destroys: gone.map(({ name, size }) => `data disk ${name} (${size})`),
+		left: null,
 		restartNeeded,
 	};
 }

@@ -67,6 +67,52 @@ test("any other is stopped and deleted", async () => {
 	expect(done).toEqual(["stop", "discard"]);
 });
 
+test("a controller that is deleted is none to the others of its domain any more, and what stays of it is told", async () => {
+	const domain = (...controllers: string[]) => ({
+		...{ realm: "AD.EXAMPLE.COM", workgroup: "AD", madeOn: [], origin: "made" as const, controllers },
+	});
+	const both = domain("dc1", "dc2");
+	const other = { ...domain("dc9"), realm: "OTHER.EXAMPLE.ORG" };
+	let all = [
+		{ name: "dc1", domain: both },
+		{ name: "dc2", domain: both },
+		{ name: "dc9", domain: other },
+		{ name: "web", domain: null },
+	] as unknown as StoredServer[];
+	const kept: StoredServer[] = [];
+	const changed: StoredServer[] = [];
+	const told: string[] = [];
+	const unitOf = (name: string) => ({
+		stored: all.find((one) => one.name === name),
+		record: { state: "stopped" },
+		refuseWhileExported: () => {},
+		change: async (stored: StoredServer) => void changed.push(stored),
+	});
+	const units = {
+		server: unitOf,
+		stored: () => all,
+		permit: async () => {},
+		discard: async ({ name }: StoredServer) => {
+			all = all.filter((one) => one.name !== name);
+		},
+	};
+	const context = {
+		servers: { save: async (stored: StoredServer) => void kept.push(stored) },
+		history: { append: ({ text }: { text: string }) => void told.push(text) },
+	};
+	const parts = [context, { site: undefined }, units] as unknown as ConstructorParameters<
+		typeof ServerChanges
+	>;
+	const changes = new ServerChanges(...parts);
+	await changes.deleteStopped("dc2");
+	const alone = [{ name: "dc1", domain: domain("dc1") }];
+	expect([kept, changed]).toEqual([alone, alone]);
+	expect(told).toEqual([expect.stringMatching(/^dc2 stays a controller of AD\.EXAMPLE\.COM to dc1,/)]);
+	// By a plan, which knows that none of them stays.
+	await changes.delete("dc9", () => {}, null);
+	expect(told).toHaveLength(1);
+});
+
 const office = { subnet: "10.77.0.0/24" };
 
 describe("data disks that are given and taken away", () => {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { leftInDomain } from "../api/domain.ts";
 import { BulkheadError } from "../api/errors.ts";
 import type { Progress } from "../api/plan.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
@@ -10,7 +11,10 @@ import { meanwhile } from "./between.ts";
 import type { Context } from "./context.ts";
 import type { CurrentSite } from "./current-site.ts";
 import { beginDiskChanges, endDiskChanges, finishDiskChanges } from "./disk-changes.ts";
+import { saveTogether } from "./domains.ts";
+import { withoutController } from "./found-domains.ts";
 import { runningProblems } from "./host-checks.ts";
+import { together } from "./parts/door/together.ts";
 import { subnetsOf } from "./plan.ts";
 import { createDisk, createServer, diskFullOr } from "./provision.ts";
 import { firstUidOf } from "./resolve.ts";
@@ -181,8 +185,8 @@ export class ServerChanges {
 			.catch((error) => log.error({ err: error }, "the firewall could not be set back"));
 	}
 
-	/** Stops a server and deletes it with its disks. */
-	async delete(name: string, report: Report): Promise<void> {
+	/** Stops a server and deletes it with its disks. @param left what is told to stay elsewhere of it */
+	async delete(name: string, report: Report, left: string | null = null): Promise<void> {
 		const subject = `server ${name}`;
 		const unit = this.units.server(name);
 		refuseDeleting(unit);
@@ -194,7 +198,7 @@ export class ServerChanges {
 			});
 		}
 		await untilStopped(unit);
-		await this.discard(unit);
+		await this.discard(unit, left);
 		report({ type: "done", subject });
 	}
 
@@ -204,14 +208,33 @@ export class ServerChanges {
 		unit.refuseWhileExported();
 		if (!isDown(unit))
 			throw new BulkheadError("not-allowed-now", `${name} is ${unit.record.state}; stop it first`);
-		await this.discard(unit);
+		await this.discard(unit, leftInDomain(unit.stored, this.units.stored()));
 	}
 
-	private async discard({ stored }: ServerUnit): Promise<void> {
+	private async discard({ stored }: ServerUnit, left: string | null): Promise<void> {
 		await this.units.discard(stored);
 		const { site } = this.current;
 		const { [stored.name]: _, ...others } = site?.servers ?? {};
 		if (site) await this.current.save({ ...site, servers: others });
+		if (!stored.domain) return;
+		// It is gone all the same, and nothing yields to one that is not there.
+		await this.forgetController(stored).catch((error: unknown) =>
+			this.context.log.error({ err: error }, `${stored.name} is still kept as a controller of its domain`),
+		);
+		if (left === null) return;
+		const said = { server: null, session: null, kind: "site", text: left } as const;
+		this.context.history.append({ at: Date.now(), ...said });
+	}
+
+	/** The others of its domain are controllers without it. */
+	private async forgetController(gone: StoredServer): Promise<void> {
+		const all = this.units.stored();
+		const changed = withoutController(gone, all);
+		if (changed.length === 0) return;
+		const before = all.filter(({ name }) => changed.some((one) => one.name === name));
+		await saveTogether(before, changed, this.context);
+		await together(changed.map(async (stored) => await this.units.server(stored.name).change(stored)));
+		await this.units.permit(this.units.stored());
 	}
 }
 

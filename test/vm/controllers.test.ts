@@ -149,3 +149,22 @@ test(
 	},
 	6 * patience.test,
 );
+
+test("of one that is deleted it is told what stays of it, and the other does not wait for it any more", async () => {
+	const left =
+		/dc2 stays a controller of AD\.EXAMPLE\.COM to dc1, .*samba-tool domain demote --remove-other-dead-server=dc2 -H ldap:\/\/dc1\.ad\.example\.com/;
+	const asked = await bulkhead.command("delete", "dc2");
+	expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("a controller of AD.EXAMPLE.COM") });
+	expect(asked.stdout).toMatch(left);
+	const without = JSON.stringify({ ...site([], []), servers: { dc1: controller("dc1") } });
+	const { changes } = await bulkhead.client.call("plan", {}, { text: without });
+	expect(changes.map((one) => one.left)).toEqual([null, expect.stringMatching(left)]);
+	const deleted = await bulkhead.command("delete", "dc2", "--yes");
+	expect(deleted).toMatchObject({ code: 0, stdout: expect.stringMatching(left) });
+	expect((await bulkhead.show("dc1")).domain?.controllers).toEqual(["dc1"]);
+	expect((await bulkhead.events()).map(({ text }) => text)).toContainEqual(expect.stringMatching(left));
+	// Also to the next daemon.
+	await bulkhead.endDaemon("SIGKILL");
+	await bulkhead.startDaemon();
+	expect((await bulkhead.show("dc1")).domain?.controllers).toEqual(["dc1"]);
+});

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { leftInDomain } from "../../api/domain.ts";
 import { BulkheadError } from "../../api/errors.ts";
 import { lostWithServer } from "../../api/plan.ts";
 import { isAllowed, type ServerView } from "../../api/server.ts";
@@ -28,12 +29,20 @@ async function remove(context: Context, server: string, options: Options): Promi
 		const mend = `stop it first: bulkhead stop ${server}`;
 		throw new BulkheadError("not-allowed-now", `${server} is ${view.state}; ${mend}`);
 	}
-	await confirm(context, `Destroy ${partsOf(view)} of ${server} for ever?`, options.yes);
+	const left = leftInDomain(view, view.domain ? await client.call("list", {}, null, { signal }) : []);
+	const lines = left === null ? [] : [[styled(left, "yellow")]];
+	if (!context.json && !options.yes) context.terminal.print(...lines);
+	await confirm(context, `Destroy ${partsOf(view)} of ${whatOf(view)} for ever?`, options.yes);
 	const deleted = await client.call("delete", { server }, { destroyDisks: true }, { signal });
 	answer(context, deleted, () => [
 		[styled(deleted.deleted, "bold"), " and its disks are gone."],
 		["Take it out of the site file too, or the next `bulkhead apply` makes it anew."],
+		...lines,
 	]);
+}
+
+function whatOf({ name, domain }: ServerView): string {
+	return domain ? `${name}, a controller of ${domain.realm},` : name;
 }
 
 function partsOf(view: ServerView): string {

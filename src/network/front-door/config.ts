@@ -72,7 +72,7 @@ function globalSection(clients: number): string[] {
 			"stats timeout 10s",
 		]),
 		// About 25,000 requests. It is memory of HAProxy's, so that the next daemon can read it too.
-		...section(`ring ${ringName}`, ["format raw", "maxlen 200", "size 2097152"]),
+		...section(`ring ${ringName}`, ["format raw", "maxlen 200", "size 2621440"]),
 	];
 }
 
@@ -95,7 +95,7 @@ function defaultsSections(): string[] {
 			"option dontlognull",
 			`log ring@${ringName} local0`,
 			// felt.ts reads this. The method comes last because its length is the client's choice.
-			'log-format "http %[date(0,ms)] %Ta %Tw %Tc %Tr %ST %rc %ts %B %HM"',
+			'log-format "http %[date(0,ms)] %Ta %Tw %Tc %Tr %ST %rc %ts %ci:%cp %B %HM"',
 			`http-error status 503 content-type "text/plain; charset=utf-8" string "The server does not answer at the moment. Please try again.\\n" hdr Retry-After 5`,
 		]),
 		...section("defaults tcp", [

@@ -43,21 +43,39 @@ test("adds up", () => {
 	expect(sum).toEqual(counts(3, 1, 1, 8990));
 });
 
-test("requests whose clients were cut off on purpose count as failed, and no more than those", () => {
+test("requests whose clients were cut off on purpose count as failed once, and no others", () => {
 	const passages = parseRing(
 		[
-			"http 103990 90 0 0 9 200 0 CD 120 GET",
-			"http 104010 90 0 0 9 200 0 -- 120 POST",
-			"http 104011 90 0 0 9 200 0 CD 120 GET",
-			"http 104012 90 0 0 9 200 0 -- 120 GET",
-			"tcp 104013 90 0 1 -1 0 0 CD 99 -",
+			"http 103990 90 0 0 9 200 0 CD 192.0.2.7:5001 120 GET",
+			"http 104010 90 0 0 9 200 0 -- 192.0.2.7:5002 120 POST",
+			"http 104011 90 0 0 9 200 0 CD 192.0.2.7:5003 120 GET",
+			"http 104012 90 0 0 9 200 0 -- 2001:db8::7:5004 120 GET",
+			"http 104012 90 0 0 9 200 0 SD 192.0.2.7:5005 120 GET",
+			"http 104013 90 0 0 9 200 0 -- 192.0.2.7:5006 120 GET",
+			// Of requests with another hop, and as a front door writes them that an earlier version began.
+			"http 104013 90 0 0 9 200 0 -- unix:1 120 POST",
+			"http 104013 90 0 0 9 200 0 CD 120 GET",
+			"tcp 104013 90 0 1 -1 0 0 CD 192.0.2.7:5008 99 -",
 		].join("\n"),
 	);
-	const failed = (count: number) =>
-		feltOf(blameServer(passages, [{ from: 104_000, to: 104_200, count }]), 100_000, 110_000).failed;
-	expect([0, 1, 2, 9].map(failed)).toEqual([0, 1, 2, 3]);
-	const [, post, get] = blameServer(passages, [{ from: 104_000, to: 104_200, count: 1 }]);
-	expect([post?.outcome, get?.outcome]).toEqual(["served", "failed"]);
+	const outcomes = (...clients: string[]) =>
+		blameServer(passages, [{ from: 104_000, to: 104_200, clients: new Set(clients) }]).map(
+			({ outcome }) => outcome,
+		);
+	const usual = [
+		...["given-up", "served", "given-up", "served"],
+		...["failed", "served", "served", "given-up", "given-up"],
+	];
+	const failing = (...indices: number[]) =>
+		usual.map((outcome, index) => (indices.includes(index) ? "failed" : outcome));
+	expect(outcomes()).toEqual(usual);
+	expect(outcomes("192.0.2.7:5003", "2001:db8::7:5004")).toEqual(failing(2, 3));
+	// HAProxy saw the server's end first: nobody else is taken for that one.
+	expect(outcomes("192.0.2.7:5005")).toEqual(usual);
+	// Of those whose clients are not known, the one that seems to have left comes first.
+	expect(outcomes("192.0.2.7:6001")).toEqual(failing(7));
+	expect(outcomes("192.0.2.7:5003", "192.0.2.7:6001", "192.0.2.7:6002")).toEqual(failing(2, 6, 7));
+	expect(outcomes("192.0.2.7:6001", "192.0.2.7:6002", "192.0.2.7:6003")).toEqual(failing(6, 7));
 });
 
 function session(frontend: string, mode: string, retries: number, state: string): string {

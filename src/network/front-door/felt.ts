@@ -17,6 +17,11 @@ export interface Passage {
 	outcome: "served" | "failed" | "given-up" | "waiting";
 	/** Queueing and connecting to the server, milliseconds; -1 when it did not come to that. */
 	connecting: number;
+	/**
+	 * Address and port, as `192.0.2.7:51234` or `2001:db8::7:51234`. Undefined while it is not over, and where HAProxy does not
+	 * know it: requests that are not repeated take another hop within it.
+	 */
+	client?: string;
 }
 
 /**
@@ -45,7 +50,8 @@ function isHeld({ outcome, retries, connecting }: Passage): boolean {
  * the last 25,000 or so; after a longer window the count is of those. Lines that are none of ours are left out.
  */
 export function parseRing(text: string): Passage[] {
-	const shape = /^(http|tcp) (\d+) (\d+) (-?\d+) (-?\d+) (-?\d+) (-?\d+) \+?(\d+) (\S\S) /;
+	const shape =
+		/^(http|tcp) (\d+) (\d+) (-?\d+) (-?\d+) (-?\d+) (-?\d+) \+?(\d+) (\S\S) (?:([\da-f.:]+:\d+) )?/;
 	return text.split("\n").flatMap((line) => {
 		const match = shape.exec(line);
 		if (!match) return [];
@@ -57,7 +63,10 @@ export function parseRing(text: string): Passage[] {
 		const connecting = connect < 0 ? -1 : Math.max(0, queue) + connect;
 		const answered = connecting >= 0 && (kind === "tcp" || response >= 0);
 		const waited = answered ? connecting + Math.max(0, response) : total;
-		return [{ kind, end, start: end - total, waited, retries, outcome, connecting }];
+		const [client] = match.slice(10);
+		return [
+			{ kind, end, start: end - total, waited, retries, outcome, connecting, ...(client && { client }) },
+		];
 	});
 }
 
@@ -96,31 +105,34 @@ function liveOf(block: string, kind: Passage["kind"], start: number, now: number
 	return [{ kind, start, end: null, retries, outcome: connected ? "served" : "waiting", waited, connecting }];
 }
 
-/** Requests whose clients were cut off on purpose, see hopeless.ts. Times are milliseconds since the Unix epoch. */
+/** Clients that were cut off on purpose, see hopeless.ts. Times are milliseconds since the Unix epoch. */
 export interface Dropped {
 	from: number;
 	to: number;
-	count: number;
+	/** As a passage names them. */
+	clients: ReadonlySet<string>;
 }
 
 /**
  * To HAProxy it looks as if those clients had left, or as if a response without a length had come to its end; it is
- * the server that failed them.
+ * the server that failed them. Where it saw the server's end first it says so itself.
  */
 export function blameServer(passages: readonly Passage[], dropped: readonly Dropped[]): Passage[] {
-	return dropped.reduce(
-		(all, { from, to, count }) => {
-			const ended = all.filter(
-				({ kind, end }) => kind === "http" && end !== null && end >= from && end <= to,
-			);
-			const suspects = ["given-up", "served"].flatMap((outcome) =>
-				ended.filter((passage) => passage.outcome === outcome),
-			);
-			const blamed = new Set(suspects.slice(0, count));
-			return all.map((passage) => (blamed.has(passage) ? { ...passage, outcome: "failed" } : passage));
-		},
-		[...passages],
+	const blamed = new Set(dropped.flatMap((one) => blamedFor(passages, one)));
+	return passages.map((passage) => (blamed.has(passage) ? { ...passage, outcome: "failed" } : passage));
+}
+
+function blamedFor(passages: readonly Passage[], { from, to, clients }: Dropped): Passage[] {
+	const ended = passages.filter(
+		({ kind, end }) => kind === "http" && end !== null && end >= from && end <= to,
 	);
+	const found = ended.filter(({ client }) => client !== undefined && clients.has(client));
+	// Of the others nobody knows who they were: who seems to have left comes before who seems to have been served.
+	const unknown = ended.filter(({ client }) => client === undefined);
+	const suspects = ["given-up", "served"].flatMap((outcome) =>
+		unknown.filter((passage) => passage.outcome === outcome),
+	);
+	return [...found, ...suspects.slice(0, clients.size - found.length)];
 }
 
 function isConnected(block: string): boolean {

@@ -239,8 +239,8 @@ export class FrontDoor {
 		this.#failedAt = from;
 		const { repeated, begun } = hopelessOf(text, this.plan, before === undefined ? before : from - before);
 		await destroy([...repeated, ...begun], dropWithinMs);
-		const count = repeated.length + begun.length;
-		if (count > 0) this.#dropped.push({ from, to: Date.now() + noticedWithinMs, count });
+		const clients = new Set([...repeated, ...begun].map(({ client }) => client.replace(/[[\]]/g, "")));
+		if (clients.size > 0) this.#dropped.push({ from, to: Date.now() + noticedWithinMs, clients });
 		return { repeated: repeated.length, begun: begun.length };
 	}
 

@@ -13,8 +13,8 @@ interface Parts {
 
 /**
  * Has the host's own password in the domain changed when it is old: winbindd, whose task it is, leaves it as it is for ever
- * where a keytab is kept (plan.ts). The keytab is written anew after each change, whoever made it: winbindd opens with it the
- * tickets of those who log in.
+ * where a keytab is kept (plan.ts). The keytab is written anew after each change, whoever made it: winbindd makes sure
+ * of users' tickets with it, where it runs as somebody who may read it.
  */
 export class OwnPassword {
 	readonly #parts: Parts;

@@ -3,10 +3,12 @@ import type { ControllerHealth } from "../directory/member/controllers.ts";
 import { AskedControllers } from "../directory/member/dns/asked-controllers.ts";
 import {
 	endForwarder,
+	type Forwarding,
 	forwardedBy,
-	forwarderConfig,
 	forwarderWords,
+	forwardingOf,
 	startForwarder,
+	tellForwarder,
 } from "../directory/member/dns/forwarder.ts";
 import { isNameServer, OwnServers } from "../directory/member/dns/own-servers.ts";
 import { leadResolved, releaseResolved } from "../directory/member/dns/resolved.ts";
@@ -24,12 +26,12 @@ const lookEveryMs = 10_000;
 
 /** What is done on the host. */
 const realHost = {
-	...{ currentNames, forwardedBy, forwarderWords, isNameServer, leadResolved },
-	async begin({ paths, groups }: Context, config: string): Promise<void> {
+	...{ currentNames, forwardedBy, forwarderWords, isNameServer, leadResolved, tellForwarder },
+	async begin({ paths, groups }: Context, forwarding: Forwarding): Promise<void> {
 		await ControlGroup.at(domainNamesGroup(paths), groups).destroy();
 		const group = await ControlGroup.create(domainNamesGroup(paths), limits, groups);
 		const uid = domainNamesUid(paths.state);
-		await startForwarder(paths.domain, config, { uid, groups: group.entries });
+		await startForwarder(paths.domain, forwarding, { uid, groups: group.entries });
 	},
 };
 type Host = typeof realHost;
@@ -83,11 +85,14 @@ export class DomainNames {
 
 	private async run(zone: Zone, other: string | null): Promise<void> {
 		const { domain } = this.context.paths;
-		const wanted = forwarderConfig(zone, other);
-		const config = await this.host.forwardedBy(domain);
-		if (config === wanted) return this.restarts.runs();
+		const wanted = forwardingOf(zone, other);
+		const told = await this.host.forwardedBy(domain);
+		if (told?.config === wanted.config) {
+			if (told.servers !== wanted.servers) await this.host.tellForwarder(domain, wanted.servers);
+			return this.restarts.runs();
+		}
 		// One that runs is to do something else from now on, which is no sign of trouble.
-		if (config === undefined && this.restarts.due() === "no")
+		if (told === undefined && this.restarts.due() === "no")
 			throw new Error(await this.host.forwarderWords(domain));
 		await this.host.begin(this.context, wanted);
 	}

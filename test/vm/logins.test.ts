@@ -413,8 +413,8 @@ test("of the host's own name servers the first is asked while it answers, and of
 	const before = "nameserver 10.99.1.1\nnameserver 10.99.1.2\n";
 	await onHost("sh", "-c", `printf '${before}' > /etc/resolv.conf`);
 	expect(await joinWith("--dns", "--controller", "10.99.1.77")).toMatchObject({ code: 0, stderr: "" });
-	const config = join(bulkhead.paths.domain, "dns/dnsmasq.conf");
-	const asked = async () => (await readFile(config, "utf8")).match(/(?<=^server=).*$/gm)?.join(" ");
+	const list = join(bulkhead.paths.domain, "dns/servers/list");
+	const asked = async () => (await readFile(list, "utf8")).match(/(?<=^server=).*$/gm)?.join(" ");
 	const isAsked = async (one: string) =>
 		await until(`${one} asked`, async () => (await asked()) === `${one} /ad.example.com/${address}`, 30_000);
 	await isAsked("10.99.1.1");

@@ -78,7 +78,7 @@ describe("a server", () => {
 		const steady = new SteadyClient(port, 50);
 		await delay(2000);
 		await client.call("drill", { server }, { fault: "panic" });
-		const { readyAt } = await bulkhead.untilNext(server, before.number);
+		await bulkhead.untilNext(server, before.number);
 		await delay(2000);
 		const load = await steady.stop();
 		const { felt, outageMs } = await bulkhead.incident(`${server}-${before.number}`);
@@ -87,9 +87,10 @@ describe("a server", () => {
 		expect(load.requests).toBeGreaterThan(100);
 		expect(felt?.failed).toBe(0);
 		expect(felt?.held).toBeGreaterThan(0);
-		// It is summed up 1.5 s after the server is ready: on a busy machine some still wait for their answer then.
-		const longest = steady.longestBefore((readyAt ?? 0) + 1500);
-		expect(Math.abs((felt?.longestPauseMs ?? 0) - longest)).toBeLessThan(1000);
+		// It counts from when a request came in to when it was answered, and sums up soon after: a client on a busy machine
+		// waits longer than that, never less, but for how exactly both tell the time.
+		expect(felt?.longestPauseMs).toBeLessThan(load.longestMs + 100);
+		expect(felt?.longestPauseMs).toBeGreaterThan((outageMs ?? 0) / 2);
 	});
 
 	test("that restarts itself stays in its session, without an incident", async () => {

@@ -25,3 +25,10 @@ test("only what is a file of the catalogue is in it", () => {
 	expect(profileOf("postgresql")).toMatchObject({ port: 5432, protocol: "tcp" });
 	for (const name of ["constructor", "toString", "nothing"]) expect(profileOf(name)).toBeUndefined();
 });
+
+test("who looks for the printers of Windows is sent to a service that lets RPC through", () => {
+	const note = servicesView().find(({ name }) => name === "print")?.note ?? "";
+	const other = /Printers that Windows shares are reached by ([a-z-]+)/.exec(note)?.[1] ?? "";
+	const { ports } = servicesView().find(({ name }) => name === other) ?? { ports: [] };
+	expect(ports).toEqual(expect.arrayContaining(["tcp 135", "tcp 445", "tcp 49152-65535"]));
+});

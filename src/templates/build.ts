@@ -33,8 +33,13 @@ const buildDeadlineMs = 30 * 60_000;
 export async function ensureBuilt(template: Template, options: BuildOptions): Promise<Built> {
 	const hash = await fingerprint(template);
 	const folder = join(options.cache, "templates", `${template.name}-${hash}`);
-	if ((await readIfThere(join(folder, "complete"))) === undefined) await build(template, folder, options);
+	if (!(await isComplete(folder))) await build(template, folder, options);
 	return { folder, hash };
+}
+
+/** After a power cut an empty file may be all that is left of what says so, and of the images beside it, too. */
+async function isComplete(folder: string): Promise<boolean> {
+	return ((await readIfThere(join(folder, "complete"))) ?? "") !== "";
 }
 
 async function build(
@@ -51,8 +56,7 @@ async function build(
 		const lock = join(cache, "templates", `${template.name}.lock`);
 		const env = { OUT: out, WORK: work, PLACE: folder, SCRATCH: scratch, NAME: template.name };
 		await runBuild(template, lock, env, onStep, signal);
-		if ((await readIfThere(join(folder, "complete"))) === undefined)
-			throw new Error("the build ended without its images");
+		if (!(await isComplete(folder))) throw new Error("the build ended without its images");
 	} catch (cause) {
 		signal?.throwIfAborted();
 		throw new BulkheadError(
@@ -79,11 +83,13 @@ async function runBuild(
 	// Two daemons may want the same images at the same time: the second waits, and then finds them in their place.
 	// What builds left whose daemon was killed goes first; the folders of others that wait here are made anew when it is
 	// their turn.
+	// Images are on the disk for good before anything says that they are complete: a power cut would leave empty ones.
 	const script = [
-		'test -e "$PLACE/complete" && exit',
+		'test -s "$PLACE/complete" && exit',
 		`find "$SCRATCH/.." -mindepth 1 -maxdepth 1 -name ".$NAME-??????" ! -samefile "$SCRATCH" -exec rm -rf --one-file-system {} +`,
 		'mkdir -p "$OUT" "$WORK"',
-		'"$0" && date -u > "$OUT/complete" && rm -rf "$PLACE" && mv "$OUT" "$PLACE"',
+		'"$0" && sync -f "$OUT" && date -u > "$OUT/complete" && sync "$OUT/complete" "$OUT" &&',
+		'rm -rf "$PLACE" && mv "$OUT" "$PLACE" && sync "$PLACE/.."',
 	].join("\n");
 	const command = ["-o", lock, "sh", "-c", script, join(shipped, template.name, "build")];
 	await run("flock", command, { deadlineMs: buildDeadlineMs, env, onLine, ...(signal ? { signal } : {}) });

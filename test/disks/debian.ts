@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../src/host/command.ts";
-import { errorCode } from "../../src/host/files.ts";
+import { errorCode, syncFile } from "../../src/host/files.ts";
 import { shipped } from "../../src/templates/catalogue.ts";
 
 const script = join(import.meta.dirname, "debian");
@@ -34,6 +34,8 @@ export async function debianDisk(architecture: "amd64" | "i386"): Promise<string
 			deadlineMs: 300_000,
 		});
 		await chmod(packed, 0o644);
+		// Before anything says that it is complete: a power cut would leave an empty one.
+		await syncFile(packed);
 		await rename(packed, image);
 		await run("touch", [`${image}.complete`], { deadlineMs: 5000 });
 		return image;

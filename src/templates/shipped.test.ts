@@ -74,6 +74,61 @@ test("the stand-in for hwclock succeeds, whatever it is asked", () => {
 	});
 });
 
+/** apt's stand-in has lists of its own (none, old ones, new ones), and a mirror with the newer kernel only. */
+const fetchesKernel = `
+set -euo pipefail
+total=1
+. "$1"
+lists=$2 updated=$3
+mkdir -p "$WORK/debs"
+apt_options=()
+apt-cache() {
+  case $lists in
+    none) return 100 ;;
+    old) printf '%s\\n' linux-image-amd64 '  Depends: linux-image-6.1.0-1-amd64' ;;
+    new) printf '%s\\n' linux-image-amd64 '  Depends: linux-image-6.1.0-2-amd64' ;;
+  esac
+}
+apt-get() {
+  case "$*" in
+    *update) lists=$updated ;;
+    *'download linux-image-6.1.0-2-amd64') ;;
+    *) return 100 ;;
+  esac
+}
+unpack() { :; }
+depmod() { :; }
+reason=""
+trap 'echo "$reason"' EXIT
+fetch_kernel
+echo "$kernel_version"
+`;
+
+describe("the kernel of a template", () => {
+	const fetched = (lists: string, updated = "new") => {
+		const args = ["-c", fetchesKernel, "bash", join(shipped, "lib/build.sh"), lists, updated];
+		const env = { ...process.env, OUT: scratch, WORK: scratch };
+		const { status, stdout } = spawnSync("bash", args, { encoding: "utf8", env });
+		return { status, said: stdout.trim() };
+	};
+	const newer = { status: 0, said: "6.1.0-2-amd64" };
+
+	test.each(["none", "old", "new"])("is found with apt's lists as they are: %s", (lists) => {
+		expect(fetched(lists)).toEqual(newer);
+	});
+
+	test("is missed in words, where new lists have none either", () => {
+		expect(fetched("none", "none")).toEqual({
+			status: 1,
+			said: "apt knows no package linux-image-amd64",
+		});
+		expect(fetched("old", "old")).toEqual({
+			status: 1,
+			said: "apt could not download linux-image-6.1.0-1-amd64",
+		});
+	});
+});
+
 describe("wake", () => {
 	const wake = (...args: string[]) =>
 		spawnSync("sh", [join(shipped, "lib/guest/wake"), ...args], { encoding: "utf8" });

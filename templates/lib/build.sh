@@ -118,20 +118,16 @@ apt_setup() {
 # Fetches packages into $WORK/debs. The machine's lists may be missing or older than the mirror: then lists
 # of our own are fetched, so that the machine's stay as they are.
 download() {
-  (
-    cd "$WORK/debs"
-    apt-get "${apt_options[@]}" download "$@"
-  ) && return
-  refresh_lists || fail "apt could not fetch the package lists"
-  (
-    cd "$WORK/debs"
-    apt-get "${apt_options[@]}" download "$@"
-  ) || fail "apt could not download $*"
+  fetch "$@" && return
+  refresh_lists
+  fetch "$@" || fail "apt could not download $*"
 }
+
+fetch() { (cd "$WORK/debs" && apt-get "${apt_options[@]}" download "$@"); }
 
 refresh_lists() {
   apt_options+=(-o Dir::State::Lists="$WORK/apt/lists")
-  apt-get "${apt_options[@]}" update
+  apt-get "${apt_options[@]}" update || fail "apt could not fetch the package lists"
 }
 
 # The packages that NAME needs, libraries only: enough to run a program of it outside of a Debian system.
@@ -151,25 +147,28 @@ unpack() { # FOLDER PACKAGE...
 
 # --- kernel and initrd ----------------------------------------------------------------------------------
 
-# Debian's kernel into $WORK/kernel; sets kernel_version.
+# Debian's kernel into $WORK/kernel; sets kernel_version. The package's name changes with the kernel: a mirror that is
+# newer than the machine's lists has no package of the name that these tell.
 fetch_kernel() {
   local package
   package=$(kernel_package)
-  if [ -z "$package" ]; then
+  if [ -z "$package" ] || ! fetch "$package"; then
     refresh_lists
     package=$(kernel_package)
+    [ -n "$package" ] || fail "apt knows no package linux-image-amd64"
+    fetch "$package" || fail "apt could not download $package"
   fi
-  [ -n "$package" ] || fail "apt knows no package linux-image-amd64"
   kernel_version=${package#linux-image-}
-  download "$package"
   unpack "$WORK/kernel" "$package"
   # /lib may be merged into /usr in newer packages.
   if [ -d "$WORK/kernel/usr/lib/modules" ] && [ ! -e "$WORK/kernel/lib" ]; then ln -s usr/lib "$WORK/kernel/lib"; fi
   depmod -b "$WORK/kernel" "$kernel_version"
 }
 
+# What linux-image-amd64 stands for; nothing where apt does not know it.
 kernel_package() {
-  apt-cache "${apt_options[@]}" depends linux-image-amd64 2>/dev/null | awk '/^ *Depends: linux-image-/ { print $2; exit }'
+  { apt-cache "${apt_options[@]}" depends linux-image-amd64 2>/dev/null || true; } |
+    awk '/^ *Depends: linux-image-/ && !found { print $2; found = 1 }'
 }
 
 # The kernel as it starts soonest. Debian's generic kernel is packed with xz, and unpacking that takes 5 to 6 s under

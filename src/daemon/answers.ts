@@ -1,10 +1,9 @@
 import { chown, mkdir } from "node:fs/promises";
 import { BulkheadError } from "../api/errors.ts";
-import type { GuestName } from "../api/guest.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { isWindowsVersion } from "../api/windows.ts";
 import { macOf } from "../network/plan.ts";
-import { guests, platformOf } from "../qemu/guests.ts";
+import { platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { DataDisk } from "../templates/windows/data-disks.ts";
 import { buildAnswersMedia } from "../templates/windows/media.ts";
@@ -35,7 +34,7 @@ export async function makeAnswers(
 		firmware: platformOf(version, "tcg", definition).firmware === "bios" ? "bios" : "uefi",
 		answers,
 		drivers: drivers !== undefined,
-		data: disksForRoles(version, definition),
+		data: disksForRoles(definition),
 		...(definition.network ? { mac: definition.network.mac ?? macOf(site, name) } : {}),
 		folder,
 		...(signal ? { signal } : {}),
@@ -44,11 +43,6 @@ export async function makeAnswers(
 }
 
 /** The data disks of a server that is about to be installed. */
-export function disksForRoles(guest: GuestName, { system, data = [] }: ServerDefinition): DataDisk[] {
-	const usual = guests[guest].disk;
-	return data.map(({ name, image, bus = usual }) => ({
-		name,
-		filled: image !== undefined,
-		besideSystem: bus === (system?.bus ?? usual),
-	}));
+export function disksForRoles({ data = [] }: ServerDefinition): DataDisk[] {
+	return data.map(({ name, image }) => ({ name, filled: image !== undefined }));
 }

@@ -120,8 +120,66 @@ test("a role that would format a data disk from an image is told by its field, f
 		expect.stringMatching(/^servers\.lab\.install\.answers\.roles\.0\.disk: archive comes from an image/),
 	]);
 	expect(await ofDisk(lab("sql"))).toEqual([]);
-	expect(await ofDisk({ ...lab("sql"), system: { size: "10GiB", bus: "lsi" } })).toEqual([
-		expect.stringMatching(/roles\.0\.disk: windows-server-2003 tells disks apart by their number alone/),
-	]);
 	expect(await ofDisk(lab("archive"), stored([]))).toEqual([]);
+});
+
+/** Its file of a password is not there, which is no matter here. */
+const windows = (changes: Partial<ServerDefinition> = {}): ServerDefinition => ({
+	guest: "windows-server-2022",
+	install: {
+		iso: import.meta.filename,
+		answers: {
+			...{ computerName: "LAB", edition: 1, language: "en-US", timeZone: "UTC" },
+			administrator: { passwordFile: gone },
+		},
+	},
+	system: { size: "40GiB" },
+	...{ firmware: "bios", tpm: false },
+	...changes,
+});
+const ofHardware = async (one: ServerDefinition, old?: StoredServer) =>
+	(await messages(one, old)).filter((text) => !text.includes("passwordFile"));
+
+test("an unattended Windows is not installed where its Setup may wipe a data disk", async () => {
+	const empty = { name: "sql", size: "1GiB" };
+	expect(await ofHardware(windows({ data: [empty] }))).toEqual([]);
+	expect(await ofHardware(windows({ data: [{ ...empty, bus: "virtio" }] }))).toEqual([
+		expect.stringMatching(/^servers\.lab\.data\.0\.bus: .* which may be sql, .*; say `bus: sata` here/),
+	]);
+	const filled = { ...empty, name: "archive", image: "/srv/archive.vmdk" };
+	expect(await ofHardware(windows({ data: [empty, filled] }))).toEqual([
+		expect.stringMatching(/^servers\.lab\.data\.1\.image: .* which may be archive; add it after the install/),
+	]);
+	// Without the driver Setup sees the data disk alone.
+	expect(await ofHardware(windows({ system: { size: "40GiB", bus: "virtio" }, data: [empty] }))).toEqual([
+		expect.stringMatching(/^servers\.lab\.system\.bus: Windows' Setup has no driver for virtio/),
+		expect.stringMatching(/^servers\.lab\.data\.0\.bus: /),
+	]);
+});
+
+test("while Windows is being installed no disk is added that its Setup may wipe; afterwards any is", async () => {
+	const old = (was: ServerDefinition, ejected: string[] = []) =>
+		({ definition: was, ejected, installed: { guest: was.guest } }) as unknown as StoredServer;
+	const filled = { name: "archive", size: "1GiB", image: "/srv/archive.vmdk" };
+	const more = windows({ data: [{ name: "sql", size: "1GiB" }, filled] });
+	expect(await ofHardware(more, old(windows()))).toEqual([
+		expect.stringMatching(/^servers\.lab\.data\.1\.image: /),
+	]);
+	expect(await ofHardware(more, old(windows(), ["answers"]))).toEqual([]);
+	expect(await ofHardware(more, old(windows({ data: [filled] })))).toEqual([]);
+});
+
+test("the drive with the answers of an installation has to have a place, too", async () => {
+	const data = ["a", "b"].map((name) => ({ name, size: "1GiB" }));
+	const install = { ...windows().install, iso: import.meta.filename, drivers: import.meta.filename };
+	expect(await ofHardware(windows({ install, data }))).toEqual([]);
+	expect(await ofHardware(windows({ install, data: [...data, { name: "c", size: "1GiB" }] }))).toEqual([
+		expect.stringMatching(/sata has room for 6 disks and CD drives, and these are 7/),
+	]);
+	// Four devices on IDE have their places; the answers of this one are on a floppy disk.
+	expect(
+		await ofHardware(
+			windows({ guest: "windows-server-2003", install: { ...install, drivers: undefined }, data }),
+		),
+	).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { explain } from "../api/errors.ts";
+import type { GuestName } from "../api/guest.ts";
 import type { Problem } from "../api/problem.ts";
 import type { ServerDefinition } from "../api/site.ts";
 import { formatDuration } from "../api/units.ts";
@@ -11,8 +12,9 @@ import { firmwareFiles, takenNames, whyNotAttachable } from "../qemu/command-lin
 import { guests, platformOf } from "../qemu/guests.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { whyNotAnswerable } from "../templates/windows/media.ts";
+import { type SetupDisks, setupDiskProblems } from "../templates/windows/setup-disks.ts";
 import { disksForRoles } from "./answers.ts";
-import { busOf, cardOf, dataDisksOf, drivesOf, guestOf, isWarm } from "./resolve.ts";
+import { busOf, cardOf, dataDisksOf, drivesOf, guestOf, isInstalling, isWarm } from "./resolve.ts";
 
 const readableByOthers = 0o004;
 const tpmProgram = "/usr/bin/swtpm";
@@ -35,7 +37,7 @@ export async function hardwareOnHost(
 	const usual = guests[guest].disk;
 	const { system, data = [], install } = definition;
 	const disks = [{ bus: system?.bus ?? usual }, ...data.map(({ bus = usual }) => ({ bus }))];
-	const drives = [install?.iso, install?.drivers].filter((disc) => disc !== undefined).length;
+	const drives = drivesOf(asStored(guest, definition)).filter(({ kind }) => kind === "cd").length;
 	const sealable = platform.firmware === "bios" && platform.tpm === "none";
 	const unsealable =
 		"warm is not possible with UEFI or a TPM, whose state would not belong to the seal; use `cold`";
@@ -43,6 +45,10 @@ export async function hardwareOnHost(
 	return [
 		...names,
 		...(await answersOnHost(guest, definition, old, at)),
+		...setupProblems(guest, definition, old).map(({ path, message }) => ({
+			path: [...at, ...path],
+			message,
+		})),
 		...(definition.recovery?.mode === "warm" && !sealable
 			? [{ path: [...at, "recovery", "mode"], message: unsealable }]
 			: []),
@@ -53,11 +59,16 @@ export async function hardwareOnHost(
 	];
 }
 
+/** As much of a server as its hardware follows from. */
+function asStored(guest: GuestName, definition: ServerDefinition): StoredServer {
+	return { definition, installed: { guest }, ejected: [] } as unknown as StoredServer;
+}
+
 /** QEMU tells devices apart by their names, and a data disk's is the one that the site gives it. */
 function nameProblems(name: string, definition: ServerDefinition, old: StoredServer | undefined): Problem[] {
 	// Templates' guests are Linux.
 	const guest = old?.installed.guest ?? (definition.template === undefined ? "other" : "linux");
-	const server = { definition, installed: { guest }, ejected: [] } as unknown as StoredServer;
+	const server = asStored(guest, definition);
 	const taken = takenNames({
 		...{ name, uuid: "", generation: "", accelerator: "tcg", memoryBytes: 0, cpus: 1, screen: true },
 		...{ memory: { kind: "own" }, boot: { kind: "disk" } },
@@ -94,9 +105,32 @@ async function answersOnHost(
 		firmware: platformOf(guest, "tcg", definition).firmware === "bios" ? "bios" : "uefi",
 		answers: install.answers,
 		drivers: install.drivers !== undefined,
-		data: disksForRoles(guest, definition),
+		data: disksForRoles(definition),
 	});
 	return problems.map(({ path, message }) => ({ path: [...at, "install", "answers", ...path], message }));
+}
+
+/** Of a server that Setup may still run in, only what is new: the rest it has found already. */
+function setupProblems(
+	guest: GuestName,
+	definition: ServerDefinition,
+	old: StoredServer | undefined,
+): Problem[] {
+	if (!definition.install?.answers || !isWindowsVersion(guest)) return [];
+	if (old && !isInstalling(old)) return [];
+	const known = old ? setupDiskProblems(guest, disksForSetup(guest, old.definition)) : [];
+	return setupDiskProblems(guest, disksForSetup(guest, definition)).filter(
+		({ message }) => !known.some((before) => before.message === message),
+	);
+}
+
+function disksForSetup(guest: GuestName, { system, data = [], install }: ServerDefinition): SetupDisks {
+	const usual = guests[guest].disk;
+	return {
+		system: system?.bus ?? usual,
+		data: data.map(({ name, bus = usual, image }) => ({ name, bus, filled: image !== undefined })),
+		drivers: install?.drivers !== undefined,
+	};
 }
 
 /** A session reads it as a user of its own. */

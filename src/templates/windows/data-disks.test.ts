@@ -7,7 +7,7 @@ import { installation, plainWith } from "./testing/samples.ts";
 const sql = { role: "sql-server-disk", letter: "D", label: "SQL Server" };
 const exchange = { role: "exchange-disk", letter: "E", label: "Mailboxes" };
 const disk = (name: string, changes: Partial<DataDisk> = {}): DataDisk => ({
-	...{ name, filled: false, besideSystem: true },
+	...{ name, filled: false },
 	...changes,
 });
 const archive = disk("archive", { filled: true });
@@ -17,14 +17,8 @@ const chosen = (roles: object[], data: DataDisk[]) =>
 	[...diskChoices(plainWith({ roles }).roles ?? [], data)].map(
 		([{ letter }, at]) => `${letter}: ${data[at]?.name}`,
 	);
-const problems = (
-	roles: object[],
-	data: DataDisk[],
-	version: Parameters<typeof dataDiskProblems>[0] = "windows-server-2022",
-) =>
-	dataDiskProblems(version, plainWith({ roles }), data).map(
-		({ path, message }) => `${path.join(".")}: ${message}`,
-	);
+const problems = (roles: object[], data: DataDisk[]) =>
+	dataDiskProblems(plainWith({ roles }), data).map(({ path, message }) => `${path.join(".")}: ${message}`);
 
 test.each([
 	["what it names", [{ ...sql, disk: "sql" }], [archive, disk("sql")], ["D: sql"]],
@@ -77,17 +71,8 @@ describe("refused, with the field and the mend, is", () => {
 			expect.stringMatching(/^roles\.1\.disk: there is no empty data disk for it; add one under `data:`/),
 		]);
 	});
-	test("for Windows Server 2003 alone, disks on several buses, which are not counted as the server has them", () => {
-		const data = [disk("a", { besideSystem: false }), disk("sql")];
-		expect(problems([{ ...sql, disk: "sql" }], data)).toEqual([]);
-		expect(problems([{ ...sql, disk: "sql" }], data, "windows-server-2003")).toEqual([
-			expect.stringMatching(
-				/^roles\.0\.disk: windows-server-2003 tells disks apart by their number alone, and a is on/,
-			),
-		]);
-	});
 	test("nothing where it is clear, or where no role wants a disk", () => {
-		expect(problems([{ ...sql, disk: "sql" }], [archive, disk("sql")], "windows-server-2003")).toEqual([]);
+		expect(problems([{ ...sql, disk: "sql" }], [archive, disk("sql")])).toEqual([]);
 		expect(problems([], [archive])).toEqual([]);
 	});
 });

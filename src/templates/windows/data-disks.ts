@@ -1,13 +1,11 @@
 import type { Problem } from "../../api/problem.ts";
-import { type Answers, isOld, type Role, type WindowsVersion } from "../../api/windows.ts";
+import type { Answers, Role } from "../../api/windows.ts";
 
 /** A data disk of the server, as far as it matters to roles that make a volume of one. */
 export interface DataDisk {
 	name: string;
 	/** Whether it comes from an image, with what is on it. */
 	filled: boolean;
-	/** Whether it is on the same bus as the system disk. */
-	besideSystem: boolean;
 }
 
 type DiskRole = Extract<Role, { role: "exchange-disk" | "sql-server-disk" }>;
@@ -46,15 +44,11 @@ export function diskChoices(roles: readonly Role[], data: readonly DataDisk[]): 
  * disks may be others.
  * @returns problems with paths relative to `answers:`
  */
-export function dataDiskProblems(
-	version: WindowsVersion,
-	{ roles = [] }: Answers,
-	data: readonly DataDisk[],
-): Problem[] {
+export function dataDiskProblems({ roles = [] }: Answers, data: readonly DataDisk[]): Problem[] {
 	const chosen = diskChoices(roles, data);
 	return roles.flatMap((role, index) => {
 		if (!isDiskRole(role)) return [];
-		const message = diskProblem(role, chosen.has(role), data) ?? numberProblem(version, data);
+		const message = diskProblem(role, chosen.has(role), data);
 		return message === undefined ? [] : [{ path: ["roles", index, "disk"], message }];
 	});
 }
@@ -68,11 +62,4 @@ function diskProblem({ disk }: DiskRole, hasOne: boolean, data: readonly DataDis
 	if (disk === undefined && filled.length > 0)
 		return `is missing: ${filled[0]} comes from an image, and Windows might take it for empty; name the data disk that is meant`;
 	return undefined;
-}
-
-/** Only disks of one bus are counted as `data` has them. */
-function numberProblem(version: WindowsVersion, data: readonly DataDisk[]): string | undefined {
-	const other = isOld(version) ? data.find(({ besideSystem }) => !besideSystem) : undefined;
-	if (other === undefined) return undefined;
-	return `${version} tells disks apart by their number alone, and ${other.name} is on another bus than the system disk; leave its \`bus:\` out, or add it after the installation`;
 }

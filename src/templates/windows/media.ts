@@ -101,7 +101,7 @@ async function filesOf(
 	options: Omit<MediaOptions, "folder" | "signal">,
 ): Promise<{ files: Files; floppy: boolean }> {
 	const { version, firmware, answers, drivers, data, mac } = options;
-	const problems = [...answersProblems(version, answers), ...dataDiskProblems(version, answers, data)];
+	const problems = [...answersProblems(version, answers), ...dataDiskProblems(answers, data)];
 	if (problems.length > 0)
 		throw new BulkheadError("bad-input", `the answers do not fit ${version}`, {
 			problems: problems.map(({ path, message }) => ({ field: ["answers", ...path].join("."), message })),

@@ -1,5 +1,6 @@
 import { type Element, element, item } from "./xml.ts";
 
+/** What keeps it from being another one: ../setup-disks.ts. */
 const systemDisk = 0;
 
 /** Sizes in MiB, as Microsoft recommends: "UEFI/GPT-based hard drive partitions", "BIOS/MBR-based hard drive partitions". */

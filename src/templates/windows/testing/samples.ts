@@ -98,8 +98,8 @@ export const answers: Record<string, unknown> = {
 
 /** What the roles of the answers make volumes of. */
 export const dataDisks: readonly DataDisk[] = [
-	{ name: "mail", filled: false, besideSystem: true },
-	{ name: "sql", filled: false, besideSystem: true },
+	{ name: "mail", filled: false },
+	{ name: "sql", filled: false },
 ];
 
 export function answersFor(name: string): Answers {

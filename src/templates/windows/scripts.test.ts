@@ -86,6 +86,9 @@ test("every function that is used is there, and every step has one", () => {
 		"Complete-Installation",
 		"Get-StepFile",
 		"Save-Result",
+		"Save-Firmly",
+		"Find-EmptyDisk",
+		"Get-VolumeDisk",
 	];
 	for (const name of ours) expect(defined).toContain(name);
 	const parts = /foreach \(\$part in (.*)\) \{ \./.exec(textOf("first-boot.ps1"))?.[1] ?? "";
@@ -108,6 +111,45 @@ test("what a step is told by settings.xml is what it asks for", () => {
 		.join("");
 	expect(asked.length).toBeGreaterThan(15);
 	for (const name of asked) expect(told).toContain(`<${name}`);
+});
+
+/** The lines of a function, without its comments. */
+function bodyOf(name: string): string {
+	const text = textOf("disks.ps1").replace(/^ *#.*\n/gm, "");
+	return new RegExp(`^function ${name}\\b.*\\n((?: .*\\n|\\n)*)^\\}`, "m").exec(text)?.[1] ?? "";
+}
+
+describe("a volume of databases", () => {
+	/** What stands in a function in this order. */
+	const inOrder = (name: string, ...parts: string[]) => {
+		const places = parts.map((part) => bodyOf(name).indexOf(part));
+		expect(places, name).toEqual(places.toSorted((one, other) => one - other));
+		expect(places, name).not.toContain(-1);
+	};
+
+	test("is made on no other disk than the one of its name, also when that is not empty any more", () => {
+		// Disks are looked for by name among all, before those with something on them are left out.
+		inOrder(
+			"Find-EmptyDisk",
+			"$disks = @(Get-WmiObject Win32_DiskDrive | Sort-Object Index)",
+			".Trim() -eq $Name",
+			"if ($named.Count -gt 0) { $disks = $named }",
+			"$empty = @($disks | Where-Object { $_.Partitions -eq 0 })",
+			"if ($empty.Count -gt 1 -and $Name -ne '') { throw",
+			"return $empty[0]",
+		);
+	});
+
+	test("is made on the disk that it was begun on, or not at all", () => {
+		inOrder("Get-VolumeDisk", "Find-EmptyDisk $Name", "Save-Firmly $file $disk.PNPDeviceID", "return $disk");
+		inOrder(
+			"Get-VolumeDisk",
+			"$_.PNPDeviceID -eq $begun -and $_.Partitions -eq 0",
+			"if ($disks.Count -ne 1) { throw",
+			"return $disks[0]",
+		);
+		inOrder("Initialize-DataDisk", "Get-VolumeDisk $letter", "'select disk ' + $disk.Index", "diskpart.exe");
+	});
 });
 
 test("the batch file that begins all this has no percent sign by accident", () => {

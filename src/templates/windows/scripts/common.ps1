@@ -58,6 +58,13 @@ function Set-Number([string] $Key, [string] $Name, [int] $Value) {
     New-ItemProperty -Path $Key -Name $Name -Value $Value -PropertyType DWord -Force | Out-Null
 }
 
+# What is written so is there also when Windows is ended at the next moment.
+function Save-Firmly([string] $File, [string] $Text) {
+    $bytes = [System.Text.Encoding]::UTF8.GetBytes($Text)
+    $stream = [System.IO.File]::Create($File, 4096, [System.IO.FileOptions]::WriteThrough)
+    try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Close() }
+}
+
 # Whether a restart is needed.
 function Add-Feature([string] $Step, [string[]] $Names) {
     Import-Module ServerManager

@@ -17,14 +17,31 @@ function Move-CdDrive([string] $Letter) {
     throw 'no drive letter is free for the CD drive'
 }
 
-# The serial number of a disk is its name in the site file. Old Windows shows that of SATA disks in other ways: the only
-# empty disk is meant then.
+# The serial number of a disk is its name in the site file. Old Windows shows that of SATA disks in other ways: where no disk
+# at all shows this name, the only empty one is meant.
 function Find-EmptyDisk([string] $Name) {
-    $disks = @(Get-WmiObject Win32_DiskDrive | Where-Object { $_.Partitions -eq 0 } | Sort-Object Index)
-    $named = @($disks | Where-Object { $Name -eq '' -or ('' + $_.SerialNumber).Trim() -eq $Name })
-    if ($named.Count -gt 0) { return $named[0].Index }
-    if ($disks.Count -eq 1) { return $disks[0].Index }
-    throw ('there is no empty data disk ' + $Name)
+    $disks = @(Get-WmiObject Win32_DiskDrive | Sort-Object Index)
+    $named = @($disks | Where-Object { $Name -ne '' -and ('' + $_.SerialNumber).Trim() -eq $Name })
+    if ($named.Count -gt 0) { $disks = $named }
+    $empty = @($disks | Where-Object { $_.Partitions -eq 0 })
+    if ($empty.Count -eq 0) { throw ('there is no empty data disk ' + $Name) }
+    if ($empty.Count -gt 1 -and $Name -ne '') { throw ('nobody knows which of the empty data disks is ' + $Name) }
+    return $empty[0]
+}
+
+# The disk that a volume is made on is written down before anything is done to it: when Windows ends meanwhile, it may not be
+# empty any more, and another one must not be taken. Its number may be another one then; where it is plugged in stays.
+function Get-VolumeDisk([string] $Letter, [string] $Name) {
+    $file = Get-StepFile ('disks-' + $Letter) 'disk'
+    if (-not (Test-Path $file)) {
+        $disk = Find-EmptyDisk $Name
+        Save-Firmly $file $disk.PNPDeviceID
+        return $disk
+    }
+    $begun = [System.IO.File]::ReadAllText($file)
+    $disks = @(Get-WmiObject Win32_DiskDrive | Where-Object { $_.PNPDeviceID -eq $begun -and $_.Partitions -eq 0 })
+    if ($disks.Count -ne 1) { throw ('the volume ' + $Letter + ': was begun and not finished; make it by hand, on the disk ' + $begun) }
+    return $disks[0]
 }
 
 function Initialize-DataDisk($Role) {
@@ -34,11 +51,11 @@ function Initialize-DataDisk($Role) {
         return
     }
     Move-CdDrive $letter
-    $index = Find-EmptyDisk (Get-Text $Role 'disk')
+    $disk = Get-VolumeDisk $letter (Get-Text $Role 'disk')
     $script = Join-Path $Place 'diskpart.txt'
     # diskpart takes no texts of users: the label follows below.
     Set-Content -Path $script -Encoding ASCII -Value @(
-        ('select disk ' + $index),
+        ('select disk ' + $disk.Index),
         'attributes disk clear readonly noerr',
         'online disk noerr',
         'convert gpt noerr',

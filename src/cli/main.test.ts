@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -185,4 +185,12 @@ describe("exit codes", { timeout: 30_000 }, () => {
 		expect(await exited).toBe(130);
 		expect(said).toContain("interrupted");
 	});
+});
+
+it("keeps what was compiled for the next command", { timeout: 30_000 }, async () => {
+	const kept = fileURLToPath(new URL("../../node_modules/.cache/bulkhead", import.meta.url));
+	await rm(kept, { recursive: true, force: true });
+	expect(await bulkhead("list")).toMatchObject({ code: 0 });
+	const [folder = ""] = await readdir(kept);
+	expect((await readdir(join(kept, folder))).length).toBeGreaterThan(10);
 });

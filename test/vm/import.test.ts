@@ -1,16 +1,16 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseDocument } from "yaml";
+import type { ServerDefinition } from "../../src/api/site.ts";
 import { run } from "../../src/host/command.ts";
 import { freePort, type Instance, instanceForTests, patience, text, until } from "./harness.ts";
 import { ownBootDisk } from "./own-boot.ts";
 
 /**
  * Machines that come from elsewhere: a disk that boots by its own boot loader, as each other house packs it. Each is
- * moved here by `bulkhead import`, and has to serve its page; what is wrong with one is told, and nothing is written then.
+ * moved here by `bulkhead import`. Of each kind of hardware one has to serve its page, and what is another format of the same
+ * has to be the same to the last byte; what is wrong with one is told, and nothing is written then.
  */
 
 const bulkhead = instanceForTests();
@@ -105,17 +105,17 @@ async function kept({ state }: Instance): Promise<string[]> {
 	return (await Promise.all(lines)).filter((line) => !line.includes("/history.sqlite")).sort();
 }
 
-async function digest(path: string): Promise<string> {
-	const hash = createHash("sha256");
-	await pipeline(createReadStream(path), hash);
-	return hash.digest("hex");
+/** @returns what nobody can write to it without changing */
+async function identityOf(path: string): Promise<string> {
+	const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+	return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }
 
 const sources = async () =>
 	await Promise.all(
 		(await readdir(folder, { withFileTypes: true }))
 			.filter((entry) => entry.isFile() && entry.name !== "site.yaml")
-			.map(async ({ name }) => `${name} ${await digest(at(name))}`),
+			.map(async ({ name }) => `${name} ${await identityOf(at(name))}`),
 	);
 
 beforeAll(async () => {
@@ -148,13 +148,9 @@ beforeAll(async () => {
 });
 afterAll(async () => await rm(folder, { recursive: true, force: true }));
 
-describe("moved here, each boots by its own boot loader and serves its page", () => {
+describe("moved here, each boots by its own boot loader and serves its page, or is what another was that did", () => {
 	const cases: { name: string; source: string; options?: string[]; hardware: RegExp[] }[] = [
 		{ name: "sparse", source: "sparse.vmdk", hardware: [/ata/] },
-		{ name: "flat", source: "flat.vmdk", options: ["--guest", "linux"], hardware: [/ata/] },
-		{ name: "vhdx", source: "web.vhdx", hardware: [/ata/] },
-		{ name: "vhd", source: "web.vhd", hardware: [/ata/] },
-		{ name: "vdi", source: "web.vdi", hardware: [/ata/] },
 		{ name: "qcow2", source: "web.qcow2", options: ["--guest", "linux"], hardware: [/virtio/] },
 		{ name: "ova", source: "web.ova", hardware: [/00:50:56:aa:bb:01/] },
 		{ name: "vmx", source: "split.vmx", hardware: [/00:0c:29:12:34:56/] },
@@ -196,6 +192,41 @@ describe("moved here, each boots by its own boot loader and serves its page", ()
 		expect(written).toContain("# Ours.");
 		for (const { name } of cases) expect(written).toContain(`  ${name}:\n`);
 	});
+
+	/** What would be written into the site file. */
+	const seen = async (
+		name: string,
+		source: string,
+		options: readonly string[],
+	): Promise<ServerDefinition> => {
+		const { code, stdout, stderr } = await bulkhead.command(
+			...["import", at(source), "--name", name, "--json", ...options],
+		);
+		expect(code, stderr).toBe(0);
+		return JSON.parse(stdout).definition;
+	};
+
+	test.each([
+		{ name: "flat", source: "flat.vmdk", options: ["--guest", "linux"] },
+		{ name: "vhdx", source: "web.vhdx" },
+		{ name: "vhd", source: "web.vhd" },
+		{ name: "vdi", source: "web.vdi" },
+	])(
+		"$name: $source is the same disk to the last byte, in the same machine",
+		async ({ name, source, options = [] }) => {
+			const definition = await seen(name, source, options);
+			const { image: _, ...machine } = await seen(name, "sparse.vmdk", options);
+			expect(definition).toEqual({ ...machine, image: at(source) });
+			const document = parseDocument(await readFile(site, "utf8"));
+			document.setIn(["servers", name], { ...definition, start: "manual" });
+			await writeFile(site, document.toString());
+			expect(await bulkhead.command("apply", "--yes", site)).toMatchObject({ code: 0 });
+			const copy = bulkhead.paths.server(name).disk("system");
+			await run("qemu-img", ["compare", "-f", "raw", "-F", "qcow2", disk, copy], {
+				deadlineMs: patience.build,
+			});
+		},
+	);
 
 	test("the sources are what they were", async () => {
 		expect(await sources()).toEqual(before);
@@ -416,12 +447,14 @@ describe("what is wrong with an image is told, and nothing is written", () => {
 
 	test.each(wrong)("%s", async (_, make, said) => {
 		const source = await make();
-		const before = [await kept(bulkhead), await readFile(site, "utf8"), await digest(at(source))];
+		const before = [await kept(bulkhead), await readFile(site, "utf8"), await identityOf(at(source))];
 		const result = await bulkhead.command("import", at(source), "--site", site, "--name", "wrong", "--yes");
 		expect(result.code, result.stdout).toBe(1);
 		expect(result.stderr).toMatch(said);
 		expect(result.stderr).toContain(basename(source));
-		expect([await kept(bulkhead), await readFile(site, "utf8"), await digest(at(source))]).toEqual(before);
+		expect([await kept(bulkhead), await readFile(site, "utf8"), await identityOf(at(source))]).toEqual(
+			before,
+		);
 		await rm(at(source), { force: true });
 	});
 });

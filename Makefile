@@ -89,7 +89,7 @@ bench-protocols: setup ## what clients of http, https, ldap, smtp and tcp feel o
 bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=60); JSON in out/
 	@$(node) bench/quiet.ts
 
-windows-evidence: setup ## for whoever has a Windows ISO: installs it, crashes it 20 times, packs a report (ISO=, DRIVERS=, GUEST=, EDITION=, CRASHES=20)
+windows-evidence: setup ## for whoever has a Windows ISO: installs it, crashes it 20 times, packs a report (ISO=, DRIVERS=, GUEST=, EDITION=, LANGUAGE_OF_ISO=en-US, CRASHES=20, MEMORY=4GiB, INSTALL_MINUTES=180)
 	@$(node) bench/windows/evidence.ts
 
 bench-screens: setup-tests ## how long a server's screen takes to be recognised, and what asking for it every three seconds costs; JSON in out/ (SECONDS=60)

@@ -3,7 +3,9 @@ import type { Event } from "../src/api/event.ts";
 import type { Fault } from "../src/api/server.ts";
 import { formatDuration } from "../src/api/units.ts";
 import { writtenUp } from "./demo/drills.ts";
-import { Lab, median, runBench, writeResult } from "./lab.ts";
+import { Lab, runBench } from "./lab.ts";
+import { median } from "./median.ts";
+import { writeResult } from "./result.ts";
 
 /**
  * How long it takes from a failure to the first event of its incident, as a client of the daemon hears it.
@@ -90,7 +92,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
 
 // The event stream is listened to until the end.
 const done = new AbortController();
-await runBench(lab, async (signal) => {
+await runBench("detection", lab, async (signal) => {
 	try {
 		return await main(AbortSignal.any([signal, done.signal]));
 	} finally {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { writtenUp } from "./demo/drills.ts";
-import { Lab, runBench, writeResult } from "./lab.ts";
+import { Lab, runBench } from "./lab.ts";
+import { writeResult } from "./result.ts";
 
 /**
  * What a guest was told is on disk is there after a panic: a file is written and fsynced on `/` (one kept disk) and on
@@ -70,4 +71,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("disks", lab, main);

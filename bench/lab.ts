@@ -1,17 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
+import { mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { BulkheadError, explain } from "../src/api/errors.ts";
 import type { Progress } from "../src/api/plan.ts";
-import { socketPath } from "../src/api/routes.ts";
+import { defaultState, socketPath } from "../src/api/routes.ts";
 import type { ServerView } from "../src/api/server.ts";
 import type { Site } from "../src/api/site.ts";
 import { Client } from "../src/client/http.ts";
-import { ControlGroup, detectGroupSupport, listGroups } from "../src/host/cgroup.ts";
 import { identify, waitForEnd } from "../src/host/process.ts";
-import { instanceTag } from "../src/store/paths.ts";
+import { startDetached } from "./detached.ts";
+import { LeftBehind, leftBehind, tellsOfRemains } from "./remains.ts";
+import { withResult } from "./result.ts";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -24,30 +25,35 @@ export class Lab {
 	files: number | undefined;
 	private daemon: ChildProcess | undefined;
 
-	/** @param host network namespace that is to be the host's network; the real one when left out */
+	/**
+	 * @param state of no daemon that people use: all in it is destroyed
+	 * @param host network namespace that is to be the host's network; the real one when left out
+	 */
 	constructor(state: string, host?: string) {
+		if (resolve(state) === defaultState)
+			throw new Error(`${state} is where servers are that people use: no lab is made of it`);
 		this.state = state;
 		this.host = host;
 		this.client = new Client(socketPath(state));
 	}
 
-	/** Starts the daemon, and waits until it answers. */
+	/** Starts the daemon, and waits until it answers. @throws Error when another one works on the same state */
 	async startDaemon(): Promise<number> {
+		await this.refuseOthers();
 		await mkdir(this.state, { recursive: true, mode: 0o755 });
-		const log = openSync(join(this.state, "daemon.log"), "a");
 		const env = { ...process.env, BULKHEAD_STATE: this.state };
 		const files = this.files === undefined ? [] : [`--mount=/proc/${this.files}/ns/mnt`];
 		const enter = this.host === undefined ? [] : ["nsenter", `--net=/run/netns/${this.host}`, ...files, "--"];
-		const [file = "", ...args] = [...enter, join(root, "bin/bulkhead"), "daemon"];
-		const daemon = spawn(file, args, {
-			env,
-			stdio: ["ignore", log, log],
-			detached: true,
-		});
-		closeSync(log);
-		this.daemon = daemon;
-		const { pid } = await this.answer();
-		return pid;
+		const words = [...enter, join(root, "bin/bulkhead"), "daemon"];
+		this.daemon = startDetached(words, env, join(this.state, "daemon.log"));
+		try {
+			await this.answer();
+			await this.refuseOthers();
+		} catch (error) {
+			this.daemon.kill("SIGKILL");
+			throw error;
+		}
+		return this.daemon.pid ?? 0;
 	}
 
 	/** Ends the daemon without a chance to tidy up. Sessions run on. */
@@ -87,9 +93,28 @@ export class Lab {
 		);
 	}
 
-	/** Ends and removes everything: servers, disks, sandbox, daemon, state. Also what an earlier one left behind. */
+	/**
+	 * Ends and removes everything: servers, disks, sandbox, daemon, state.
+	 * @throws LeftBehind when something is left, or a daemon works there that this lab did not start
+	 */
 	async dispose(): Promise<void> {
+		try {
+			await this.refuseOthers();
+			await this.removeAll();
+		} catch (error) {
+			if (error instanceof LeftBehind) throw error;
+			throw new LeftBehind(`${this.state} could not be put away`, { cause: error });
+		}
+	}
+
+	/** As `dispose`, where an earlier lab that was kept, or did not come to its end, may have left its daemon. */
+	async disposeKept(): Promise<void> {
+		await this.removeAll();
+	}
+
+	private async removeAll(): Promise<void> {
 		if (!(await this.answers())) await this.startDaemon();
+		const member = await this.leaveDomain();
 		const { site } = await this.client.call("status", {}, null);
 		for (const { name, state } of await this.client.call("list", {}, null)) {
 			if (state !== "stopped" && state !== "failed")
@@ -98,8 +123,28 @@ export class Lab {
 		if (site !== null) await this.apply({ name: site });
 		await this.endDaemon("SIGTERM");
 		await rm(this.state, { recursive: true, force: true });
-		const left = await leftBehind(this.state);
-		if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
+		const left = [...member, ...(await leftBehind(this.state))];
+		if (left.length > 0) throw new LeftBehind(`left behind: ${left.join(", ")}`);
+	}
+
+	/** @returns what kept the host from leaving, where it is a member of a domain */
+	private async leaveDomain(): Promise<string[]> {
+		try {
+			await this.client.call("leaveDomain", {}, { account: null }, { deadlineMs: 60_000 });
+		} catch (error) {
+			if (error instanceof BulkheadError && error.code === "not-found") return [];
+			return [`membership of a domain (${explain(error)})`];
+		}
+		return [];
+	}
+
+	/** @throws Error when a daemon answers that this lab did not start: what it has is not ours to destroy */
+	private async refuseOthers(): Promise<void> {
+		const answer = await this.client.call("status", {}, null).catch(() => null);
+		if (answer === null || answer.pid === this.daemon?.pid) return;
+		throw new Error(
+			`daemon ${answer.pid} works on ${this.state} already: wait for the run that started it, or, where that was killed, end it (kill ${answer.pid}) and try again`,
+		);
 	}
 
 	private async endDaemon(signal: NodeJS.Signals): Promise<void> {
@@ -110,6 +155,8 @@ export class Lab {
 		// One that another bench started has things to put away after its last answer.
 		if (daemon && !(await waitForEnd(daemon, 30_000))) throw new Error(`daemon ${pid} does not end`);
 		if (this.daemon?.pid === pid && this.daemon.exitCode === null && this.daemon.signalCode === null) {
+			// Or this process would be over when nothing else keeps it.
+			this.daemon.ref();
 			await new Promise((resolve) => this.daemon?.once("exit", resolve));
 		}
 		this.daemon = undefined;
@@ -122,10 +169,11 @@ export class Lab {
 		);
 	}
 
-	private async answer(): Promise<{ pid: number }> {
+	private async answer(): Promise<void> {
 		for (let tries = 0; ; tries++) {
 			try {
-				return await this.client.call("status", {}, null);
+				await this.client.call("status", {}, null);
+				return;
 			} catch (cause) {
 				if (this.daemon?.exitCode != null)
 					throw new Error(`the daemon ended at once; see ${this.state}/daemon.log`, { cause });
@@ -134,36 +182,6 @@ export class Lab {
 			}
 		}
 	}
-}
-
-/** Writes a result as out/NAME.json. */
-export async function writeResult(name: string, result: unknown): Promise<string> {
-	const folder = join(root, "out");
-	await mkdir(folder, { recursive: true });
-	const path = join(folder, `${name}.json`);
-	await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
-	return path;
-}
-
-/** @returns the middle value of a list that is not empty */
-export function median(values: readonly number[]): number {
-	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-/** @returns names of what daemons that worked on `state` left on the host */
-async function leftBehind(state: string): Promise<string[]> {
-	const tag = instanceTag(state);
-	const names = async (folder: string) => await readdir(folder).catch(() => []);
-	const namespaces = (await names("/run/netns")).filter((name) => name.startsWith(`bh-${tag}-`));
-	const runs = (await names("/run")).filter((name) => name === `bulkhead-${tag}`);
-	const groups = detectGroupSupport();
-	const root = `bulkhead-${tag}`;
-	const left = (await listGroups(root, groups)).map(async (name) => [
-		`control group ${root}/${name}`,
-		...(await ControlGroup.at(`${root}/${name}`, groups).pids()).map((pid) => `process ${pid}`),
-	]);
-	return [...namespaces, ...runs, ...(await Promise.all(left)).flat()];
 }
 
 const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -179,11 +197,16 @@ export function untilInterrupted(): AbortSignal {
 /**
  * Runs a benchmark on a lab of its own, which is removed afterwards, also when it fails or is interrupted.
  * The process ends with 0 when the benchmark says that all is as promised.
+ * @param name of its result below out/
  */
-export async function runBench(lab: Lab, bench: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
-	await runPlain(async (signal) => {
+export async function runBench(
+	name: string,
+	lab: Lab,
+	bench: (signal: AbortSignal) => Promise<boolean>,
+): Promise<void> {
+	await runPlain(name, async (signal) => {
+		await lab.startDaemon();
 		try {
-			await lab.startDaemon();
 			return await bench(signal);
 		} finally {
 			await lab.dispose();
@@ -191,16 +214,23 @@ export async function runBench(lab: Lab, bench: (signal: AbortSignal) => Promise
 	});
 }
 
-/** Runs a benchmark that cleans up by itself, also when it is interrupted; ends as `runBench` does. */
-export async function runPlain(bench: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+/**
+ * Runs a benchmark that cleans up by itself, also when it is interrupted; ends as `runBench` does.
+ * @param name of its result below out/; null when it has none
+ */
+export async function runPlain(
+	name: string | null,
+	bench: (signal: AbortSignal) => Promise<boolean>,
+): Promise<void> {
 	const signal = untilInterrupted();
 	let ok = false;
 	// What outlives us on purpose does not keep this process alive, and nor does waiting for its end.
 	const alive = setInterval(() => {}, 60_000);
+	const work = async () => await bench(signal);
 	try {
-		ok = await bench(signal);
+		ok = name === null ? await work() : await withResult(name, work);
 	} catch (error) {
-		if (!signal.aborted) throw error;
+		if (!signal.aborted || tellsOfRemains(error)) throw error;
 		console.error("interrupted");
 	} finally {
 		clearInterval(alive);

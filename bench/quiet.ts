@@ -1,7 +1,9 @@
 import { cpus, loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { Lab, median, runBench, writeResult } from "./lab.ts";
+import { Lab, runBench } from "./lab.ts";
 import { loadHost } from "./load.ts";
+import { median } from "./median.ts";
+import { writeResult } from "./result.ts";
 import { SteadyClient } from "./steady-client.ts";
 
 /**
@@ -67,4 +69,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("quiet", lab, main);

@@ -11,7 +11,8 @@ import { readPng } from "../test/frames/png.ts";
 import type { Truth } from "../test/frames/truth.ts";
 import { buildStandIn } from "../test/stand-in/build.ts";
 import { Watched } from "../test/stand-in/show.ts";
-import { median, writeResult } from "./lab.ts";
+import { median } from "./median.ts";
+import { writeResult } from "./result.ts";
 
 /**
  * How long a screen takes to be recognised, and what it costs to ask a guest for its screen again and again: processor time of

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Lab, median, runBench, writeResult } from "./lab.ts";
+import { Lab, runBench } from "./lab.ts";
+import { median } from "./median.ts";
+import { writeResult } from "./result.ts";
 import { SteadyClient } from "./steady-client.ts";
 
 /**
@@ -98,4 +100,4 @@ function show(kind: string, { host, daemon, calm }: Figures): void {
 	);
 }
 
-await runBench(lab, main);
+await runBench("wild", lab, main);

@@ -31,10 +31,9 @@ export async function runDrill(
 	client: SteadyClient,
 	signal: AbortSignal,
 ): Promise<{ result: DrillResult; incident: Incident }> {
-	await lab.client.call("drill", { server }, { fault });
-	const before =
-		(await lab.client.call("list", {}, null)).find(({ name }) => name === server)?.session?.number ?? 0;
-	const incident = await writtenUp(lab, server, before, signal);
+	// Asked for afterwards it may be the next one already.
+	const { session } = await lab.client.call("drill", { server }, { fault });
+	const incident = await writtenUp(lab, server, session, signal);
 	return { incident, result: resultOf(fault, incident, client) };
 }
 

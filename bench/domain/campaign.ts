@@ -4,10 +4,11 @@ import { explain } from "../../src/api/errors.ts";
 import { inside } from "../../src/directory/member/plan.ts";
 import { viewCommand } from "../../src/directory/member/view.ts";
 import { CommandError } from "../../src/host/command.ts";
-import { runPlain, writeResult } from "../lab.ts";
+import { runPlain } from "../lab.ts";
 import { isPrepared } from "../recovery/bulkhead.ts";
 import { machineFacts } from "../recovery/facts.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { writeResult } from "../result.ts";
 import {
 	type After,
 	type Drill,
@@ -49,6 +50,7 @@ const cold = several ? 0 : Number(process.env.COLD ?? "5");
 const heldMs = several ? 0 : Number(process.env.HOLD ?? "60") * 1000;
 const check = process.env.CHECK !== "0";
 const name = "domainbench";
+const resultName = several ? "domain-two" : "domain";
 const preparedWithinMs = 600_000;
 const servedWithinMs = 180_000;
 const replicatesWithinMs = 180_000;
@@ -312,11 +314,14 @@ async function play(world: World, signal: AbortSignal): Promise<boolean> {
 		drills: made,
 		verdicts: verdictsForFile(verdicts),
 	};
-	const path = await writeResult(several ? "domain-two" : "domain", result);
+	const path = await writeResult(resultName, result);
 	console.log(
 		`\n${ok ? styleText("green", "all promises kept") : styleText("red", "a promise is broken")}; figures: ${path}`,
 	);
 	return ok;
 }
 
-await runPlain(async (signal) => await inWorld(wanted, signal, async (world) => await play(world, signal)));
+await runPlain(
+	resultName,
+	async (signal) => await inWorld(wanted, signal, async (world) => await play(world, signal)),
+);

@@ -1,4 +1,4 @@
-import { median } from "../lab.ts";
+import { median } from "../median.ts";
 import type { Verdict } from "../recovery/judge.ts";
 import type { Repeated } from "./users.ts";
 

@@ -110,7 +110,6 @@ export async function inWorld(
 		await begin(world, wanted, signal);
 		return await play(world);
 	} finally {
-		await lab.client.call("leaveDomain", {}, { account: null }, { deadlineMs: 60_000 }).catch(() => {});
 		await lab.dispose();
 		await rm(scratch, { recursive: true, force: true });
 	}

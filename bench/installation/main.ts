@@ -6,11 +6,12 @@ import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { paths } from "../../src/store/paths.ts";
 import { miniIso } from "../../test/isos/mini-iso.ts";
-import { Lab, runPlain, writeResult } from "../lab.ts";
+import { Lab, runPlain } from "../lab.ts";
 import { installFor } from "../packages.ts";
 import { isPrepared } from "../recovery/bulkhead.ts";
 import { machineFacts } from "../recovery/facts.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { writeResult } from "../result.ts";
 import { preseed } from "./answers.ts";
 import { Apt } from "./apt.ts";
 import { Guest, newKey, nobodysPassword } from "./guest.ts";
@@ -281,4 +282,4 @@ It stays (KEEP=1):
   nsenter --net=/run/netns/${host} ssh -i ${scratch}/key -p ${sites.ports.ssh2} root@127.0.0.1
   make installation-clean    removes it`;
 
-await runPlain(main);
+await runPlain("installation", main);

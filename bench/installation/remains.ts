@@ -16,7 +16,7 @@ export async function removeAll(lab: Lab): Promise<void> {
 		if (existsSync(installationState)) {
 			// After a restart of the machine there is no place for a daemon that could tidy up.
 			if (!existsSync(`/run/netns/${host}`)) await makePlaces();
-			await lab.dispose();
+			await lab.disposeKept();
 		}
 	} finally {
 		await removePlaces();

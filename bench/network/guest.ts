@@ -1,6 +1,7 @@
 import { run } from "../../src/host/command.ts";
 import { instanceTag } from "../../src/store/paths.ts";
-import { Lab, median } from "../lab.ts";
+import { Lab } from "../lab.ts";
+import { median } from "../median.ts";
 import { servicesAddress, servicesServer } from "../protocols/guest.ts";
 import { benchSite } from "../recovery/bulkhead.ts";
 import type { Verdict } from "../recovery/judge.ts";

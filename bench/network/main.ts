@@ -7,11 +7,13 @@ import { fileURLToPath } from "node:url";
 import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
 import { setKernel } from "../../src/network/namespace.ts";
-import { median, runPlain, writeResult } from "../lab.ts";
+import { runPlain } from "../lab.ts";
+import { median } from "../median.ts";
 import { installFor } from "../packages.ts";
 import { type MachineFacts, machineFacts } from "../recovery/facts.ts";
 import type { Verdict } from "../recovery/judge.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { writeResult } from "../result.ts";
 import { judgeGuest, realGuest } from "./guest.ts";
 import type { Round, WayName } from "./plain.ts";
 import { choose } from "./room.ts";
@@ -166,4 +168,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return ok;
 }
 
-await runPlain(main);
+await runPlain("network", main);

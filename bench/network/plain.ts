@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { median, runPlain } from "../lab.ts";
+import { runPlain } from "../lab.ts";
+import { median } from "../median.ts";
 import { Room } from "./room.ts";
 import { ask, transfer, type Way } from "./ways.ts";
 
@@ -99,4 +100,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return true;
 }
 
-await runPlain(main);
+await runPlain(null, main);

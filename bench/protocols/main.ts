@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Lab, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
 import { hostNow } from "../open-loop/clock.ts";
 import { benchSite, isPrepared, type Mode } from "../recovery/bulkhead.ts";
 import { panicAndRecover } from "../recovery/drill.ts";
 import { machineFacts } from "../recovery/facts.ts";
 import { inWords } from "../recovery/plot.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { writeResult } from "../result.ts";
 import { ldap } from "./clients/ldap.ts";
 import { smtp } from "./clients/smtp.ts";
 import { tcp } from "./clients/tcp.ts";
@@ -103,4 +104,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("protocols", lab, main);

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Fault, faults } from "../../src/api/server.ts";
-import { Lab, median, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
+import { median } from "../median.ts";
 import { Load } from "../open-loop/load.ts";
 import { outcomeOf, round } from "../open-loop/outcome.ts";
 import { randomFrom, shuffled } from "../open-loop/random.ts";
 import type { RequestRecord } from "../open-loop/request.ts";
+import { writeResult } from "../result.ts";
 import { BulkheadWay, benchSite, type Mode, tinyServer } from "./bulkhead.ts";
 import { drill } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
@@ -258,4 +260,4 @@ const wordsFor: Record<keyof Inventory["same"], string> = {
 };
 
 chooseInspectorPort();
-await runBench(lab, main);
+await runBench("drills", lab, main);

@@ -1,4 +1,4 @@
-import { median } from "../lab.ts";
+import { median } from "../median.ts";
 import {
 	errorsOf,
 	isOk,

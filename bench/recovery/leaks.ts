@@ -1,4 +1,4 @@
-import { median } from "../lab.ts";
+import { median } from "../median.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Verdict } from "./judge.ts";
 

@@ -1,4 +1,4 @@
-import { median } from "../lab.ts";
+import { median } from "../median.ts";
 import { isOk, outcomeOf, round, waited } from "../open-loop/outcome.ts";
 import type { RequestRecord } from "../open-loop/request.ts";
 import type { Panic, Verdict } from "./judge.ts";

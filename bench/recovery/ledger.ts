@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServerDefinition } from "../../src/api/site.ts";
-import { Lab, median, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
+import { median } from "../median.ts";
 import { Load } from "../open-loop/load.ts";
 import { latestTaken, outcomesThatHappened } from "../open-loop/outcome.ts";
 import type { RequestRecord } from "../open-loop/request.ts";
+import { writeResult } from "../result.ts";
 import { benchSite, isPrepared } from "./bulkhead.ts";
 import { panicAndRecover } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
@@ -158,4 +160,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("ledger", lab, main);

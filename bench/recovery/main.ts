@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { styleText } from "node:util";
 import { paths } from "../../src/store/paths.ts";
-import { Lab, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
 import { Load } from "../open-loop/load.ts";
 import type { LoadPlan } from "../open-loop/request.ts";
+import { writeResult } from "../result.ts";
 import { BulkheadWay, benchSite, tinyServer } from "./bulkhead.ts";
 import { type GuestHardware, hardwareOf } from "./domain.ts";
 import { machineFacts } from "./facts.ts";
@@ -167,4 +168,4 @@ async function report(result: Recovery): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("bench", lab, main);

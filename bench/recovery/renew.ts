@@ -1,10 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServerView } from "../../src/api/server.ts";
-import { Lab, median, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
+import { median } from "../median.ts";
 import { hostNow } from "../open-loop/clock.ts";
 import { Load } from "../open-loop/load.ts";
 import { isOk, latestTaken, round } from "../open-loop/outcome.ts";
 import type { RequestRecord } from "../open-loop/request.ts";
+import { writeResult } from "../result.ts";
 import { BulkheadWay, benchSite, isPrepared, tinyServer } from "./bulkhead.ts";
 import { machineFacts } from "./facts.ts";
 import { listed, summaryOf, type Verdict } from "./judge.ts";
@@ -186,4 +188,4 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("renew", lab, main);

@@ -4,12 +4,14 @@ import type { ServerDefinition } from "../../src/api/site.ts";
 import { groupOwner, groupRoot, sessionGroup } from "../../src/daemon/context.ts";
 import { ControlGroup, detectGroupSupport, listGroups } from "../../src/host/cgroup.ts";
 import { paths } from "../../src/store/paths.ts";
-import { Lab, median, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
+import { median } from "../median.ts";
 import { hostNow } from "../open-loop/clock.ts";
 import { Load } from "../open-loop/load.ts";
 import { isOk, latencyOf, latestTaken, round } from "../open-loop/outcome.ts";
 import { randomFrom } from "../open-loop/random.ts";
 import type { RequestRecord } from "../open-loop/request.ts";
+import { writeResult } from "../result.ts";
 import { BulkheadWay, benchSite, isPrepared, tinyServer } from "./bulkhead.ts";
 import { machineFacts } from "./facts.ts";
 import { summaryOf, type Verdict } from "./judge.ts";
@@ -300,4 +302,4 @@ function printFigures(
 	console.log(`  loading : quiet at 99 %: ${p99Ratio} (${p99RatioSpread.p5} to ${p99RatioSpread.p95})\n`);
 }
 
-await runBench(lab, main);
+await runBench("standby", lab, main);

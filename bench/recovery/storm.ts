@@ -1,8 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Lab, median, runBench, writeResult } from "../lab.ts";
+import { Lab, runBench } from "../lab.ts";
+import { median } from "../median.ts";
 import { hostNow } from "../open-loop/clock.ts";
 import { Load } from "../open-loop/load.ts";
 import { latestTaken } from "../open-loop/outcome.ts";
+import { writeResult } from "../result.ts";
 import { BulkheadWay, benchSite, type Mode, tinyServer } from "./bulkhead.ts";
 import { panicAndRecover } from "./drill.ts";
 import { machineFacts } from "./facts.ts";
@@ -150,4 +152,4 @@ async function report(
 	return ok;
 }
 
-await runBench(lab, main);
+await runBench("storm", lab, main);

@@ -14,11 +14,13 @@ import {
 	type World,
 	workgroup,
 } from "../domain/world.ts";
-import { median, runPlain, writeResult } from "../lab.ts";
+import { runPlain } from "../lab.ts";
+import { median } from "../median.ts";
 import { isPrepared } from "../recovery/bulkhead.ts";
 import { machineFacts } from "../recovery/facts.ts";
 import type { Verdict } from "../recovery/judge.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { writeResult } from "../result.ts";
 
 /**
  * The whole story: a server is the controller of an Active Directory domain, in its sandbox; this host is a member of that
@@ -244,7 +246,7 @@ async function play(world: World, began: number, signal: AbortSignal): Promise<b
 	return ok;
 }
 
-await runPlain(async (signal) => {
+await runPlain("story", async (signal) => {
 	const began = performance.now();
 	return await inWorld(wanted, signal, async (world) => await play(world, began, signal));
 });

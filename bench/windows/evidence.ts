@@ -1,23 +1,25 @@
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { styleText } from "node:util";
 import { BulkheadError } from "../../src/api/errors.ts";
-import type { Incident } from "../../src/api/incident.ts";
 import type { Site } from "../../src/api/site.ts";
 import { screenshotPath } from "../../src/client/http.ts";
 import { run } from "../../src/host/command.ts";
-import { Lab, median, root, runBench, writeResult } from "../lab.ts";
+import { Lab, root, runBench } from "../lab.ts";
 import { machineFacts } from "../recovery/facts.ts";
 import type { Verdict } from "../recovery/judge.ts";
 import { printVerdicts, verdictsForFile } from "../recovery/verdicts.ts";
+import { writeResult } from "../result.ts";
 import { type Asked, Repeating } from "./clients.ts";
+import { type Crash, inText, outagesOf } from "./outages.ts";
 
 /**
  * What Bulkhead does with a real Windows Server, for whoever has its installation medium: installs it unattended, crashes
  * it again and again by NMI and by its keyboard driver, restarts it under load, and packs a report with the raw logs.
  *
- * ISO=/srv/iso/server.iso DRIVERS=/srv/iso/virtio-win.iso GUEST=windows-server-2022 EDITION=1 LANGUAGE=en-US CRASHES=20
+ * ISO=/srv/iso/server.iso DRIVERS=/srv/iso/virtio-win.iso GUEST=windows-server-2022 EDITION=1 (a number or a name)
+ * LANGUAGE_OF_ISO=en-US CRASHES=20 MEMORY=4GiB INSTALL_MINUTES=180 (until it is given up)
  */
 
 const server = "windows";
@@ -27,7 +29,6 @@ const drivers = process.env.DRIVERS ?? "";
 const crashes = Number(process.env.CRASHES ?? "20");
 const installsWithinMs = Number(process.env.INSTALL_MINUTES ?? "180") * 60_000;
 const readyWithinMs = 30 * 60_000;
-const state = process.env.BULKHEAD_STATE ?? "/var/lib/bulkhead-windows-evidence";
 const folder = join(root, "out/windows-evidence");
 const ports = { smb: 20_445, rdp: 23_389, sql: 21_433 } as const;
 
@@ -91,15 +92,6 @@ function siteOf(guest: string, passwordFile: string): Site {
 	};
 }
 
-/** One crash made on purpose, or an ordinary restart. */
-interface Crash {
-	number: number;
-	/** The keyboard driver crashes Windows when it is asked to (stop code 0xE2): no driver is at fault. */
-	by: "nmi" | "keyboard driver" | "restart";
-	incident: Pick<Incident, "id" | "cause" | "summary" | "details" | "outageMs"> | null;
-	felt: { name: string; longestMs: number; failed: number; asked: number }[];
-}
-
 async function crash(
 	lab: Lab,
 	number: number,
@@ -152,6 +144,7 @@ function verdictsOf(guest: string, all: readonly Crash[]): Verdict[] {
 	const judged = canShare(guest) ? ["smb", "rdp"] : ["rdp"];
 	const every = (promise: string, kept: (one: Crash) => boolean, of: readonly Crash[] = made): Verdict => {
 		const broken = of.filter((one) => !kept(one)).map(({ number }) => number);
+		if (of.length === 0) return { promise, broken: undefined };
 		return { promise, broken: broken.length === 0 ? null : `not at crash ${broken.join(", ")}` };
 	};
 	return [
@@ -185,9 +178,10 @@ if (iso === "") {
 	process.exit(2);
 }
 
-const lab = new Lab(state);
-await runBench(lab, async (signal) => {
+const lab = new Lab("/var/lib/bulkhead-windows-evidence");
+await runBench("windows-evidence", lab, async (signal) => {
 	await mkdir(folder, { recursive: true });
+	await rm(join(folder, "result.json"), { force: true });
 	const read = await lab.client.call("windowsIso", {}, { path: resolve(iso) }).catch((error) => {
 		if (!(error instanceof BulkheadError)) throw error;
 		console.error(error.message);
@@ -215,9 +209,7 @@ await runBench(lab, async (signal) => {
 	}
 	const verdicts = verdictsOf(guest, made);
 	const ok = printVerdicts(verdicts);
-	const outages = made.flatMap(({ by, incident }) =>
-		by === "restart" ? [] : [incident?.outageMs ?? Number.NaN],
-	);
+	const outages = outagesOf(made);
 	const { accelerator } = await lab.client.call("status", {}, null);
 	const machine = await machineFacts(accelerator);
 	const result = {
@@ -225,14 +217,13 @@ await runBench(lab, async (signal) => {
 		guest,
 		machine,
 		installedMs,
-		medianOutageMs: median(outages),
+		medianOutageMs: outages.medianMs,
+		outages,
 		crashes: made,
 		verdicts: verdictsForFile(verdicts),
 	};
 	await writeFile(join(folder, "result.json"), JSON.stringify(result, null, "\t"));
 	await writeResult("windows-evidence", result);
-	console.log(
-		`\nOutage: median ${Math.round(median(outages) / 1000)} s. Everything to send in: ${styleText("bold", await pack(lab))}`,
-	);
+	console.log(`\n${inText(outages)}. Everything to send in: ${styleText("bold", await pack(lab))}`);
 	return ok;
 });

@@ -17,7 +17,6 @@ import {
 	type Question,
 	questions,
 	seconds,
-	stillMs,
 	summaryOf,
 } from "./felt.ts";
 import { heldVerdicts, holdOutage } from "./held.ts";
@@ -29,6 +28,7 @@ import {
 	alice,
 	type Controller,
 	inWorld,
+	panicOf,
 	siteOf,
 	told,
 	untilOnline,
@@ -92,9 +92,8 @@ async function drill(
 	const before = newcomers.acknowledged.length;
 	try {
 		await delay(quietMs + Math.random() * 1000, undefined, { signal });
-		const { at } = await world.lab.client.call("drill", { server }, { fault: "panic" });
-		const moment = performance.now() - (Date.now() - at);
-		for (const one of all) one.untilServedAfter(moment + stillMs);
+		const moment = await panicOf(server, world);
+		for (const one of all) one.untilServedAfter(moment);
 		const felt = await servedAgain(asking, moment, signal);
 		await Promise.all(all.map(async (one) => await one.stop()));
 		const { trusted } = await untilOnline(world, signal);

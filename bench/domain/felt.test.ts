@@ -54,8 +54,26 @@ test.each<[string, Drill, After, boolean, RegExp]>([
 	],
 	["a slow other", drill({ waits: { ...each(1), dns: 1001 } }), after(), true, /for dns/],
 	["one that knows less", drill({ replicates: false }), after(), true, /both know/],
+	[
+		"a single lost user of few",
+		drill(),
+		after({ acknowledged: 1, missing: ["new1 on dc1"] }),
+		false,
+		/is there/,
+	],
 ])("%s breaks a promise, and no other", (_, one, then, several, promise) => {
 	const found = broken([one], then, several);
 	expect(found).toHaveLength(1);
 	expect(found[0]).toMatch(promise);
+});
+
+test("nothing is kept that nothing tried", () => {
+	const found = (drills: readonly Drill[], acknowledged: number) =>
+		judge(drills, after({ acknowledged, tools: {} }), false).map(({ broken }) => broken);
+	expect(found([drill(), drill()], 1)).toEqual([
+		...["too few to tell, in 2 drills", undefined],
+		...[null, null, null],
+	]);
+	expect(found([drill({ mode: "cold" })], 1)).toEqual([null, null, null, undefined, undefined]);
+	expect(found([], 0)).toEqual(["too few to tell, in 0 drills", ...Array(4).fill(undefined)]);
 });

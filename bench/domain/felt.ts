@@ -1,6 +1,6 @@
 import { median } from "../median.ts";
 import type { Verdict } from "../recovery/judge.ts";
-import type { Repeated } from "./users.ts";
+import { type Repeated, stillMs } from "./users.ts";
 
 /** What somebody asks of a domain who works in it. */
 export const questions = ["ldap", "kerberos", "dns", "logon"] as const;
@@ -36,9 +36,6 @@ export interface After {
 	tools: Record<string, string | null>;
 }
 
-/** What comes so soon after a panic had been sent before it, milliseconds. */
-export const stillMs = 50;
-
 /** @param moment when the controller panicked. @returns undefined while nobody has been served again */
 export function feltOf(
 	asking: Repeated,
@@ -72,20 +69,34 @@ export function summaryOf(values: readonly number[]): Summary | null {
 const single = 5000;
 const another = 1000;
 
+type Each = (promise: string, kept: (drill: Drill) => boolean, tries?: (drill: Drill) => boolean) => Verdict;
+
 export function judge(drills: readonly Drill[], after: After, several: boolean): Verdict[] {
-	const each = (promise: string, kept: (drill: Drill) => boolean): Verdict => {
-		const broken = drills.flatMap((drill, i) => (kept(drill) ? [] : [i + 1]));
+	/** Not judged where no drill tries it. */
+	const each: Each = (promise, kept, tries = () => true) => {
+		if (!drills.some(tries)) return { promise, broken: undefined };
+		const broken = drills.flatMap((drill, i) => (!tries(drill) || kept(drill) ? [] : [i + 1]));
 		return {
 			promise,
 			broken: broken.length === 0 ? null : `not in ${broken.length}: drill ${broken.slice(0, 20).join(", ")}`,
 		};
 	};
+	// With fewer than one a panic nobody knows what a panic does to them.
+	const few = after.acknowledged < Math.max(1, drills.length);
 	return [
 		{
 			promise: `every one of ${after.acknowledged} users whose creation was acknowledged is there`,
-			broken: after.missing.length === 0 ? null : after.missing.slice(0, 10).join(", "),
+			broken:
+				after.missing.length > 0
+					? after.missing.slice(0, 10).join(", ")
+					: few
+						? `too few to tell, in ${drills.length} drills`
+						: null,
 		},
-		{ promise: "nobody is there twice", broken: after.twice.length === 0 ? null : after.twice.join(", ") },
+		{
+			promise: "nobody is there twice",
+			broken: after.twice.length > 0 ? after.twice.join(", ") : few ? undefined : null,
+		},
 		each("the host is a member, and believed", ({ trustOk }) => trustOk),
 		...(several ? withAnother(drills, each) : alone(drills, each)),
 		...Object.entries(after.tools).map(([tool, broken]) => ({
@@ -95,10 +106,7 @@ export function judge(drills: readonly Drill[], after: After, several: boolean):
 	];
 }
 
-function alone(
-	drills: readonly Drill[],
-	each: (promise: string, kept: (drill: Drill) => boolean) => Verdict,
-): Verdict[] {
+function alone(drills: readonly Drill[], each: Each): Verdict[] {
 	const warm = drills.filter(({ mode }) => mode === "warm").map(({ answers }) => answers.ldap);
 	const found = summaryOf(warm);
 	return [
@@ -108,15 +116,13 @@ function alone(
 		},
 		each(
 			"warm: who came meanwhile waited, and was served",
-			({ mode, refused }) => mode === "cold" || refused === 0,
+			({ refused }) => refused === 0,
+			({ mode }) => mode === "warm",
 		),
 	];
 }
 
-function withAnother(
-	drills: readonly Drill[],
-	each: (promise: string, kept: (drill: Drill) => boolean) => Verdict,
-): Verdict[] {
+function withAnother(drills: readonly Drill[], each: Each): Verdict[] {
 	const worst = (question: Question): Verdict => {
 		const found = summaryOf(drills.map(({ waits }) => waits[question]));
 		const promise = `while one is away nobody waits longer than ${seconds(another)} for ${question}`;

@@ -9,6 +9,8 @@ export interface Ask {
 
 /** From an answer to the next question, milliseconds. */
 const usualPauseMs = 250;
+/** What comes so soon after a panic had been sent before it, milliseconds. */
+export const stillMs = 50;
 
 /**
  * Asks for the same thing again and again, one after the other, as somebody who works. From a moment that is told on, until
@@ -34,9 +36,12 @@ export class Repeated {
 		await this.running;
 	}
 
-	/** Milliseconds from a moment until something that was asked for is done; the asking may have begun before. */
+	/**
+	 * Milliseconds from a moment until something that was asked for is done; the asking may have begun before.
+	 * @param moment when what is asked for went away, and not when that was known here
+	 */
 	servedAfter(moment: number): number | null {
-		const served = this.asks.find(({ to, ok }) => ok && to > moment);
+		const served = this.asks.find(({ to, ok }) => ok && to > moment + stillMs);
 		return served ? served.to - moment : null;
 	}
 
@@ -55,7 +60,7 @@ export class Repeated {
 			);
 			const to = performance.now();
 			this.asks.push({ from, to, ok });
-			if (ok && to > this.moment) return;
+			if (ok && to > this.moment + stillMs) return;
 			await delay(pauseMs, undefined, { signal }).catch(() => {});
 		}
 	}

@@ -186,6 +186,12 @@ async function begin(world: World, wanted: Wanted, signal: AbortSignal): Promise
 	});
 }
 
+/** Makes a controller's kernel panic. @returns when that was, in milliseconds of this process; it is known here a little later */
+export async function panicOf(server: Controller, { lab }: World): Promise<number> {
+	const { at } = await lab.client.call("drill", { server }, { fault: "panic" });
+	return performance.now() - (Date.now() - at);
+}
+
 /** The host is online in its domain, which believes it. */
 export async function untilOnline({ lab }: World, signal: AbortSignal): Promise<DomainView> {
 	const end = performance.now() + onlineWithinMs;

@@ -52,6 +52,7 @@ async function makeDrills(users: Users, signal: AbortSignal): Promise<Drill[]> {
 	const made: Drill[] = [];
 	for (let number = 1; number <= drills; number++) {
 		await delay(1000 + Math.random() * 1000, undefined, { signal });
+		users.check();
 		const panic = await panicAndRecover(lab, server, signal);
 		const drill = { ...panic, over: hostNow() };
 		made.push(drill);

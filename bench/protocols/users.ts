@@ -13,24 +13,38 @@ export class Users implements AsyncDisposable {
 	readonly uses: Use[] = [];
 	private readonly stopping = new AbortController();
 	private readonly working: Promise<void>[] = [];
+	private failure: Error | undefined;
 
 	/** @param each clients a protocol */
 	constructor(protocols: readonly Protocol[], each: number) {
 		for (const protocol of protocols) {
-			for (let client = 0; client < each; client++) this.working.push(this.work(protocol, client));
+			for (let client = 0; client < each; client++) this.working.push(this.begin(protocol, client));
 		}
+	}
+
+	/** @throws Error when a client could not go on */
+	check(): void {
+		if (this.failure) throw this.failure;
 	}
 
 	/** Lets each finish what it is at. @throws Error when a client could not go on */
 	async stop(): Promise<void> {
 		this.stopping.abort();
 		await Promise.all(this.working);
+		this.check();
 	}
 
 	/** As `stop`, and says nothing. */
 	async [Symbol.asyncDispose](): Promise<void> {
 		this.stopping.abort();
-		await Promise.allSettled(this.working);
+		await Promise.all(this.working);
+	}
+
+	/** What a client fails with is kept, for whoever checks: nobody waits for this one meanwhile. */
+	private async begin(protocol: Protocol, client: number): Promise<void> {
+		await this.work(protocol, client).catch((cause: unknown) => {
+			this.failure ??= new Error(`client ${client} of ${protocol.name} failed`, { cause });
+		});
 	}
 
 	private async work(protocol: Protocol, client: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { cpus, loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { burn } from "./burn.ts";
 import { Lab, runBench } from "./lab.ts";
 import { loadHost } from "./load.ts";
 import { median } from "./median.ts";
@@ -28,7 +29,7 @@ const site = {
 async function main(signal: AbortSignal): Promise<boolean> {
 	await lab.apply(site);
 	const before = await lab.until("busy", ({ state }) => state === "running", 120_000, signal);
-	await fetch("http://127.0.0.1:18091/cgi-bin/burn?what=cpu", { signal: AbortSignal.timeout(10_000) });
+	await burn(18091, "cpu");
 	using _load = loadHost(Number(process.env.LOAD ?? "2"));
 	const loads: number[] = [];
 	await using client = new SteadyClient("http://127.0.0.1:18091/", 200);

@@ -92,7 +92,7 @@ bench-quiet: setup ## false alarms with a busy guest on a loaded host (MINUTES=6
 windows-evidence: setup ## for whoever has a Windows ISO: installs it, crashes it 20 times, packs a report (ISO=, DRIVERS=, GUEST=, EDITION=, LANGUAGE_OF_ISO=en-US, CRASHES=20, MEMORY=4GiB, INSTALL_MINUTES=180)
 	@$(node) bench/windows/evidence.ts
 
-bench-screens: setup-tests ## how long a server's screen takes to be recognised, and what asking for it every three seconds costs; JSON in out/ (SECONDS=60)
+bench-screens: setup-tests ## how long a server's screen takes to be recognised, and what asking for it every five seconds costs, while it stands still and with a clock; JSON in out/ (SECONDS=60)
 	@$(node) bench/screens.ts
 
 frames: setup-tests ## record anew the screens that the recogniser is tested with (ONLY="memtest grub"); ten minutes

@@ -29,6 +29,8 @@ const ways = (process.env.WAYS ?? wayNames.join(",")).split(",").map(wayNamed);
 const leastRatio = 15;
 const backWithinMs = 120_000;
 const drainedWithinMs = 60_000;
+/** Of the client, until it gives a request up. */
+const patienceMs = 60_000;
 
 const lab = new Lab("/var/lib/bulkhead-bench-recovery");
 const ports = { warm: 18094, cold: 18095 } as const;
@@ -51,7 +53,7 @@ function planFor({ name, target: { host, port } }: Way, round: number): LoadPlan
 		],
 		seed: round,
 		name: `${name}${round}`,
-		deadlineMs: 60_000,
+		deadlineMs: patienceMs,
 		keepText: 100,
 	};
 }
@@ -127,7 +129,15 @@ async function main(signal: AbortSignal): Promise<boolean> {
 	const recovery = Object.fromEntries(
 		[...measured].map(([name, rounds]) => [name, figuresOf(rounds)]),
 	) as Partial<Record<WayName, WayFigures>>;
-	return await report({ recovery, ratio: ratiosOf(recovery), rate, rounds, machine, libvirt: libvirtFacts });
+	return await report({
+		recovery,
+		ratio: ratiosOf(recovery),
+		rate,
+		patienceMs,
+		rounds,
+		machine,
+		libvirt: libvirtFacts,
+	});
 }
 
 async function openLibvirt(

@@ -11,6 +11,8 @@ export interface Recovery {
 	ratio: Ratios;
 	/** Requests a second. */
 	rate: number;
+	/** When the client gives a request up. */
+	patienceMs: number;
 	rounds: number;
 	machine: MachineFacts;
 	/** What was run for comparison, with the command line of its QEMU. */
@@ -110,7 +112,8 @@ export async function writeDocs(result: Recovery): Promise<string[]> {
 	return ["docs/recovery.svg", "docs/recovery.md"];
 }
 
-function page(result: Recovery): string {
+/** docs/recovery.md */
+export function page(result: Recovery): string {
 	const { machine, rate, rounds, libvirt } = result;
 	const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 	const quiet = measured(result).map(
@@ -139,10 +142,11 @@ ${ratioLines(result.ratio)
 - A client asks for a page ${rate} times a second, evenly, whatever the answers do, and every request has its own connection.
   Nothing is asked twice by the client. **Outage**: from the panic until the first right answer of a new session to a
   request that was due after the panic. **Longest pause**: the longest that one request took that touched the outage, from
-  the moment it was due, whatever became of it. **Failed**: requests that got no right answer.
+  the moment it was due, whatever became of it. The client gives one up after ${result.patienceMs / 1000} s: a pause of that length is when it gave
+  up, and no answer. **Failed**: requests that got no right answer.
 - Bulkhead's clients come through its front door (HAProxy) as users do; libvirt's guest is reached directly on its
   bridge, as libvirt's users have it. A proxy in front of it would hold requests as ours does, and would not make it start sooner.
-${libvirt ? `- libvirt ${libvirt.version} (Debian's packages) with \`on_crash=restart\` and a panic device: it resets the QEMU process that panicked.\n` : ""}- Without any panic, requests took: ${quiet.join("; ")}.
+${libvirt ? `- libvirt ${libvirt.version} (Debian's packages) with \`on_crash=restart\` and a panic device: it resets the QEMU process that panicked.\n` : ""}- Outside of the outages, and of a second after each, in the same rounds, requests took: ${quiet.join("; ")}.
 
 Machine: ${machine.processors} processors (${machine.model}), ${machine.memoryGiB} GiB, ${machine.system}, Linux ${machine.kernel},
 accelerator ${machine.accelerator.toUpperCase()}, load before the start ${machine.loadBefore}.

@@ -28,7 +28,7 @@ const recoveryWithinMs = 120_000;
 export async function runDrill(
 	{ server, fault }: Drill,
 	lab: Lab,
-	client: SteadyClient,
+	client: Pick<SteadyClient, "felt">,
 	signal: AbortSignal,
 ): Promise<{ result: DrillResult; incident: Incident }> {
 	// Asked for afterwards it may be the next one already.
@@ -56,7 +56,7 @@ export async function writtenUp(
 	}
 }
 
-export function resultOf(fault: Fault, incident: Incident, client: SteadyClient): DrillResult {
+export function resultOf(fault: Fault, incident: Incident, client: Pick<SteadyClient, "felt">): DrillResult {
 	const begin = incident.drill?.at ?? incident.at;
 	const outageMs = incident.outageMs ?? Number.NaN;
 	return {

@@ -100,7 +100,7 @@ async function drill(
 		const over = performance.now();
 		return {
 			...{ server, mode, ...felt },
-			refused: all.reduce((sum, one) => sum + one.failedBetween(moment, over), 0),
+			...refusedOf(asking, moment, over),
 			users: newcomers.acknowledged.length - before,
 			trustOk: trusted === true,
 			replicates: several ? await replicates(server, world, signal) : null,
@@ -108,6 +108,13 @@ async function drill(
 	} finally {
 		await Promise.all(all.map(async (one) => await one.stop()));
 	}
+}
+
+function refusedOf(asking: Asking, moment: number, over: number): Pick<Drill, "refused" | "refusals"> {
+	const refusals = questions.flatMap((question) =>
+		asking[question].refusedBetween(moment, over).map((words) => `${question} ${words}`),
+	);
+	return { refused: refusals.length, refusals };
 }
 
 async function servedAgain(

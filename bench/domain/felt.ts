@@ -18,6 +18,7 @@ export interface Drill {
 	quiet: Record<Question, number>;
 	/** Questions that came during the outage and were refused, or had no answer. */
 	refused: number;
+	refusals?: string[];
 	/** Users whose creation was acknowledged since the panic before. */
 	users: number;
 	/** The host's account is believed (`wbinfo -t`). */

@@ -5,6 +5,8 @@ export interface Ask {
 	from: number;
 	to: number;
 	ok: boolean;
+	/** What was said when it was not done. */
+	why?: string;
 }
 
 /** From an answer to the next question, milliseconds. */
@@ -45,21 +47,27 @@ export class Repeated {
 		return served ? served.to - moment : null;
 	}
 
-	/** How many of those that came after one moment, and until another, were refused or had no answer. */
-	failedBetween(from: number, to: number): number {
-		return this.asks.filter((ask) => !ask.ok && ask.from > from && ask.from < to).length;
+	/** Those that came after one moment, and until another, and were refused or had no answer: when, how long, and why. */
+	refusedBetween(from: number, to: number): string[] {
+		return this.asks
+			.filter((ask) => !ask.ok && ask.from > from && ask.from < to)
+			.map((ask) => {
+				const [after, took] = [ask.from - from, ask.to - ask.from].map((ms) => (ms / 1000).toFixed(2));
+				return `after ${after} s, for ${took} s: ${ask.why ?? "no words"}`;
+			});
 	}
 
 	private async run(ask: () => Promise<unknown>, pauseMs: number): Promise<void> {
 		const { signal } = this.stopping;
 		while (!signal.aborted) {
 			const from = performance.now();
-			const ok = await ask().then(
-				() => true,
-				() => false,
+			const why = await ask().then(
+				() => undefined,
+				(error: unknown) => String(error).replaceAll(/\s+/g, " ").slice(0, 200),
 			);
 			const to = performance.now();
-			this.asks.push({ from, to, ok });
+			const ok = why === undefined;
+			this.asks.push({ from, to, ok, ...(ok ? {} : { why }) });
 			if (ok && to > this.moment + stillMs) return;
 			await delay(pauseMs, undefined, { signal }).catch(() => {});
 		}

@@ -7,6 +7,7 @@ export interface Drill {
 	kerberosMs: number | null;
 	/** Questions that were refused or had no answer, of those that came during the outage; who was in the midst fails at once. */
 	refused: number;
+	refusals?: string[];
 	/** Whether somebody got in who logged in to the host meanwhile, and how long she waited where no controller answered by then. */
 	cachedLogonOk: boolean;
 	cachedLogonMs: number | null;

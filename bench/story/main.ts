@@ -83,11 +83,16 @@ async function drill(number: number, world: World, signal: AbortSignal): Promise
 		const over = performance.now();
 		const smbMs = smb.servedAfter(at);
 		await Promise.all([search.stop(), tickets.stop(), smb.stop()]);
+		const refusals = [
+			...search.refusedBetween(at, over).map((words) => `ldap ${words}`),
+			...tickets.refusedBetween(at, over).map((words) => `kerberos ${words}`),
+		];
+		for (const words of refusals) console.log(`  refused: ${words}`);
 		return {
 			ldapMs,
 			kerberosMs,
 			smbMs,
-			refused: search.failedBetween(at, over) + tickets.failedBetween(at, over),
+			...{ refused: refusals.length, refusals },
 			cachedLogonOk: cached.ok,
 			cachedLogonMs: away && still && cached.ok ? cached.ms : null,
 			wrongRefused: !wrong.ok,

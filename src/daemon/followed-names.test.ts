@@ -11,12 +11,14 @@ let now = 1_000_000;
 let set = 0;
 let told: string[] = [];
 let world: Record<string, string[] | Error> = {};
+/** What becomes of questions by IPv6, when it is something else. */
+let six: Error | undefined;
 let asked = 0;
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 const ask = async (what: string, family: 4 | 6): Promise<Answer[]> => {
 	asked++;
-	const found = world[what] ?? failure("ENOTFOUND");
+	const found = (family === 6 ? six : undefined) ?? world[what] ?? failure("ENOTFOUND");
 	if (found instanceof Error) throw found;
 	const own = found.filter((address) => address.includes(":") === (family === 6));
 	if (own.length === 0) throw failure("ENODATA");
@@ -31,7 +33,7 @@ const segments = ["10.77.0.0/24", "fd00:77::/64"];
 
 beforeEach(async () => {
 	folder = await mkdtemp(join(tmpdir(), "bulkhead-followed-"));
-	[now, set, told, world, asked] = [1_000_000, 0, [], {}, 0];
+	[now, set, told, world, six, asked] = [1_000_000, 0, [], {}, undefined, 0];
 });
 afterEach(async () => await rm(folder, { recursive: true, force: true }));
 
@@ -86,6 +88,55 @@ test("a name server that does not answer changes nothing; a name that is gone do
 	expect(names.letOut(name)).toEqual([]);
 	expect(told).toHaveLength(2);
 	expect(told[1]).toContain("stands for no address");
+});
+
+test.each(["ESERVFAIL", "ENOTIMP", "EREFUSED", "ETIMEOUT"])(
+	"where name servers do not answer for IPv6 (%s), what a name stands for by IPv4 is let out, and is followed",
+	async (code) => {
+		const names = follower();
+		[world, six] = [{ [name]: ["192.0.2.7"] }, failure(code)];
+		await names.follow([name], segments);
+		await names.look();
+		expect(names.letOut(name)).toEqual(["192.0.2.7"]);
+		world = { [name]: ["192.0.2.8"] };
+		now += 16_000;
+		await names.look();
+		expect(names.current(name)).toEqual(["192.0.2.8"]);
+		expect(told).toEqual([expect.stringContaining(`its IPv6 addresses cannot be looked up: ${code}`)]);
+	},
+);
+
+test("what a name stood for by IPv6 goes on while that cannot be looked up, also when its IPv4 address is another", async () => {
+	const names = follower();
+	world = { [name]: ["192.0.2.7", "2001:db8::7"] };
+	await names.follow([name], segments);
+	await names.look();
+	[world, six] = [{ [name]: ["192.0.2.8"] }, failure("ESERVFAIL")];
+	for (let i = 0; i < 30; i++) {
+		now += 61_000;
+		await names.look();
+	}
+	expect(names.current(name)).toEqual(["192.0.2.8", "2001:db8::7"]);
+	six = undefined;
+	now += 61_000;
+	await names.look();
+	expect(names.current(name)).toEqual(["192.0.2.8"]);
+});
+
+test("a name that only servers without IPv6 have is not asked for by it, until one has that is with it", async () => {
+	const names = follower();
+	[world, six] = [{ [name]: ["192.0.2.7", "2001:db8::7"] }, failure("ESERVFAIL")];
+	await names.follow([name], segments, []);
+	await names.look();
+	expect([names.current(name), told, asked]).toEqual([["192.0.2.7"], [], 1]);
+	six = undefined;
+	await names.follow([name], segments, [name]);
+	await names.look();
+	expect(names.current(name)).toEqual(["192.0.2.7", "2001:db8::7"]);
+	await names.follow([name], segments, []);
+	now += 61_000;
+	await names.look();
+	expect(names.current(name)).toEqual(["192.0.2.7"]);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { Resolver } from "node:dns/promises";
-import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { z } from "zod";
 import { explain } from "../api/errors.ts";
@@ -38,7 +38,17 @@ const kept = z.record(
 	}),
 );
 
+/** What became of a question. */
+interface Looked {
+	family: 4 | 6;
+	answers: Answer[];
+	/** Why nobody knows: the answers are those of before. */
+	failure?: unknown;
+}
+
 interface Name {
+	/** Whether it is asked for by IPv6 too. */
+	six: boolean;
 	/** What it stands for now: what servers are told. */
 	current: string[];
 	/** Until when each address is let out; those of now have no end. */
@@ -77,14 +87,22 @@ export class FollowedNames {
 		this.with = { ask: askHost, now: Date.now, monotonic: () => performance.now(), keptMs, ...following };
 	}
 
-	/** Follows exactly these names. @param segments networks that no name may lead into */
-	async follow(names: readonly string[], segments: readonly string[]): Promise<void> {
+	/**
+	 * Follows exactly these names.
+	 * @param segments networks that no name may lead into
+	 * @param six those of the names that servers with IPv6 have: of the others only IPv4 addresses are asked for
+	 */
+	async follow(names: readonly string[], segments: readonly string[], six = names): Promise<void> {
 		if (!this.loaded) await this.load();
 		this.inside = blocked(segments);
 		for (const name of this.names.keys()) if (!names.includes(name)) this.names.delete(name);
-		for (const name of names)
-			if (!this.names.has(name))
-				this.names.set(name, { current: [], until: new Map(), nextAt: 0, trouble: undefined });
+		for (const name of names) {
+			const one = this.names.get(name) ?? anew();
+			// A family more is asked for at once.
+			if (six.includes(name) && !one.six) one.nextAt = 0;
+			one.six = six.includes(name);
+			this.names.set(name, one);
+		}
 	}
 
 	/** What a name lets out: what it stands for, and what it stood for a moment ago. */
@@ -118,29 +136,37 @@ export class FollowedNames {
 	}
 
 	private async lookAt(name: string, one: Name): Promise<void> {
-		const answers = await Promise.allSettled([this.with.ask(name, 4), this.with.ask(name, 6)]);
-		const found = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
-		const failed = answers.flatMap(({ status, ...rest }) =>
-			status === "rejected" && "reason" in rest ? [rest.reason] : [],
-		);
-		const unknown = failed.filter((error) => !["ENOTFOUND", "ENODATA"].includes(errorCode(error) ?? ""));
-		if (unknown.length > 0) {
-			// Nobody knows what it stands for now: what it stood for goes on.
-			one.nextAt = this.with.monotonic() + againMs;
-			this.trouble(name, one, `it cannot be looked up: ${explain(unknown[0])}`);
-			return;
-		}
+		const families = await Promise.all([this.askFor(name, one, 4), this.askFor(name, one, 6)]);
+		const found = families.flatMap(({ answers }) => answers);
+		const failed = families.filter(({ failure }) => failure !== undefined);
 		const outside = found.filter(({ address }) => isIPv4(address) || isIPv6(address));
 		const refused = outside.filter(({ address }) => this.isInside(address)).map(({ address }) => address);
 		const good = outside.filter(({ address }) => !this.isInside(address)).slice(0, mostAddresses);
 		one.current = [...new Set(good.map(({ address }) => address))].sort();
 		this.keep(one);
 		const ttl = Math.min(...good.map((answer) => answer.ttl), latestMs / 1000) * 1000;
-		one.nextAt = this.with.monotonic() + (good.length === 0 ? againMs : Math.max(ttl, soonestMs));
+		const isWhole = good.length > 0 && failed.length === 0;
+		one.nextAt = this.with.monotonic() + (isWhole ? Math.max(ttl, soonestMs) : againMs);
 		if (refused.length > 0)
 			this.trouble(name, one, `it leads to ${refused.join(", ")}, which is not outside; that is not let out`);
+		else if (failed.length > 0) this.trouble(name, one, failureOf(failed));
 		else if (good.length === 0) this.trouble(name, one, "it stands for no address");
 		else one.trouble = undefined;
+	}
+
+	/**
+	 * What a name stands for by one family. That it has no such address is an answer; when nobody knows, what it stood for goes
+	 * on. The other family does not wait for it: there are name servers that never answer for IPv6.
+	 */
+	private async askFor(name: string, one: Name, family: 4 | 6): Promise<Looked> {
+		if (family === 6 && !one.six) return { family, answers: [] };
+		try {
+			return { family, answers: await this.with.ask(name, family) };
+		} catch (failure) {
+			if (["ENOTFOUND", "ENODATA"].includes(errorCode(failure) ?? "")) return { family, answers: [] };
+			const kept = one.current.filter((address) => isIP(address) === family);
+			return { family, answers: kept.map((address) => ({ address, ttl: againMs / 1000 })), failure };
+		}
 	}
 
 	private keep(one: Name): void {
@@ -178,7 +204,7 @@ export class FollowedNames {
 				address,
 				current.includes(address) ? Number.POSITIVE_INFINITY : end,
 			]);
-			this.names.set(name, { current, until: new Map(ends), nextAt: 0, trouble: undefined });
+			this.names.set(name, { ...anew(), current, until: new Map(ends) });
 		}
 	}
 
@@ -189,6 +215,15 @@ export class FollowedNames {
 		]);
 		await writeFileAtomic(this.with.file, JSON.stringify(Object.fromEntries(all)));
 	}
+}
+
+function anew(): Name {
+	return { six: false, current: [], until: new Map(), nextAt: 0, trouble: undefined };
+}
+
+function failureOf([first, second]: readonly Looked[]): string {
+	const which = second ? "it" : `its IPv${first?.family} addresses`;
+	return `${which} cannot be looked up: ${explain(first?.failure)}`;
 }
 
 /** Apart, as a list takes IPv4 addresses for mapped ones: 10.0.0.1 for ::ffff:10.0.0.1. */

@@ -162,10 +162,11 @@ export class SiteSandbox {
 				: [];
 		});
 		if (!this.current) return;
-		await this.followed.follow(
-			[...new Set(servers.flatMap(({ definition }) => namesIn(definition.outbound)))],
-			networksOf(servers),
-		);
+		const namesOf = (some: readonly StoredServer[]) => [
+			...new Set(some.flatMap(({ definition }) => namesIn(definition.outbound))),
+		];
+		const withSix = servers.filter(({ definition }) => definition.network?.address6 !== undefined);
+		await this.followed.follow(namesOf(servers), networksOf(servers), namesOf(withSix));
 		const upstreams = await upstreamsOfHost();
 		const between = { paths: pathsAmong(servers), open: this.wholeSegments };
 		await this.current.permit(allowed, between, answerersOf(servers, upstreams));

@@ -219,6 +219,31 @@ describe("with rules", () => {
 		expect(tracked).not.toContain("10.77.0.");
 	});
 
+	test.each([
+		["ip", web.address, "198.51.100.7"],
+		["ip6", web.address6, "2001:db8::7"],
+	])(
+		"nor by the end of a connection that the sandbox has forgotten (%s), which stays inside and is counted",
+		async (family, own, address) => {
+			await letOut([everything]);
+			const coming = "type filter hook prerouting priority raw;";
+			const seen = `table inet seen { chain coming { ${coming} ${family} saddr ${own} counter; }; }`;
+			await inside(net, "nft", seen);
+			const open = await talk(web.namespace, address, 443);
+			await inside(tag, "conntrack", "-D", "-s", own, "-d", address);
+			const before = await packets("dropped.web");
+			await open[Symbol.asyncDispose]();
+			const left = async () => {
+				const text = await inside(net, "nft", "list", "table", "inet", "seen");
+				return Number(/packets (\d+)/.exec(text)?.[1]);
+			};
+			const sent = async () => (await packets("dropped.web")) - before + (await left());
+			await vi.waitFor(async () => expect(await sent()).toBeGreaterThan(0), 5000);
+			expect(await left()).toBe(0);
+			await inside(net, "nft", "delete", "table", "inet", "seen");
+		},
+	);
+
 	test("everything is neither the host, nor link-local, loopback or multicast; each is counted", async () => {
 		await letOut([everything]);
 		const before = await hostDropped("to_host");

@@ -36,6 +36,11 @@ const mostConnections = 10_000;
 const opened = "opened";
 /** Errors that are told of packets of a connection. */
 const errors = "ct state related meta l4proto { icmp, ipv6-icmp }";
+/**
+ * What the kernel's tracking makes nothing of, such as the end of a connection that it does not know. It is not translated
+ * either: it would leave under the guest's own address.
+ */
+const unknown = "ct state invalid";
 const baseChains = ["forward", "inward", "outward", "leaving", "errors"];
 
 /** Names of what the table has. */
@@ -154,6 +159,7 @@ function serverLines(server: OutboundServer): string[] {
 	return [
 		add(chain, `ip daddr { ${never4} } ${refuse}`),
 		add(chain, `ip6 daddr { ${never6} } ${refuse}`),
+		...(server.lan === undefined ? [add(chain, `${unknown} ${refuse}`)] : []),
 		add(chain, `ct state new add @${opened} { ether saddr ct count over ${mostConnections} } ${refuse}`),
 		...server.rules.flatMap((rule) =>
 			matchesOf(rule).map((match) =>

@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import { z } from "zod";
 import { explain } from "../api/errors.ts";
 import { errorCode, readIfThere, writeFileAtomic } from "../host/files.ts";
+import { neverOutside } from "../network/never-outside.ts";
 
 /** An address that a name stands for, and how many seconds that may be believed. */
 export interface Answer {
@@ -26,9 +27,8 @@ const mostAddresses = 64;
 const mostAtOnce = 16;
 const question = { timeout: 2000, tries: 2 } as const;
 
-/** Never outside, whatever a name says (RFC 6890): as the firewall has it for addresses. */
-const never4 = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"];
-const never6 = ["::/96", "::ffff:0:0/96", "64:ff9b::/96", "fe80::/10", "ff00::/8", "fd62:756c:6b68::/48"];
+/** Never let out, whatever a name says: by a translator (RFC 6052) it would be any address of IPv4. */
+const never = [...neverOutside, "64:ff9b::/96"];
 
 const kept = z.record(
 	z.string(),
@@ -229,7 +229,7 @@ function failureOf([first, second]: readonly Looked[]): string {
 /** Apart, as a list takes IPv4 addresses for mapped ones: 10.0.0.1 for ::ffff:10.0.0.1. */
 function blocked(segments: readonly string[]): { four: BlockList; six: BlockList } {
 	const lists = { four: new BlockList(), six: new BlockList() };
-	for (const network of [...never4, ...never6, ...segments]) {
+	for (const network of [...never, ...segments]) {
 		const [address = "", length] = network.split("/");
 		if (isIPv4(address)) lists.four.addSubnet(address, Number(length), "ipv4");
 		else lists.six.addSubnet(address, Number(length), "ipv6");

@@ -280,14 +280,21 @@ describe("names of the outside", () => {
 	});
 
 	test("who reaches everything may ask for everything, and only that one's questions are passed on", async () => {
-		await world(`198.51.100.9 www.example.net\n${db.address} rebound.example.net\n`);
+		const inClothes = ["::ffff:127.0.0.1", `::ffff:${db.address}`, `::${db.address}`];
+		const clothed = inClothes.map((address, i) => `${address} clothed${i}.example.net\n`).join("");
+		await world(
+			`198.51.100.9 www.example.net\n2001:db8::9 www.example.net\n${db.address} rebound.example.net\n${clothed}`,
+		);
 		const plan = { ...planOf(mute, 10_003), upstreams: ["198.51.100.7"] };
 		await sandbox.permit([], { paths: [], open: [] }, [...plans(), plan]);
 		await leadQuestions(tag, [...plans(), plan]);
 		await ensureAnswerer(plan, own(mute));
 		await vi.waitFor(async () => expect(await ask(mute, "mute")).toEqual([mute.address]), { timeout: 5000 });
 		expect(await ask(mute, "www.example.net")).toEqual(["198.51.100.9"]);
+		expect(await ask(mute, "www.example.net", "AAAA")).toEqual(["2001:db8::9"]);
 		expect(await ask(mute, "rebound.example.net")).toBe("ENOTFOUND");
+		for (const i of inClothes.keys())
+			expect(await ask(mute, `clothed${i}.example.net`, "AAAA"), inClothes[i]).toBe("ENOTFOUND");
 		expect(await ask(mute, "db.test")).toBe("ENOTFOUND");
 		expect(await ask(web, "www.example.net")).toBe("ENOTFOUND");
 		expect(await ask(db, "www.example.net")).toBe("ENOTFOUND");

@@ -19,6 +19,7 @@ test("one that reaches everything asks the host's name servers, but not for the 
 	const config = configOf({ ...answerer, upstreams: ["192.0.2.53"] });
 	expect(config).toContain("\nserver=192.0.2.53\nlocal=/home/\n");
 	expect(config).toContain("\nbogus-nxdomain=127.0.0.0/8\n");
+	expect(config).toContain("\nbogus-nxdomain=::ffff:0:0/96\n");
 	expect(config).toContain("\nbogus-nxdomain=10.77.0.0/24\n");
 	expect(config).not.toContain("address=");
 });

@@ -3,6 +3,7 @@ import { parseSubnet } from "../../api/addresses.ts";
 import { parseSubnet6 } from "../../api/addresses6.ts";
 import { isHostName } from "../../api/names.ts";
 import { ipv4 } from "../addresses.ts";
+import { neverOutside } from "../never-outside.ts";
 import type { Answerer, NameEntry } from "./plan.ts";
 
 /** Where dnsmasq finds its files inside its confinement. */
@@ -13,9 +14,6 @@ export const keepSeconds = 30;
 /** Questions of a server that may wait for an answer from outside. */
 const mostWaiting = 100;
 
-/** Never outside: answers that lie here would lead a server's programs to somebody who trusts the sandbox. */
-const never = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10"];
-
 /**
  * The configuration of one answerer's dnsmasq. Nothing is passed on unless there are upstreams: a name that is not on the
  * list does not exist, and that is said at once. @throws RangeError for what is no address, network or port
@@ -24,7 +22,8 @@ export function configOf({ port, domain, upstreams, inside: segments }: Answerer
 	if (!Number.isInteger(port) || port < 1024 || port > 65_535) throw new RangeError(`not a port: ${port}`);
 	if (!isHostName(domain)) throw new RangeError(`not a domain: ${domain}`);
 	const passedOn = upstreams.map((address) => `server=${ipv4(address)}`);
-	const refused = [...never, ...segments.map(network)].map((one) => `bogus-nxdomain=${one}`);
+	// They would lead a server's programs to somebody who trusts the sandbox.
+	const refused = [...neverOutside, ...segments.map(network)].map((one) => `bogus-nxdomain=${one}`);
 	return [
 		`port=${port}`,
 		"no-resolv",

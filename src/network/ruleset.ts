@@ -114,7 +114,7 @@ export const firewall: Table = {
 		// They name any connection, and carry what who sends them likes: of others' connections to others nobody tells.
 		"chain errors {",
 		"\ticmp type destination-unreachable ip saddr . ip daddr @pairs accept",
-		"\ticmpv6 type packet-too-big ip6 saddr . ip6 daddr @pairs6 accept",
+		"\ticmpv6 type { destination-unreachable, packet-too-big } ip6 saddr . ip6 daddr @pairs6 accept",
 		"}",
 		// By server, over IPv4 and IPv6 together: each sends under its own hardware address only.
 		"chain among {",

@@ -354,10 +354,11 @@ describe("what is allowed", () => {
 
 	test("tells who asks by UDP that nobody is there", async () => {
 		await allow({ paths: pathsOf(web, db, 9001, "udp") });
-		const ask = `use IO::Socket::INET; my $s = IO::Socket::INET->new(Proto => "udp", PeerAddr => "$ARGV[0]", PeerPort => 9001) or die;
+		const ask = `use IO::Socket::IP; my $s = IO::Socket::IP->new(Proto => "udp", PeerHost => "$ARGV[0]", PeerPort => 9001) or die;
 			$s->send("hello"); my $r = ""; vec($r, fileno($s), 1) = 1;
 			print select($r, undef, undef, 2) > 0 && !defined $s->recv(my $b, 9) ? "refused" : "silence";`;
-		expect((await inNamespace(web.namespace, "perl", "-e", ask, db.address)).stdout).toBe("refused");
+		for (const address of [db.address, db.address6 ?? ""])
+			expect((await inNamespace(web.namespace, "perl", "-e", ask, address)).stdout, address).toBe("refused");
 	});
 
 	test("a change breaks no other connection and sets no counter back; what is taken away ends", async () => {

@@ -202,13 +202,17 @@ export class SiteSandbox {
 		}
 	}
 
-	/** Makes sure that the cable to the host is as it was made: the host's own programs may have removed its rules. */
+	/**
+	 * Makes sure that the cable to the host is as it was made: the host's own programs may have removed its rules. What stood in
+	 * its way is tried again, also when it is the removal of one that nobody needs any more.
+	 */
 	async guard(): Promise<void> {
 		const { permitted } = this;
 		const hasCable = permitted?.some(
 			({ definition, lan }) => lan !== null || (definition.outbound ?? "deny") !== "deny",
 		);
-		if (permitted && (hasCable || inboundServers(permitted).length > 0)) await this.permitAgain();
+		if (permitted && (this.trouble !== "" || hasCable || inboundServers(permitted).length > 0))
+			await this.permitAgain();
 	}
 
 	private tell(text: string): void {

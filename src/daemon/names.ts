@@ -37,6 +37,13 @@ export function answerersOf(servers: readonly StoredServer[], upstreams: readonl
 	});
 }
 
+/** Addresses of the servers, IPv4 and IPv6. Pure. */
+export function addressesOf(servers: readonly StoredServer[]): string[] {
+	return servers.flatMap(({ definition: { network } }) =>
+		[network?.address, network?.address6].flatMap((one) => one ?? []),
+	);
+}
+
 /** Networks where only servers of the site are: no name of the outside leads there. Pure. */
 export function networksOf(servers: readonly StoredServer[]): string[] {
 	const networks = servers.flatMap(({ lan, subnet, subnet6, definition: { network } }) =>

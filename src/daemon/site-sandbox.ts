@@ -13,7 +13,7 @@ import { type Context, namespaceOf } from "./context.ts";
 import { FollowedNames } from "./followed-names.ts";
 import { lanPlanOf } from "./lan.ts";
 import { SiteLeases } from "./leases.ts";
-import { answerersOf, networksOf, SiteNames } from "./names.ts";
+import { addressesOf, answerersOf, networksOf, SiteNames } from "./names.ts";
 import { namesIn, outboundServers } from "./outbound.ts";
 import { completeServicesOf, inboundServers, watchedServicesOf } from "./published.ts";
 import { doorUid, tapsOf } from "./resolve.ts";
@@ -38,6 +38,8 @@ export class SiteSandbox {
 	private wholeSegments: readonly string[] = [];
 	/** What stood in the cable's way last: it is tried again every few seconds, and told once. */
 	private trouble = "";
+	/** Name servers of the host that are the site's own; told once. */
+	private leftOut = "";
 
 	constructor(context: Context) {
 		this.context = context;
@@ -167,7 +169,7 @@ export class SiteSandbox {
 		];
 		const withSix = servers.filter(({ definition }) => definition.network?.address6 !== undefined);
 		await this.followed.follow(namesOf(servers), networksOf(servers), namesOf(withSix));
-		const upstreams = await upstreamsOfHost();
+		const upstreams = await this.upstreamsFor(servers);
 		const between = { paths: pathsAmong(servers), open: this.wholeSegments };
 		await this.current.permit(allowed, between, answerersOf(servers, upstreams));
 		const plan = {
@@ -185,6 +187,19 @@ export class SiteSandbox {
 		const current = (name: string) => this.followed.current(name);
 		this.leases.want(namespace, servers);
 		this.names.want({ namespace, servers, upstreams, current, openSegments: this.wholeSegments });
+	}
+
+	/** Whom those ask for names who reach everything outside. */
+	private async upstreamsFor(servers: readonly StoredServer[]): Promise<string[]> {
+		const { usable, inside } = await upstreamsOfHost(addressesOf(servers));
+		const needed = servers.some(({ definition }) => definition.outbound === "allow");
+		const left = needed ? inside.join(", ") : "";
+		if (left !== "" && left !== this.leftOut)
+			this.tell(
+				`This host asks ${left} for names, a server of the site itself: those with \`outbound: allow\` have their questions passed on to ${usable.join(", ") || "nobody"}`,
+			);
+		this.leftOut = left;
+		return usable;
 	}
 
 	/** @returns what stands in the way; nothing when all is open */

@@ -8,10 +8,12 @@ import { readShares } from "../../directory/member/shares/record.ts";
 import { smbdProcess } from "../../directory/member/shares/smbd.ts";
 import { detectGroupSupport } from "../../host/cgroup.ts";
 import { run } from "../../host/command.ts";
-import { upstreamsOfHost } from "../../network/names/upstreams.ts";
+import { type Upstreams, upstreamsOfHost } from "../../network/names/upstreams.ts";
 import { obstaclesOf } from "../../network/outbound/obstacles.ts";
 import { type AcceleratorChoice, chooseAccelerator } from "../../qemu/accelerator.ts";
 import { paths } from "../../store/paths.ts";
+import { ServerStore } from "../../store/servers.ts";
+import { addressesOf } from "../names.ts";
 
 const good = (name: string, found: string): Check => ({ name, level: "ok", found, mend: "" });
 const note = (name: string, found: string, mend: string): Check => ({ name, level: "note", found, mend });
@@ -53,7 +55,7 @@ export async function allChecks(state: string): Promise<Check[]> {
 			checkDisk(state),
 			checkGroup(),
 			checkWaysOut(),
-			checkNameServers(),
+			checkNameServers(state),
 			checkShares(state),
 		])),
 		checkLimits(),
@@ -167,13 +169,20 @@ async function checkShares(state: string): Promise<Check> {
 }
 
 /** Only servers with `outbound: allow` need it: names in rules are asked for by the daemon, as by any program of the host. */
-async function checkNameServers(): Promise<Check> {
+async function checkNameServers(state: string): Promise<Check> {
+	// Only root sees what servers there are; that is told above.
+	const known = await new ServerStore(paths(state, "")).list().catch(() => ({ servers: [] }));
+	return nameServersCheck(await upstreamsOfHost(addressesOf(known.servers)));
+}
+
+export function nameServersCheck({ usable, inside }: Upstreams): Check {
 	const name = "name servers";
-	const found = await upstreamsOfHost();
-	if (found.length > 0) return good(name, `${found.join(", ")}, for servers with \`outbound: allow\``);
+	const own = inside.length === 0 ? "" : `; not ${inside.join(", ")}, a server of the site itself`;
+	if (usable.length > 0)
+		return good(name, `${usable.join(", ")}, for servers with \`outbound: allow\`${own}`);
 	return note(
 		name,
-		"this host names none by an IPv4 address beyond itself",
+		`this host names none by an IPv4 address beyond itself${own}`,
 		"only for servers with `outbound: allow`, which can look up nothing outside: name one in /etc/resolv.conf, or have them ask one by its address",
 	);
 }

@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { anew } from "../table.ts";
 import { configOf, listOf } from "./config.ts";
 import type { Answerer } from "./plan.ts";
 import { leadLines, namesTable } from "./rules.ts";
-import { nameServersIn } from "./upstreams.ts";
+import { nameServersIn, upstreamsOfHost } from "./upstreams.ts";
 
 const answerer: Answerer = {
 	...{ server: "web", address: "10.77.0.10", address6: "fd00:77::10", uid: 320_000, port: 10_001 },
@@ -63,4 +66,17 @@ test("an address leads to one answerer, also while two servers have it: that of 
 test("name servers of a resolv.conf", () => {
 	const text = "# nameserver 1.1.1.1\nnameserver 127.0.0.53\n  nameserver\t192.0.2.53 \nsearch example.com\n";
 	expect(nameServersIn(text)).toEqual(["127.0.0.53", "192.0.2.53"]);
+});
+
+test("questions are passed on to none of the site's own servers, and to others that the host asks", async () => {
+	const folder = await mkdtemp(join(tmpdir(), "bulkhead-upstreams-"));
+	onTestFinished(async () => await rm(folder, { recursive: true }));
+	const [first, second] = [join(folder, "first"), join(folder, "second")];
+	await writeFile(first, "nameserver 127.0.0.53\nnameserver 192.168.1.20\n");
+	await writeFile(second, "nameserver 192.168.1.20\nnameserver 192.0.2.53\nnameserver 2001:db8::20\n");
+	const site = ["192.168.1.20", "2001:db8::20", "10.77.0.10"];
+	const inside = ["192.168.1.20", "2001:db8::20"];
+	expect(await upstreamsOfHost(site, [first, second])).toEqual({ usable: ["192.0.2.53"], inside });
+	expect(await upstreamsOfHost(site, [first])).toEqual({ usable: [], inside: ["192.168.1.20"] });
+	expect(await upstreamsOfHost([], [first])).toEqual({ usable: ["192.168.1.20"], inside: [] });
 });

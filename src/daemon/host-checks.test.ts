@@ -1,5 +1,9 @@
-import { expect, test } from "vitest";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { ServerDefinition } from "../api/site.ts";
+import type { StoredServer } from "../store/servers.ts";
 import { hostProblems } from "./host-checks.ts";
 
 const problemsOf = async (definition: ServerDefinition) =>
@@ -79,4 +83,44 @@ test("so it is with what is allowed", async () => {
 			message: expect.stringContaining('a service postgresq; did you mean "postgresql"?'),
 		},
 	]);
+});
+
+describe("a port that is published to this host only, and is to be to the LAN", () => {
+	const network = { segment: "office", address: "10.77.0.10" };
+	const of = (entry: { port: number; protocol: "tcp" | "udp"; listen: number }) => {
+		const definition = (to: "host" | "lan"): ServerDefinition => ({
+			...{ template: "tiny", network, publish: [{ service: "own", to, ...entry }] },
+		});
+		const installed = { services: {}, systemDisk: "disposable", agent: true };
+		const stored = { name: "book", definition: definition("host"), installed, lan: null };
+		const present = [{ stored: stored as unknown as StoredServer, inUse: false }];
+		return async (to: "host" | "lan") =>
+			await hostProblems({ name: "home", servers: { book: definition(to) } }, present);
+	};
+
+	test("is no problem as long as only our own front door has it", async () => {
+		const own = createServer().listen(0, "127.0.0.1");
+		onTestFinished(() => void own.close());
+		await once(own, "listening");
+		const { port: listen } = own.address() as AddressInfo;
+		const problems = of({ port: 4711, protocol: "tcp", listen });
+		expect(await problems("lan")).toEqual([]);
+		const other = createServer().listen(listen, "127.0.0.2");
+		onTestFinished(() => void other.close());
+		await once(other, "listening");
+		expect(await problems("host")).toEqual([]);
+		expect(await problems("lan")).toMatchObject([
+			{ code: "port-in-use", path: ["servers", "book", "publish", 0, "listen"] },
+		]);
+	});
+
+	test("is taken from no other program by UDP", async () => {
+		const other = createSocket("udp4");
+		onTestFinished(() => void other.close());
+		other.bind(0, "127.0.0.2");
+		await once(other, "listening");
+		const problems = of({ port: 4711, protocol: "udp", listen: other.address().port });
+		expect(await problems("host")).toEqual([]);
+		expect(await problems("lan")).toMatchObject([{ code: "port-in-use" }]);
+	});
 });

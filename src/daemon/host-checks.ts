@@ -2,7 +2,7 @@ import { explain } from "../api/errors.ts";
 import { repeatProblems } from "../api/repeat-check.ts";
 import type { ServerDefinition, Site } from "../api/site.ts";
 import { nearest } from "../api/strict.ts";
-import { portInUse, portIsFree } from "../network/front-door/listen.ts";
+import { canWiden, portInUse, portIsFree } from "../network/front-door/listen.ts";
 import { macOf } from "../network/plan.ts";
 import { serviceCatalogue } from "../network/services.ts";
 import type { Installed, StoredServer } from "../store/servers.ts";
@@ -172,12 +172,9 @@ async function portProblems(
 	listens: Map<string, string>,
 ): Promise<SiteProblem[]> {
 	// Ports of our own front doors come free when those change.
-	const ours = new Set(
-		present
-			.flatMap(({ stored }) => publishedBy(stored))
-			.flatMap(placesOf)
-			.map(({ key }) => key),
-	);
+	const ours = new Map<string, Place["to"]>();
+	for (const { key, to } of present.flatMap(({ stored }) => publishedBy(stored)).flatMap(placesOf))
+		if (ours.get(key) !== "lan") ours.set(key, to);
 	const problems: SiteProblem[] = [];
 	for (const [i, entry] of entries.entries()) {
 		const path = ["servers", name, "publish", i];
@@ -212,7 +209,7 @@ function placesOf({ doors, redirects }: Published) {
 async function placeProblem(
 	name: string,
 	place: Place,
-	ours: ReadonlySet<string>,
+	ours: ReadonlyMap<string, Place["to"]>,
 	listens: Map<string, string>,
 ): Promise<Pick<SiteProblem, "message" | "code"> | undefined> {
 	const holder = listens.get(place.key);
@@ -223,8 +220,14 @@ async function placeProblem(
 			message: `${kind} ${place.listen} of the host is already published by ${holder}; choose another \`listen:\``,
 		};
 	}
-	if (ours.has(place.key) || (await portIsFree(place.to, place.listen, place.protocol))) return undefined;
+	if (await isFree(place, ours.get(place.key))) return undefined;
 	return { message: portInUse(name, place, place.protocol).message, code: "port-in-use" };
+}
+
+/** @param held for whom one of ours has the port now, if any: by UDP that is a rule, and nothing that listens */
+async function isFree({ to, listen, protocol }: Place, held: Place["to"] | undefined): Promise<boolean> {
+	if (held === "lan" || held === to) return true;
+	return held && protocol === "tcp" ? await canWiden(listen) : await portIsFree(to, listen, protocol);
 }
 
 function servicesOfTemplate({ services }: Template): Installed["services"] {

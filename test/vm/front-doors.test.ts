@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -142,6 +143,33 @@ test("one that hangs for a moment is left alone", async () => {
 	await look(5);
 	expect(await pid()).toBe(before);
 	expect(said).toEqual([]);
+});
+
+test("one that is to be for the LAN too, where another program has its port, is left as it is with its users", async () => {
+	const { definition, ...server } = door.server;
+	const to = (whom: "host" | "lan") =>
+		(definition.publish ?? []).map((entry): PublishDefinition => ({ ...entry, to: whom }));
+	const [{ listen = 0 } = {}] = definition.publish ?? [];
+	const before = await pid();
+	const user = connect(listen, "127.0.0.1");
+	await once(user, "connect");
+	const other = createServer().listen(listen, "127.0.0.2");
+	await once(other, "listening");
+	try {
+		door.server = { ...server, definition: { ...definition, publish: to("lan") } };
+		await expect(door.open()).rejects.toMatchObject({ code: "port-in-use" });
+		expect(await pid()).toBe(before);
+		expect(user.readyState).toBe("open");
+	} finally {
+		other.close();
+		await once(other, "close");
+	}
+	await door.open();
+	expect(await pid()).not.toBe(before);
+	user.destroy();
+	const onLan = connect(listen, "127.0.0.2");
+	await once(onLan, "connect");
+	onLan.destroy();
 });
 
 /** A server that takes connections on port 9000, and what it publishes at its own address. */

@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { BulkheadError } from "../../api/errors.ts";
+import { run } from "../../host/command.ts";
 import { errorCode } from "../../host/files.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
 
@@ -70,6 +71,17 @@ export async function portIsFree(
 		if (errorCode(error) === "EADDRINUSE") return false;
 		throw error;
 	}
+}
+
+/**
+ * @returns whether who listens there for this host only, which is one of ours, could listen for the LAN too: nobody else has
+ *   the port at another address. Also when nobody does; one for the LAN leaves the port to nobody. @throws CommandError
+ */
+export async function canWiden(listen: number): Promise<boolean> {
+	const { stdout } = await run("ss", ["-Hltn", `sport = :${listen}`], { deadlineMs: 10_000 });
+	const addresses = stdout.split("\n").flatMap((line) => line.trim().split(/\s+/)[3] ?? []);
+	const own = `127.0.0.1:${listen}`;
+	return !addresses.includes(own) || addresses.every((address) => address === own);
 }
 
 async function open({ to, listen }: Place): Promise<Server> {

@@ -13,7 +13,7 @@ import { type Answer, Freshness } from "./freshness.ts";
 import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts";
 import { destroy, hopelessOf } from "./hopeless.ts";
 import { answers, start } from "./launch.ts";
-import { portInUse, portIsFree } from "./listen.ts";
+import { canWiden, portInUse, portIsFree } from "./listen.ts";
 import { checkedOf, healthNameOf, trafficNamesOf } from "./names.ts";
 import {
 	type DoorFiles,
@@ -283,8 +283,10 @@ export class FrontDoor {
 /** Ports that the old front door holds come free with its end. */
 async function refuseTakenPorts(plan: DoorPlan, old: DoorRecord | undefined): Promise<void> {
 	for (const service of plan.services) {
-		if (old?.listens.includes(service.listen)) continue;
-		if (!(await portIsFree(service.to, service.listen))) throw portInUse(plan.server, service);
+		const { to, listen } = service;
+		const isOurs = old?.listens.includes(listen) ?? false;
+		const isFree = isOurs ? to === "host" || (await canWiden(listen)) : await portIsFree(to, listen);
+		if (!isFree) throw portInUse(plan.server, service);
 	}
 }
 

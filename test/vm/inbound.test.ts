@@ -769,4 +769,21 @@ describe("changes", () => {
 		await letIn({ dc: { ways: [ldap("lan")] } });
 		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
 	});
+
+	test("an address that the host has another way to keeps no other from being reached, and nothing of one that has gone", async () => {
+		const ways = { dc: { ways: [ldap("lan")] }, web: { ways: [ldap("host")] } };
+		await letIn(ways);
+		await ip("-n", host, "link", "del", outerNameOf(tag));
+		await ip("-n", host, "route", "add", `${web.address}/32`, "dev", "lan0");
+		const refused = `this host already has a route to ${web.address}, by lan0`;
+		await expect(letIn(ways)).rejects.toThrow(refused);
+		expect(await asks(pc, "tcp", dc.address, 389)).toBe("192.168.7.50");
+		expect(await asks(host, "tcp", web.address6, 389)).toMatch(/^fd62:/);
+		await ip("-n", host, "link", "del", outerNameOf(tag));
+		await expect(letIn({ web: ways.web })).rejects.toThrow(refused);
+		expect((await hostNet()).proxies).toBe("");
+		await ip("-n", host, "route", "del", `${web.address}/32`);
+		await letIn(ways);
+		expect(await asks(host, "tcp", web.address, 389)).toMatch(/^169\.254\.255\./);
+	});
 });

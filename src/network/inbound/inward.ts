@@ -15,14 +15,16 @@ interface Places {
 }
 
 const routes = z.array(z.object({ dst: z.string(), dev: z.string() }));
+const ways = z.array(z.object({ dev: z.string().optional() }));
 const proxies = z.array(z.object({ dst: z.string(), dev: z.string(), protocol: z.string().optional() }));
 
 /**
  * Lets in on the host's side what the plan says: routes to the servers' own addresses, answers for them on the LAN (proxy
  * ARP and NDP), and what others than the host may open. What is right already stays. Nobody is answered on an interface
- * that is not there, as when it has got another name: all else is let in all the same.
+ * that is not there, as when it has got another name, nor at an address that the host has another way to: all else is let in
+ * all the same.
  * @param onLan servers whose addresses the LAN is to find
- * @throws BulkheadError bad-input when the host has another way to an address; CommandError, RangeError
+ * @throws BulkheadError bad-input when the host has another way to an address, after all else was done; CommandError, RangeError
  */
 export async function ensureInward(
 	link: Link,
@@ -36,25 +38,31 @@ export async function ensureInward(
 	const interfaces = await interfacesOf(outside);
 	const answered = onLan.filter(({ lan }) => lan !== undefined && interfaces.includes(lan));
 	const reached = servers.filter(({ ways, redirects }) => ways.length + redirects.length > 0);
+	const addresses = [...new Set([...reached, ...onLan].flatMap(addressesOf))];
+	const others = await otherWays(
+		addresses.filter((one) => !there.routes.includes(one)),
+		outside,
+	);
+	const ours = (address: string) => !others.has(address);
 	const wanted: Places = {
-		routes: [...new Set([...reached, ...onLan].flatMap(addressesOf))],
+		routes: addresses.filter(ours),
 		proxies: answered.flatMap((server) =>
-			addressesOf(server).map((address) => `${address} dev ${server.lan}`),
+			addressesOf(server)
+				.filter(ours)
+				.map((address) => `${address} dev ${server.lan}`),
 		),
 	};
 	const changes = [
 		...there.proxies.filter((one) => !wanted.proxies.includes(one)).map((one) => `neigh del proxy ${one}`),
 		...there.routes.filter((one) => !wanted.routes.includes(one)).map((one) => removal(one, link.outer)),
-	];
-	const fresh = wanted.routes.filter((one) => !there.routes.includes(one));
-	for (const address of fresh) await refuseOtherWays(address, outside);
-	changes.push(
-		...fresh.map((one) => routeLine(one, link)),
+		...wanted.routes.filter((one) => !there.routes.includes(one)).map((one) => routeLine(one, link)),
 		...wanted.proxies
 			.filter((one) => !there.proxies.includes(one))
 			.map((one) => `neigh add proxy ${one} protocol ${ourProtocol}`),
-	);
+	];
 	if (changes.length > 0) await at(outside, ["ip", "-batch", "-"], `${changes.join("\n")}\n`);
+	const [other] = others;
+	if (other) throw refusal(...other);
 }
 
 /** Takes away what `ensureInward` made for a sandbox, but for the rules, which go with the cable's table. @throws CommandError */
@@ -93,18 +101,24 @@ async function ipJson(words: readonly string[], family: number, outside: Outside
 	return text === "" ? [] : JSON.parse(text);
 }
 
-/** Another program's route, or another daemon's server: whoever asks for the address means that one. */
-async function refuseOtherWays(address: string, outside: Outside): Promise<void> {
-	const family = address.includes(":") ? 6 : 4;
-	const found = z
-		.array(z.object({ dev: z.string().optional() }))
-		.parse(
-			await ipJson(["route", "show", "exact", `${address}/${family === 4 ? 32 : 128}`], family, outside),
-		);
-	const [first] = found;
-	if (!first) return;
-	const message = `this host already has a route to ${address}, by ${first.dev ?? "another program"}; give the server another address, or remove that route`;
-	throw new BulkheadError("bad-input", message);
+/**
+ * Another program's routes, or those to another daemon's servers: whoever asks for such an address means that one.
+ * @returns those of the addresses that the host has a route to, and by what
+ */
+async function otherWays(addresses: readonly string[], outside: Outside): Promise<Map<string, string>> {
+	const found = new Map<string, string>();
+	for (const address of addresses) {
+		const [family, length] = address.includes(":") ? [6, 128] : [4, 32];
+		const words = ["route", "show", "exact", `${address}/${length}`];
+		const [first] = ways.parse(await ipJson(words, family, outside));
+		if (first) found.set(address, first.dev ?? "another program");
+	}
+	return found;
+}
+
+function refusal(address: string, by: string): BulkheadError {
+	const message = `this host already has a route to ${address}, by ${by}; give the server another address, or remove that route`;
+	return new BulkheadError("bad-input", message);
 }
 
 function routeLine(address: string, { outer, outerAddresses, innerAddresses }: Link): string {

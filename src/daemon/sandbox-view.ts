@@ -4,7 +4,7 @@ import { namesOf, refusedCounter, waysInto } from "../network/inbound/plan.ts";
 import { obstaclesOf, type Passing } from "../network/outbound/obstacles.ts";
 import { type OutboundCounters, outboundCountersOf } from "../network/outbound/outbound.ts";
 import { droppedCounter, passedCounter } from "../network/outbound/plan.ts";
-import { type Elements, elementsOf, passedBy, segmentText } from "../network/passed.ts";
+import { type Elements, elementsOf, passages, segmentText } from "../network/passed.ts";
 import { rangeText } from "../network/services.ts";
 import type { StoredServer } from "../store/servers.ts";
 import { allowedOf, pathsOf } from "./between.ts";
@@ -38,7 +38,7 @@ export async function sandboxViewOf(
 	const { network } = definition;
 	const namespace = network ? running.namespace : null;
 	const others = all.filter((other) => other.name !== name);
-	const passed = namespace === null ? null : await elementsOf(namespace);
+	const passed = namespace === null ? null : passedIn(await elementsOf(namespace));
 	const between = (from: StoredServer, to: StoredServer) => pathsBetween(from, to, running, passed);
 	const fromServers = others.flatMap((other) => between(other, server).map(named(other)));
 	const toServers = others.flatMap((other) => between(server, other).map(named(other)));
@@ -98,12 +98,20 @@ const named =
 	({ name }: StoredServer) =>
 	(path: PathBetween) => ({ server: name, ...path });
 
+/** What has gone by paths, and among the servers of a segment that is open as a whole. Pure. */
+function passedIn(elements: Elements) {
+	return {
+		by: passages(elements),
+		among: (segment: string) => elements.open.get(segmentText(segment)) ?? null,
+	};
+}
+
 /** What one server may open to another. */
 function pathsBetween(
 	from: StoredServer,
 	to: StoredServer,
 	{ openSegments }: Running,
-	elements: Elements | null,
+	passedHere: ReturnType<typeof passedIn> | null,
 ): PathBetween[] {
 	const [one, other] = [from.definition.network, to.definition.network];
 	if (!one || !other) return [];
@@ -111,12 +119,12 @@ function pathsBetween(
 	const everything = {
 		...({ service: null, protocol: "any", port: null } as const),
 		ports: ["everything"],
-		passed: elements?.open.get(segmentText(one.segment)) ?? null,
+		passed: passedHere?.among(one.segment) ?? null,
 	};
 	const byName = allowedOf(to.definition, to.installed.services).flatMap((allowed, i): PathBetween[] => {
 		if ("missing" in allowed || allowed.from !== from.name) return [];
 		const [{ protocol, first: port }] = allowed.ports;
-		const passed = elements && passedBy(elements, pathsOf(allowed, from, to));
+		const passed = passedHere?.by(pathsOf(allowed, from, to)) ?? null;
 		const { service } = allowed;
 		const ports = allowed.ports.map((range) => `${range.protocol} ${rangeText(range)}`);
 		return [{ ...{ service, protocol, port, ports, passed }, because: `servers.${to.name}.allow[${i}]` }];

@@ -9,7 +9,7 @@ import {
 	waysInto,
 } from "../network/inbound/plan.ts";
 import { droppedCounter, type OutboundRule, passedCounter } from "../network/outbound/plan.ts";
-import { type Elements, passedBy, pathText } from "../network/passed.ts";
+import { type Elements, passages, pathText } from "../network/passed.ts";
 import type { Counted } from "../network/plan.ts";
 import { rangeText } from "../network/services.ts";
 import type { TrafficSample } from "../store/traffic-tables.ts";
@@ -97,6 +97,7 @@ export function betweenSamplesOf(
 	const plain = ({ own: [way] }: (typeof groups)[number]) =>
 		way?.allowed.service ? `between ${way.from} to ${way.to}'s ${way.allowed.service}` : undefined;
 	const times = Map.groupBy(groups, plain);
+	const passedBy = passages(elements);
 	return groups.flatMap((group): TrafficSample[] => {
 		const { counter, own } = group;
 		const [one] = own;
@@ -104,7 +105,7 @@ export function betweenSamplesOf(
 		const name = plain(group);
 		const way = name !== undefined && times.get(name)?.length === 1 ? name : counter;
 		const paths = new Map(own.flatMap((each) => each.paths).map((path) => [pathText(path), path]));
-		const { packets, bytes } = passedBy(elements, [...paths.values()]);
+		const { packets, bytes } = passedBy([...paths.values()]);
 		const sample = { way, counter, client: "", source, connections: 0, count: packets };
 		return [
 			{ ...sample, server: one.to, bytesIn: bytes, bytesOut: 0 },

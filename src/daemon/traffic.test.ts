@@ -3,6 +3,7 @@ import type { AllowDefinition } from "../api/site.ts";
 import { type InboundServer, type InboundWay, namesOf } from "../network/inbound/plan.ts";
 import { passedCounter } from "../network/outbound/plan.ts";
 import { elementsIn } from "../network/passed.ts";
+import type { Counted } from "../network/plan.ts";
 import type { TrafficDay } from "../store/traffic-tables.ts";
 import { allowedOf, type WayBetween } from "./between.ts";
 import { waysOf } from "./traffic.ts";
@@ -118,6 +119,27 @@ test("what is allowed twice is one way, and counts once", () => {
 		["between web to db's app", 1000],
 		["between web to db's tcp 1", 5],
 	]);
+});
+
+test("what has gone is read once for all ways: there are as many elements as ways", () => {
+	const read: string[] = [];
+	class Listed extends Map<string, Counted> {
+		override [Symbol.iterator]() {
+			read.push("all of them");
+			return super[Symbol.iterator]();
+		}
+	}
+	const ports = Array.from({ length: 50 }, (_, i) => 9000 + i);
+	const counted = elements(...ports.map((port) => ["tcp", port, 1] as [string, number, number]));
+	const allowed = new Listed(counted.allowed);
+	const samples = betweenSamplesOf(
+		ways(...ports.map((port) => ({ port }))),
+		{ ...counted, allowed },
+		"bh-home",
+	);
+	expect(samples.map(({ count }) => count)).toEqual(samples.map(() => 1));
+	expect(samples).toHaveLength(100);
+	expect(read).toHaveLength(1);
 });
 
 test("a way between servers is known by its port, whatever it is called", () => {

@@ -102,24 +102,36 @@ export function segmentText(segment: string): string {
 
 /** What has gone by paths, all of them together; an element may be a part of one (disjoint.ts). Pure. */
 export function passedBy(elements: Elements, paths: readonly Path[]): Counted {
-	const found = paths.flatMap((path) => {
-		const whole = partsOf(pathText(path));
-		return [...elements[isIPv4(path.from) ? "allowed" : "allowed6"]].flatMap(([text, counted]) => {
-			const part = partsOf(text);
-			return part.ends === whole.ends && whole.port <= part.port && part.last <= whole.last ? counted : [];
+	return passages(elements)(paths);
+}
+
+/** The same, for who asks of many: with services of many ports there are thousands of elements, and they are read once. Pure. */
+export function passages(elements: Elements): (paths: readonly Path[]) => Counted {
+	const sets = { allowed: byEnds(elements.allowed), allowed6: byEnds(elements.allowed6) };
+	return (paths) => {
+		const found = paths.flatMap((path) => {
+			const { ends, first, last } = partsOf(pathText(path));
+			const between = sets[isIPv4(path.from) ? "allowed" : "allowed6"].get(ends) ?? [];
+			return between.filter((part) => first <= part.first && part.last <= last);
 		});
-	});
-	return {
-		packets: found.reduce((sum, { packets }) => sum + packets, 0),
-		bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+		return {
+			packets: found.reduce((sum, { packets }) => sum + packets, 0),
+			bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+		};
 	};
 }
 
-function partsOf(text: string): { ends: string; port: number; last: number } {
+/** By addresses and protocol, which ports of theirs have counted what. */
+function byEnds(elements: ReadonlyMap<string, Counted>) {
+	const parts = [...elements].map(([text, counted]) => ({ ...partsOf(text), ...counted }));
+	return Map.groupBy(parts, ({ ends }) => ends);
+}
+
+function partsOf(text: string): { ends: string; first: number; last: number } {
 	const at = text.lastIndexOf(" . ");
-	const [port = 0, last = port] = text
+	const [first = 0, last = first] = text
 		.slice(at + 3)
 		.split("-")
 		.map(Number);
-	return { ends: text.slice(0, at), port, last };
+	return { ends: text.slice(0, at), first, last };
 }

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { blameServer, feltOf, parseRing, parseSessions } from "./felt.ts";
+import {
+	blameServer,
+	type Dropped,
+	droppedOf,
+	feltOf,
+	parseRing,
+	parseSessions,
+	remembered,
+} from "./felt.ts";
 
 /** The outage: from 100,000 to 110,000 ms. */
 const felt = (...lines: string[]) => feltOf(parseRing(`${lines.join("\n")}\n\n`), 100_000, 110_000);
@@ -58,24 +66,61 @@ test("requests whose clients were cut off on purpose count as failed once, and n
 			"tcp 104013 90 0 1 -1 0 0 CD 192.0.2.7:5008 99 -",
 		].join("\n"),
 	);
-	const outcomes = (...clients: string[]) =>
-		blameServer(passages, [{ from: 104_000, to: 104_200, clients: new Set(clients) }]).map(
-			({ outcome }) => outcome,
-		);
+	const outcomes = (unnamed: number, ...clients: string[]) =>
+		blameServer(passages, [{ ...window, clients, unnamed }]).map(({ outcome }) => outcome);
 	const usual = [
 		...["given-up", "served", "given-up", "served"],
 		...["failed", "served", "served", "given-up", "given-up"],
 	];
 	const failing = (...indices: number[]) =>
 		usual.map((outcome, index) => (indices.includes(index) ? "failed" : outcome));
-	expect(outcomes()).toEqual(usual);
-	expect(outcomes("192.0.2.7:5003", "2001:db8::7:5004")).toEqual(failing(2, 3));
+	expect(outcomes(0)).toEqual(usual);
+	expect(outcomes(0, "192.0.2.7:5003", "2001:db8::7:5004")).toEqual(failing(2, 3));
 	// HAProxy saw the server's end first: nobody else is taken for that one.
-	expect(outcomes("192.0.2.7:5005")).toEqual(usual);
+	expect(outcomes(0, "192.0.2.7:5005")).toEqual(usual);
 	// Of those whose clients are not known, the one that seems to have left comes first.
-	expect(outcomes("192.0.2.7:6001")).toEqual(failing(7));
-	expect(outcomes("192.0.2.7:5003", "192.0.2.7:6001", "192.0.2.7:6002")).toEqual(failing(2, 6, 7));
-	expect(outcomes("192.0.2.7:6001", "192.0.2.7:6002", "192.0.2.7:6003")).toEqual(failing(6, 7));
+	expect(outcomes(1)).toEqual(failing(7));
+	expect(outcomes(2, "192.0.2.7:5003")).toEqual(failing(2, 6, 7));
+	expect(outcomes(3)).toEqual(failing(6, 7));
+	// Its line comes later, and it is known: nobody else is taken for that one either.
+	expect(outcomes(0, "192.0.2.7:6001")).toEqual(usual);
+});
+
+const window = { from: 104_000, to: 104_200 };
+
+test("a client with several requests stands for itself alone", () => {
+	const outcomes = (lines: readonly string[], dropped: Omit<Dropped, "from" | "to">) =>
+		blameServer(parseRing(lines.join("\n")), [{ ...window, ...dropped }]).map(({ outcome }) => outcome);
+	const post = (at: number) => `http ${at} 90 0 0 9 200 0 -- unix:1 120 POST`;
+	const get = (at: number, port: number, state: string) =>
+		`http ${at} 90 0 0 9 200 0 ${state} 192.0.2.7:${port} 120 GET`;
+	// Three at once on one connection (HTTP/2), of which one could not be saved: no other client is blamed for any.
+	const together = [get(104_010, 5001, "CD"), get(104_010, 5001, "CD"), get(104_010, 5001, "CD")];
+	const posts = [post(104_011), post(104_012), post(104_013)];
+	expect(outcomes([...together, ...posts], { clients: ["192.0.2.7:5001"], unnamed: 0 })).toEqual([
+		...["failed", "failed", "failed", "served", "served", "served"],
+	]);
+	// With one more whose client is not known, as many are blamed as there were, and not all but a few.
+	const more = { clients: ["192.0.2.7:5001"], unnamed: 1 };
+	expect(outcomes([...together, ...posts], more).slice(3)).toEqual(["failed", "served", "served"]);
+	// One after the other on one connection: those before were served.
+	const inTurn = [get(104_001, 5002, "--"), get(104_005, 5002, "--"), get(104_010, 5002, "CD")];
+	const one = { clients: ["192.0.2.7:5002"], unnamed: 0 };
+	expect(outcomes(inTurn, one)).toEqual(["served", "served", "failed"]);
+	expect(outcomes(inTurn.slice(0, 2), one)).toEqual(["served", "failed"]);
+});
+
+test("what is remembered of requests that could not be saved: their clients where they are named, and not for ever", () => {
+	const connection = (client: string, named: boolean) => ({ client, listen: 8080, named });
+	const hopeless = {
+		repeated: [connection("[2001:db8::7]:5001", true)],
+		begun: [connection("192.0.2.7:5002", true), connection("192.0.2.7:5003", false)],
+	};
+	const dropped = droppedOf(hopeless, window);
+	expect(dropped).toEqual({ ...window, clients: ["2001:db8::7:5001", "192.0.2.7:5002"], unnamed: 1 });
+	const many = Array.from({ length: 10_000 }, (_, from) => ({ ...dropped, from }));
+	expect(remembered(many)).toEqual(many.slice(-8333));
+	expect(remembered(many.slice(0, 2))).toEqual(many.slice(0, 2));
 });
 
 function session(frontend: string, mode: string, retries: number, state: string): string {

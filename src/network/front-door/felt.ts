@@ -1,4 +1,5 @@
 import type { Felt } from "../../api/incident.ts";
+import type { Hopeless } from "./hopeless.ts";
 
 /** Milliseconds of waiting for a connection that no user takes for an ordinary answer's share. */
 const noticeableMs = 100;
@@ -105,12 +106,35 @@ function liveOf(block: string, kind: Passage["kind"], start: number, now: number
 	return [{ kind, start, end: null, retries, outcome: connected ? "served" : "waiting", waited, connecting }];
 }
 
-/** Clients that were cut off on purpose, see hopeless.ts. Times are milliseconds since the Unix epoch. */
+/** Requests whose clients were cut off on purpose, see hopeless.ts. Times are milliseconds since the Unix epoch. */
 export interface Dropped {
 	from: number;
 	to: number;
-	/** As a passage names them. */
-	clients: ReadonlySet<string>;
+	/** The client of each, as a passage names it; a client may have had several. */
+	clients: readonly string[];
+	/** How many there were besides, whose passages name no client. */
+	unnamed: number;
+}
+
+/** Pure. @param between when they were looked at, and when HAProxy has seen all of them gone */
+export function droppedOf({ repeated, begun }: Hopeless, between: { from: number; to: number }): Dropped {
+	const all = [...repeated, ...begun];
+	const named = all.filter((one) => one.named);
+	const clients = named.map(({ client }) => client.replace(/[[\]]/g, ""));
+	return { ...between, clients, unnamed: all.length - named.length };
+}
+
+/** More than the ring has lines are of no use to anybody. */
+const mostDropped = 25_000;
+
+/** The same without those that are too old for the ring; oldest first. Pure. */
+export function remembered(dropped: readonly Dropped[]): Dropped[] {
+	let room = mostDropped;
+	const old = dropped.findLastIndex(({ clients, unnamed }) => {
+		room -= clients.length + unnamed;
+		return room < 0;
+	});
+	return dropped.slice(old + 1);
 }
 
 /**
@@ -122,17 +146,33 @@ export function blameServer(passages: readonly Passage[], dropped: readonly Drop
 	return passages.map((passage) => (blamed.has(passage) ? { ...passage, outcome: "failed" } : passage));
 }
 
-function blamedFor(passages: readonly Passage[], { from, to, clients }: Dropped): Passage[] {
+function blamedFor(passages: readonly Passage[], { from, to, clients, unnamed }: Dropped): Passage[] {
 	const ended = passages.filter(
 		({ kind, end }) => kind === "http" && end !== null && end >= from && end <= to,
 	);
-	const found = ended.filter(({ client }) => client !== undefined && clients.has(client));
+	const byClient = Map.groupBy(ended, ({ client }) => client);
+	const known = [...Map.groupBy(clients, (client) => client)].flatMap(([client, own]) =>
+		blamedOf(byClient.get(client) ?? [], own.length),
+	);
 	// Of the others nobody knows who they were: who seems to have left comes before who seems to have been served.
-	const unknown = ended.filter(({ client }) => client === undefined);
+	const unknown = byClient.get(undefined) ?? [];
 	const suspects = ["given-up", "served"].flatMap((outcome) =>
 		unknown.filter((passage) => passage.outcome === outcome),
 	);
-	return [...found, ...suspects.slice(0, clients.size - found.length)];
+	return [...known, ...suspects.slice(0, unnamed)];
+}
+
+/**
+ * All that a client had under way ended with its connection; of what seems to have been served the last, as far as that is
+ * needed: a connection may have served others right before. @param count how many of its requests could not be saved
+ */
+function blamedOf(passages: readonly Passage[], count: number): Passage[] {
+	const served = passages.filter(({ outcome }) => outcome === "served");
+	const missing = Math.max(0, count - (passages.length - served.length));
+	return [
+		...passages.filter(({ outcome }) => outcome === "given-up"),
+		...served.slice(Math.max(0, served.length - missing)),
+	];
 }
 
 function isConnected(block: string): boolean {

@@ -19,8 +19,9 @@ function session(
 	].join(" ");
 }
 
-const client = { client: "192.0.2.7:45330", listen: 8080 };
+const client = { client: "192.0.2.7:45330", listen: 8080, named: true };
 const begun = { repeated: [], begun: [client] };
+const begunOnTheHop = { repeated: [], begun: [{ ...client, named: false }] };
 const repeated = { repeated: [client], begun: [] };
 const none = { repeated: [], begun: [] };
 
@@ -33,7 +34,8 @@ test.each([
 	["waits for a connection", { state: "5", rc: "7", an: "00" }, none],
 	["the response is complete", { state: "10", an: "4000000" }, none],
 	["not repeatable, waits", { be: "hop.http.8080" }, none],
-	["not repeatable, the response has begun", { be: "hop.http.8080", an: "00" }, begun],
+	["not repeatable, the response has begun", { be: "hop.http.8080", an: "00" }, begunOnTheHop],
+	["an upload, the response has begun", { be: "upload.http.8080", an: "00" }, begunOnTheHop],
 	["the inner hop", { proto: "unix_stream", src: "unix:1", fe: "once.http.8080", an: "00" }, none],
 	[
 		"the inner hop, waited for its connection",

@@ -9,6 +9,8 @@ export interface ClientConnection {
 	client: string;
 	/** The front door's port. */
 	listen: number;
+	/** Whether HAProxy's line of the request will name the client: not where it takes another hop. */
+	named: boolean;
 }
 
 /** Clients of requests that are with the server and cannot be saved when the connections to it are cut. */
@@ -45,9 +47,10 @@ export function hopelessOf(text: string, plan: DoorPlan, lastFailureMs?: number)
 		const session = parseSession(line);
 		const service = services.get(session?.frontend ?? "");
 		if (!session || !service) continue;
-		const connection = { client: session.client, listen: service.listen };
+		const named = session.backend === service.repeat;
+		const connection = { client: session.client, listen: service.listen, named };
 		if (session.openEnded) found.begun.push(connection);
-		else if (!session.begun && session.backend === service.repeat && mayBeRepeated(session, lastFailureMs))
+		else if (!session.begun && named && mayBeRepeated(session, lastFailureMs))
 			found.repeated.push(connection);
 	}
 	return found;

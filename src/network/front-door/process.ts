@@ -8,7 +8,15 @@ import { type Activity, activityOf } from "./activity.ts";
 import { askAdmin } from "./admin.ts";
 import { configOf, ringName } from "./config.ts";
 import { closeIdleCommand, drainCommand, releaseCommand, withGuest } from "./drain.ts";
-import { blameServer, type Dropped, feltOf, parseRing, parseSessions } from "./felt.ts";
+import {
+	blameServer,
+	type Dropped,
+	droppedOf,
+	feltOf,
+	parseRing,
+	parseSessions,
+	remembered,
+} from "./felt.ts";
 import { type Answer, Freshness } from "./freshness.ts";
 import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts";
 import { destroy, hopelessOf } from "./hopeless.ts";
@@ -40,7 +48,7 @@ export class FrontDoor {
 	readonly #ended: Promise<number> | undefined;
 	readonly #files: DoorFiles;
 	/** Lost with this process: then an incident of that moment counts them as given up by their clients. */
-	readonly #dropped: Dropped[] = [];
+	#dropped: readonly Dropped[] = [];
 	/** When the connections to a failed session were looked at last. */
 	#failedAt: number | undefined;
 	readonly #freshness = new Freshness();
@@ -237,10 +245,13 @@ export class FrontDoor {
 		const text = await askAdmin(this.#files.admin, "show sess", dropWithinMs);
 		const before = this.#failedAt;
 		this.#failedAt = from;
-		const { repeated, begun } = hopelessOf(text, this.plan, before === undefined ? before : from - before);
+		const hopeless = hopelessOf(text, this.plan, before === undefined ? before : from - before);
+		const { repeated, begun } = hopeless;
 		await destroy([...repeated, ...begun], dropWithinMs);
-		const clients = new Set([...repeated, ...begun].map(({ client }) => client.replace(/[[\]]/g, "")));
-		if (clients.size > 0) this.#dropped.push({ from, to: Date.now() + noticedWithinMs, clients });
+		if (repeated.length + begun.length > 0) {
+			const dropped = droppedOf(hopeless, { from, to: Date.now() + noticedWithinMs });
+			this.#dropped = remembered([...this.#dropped, dropped]);
+		}
 		return { repeated: repeated.length, begun: begun.length };
 	}
 

@@ -3,8 +3,11 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Context } from "../../src/daemon/context.ts";
+import { HostDoor } from "../../src/daemon/parts/door.ts";
 import { run } from "../../src/host/command.ts";
 import { inboundClientsOf } from "../../src/network/inbound/clients.ts";
+import { connectionsTo } from "../../src/network/inbound/established.ts";
 import { askersOf, clientsOf, tellClients } from "../../src/network/inbound/farewell.ts";
 import {
 	type InboundServer,
@@ -23,6 +26,7 @@ import { bridgeMacOf, macOf, type PortPlan, type SegmentPlan } from "../../src/n
 import { enslave } from "../../src/network/port.ts";
 import { Sandbox } from "../../src/network/sandbox.ts";
 import * as frames from "../../src/network/testing/frames.ts";
+import type { StoredServer } from "../../src/store/servers.ts";
 import { talk } from "./talk.ts";
 
 /**
@@ -506,6 +510,42 @@ describe("a server that has gone", () => {
 		await late.ready();
 		await inside(dc.namespace, "nft", "delete table inet t");
 		await sandbox.permit([]);
+	});
+
+	test("a client that does not hear of it counts for nothing soon, and one that comes for the next session does", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		const server = {
+			...{ name: "dc", subnet: "192.168.7.0/24", lan: { interface: "lan0" }, installed: { services: {} } },
+			definition: {
+				network: { segment: "branch", address: dc.address, address6: dc.address6 },
+				publish: [{ service: "ldap", to: "lan" }],
+			},
+		} as unknown as StoredServer;
+		const said: string[] = [];
+		const history = { append: ({ text }: { text: string }) => said.push(text) };
+		const door = new HostDoor(server, { history, log: { warn() {} } } as unknown as Context, sandbox);
+		const isFree = async (withinMs: number) => await door.drain(withinMs, new AbortController().signal);
+		const all = await Promise.all([dc.address, dc.address6].map(async (one) => await talk(pc, one, 389)));
+		expect(await isFree(0)).toBe(false);
+		await inside(
+			pc,
+			"nft",
+			`table inet t { chain o { type filter hook output priority 0; ip daddr ${dc.address} drop; ip6 daddr ${dc.address6} drop; }; }`,
+		);
+		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
+		await door.cut();
+		await bring(dc);
+		const next = await talk(host, dc.address, 389);
+		const open = async () =>
+			await Promise.all([dc.address, dc.address6].map(async (one) => await connectionsTo(tag, one, [])));
+		await vi.waitFor(async () => expect(await open()).toEqual([1, 0]), { timeout: 20_000, interval: 200 });
+		expect(await next.say("anybody")).toBe(true);
+		expect(await isFree(0)).toBe(false);
+		await next[Symbol.asyncDispose]();
+		expect(await isFree(20_000)).toBe(true);
+		expect(said).toEqual([]);
+		await inside(pc, "nft", "delete table inet t");
+		for (const one of all) await one[Symbol.asyncDispose]();
 	});
 
 	test("its clients are told also while another guest answers in their names", async () => {

@@ -3,8 +3,9 @@
 #
 # By UDP: that the port is unreachable (RFC 792, RFC 4443). By TCP a reset is believed only with the number that the client
 # expects next (RFC 5961, 3.2), which nobody here knows; so the client is asked: to a segment outside of its window it answers
-# with an acknowledgement (RFC 9293, 3.10.7.4), and that carries the number. Those that answer nothing within half a second
-# are left alone. What it opens, it opens with privileges; when it reads what others send it has none.
+# with an acknowledgement (RFC 9293, 3.10.7.4), and that carries the number. Those that send nothing within half a second
+# are left alone, and said: their lines are its output. What it opens, it opens with privileges; when it reads what others send it
+# has none.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 IPPROTO_RAW);
@@ -90,7 +91,7 @@ while (<STDIN>) {
 		/^(tcp|udp) ([0-9a-f.:]+) (\d+) ([0-9a-f.:]+) (\d+)$/ or die "no connection: $_";
 	my ($from, $to) = map { inet_pton(/:/ ? AF_INET6 : AF_INET, $_) // die "no address: $_\n" } $client, $server;
 	if ($protocol eq 'udp') { unreachable($to, $server_port, $from, $client_port); next }
-	$asked{ join '', $from, $to, pack 'n n', $client_port, $server_port } = 1;
+	$asked{ join '', $from, $to, pack 'n n', $client_port, $server_port } = $_;
 	segment($to, $server_port, $from, $client_port, int rand 2**32, ACK);
 }
 
@@ -108,9 +109,10 @@ while (%asked and (my $left = $end - time) > 0) {
 		: next;
 	next if $protocol != TCP or length $packet < $start + 20;
 	my ($from_port, $to_port, $number, $flags) = unpack 'n n x4 N x C', substr $packet, $start, 14;
-	next if ($flags & (SYN | ACK | RST)) != ACK;
 	my $one = join '', $from, $to, pack 'n n', $from_port, $to_port;
 	next if !$asked{$one} or !believed($where);
 	delete $asked{$one};
-	segment($to, $to_port, $from, $from_port, $number, RST);
+	# Whoever has ended it himself needs no reset, and whoever connects anew from the same port is to get none.
+	segment($to, $to_port, $from, $from_port, $number, RST) if ($flags & (SYN | ACK | RST)) == ACK;
 }
+print values %asked;

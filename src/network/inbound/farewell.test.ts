@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { talkingIn } from "./farewell.ts";
+import { forgettingOf, talkingIn } from "./farewell.ts";
 
 test("who is connected, and who has just asked, is told; who is about to connect, or was answered a while ago, is not", () => {
 	const text = [
@@ -20,4 +20,15 @@ test("who is connected, and who has just asked, is told; who is about to connect
 		"udp 192.0.2.7 40004 10.77.0.10 53",
 		"tcp 2001:db8::7 40005 fd00:77::10 389",
 	]);
+});
+
+test("what is forgotten is that connection and no other", () => {
+	expect(forgettingOf("tcp 192.0.2.7 40000 10.77.0.10 389\ntcp 2001:db8::7 40005 fd00:77::10 389\n")).toBe(
+		[
+			"-D -f ipv4 -p tcp --state ESTABLISHED -s 192.0.2.7 -d 10.77.0.10 --sport 40000 --dport 389",
+			"-D -f ipv6 -p tcp --state ESTABLISHED -s 2001:db8::7 -d fd00:77::10 --sport 40005 --dport 389",
+			"",
+		].join("\n"),
+	);
+	expect(forgettingOf("")).toBe("");
 });

@@ -40,15 +40,32 @@ export async function clientsOf(
 	return found.flat().filter((line) => !own.includes(line.split(" ")[1] ?? ""));
 }
 
+/** For as many as are told, where each costs a look at a table that a flood has filled. */
+const forgottenWithinMs = 30_000;
+
 /**
  * Tells clients that the server has gone: ends their connections, and refuses what they have just asked by UDP. What the
  * host's own firewall drops of it (packets that fit no connection, `ct state invalid`) does not arrive, and those clients
- * wait as long as they would.
+ * wait as long as they would. Connections of which nothing is heard, as of a client that is switched off, are forgotten:
+ * they would count as open for five days (nf_conntrack_tcp_timeout_established).
  * @throws CommandError
  */
 export async function tellClients(namespace: string, clients: readonly string[]): Promise<void> {
 	const lines = clients.slice(0, mostClients);
-	if (lines.length > 0) await inside(namespace, ["perl", program], `${lines.join("\n")}\n`);
+	if (lines.length === 0) return;
+	const silent = forgettingOf(await inside(namespace, ["perl", program], `${lines.join("\n")}\n`));
+	// In one process, which minds none that has gone by itself. It opens its standard input once more, which has to be a pipe.
+	const forget = ["sh", "-c", "cat | conntrack -R -"];
+	if (silent !== "") await inside(namespace, forget, silent, forgottenWithinMs);
+}
+
+/** Commands of conntrack that forget exactly these connections, where they still count as open. Pure. @param text lines of the program */
+export function forgettingOf(text: string): string {
+	return text.replaceAll(/^tcp (\S+) (\d+) (\S+) (\d+)$/gm, (_, client, from, server, to) => {
+		const family = isIPv4(client) ? "ipv4" : "ipv6";
+		const ends = `-s ${client} -d ${server} --sport ${from} --dport ${to}`;
+		return `-D -f ${family} -p tcp --state ESTABLISHED ${ends}`;
+	});
 }
 
 /**

@@ -462,6 +462,14 @@ describe("the front door", () => {
 		expect((await web.request("GET", "/")).status).toBe(200);
 	});
 
+	test("one that is silent for a moment when it is looked for is adopted too", async () => {
+		const { pid } = await ensureDoor();
+		process.kill(pid, "SIGSTOP");
+		const adopting = ensureDoor();
+		await delay(3000).finally(() => process.kill(pid, "SIGCONT"));
+		expect((await adopting).pid).toBe(pid);
+	});
+
 	test("requests to a dead server wait, and none fails", async () => {
 		// The front door notes a request's end a moment after its client has the answer: the one before is not to count.
 		await delay(100);

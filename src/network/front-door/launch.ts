@@ -27,6 +27,17 @@ export async function answers(files: DoorFiles, withinMs = answerWithinMs): Prom
 }
 
 /**
+ * Milliseconds. One hangs when it has not answered for so long, and to another question once more not: the daemon itself may
+ * have been kept from running meanwhile.
+ */
+export const patience = { silentForMs: 8000, answersAtLastMs: 2000 } as const;
+
+/** @returns whether a HAProxy answers within the patience that one is owed which users are connected to */
+export async function answersAtLast(files: DoorFiles): Promise<boolean> {
+	return (await answers(files, patience.silentForMs)) || (await answers(files, patience.answersAtLastMs));
+}
+
+/**
  * Starts a plan's HAProxy and waits until it answers.
  * @throws BulkheadError "port-in-use", or "internal" with what HAProxy said; then nothing runs
  */

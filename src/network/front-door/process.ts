@@ -20,7 +20,7 @@ import {
 import { type Answer, Freshness } from "./freshness.ts";
 import { type Health, healthOf, pauseCommand, resumeCommand } from "./health.ts";
 import { destroy, hopelessOf } from "./hopeless.ts";
-import { answers, start } from "./launch.ts";
+import { answers, answersAtLast, start } from "./launch.ts";
 import { canWiden, portInUse, portIsFree } from "./listen.ts";
 import { checkedOf, healthNameOf, trafficNamesOf } from "./names.ts";
 import {
@@ -67,21 +67,23 @@ export class FrontDoor {
 	/**
 	 * Adopts the front door that an earlier process started by the same plan, or starts a new one in its place.
 	 * @param held leaves users held back where they are: with one that is new they are, see `drain()`; `release()` lets them through
+	 * @param hangs whether the one that runs is known to hang: it is not waited for, as it is else before it counts as one that does
 	 * @throws BulkheadError "port-in-use", before anything is stopped where that can be seen before;
 	 *   "bad-input" for a health path that is none; "internal" when HAProxy would not start, with what it said;
 	 *   Error or DeadlineError when HAProxy does not answer
 	 */
-	static async ensure(plan: DoorPlan, held = false): Promise<FrontDoor> {
+	static async ensure(plan: DoorPlan, held = false, hangs = false): Promise<FrontDoor> {
 		configOf(plan);
 		const files = doorFiles(plan.folder);
-		const door = (await FrontDoor.#adopt(plan, files)) ?? (await FrontDoor.#begin(plan, files));
+		const door =
+			(hangs ? undefined : await FrontDoor.#adopt(plan, files)) ?? (await FrontDoor.#begin(plan, files));
 		if (!held) await door.release();
 		return door;
 	}
 
 	static async #adopt(plan: DoorPlan, files: DoorFiles): Promise<FrontDoor | undefined> {
 		const old = await readRecord(files);
-		if (!old || !(await isAsPlanned(old, plan, files)) || !(await answers(files))) return undefined;
+		if (!old || !(await isAsPlanned(old, plan, files)) || !(await answersAtLast(files))) return undefined;
 		return new FrontDoor(plan, old.process);
 	}
 

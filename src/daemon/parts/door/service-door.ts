@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { explain } from "../../../api/errors.ts";
 import { ControlGroup } from "../../../host/cgroup.ts";
+import { patience } from "../../../network/front-door/launch.ts";
 import { FrontDoor } from "../../../network/front-door/process.ts";
 import type { DoorPlan } from "../../../network/plan.ts";
 import { type Context, doorGroup } from "../../context.ts";
@@ -11,9 +12,8 @@ import { destroyGroup } from "./strays.ts";
 /** Memory: 10,000 clients that are all served at once, with two buffers of 16 KiB and more each, and uploads. */
 const limits = { memoryBytes: 768 * 2 ** 20, cpus: 1, tasks: 64, cpuWeight: 100 };
 const retryAfterMs = 2000;
-/** One that hangs is replaced as one that has died, when it has not answered for so long, and once more not. */
-const silentForMs = 8000;
-const answersAtLastMs = 2000;
+/** One that hangs is replaced as one that has died. */
+const { silentForMs, answersAtLastMs } = patience;
 
 /** What all front doors of a server are told, also those that are opened later. Replaced as a whole when it changes. */
 export interface Orders {
@@ -57,6 +57,8 @@ export class ServiceDoor {
 	private behind = false;
 	/** Whether it is being asked how it is. */
 	private asked = false;
+	/** Whether what runs in its place is known to hang. */
+	private hangs = false;
 	/** When it answered last, by the monotonic clock. */
 	private heardAt = 0;
 	/** Counts openings and closings: the end of a front door that was replaced or closed is no news. */
@@ -135,6 +137,7 @@ export class ServiceDoor {
 			`The front door of ${this.around.server}, port ${this.listen}, does not answer any more; it is replaced`,
 		);
 		this.door = undefined;
+		this.hangs = true;
 		await this.openWhenPossible();
 	}
 
@@ -199,7 +202,8 @@ export class ServiceDoor {
 		if (!plan || this.isOpenAs(plan)) return;
 		const turn = ++this.turn;
 		this.door = undefined;
-		const door = await FrontDoor.ensure(plan, true);
+		const door = await FrontDoor.ensure(plan, true, this.hangs);
+		this.hangs = false;
 		await this.tellAndKeep(door);
 		door.onEnd((code) => {
 			if (turn !== this.turn) return;

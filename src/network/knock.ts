@@ -1,21 +1,29 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { CommandError } from "../host/command.ts";
+import { readIfThere } from "../host/files.ts";
 import type { PortRange } from "./inbound/plan.ts";
+import { inside } from "./namespace.ts";
 
 /** The end of a child's standard error that goes into an error message, characters. */
 const mostSaid = 2000;
+/** Milliseconds: how often it is looked whether the kernel tells of connections already, and for how long at most. */
+const [lookEveryMs, listensWithinMs] = [10, 5000];
 
 /**
  * Waits until somebody opens a connection to one of a sleeping server's ports: its front door, or a client that reaches its
  * own address. The kernel's connection tracking
- * tells, within a few milliseconds and at no cost while nobody comes. A connection that was opened before this
- * listened is not seen; but the front door gives an attempt up after 100 ms without an answer, and the next is seen.
- * Health checks are connections too: pause them before.
+ * tells, within a few milliseconds and at no cost while nobody comes. Of who came before this listened, and waits since, it
+ * tells nothing, also not when he tries again: so it is asked for those once. The front door gives an attempt up after 100 ms
+ * without an answer, and the next is seen. Health checks are connections too: pause them before.
  * @param namespace the site's network namespace
  * @param ports of the server
  * @param signal ends the watching
+ * @param own addresses of the sandbox: a health check may wait since before, and what waits for the front door tries again
  * @throws the signal's reason; CommandError when the watching ends by itself or cannot begin: it needs Debian's
  *   package conntrack
  */
@@ -24,6 +32,7 @@ export async function waitForKnock(
 	address: string,
 	ports: readonly PortRange[],
 	signal: AbortSignal,
+	own: readonly string[] = [],
 ): Promise<void> {
 	signal.throwIfAborted();
 	const [file = "", ...args] = watchCommand(namespace, address);
@@ -42,9 +51,19 @@ export async function waitForKnock(
 	child.once("close", (code, by) => failed(endedWith(code, by), code));
 	const onAbort = () => reject(signal.reason);
 	signal.addEventListener("abort", onAbort, { once: true });
+	const over = new AbortController();
+	const lookOnce = async () => {
+		if (child.pid !== undefined) await untilTold(child.pid, over.signal);
+		if (over.signal.aborted) return;
+		const lines = (await inside(namespace, ["conntrack", "-L", "-f", "ipv4", "-d", address])).split("\n");
+		if (lines.some((line) => isWaiting(line, address, ports, own))) resolve();
+	};
+	// Where it cannot be entered, what watches says why.
+	lookOnce().catch((error) => child.exitCode ?? reject(error));
 	try {
 		await promise;
 	} finally {
+		over.abort();
 		signal.removeEventListener("abort", onAbort);
 		await end(child);
 	}
@@ -57,6 +76,40 @@ function watchCommand(namespace: string, address: string): string[] {
 		...["nsenter", `--net=/run/netns/${namespace}`, "--"],
 		...["conntrack", "-E", "-e", "NEW", "-d", address],
 	];
+}
+
+/** Waits until the kernel tells a process of new connections, as far as that can be seen, or it is over. Does not throw. */
+async function untilTold(pid: number, over: AbortSignal): Promise<void> {
+	const end = performance.now() + listensWithinMs;
+	while (!over.aborted && performance.now() < end) {
+		const own = await socketsOf(pid);
+		const sockets = await readIfThere(`/proc/${pid}/net/netlink`).catch(() => undefined);
+		if (isTold(sockets ?? "", own)) return;
+		await delay(lookEveryMs, undefined, { signal: over }).catch(() => {});
+	}
+}
+
+/** @returns the inodes of the sockets that a process has open; none when it is gone */
+async function socketsOf(pid: number): Promise<string[]> {
+	const folder = `/proc/${pid}/fd`;
+	const files = await readdir(folder).catch(() => []);
+	const targets = await Promise.all(
+		files.map(async (file) => await readlink(join(folder, file)).catch(() => "")),
+	);
+	return targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []);
+}
+
+/**
+ * Whether somebody is told of new connections by one of his sockets: NETLINK_NETFILTER (linux/netlink.h), with
+ * NFNLGRP_CONNTRACK_NEW (linux/netfilter/nfnetlink_compat.h) among its groups. Pure.
+ * @param sockets the kernel's list: `sk Eth Pid Groups … Inode`, the groups in hexadecimal
+ * @param own inodes of his sockets
+ */
+export function isTold(sockets: string, own: readonly string[]): boolean {
+	return sockets.split("\n").some((line) => {
+		const [, family, , groups = "", ...others] = line.trim().split(/\s+/);
+		return family === "12" && (Number.parseInt(groups, 16) & 1) === 1 && own.includes(others.at(-1) ?? "");
+	});
 }
 
 function endedWith(code: number | null, by: string | null): string {
@@ -77,9 +130,30 @@ async function end(child: ReturnType<typeof spawn>): Promise<void> {
  * followed by the same for the answers' direction.
  */
 export function isKnock(line: string, address: string, ports: readonly PortRange[]): boolean {
-	const [, protocol, to, text] =
-		/^\s*\[NEW\] (tcp|udp) .*? dst=(\S+) sport=\d+ dport=(\d+) /.exec(line) ?? [];
+	const [, connection = ""] = /^\s*\[NEW\] (.*)/.exec(line) ?? [];
+	return reaches(connection, address, ports) !== undefined;
+}
+
+/**
+ * Reads a line of `conntrack -L`: `tcp 6 118 SYN_SENT src=192.0.2.7 dst=10.77.0.20 sport=43242 dport=80 [UNREPLIED] …`.
+ * @returns whether somebody waits for the server, other than the sandbox itself
+ */
+export function isWaiting(
+	line: string,
+	address: string,
+	ports: readonly PortRange[],
+	own: readonly string[],
+): boolean {
+	const from = reaches(line, address, ports);
+	return from !== undefined && !own.includes(from) && line.includes(" [UNREPLIED] ");
+}
+
+/** @returns where a connection comes from that goes to one of the ports */
+function reaches(line: string, address: string, ports: readonly PortRange[]): string | undefined {
+	const [, protocol, from, to, text] =
+		/^(tcp|udp) .*? src=(\S+) dst=(\S+) sport=\d+ dport=(\d+) /.exec(line) ?? [];
 	const port = Number(text);
 	const isIn = ({ first, last }: PortRange) => port >= first && port <= last;
-	return to === address && ports.some((range) => range.protocol === protocol && isIn(range));
+	if (to !== address || !ports.some((range) => range.protocol === protocol && isIn(range))) return undefined;
+	return from;
 }

@@ -856,7 +856,7 @@ describe("the front door", () => {
 		await die();
 		const end = new AbortController();
 		let knockedAt = 0;
-		const knock = waitForKnock(tag, guest.address, tcp(8000), end.signal).then(() => {
+		const knock = waitForKnock(tag, guest.address, tcp(8000), end.signal, ["10.77.0.1"]).then(() => {
 			knockedAt = performance.now();
 		});
 		await until("the watcher", async () => (await watchers()).length === 1);
@@ -876,6 +876,23 @@ describe("the front door", () => {
 		});
 		await door?.resumeHealth();
 		expect(await door?.health()).toEqual({ http: "up", raw: "up" });
+	});
+
+	test("who came before a sleeping server's connections were watched, and waits, is noticed too", async () => {
+		await die();
+		await door?.pauseHealth();
+		const waits = `require("node:net").connect(8000, "${guest.address}").on("error", () => {}); setTimeout(() => process.exit(), 300);`;
+		await inNamespace(
+			tag,
+			...["setpriv", "--reuid", `${uid}`, "--clear-groups"],
+			process.execPath,
+			"-e",
+			waits,
+		);
+		await waitForKnock(tag, guest.address, tcp(8000), AbortSignal.timeout(30_000));
+		expect(await watchers()).toEqual([]);
+		await comeBack();
+		await door?.resumeHealth();
 	});
 
 	test("a watcher ends with its signal, with its parent, and tells when it ends by itself", async () => {

@@ -204,7 +204,7 @@ export class HostDoor implements Door {
 		return { current: sum("current"), total: sum("total") + (routed ?? 0) };
 	}
 
-	/** A change of what is published begins it anew: an attempt to connect that falls in between is made again. */
+	/** A change of what is published begins it anew: who came in between and waits is seen then. */
 	async knock(signal: AbortSignal): Promise<void> {
 		for (;;) {
 			const outdated = this.outdated.signal;
@@ -219,7 +219,8 @@ export class HostDoor implements Door {
 	private async knockNow(signal: AbortSignal): Promise<void> {
 		const { network } = this.server.definition;
 		if (!network) throw new Error("the server has no network");
-		await waitForKnock(this.sandbox.namespace, network.address, usedPortsOf(this.server), signal);
+		const own = [sandboxAddressOf(this.server)];
+		await waitForKnock(this.sandbox.namespace, network.address, usedPortsOf(this.server), signal, own);
 	}
 
 	async dropHopeless(): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type TrafficView, type TrafficWay, trafficDays } from "../api/traffic.ts";
+import { countingIn } from "../network/counting.ts";
 import { inboundClientsOf } from "../network/inbound/clients.ts";
 import { outboundCountersOf } from "../network/outbound/outbound.ts";
 import { elementsOf } from "../network/passed.ts";
@@ -65,11 +66,12 @@ export class Traffic {
 	private async lookNow(): Promise<void> {
 		const units = this.parts.units();
 		const namespace = this.parts.namespace();
+		const { bootId } = this.context;
 		const all = [
 			...units.map(publishedSamples),
-			outboundSamples(units, namespace),
-			inboundSamples(units, namespace),
-			betweenSamples(units, namespace),
+			outboundSamples(units, namespace, bootId),
+			inboundSamples(units, namespace, bootId),
+			betweenSamples(units, namespace, bootId),
 		];
 		// One front door that does not answer keeps the others from nothing.
 		const samples = (await Promise.allSettled(all)).flatMap((each) => {
@@ -100,33 +102,39 @@ async function publishedSamples({
 async function outboundSamples(
 	units: ReturnType<Parts["units"]>,
 	namespace: string | null,
+	bootId: string,
 ): Promise<TrafficSample[]> {
 	if (namespace === null) return [];
+	const source = await countingIn(namespace, "outbound", bootId);
 	const counters = await outboundCountersOf(namespace);
 	const servers = units.map(({ stored: { name, definition } }) => ({
 		name,
 		rules: outboundRulesOf(definition.outbound),
 	}));
-	return outboundSamplesOf(servers, counters, namespace);
+	return outboundSamplesOf(servers, counters, source);
 }
 
 async function inboundSamples(
 	units: ReturnType<Parts["units"]>,
 	namespace: string | null,
+	bootId: string,
 ): Promise<TrafficSample[]> {
 	const servers = inboundServers(units.map(({ stored }) => stored));
 	if (namespace === null || servers.length === 0) return [];
+	const source = await countingIn(namespace, "outbound", bootId);
 	const counters = await outboundCountersOf(namespace);
-	return inboundSamplesOf(servers, counters, await inboundClientsOf(namespace), namespace);
+	return inboundSamplesOf(servers, counters, await inboundClientsOf(namespace), source);
 }
 
 async function betweenSamples(
 	units: ReturnType<Parts["units"]>,
 	namespace: string | null,
+	bootId: string,
 ): Promise<TrafficSample[]> {
 	const ways = waysAmong(units.map(({ stored }) => stored));
 	if (namespace === null || ways.length === 0) return [];
-	return betweenSamplesOf(ways, await elementsOf(namespace), namespace);
+	const source = await countingIn(namespace, "bulkhead", bootId);
+	return betweenSamplesOf(ways, await elementsOf(namespace), source);
 }
 
 const kinds = ["published", "between", "outbound", "dropped"] as const;

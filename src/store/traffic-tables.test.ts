@@ -41,6 +41,24 @@ test("another source begins at 0, and so does one that has forgotten", () => {
 	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 11]]);
 });
 
+test("another source counts all that it has, also more than the one before had when it was seen last", () => {
+	const own = tables();
+	own.add(noon, [sample(5, { source: "bh-home boot1 7 table.1" })]);
+	own.add(noon, [sample(9, { source: "bh-home boot2 7 table.1" })]);
+	own.add(noon, [sample(0, { source: "bh-home boot2 7 table.2" })]);
+	own.add(noon, [sample(9, { source: "bh-home boot2 7 table.2" })]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 5 + 9 + 9]]);
+});
+
+test("what an earlier version called by the sandbox's name goes on, once", () => {
+	const own = tables();
+	own.add(noon, [sample(5, { source: "bh-home" })]);
+	own.add(noon, [sample(5, { source: "bh-home boot1 7 table.1" })]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 5]]);
+	own.add(noon, [sample(9, { source: "bh-home boot2 7 table.1" })]);
+	expect(counts(own)).toEqual([["2026-11-23", "192.0.2.7", 5 + 9]]);
+});
+
 test("two counters that are called the same are added up, and count nothing when nothing comes", () => {
 	const own = tables();
 	for (let minute = 0; minute < 10; minute++) own.add(noon + minute, [sample(1000), sample(10)]);

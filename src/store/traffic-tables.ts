@@ -137,10 +137,14 @@ export class TrafficTables {
 		const known = this.seen(server, key, client);
 		// Earlier versions kept all by the way's name.
 		const before = known ?? this.seen(server, way, client);
-		const goesOn = before?.source === source && amounts.every((name) => sample[name] >= before[name]);
-		const more = amounts.map((name) => sample[name] - (goesOn && before ? before[name] : 0));
+		const goesOn =
+			before !== undefined &&
+			isSame(before.source, source) &&
+			amounts.every((name) => sample[name] >= before[name]);
+		const more = amounts.map((name) => sample[name] - (goesOn ? before[name] : 0));
 		const isMore = more.some((amount) => amount !== 0);
-		if (!isMore && before === known) return;
+		// A source that is new is noted also where nothing more came: what stands there may be an earlier version's name, for once.
+		if (!isMore && before === known && (before === undefined || before.source === source)) return;
 		if (before !== known)
 			this.database
 				.prepare("DELETE FROM traffic_seen WHERE server = ? AND way = ? AND client = ?")
@@ -156,6 +160,11 @@ export class TrafficTables {
 			)
 			.run(server, day, way, this.nameOf(server, day, way, client), ...more, at, at);
 	}
+}
+
+/** Whether a source is that of before: earlier versions called what counts in a sandbox by its name alone. */
+function isSame(before: string, source: string): boolean {
+	return source === before || source.startsWith(`${before} `);
 }
 
 /** What a counter is found again by; the column `way` of `traffic_seen`. */

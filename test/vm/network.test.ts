@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/host/command.ts";
 import { endProcess, identify } from "../../src/host/process.ts";
+import { countingIn } from "../../src/network/counting.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { FrontDoor } from "../../src/network/front-door/process.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
@@ -419,6 +420,33 @@ describe("the sandbox", () => {
 		await expect(broken.ensure([{ ...segment, name: "a/b" }])).rejects.toThrow();
 		expect(await Sandbox.exists(`${tag}x`)).toBe(false);
 	});
+});
+
+test("what counts goes by another name when its table, or all of the namespace, is made anew", async () => {
+	const namespace = `${tag}count`;
+	const add = async () => {
+		await run("ip", ["netns", "add", namespace], { deadlineMs: 10_000 });
+		await inNamespace(namespace, "nft", "add table inet outbound; add table inet bulkhead");
+	};
+	const names = async () =>
+		await Promise.all((["outbound", "bulkhead"] as const).map((one) => countingIn(namespace, one, "boot")));
+	await add();
+	try {
+		const [first, other] = await names();
+		expect(await names()).toEqual([first, other]);
+		expect(first).toMatch(new RegExp(`^${namespace} boot `));
+		await inNamespace(namespace, "nft", "delete table inet outbound; add table inet outbound");
+		const [second, still] = await names();
+		expect(still).toBe(other);
+		expect(second).not.toBe(first);
+		await run("ip", ["netns", "delete", namespace], { deadlineMs: 10_000 });
+		await add();
+		const third = await names();
+		expect(third).not.toContain(first);
+		expect(third).not.toContain(other);
+	} finally {
+		await run("ip", ["netns", "delete", namespace], { deadlineMs: 10_000 });
+	}
 });
 
 describe("the front door", () => {

@@ -11,16 +11,20 @@ export const pace = { perSecond: 2000, burst: 5000 } as const;
  * kernel gives to others (`ip_local_port_range`).
  */
 export const checkPorts = { first: 20_000, last: 29_989 } as const;
-/** One of them is for services that are only watched: they may be those of a front door as well. */
-const shares = 37;
+/** Front doors of one port of a guest that can have a share of their own. */
+export const doorShares = 36;
+
+/** The share of a front door as long as no other of that port of the guest has it. @param listen its port on the host */
+export function usualShareOf(listen: number): number {
+	return listen % doorShares;
+}
 
 /**
- * The ports of one front door's checks, by the port that it listens on; HAProxy uses them in turn. Two front doors of one
- * service of a guest would take them from each other.
+ * The ports of one share, which HAProxy uses in turn. Two front doors of one service of a guest would take them from each other.
+ * Services that are only watched may be those of a front door as well, and have one for themselves.
  */
-export function checkPortsOf(listen: number | "watched"): { first: number; last: number } {
-	const each = (checkPorts.last - checkPorts.first + 1) / shares;
-	const share = listen === "watched" ? shares - 1 : listen % (shares - 1);
-	const first = checkPorts.first + share * each;
+export function checkPortsOf(share: number | "watched"): { first: number; last: number } {
+	const each = (checkPorts.last - checkPorts.first + 1) / (doorShares + 1);
+	const first = checkPorts.first + each * (share === "watched" ? doorShares : share);
 	return { first, last: first + each - 1 };
 }

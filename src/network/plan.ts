@@ -46,6 +46,8 @@ export interface ServicePlan {
 	rehearse: readonly string[];
 	/** Version of the PROXY protocol by which the server is told who its clients are; of tcp only. */
 	proxy?: "v1" | "v2" | undefined;
+	/** Which share of the ports that checks come from is its own (pace.ts); by its port on the host when left out. */
+	share?: number;
 }
 
 /** The front door of one server. */

@@ -14,6 +14,7 @@ import { run } from "../../src/host/command.ts";
 import { askAdmin } from "../../src/network/front-door/admin.ts";
 import { doorFiles } from "../../src/network/front-door/record.ts";
 import { parseStat } from "../../src/network/front-door/stat.ts";
+import { doorShares } from "../../src/network/pace.ts";
 import { bridgeAddressOnLan } from "../../src/network/plan.ts";
 import type { Sandbox } from "../../src/network/sandbox.ts";
 import { paths as pathsOf } from "../../src/store/paths.ts";
@@ -24,6 +25,7 @@ import { freePort } from "./harness.ts";
 const namespace = `bhd${process.pid}`;
 let folder: string;
 let said: string[];
+let context: Context;
 let door: HostDoor;
 let files: ReturnType<typeof doorFiles>;
 
@@ -41,7 +43,7 @@ beforeEach(async () => {
 	folder = await mkdtemp(join(tmpdir(), "bulkhead-doors-"));
 	said = [];
 	const listen = await freePort();
-	const context = {
+	context = {
 		paths: { ...pathsOf(folder, folder), door: () => join(folder, "door") },
 		groups: {},
 		log: { warn() {} },
@@ -170,6 +172,34 @@ test("one that is to be for the LAN too, where another program has its port, is 
 	const onLan = connect(listen, "127.0.0.2");
 	await once(onLan, "connect");
 	onLan.destroy();
+});
+
+test("two of one port have their own ports for checks, and each goes on with them when the other is taken back, and by the next daemon", async () => {
+	const listen = await freePort();
+	const listens = [listen, listen > 60_000 ? listen - doorShares : listen + doorShares];
+	const publish = (ports: readonly number[]): PublishDefinition[] =>
+		ports.map((one) => ({ service: "http", port: 80, to: "host", listen: one }));
+	const { definition, ...server } = door.server;
+	const having = (ports: readonly number[]) => ({
+		...server,
+		definition: { ...definition, publish: publish(ports) },
+	});
+	const filesOf = (one: number | undefined) => doorFiles(join(folder, "door", String(one)));
+	const [first, second] = listens.map(filesOf);
+	const from = async (of: typeof first) =>
+		/ source (\S+) /.exec(await readFile(of?.config ?? "", "utf8"))?.[1];
+	const pidOf = async (of: typeof first): Promise<number> =>
+		JSON.parse(await readFile(of?.record ?? "", "utf8")).process.pid;
+	door.server = having(listens);
+	await door.open();
+	expect(await from(second)).not.toBe(await from(first));
+	const before = await pidOf(second);
+	door.server = having(listens.slice(1));
+	await door.open();
+	expect(await pidOf(second)).toBe(before);
+	const next = new HostDoor(door.server, context, { namespace } as Sandbox);
+	await next.open();
+	expect(await pidOf(second)).toBe(before);
 });
 
 /** A server that takes connections on port 9000, and what it publishes at its own address. */

@@ -1,10 +1,13 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
 import type { Answer } from "../../network/front-door/freshness.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
+import { doorFiles, readRecord } from "../../network/front-door/record.ts";
 import { clientsOf, tellClients } from "../../network/inbound/farewell.ts";
 import { waitForKnock } from "../../network/knock.ts";
+import { usualShareOf } from "../../network/pace.ts";
 import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import type { Door } from "../../session/env.ts";
@@ -14,6 +17,7 @@ import { completeServicesOf, inboundServers, watchdog, watchedServicesOf } from 
 import { doorUid, sandboxAddressOf } from "../resolve.ts";
 import { Turns } from "../turns.ts";
 import { answersOfAll, feltOfAll, type Healths, healthOfAll } from "./door/answers.ts";
+import { CheckShares } from "./door/check-shares.ts";
 import { packetsInto, untilNobodyIsConnected, usedPortsOf } from "./door/routed.ts";
 import { type Orders, ServiceDoor, type Surroundings } from "./door/service-door.ts";
 import { endStrays } from "./door/strays.ts";
@@ -34,6 +38,7 @@ export class HostDoor implements Door {
 	private readonly around: Surroundings;
 	/** By their ports on the host. */
 	private readonly doors = new Map<number, ServiceDoor>();
+	private readonly shares = new CheckShares();
 	private readonly turns = new Turns();
 	private readonly telling = new Turns();
 	private orders: Orders = { held: false, resting: false };
@@ -145,7 +150,10 @@ export class HostDoor implements Door {
 	}
 
 	private async remove(doors: readonly ServiceDoor[]): Promise<void> {
-		for (const { listen } of doors) this.doors.delete(listen);
+		for (const { listen } of doors) {
+			this.doors.delete(listen);
+			this.shares.forget(listen);
+		}
 		await together(doors.map((door) => door.close()));
 		if (this.doors.size > 0) return;
 		await rm(this.context.paths.door(this.server.name), { recursive: true, force: true });
@@ -154,12 +162,23 @@ export class HostDoor implements Door {
 	/** Once: later ones are all known. */
 	private async sweep(): Promise<void> {
 		if (this.swept) return;
+		await this.recallShares();
 		try {
 			await endStrays(this.context, this.server.name, new Set(this.listens()));
 			this.swept = true;
 		} catch (error) {
 			// A port that it holds is told of when somebody wants it.
 			this.say(`What is left of an earlier front door of ${this.server.name} stays: ${explain(error)}`);
+		}
+	}
+
+	/** What earlier daemons began goes on as it is. */
+	private async recallShares(): Promise<void> {
+		for (const service of this.services()) {
+			const folder = join(this.context.paths.door(this.server.name), `${service.listen}`);
+			// What cannot be read keeps that front door from being taken on, and is told there.
+			const record = await readRecord(doorFiles(folder)).catch(() => undefined);
+			if (record) this.shares.of(service, record.shares?.[0] ?? usualShareOf(service.listen));
 		}
 	}
 
@@ -353,7 +372,9 @@ export class HostDoor implements Door {
 
 	private plan(listen: number): Omit<DoorPlan, "groups" | "folder"> | undefined {
 		const { network } = this.server.definition;
-		const services = this.services().filter((service) => service.listen === listen);
+		const services = this.services()
+			.filter((service) => service.listen === listen)
+			.map((service) => ({ ...service, share: this.shares.of(service) }));
 		const watched = listen === watchdog ? watchedServicesOf(this.server) : [];
 		if (!network || services.length + watched.length === 0) return undefined;
 		return {

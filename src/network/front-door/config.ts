@@ -1,5 +1,5 @@
 import { BulkheadError } from "../../api/errors.ts";
-import { checkPortsOf } from "../pace.ts";
+import { checkPortsOf, usualShareOf } from "../pace.ts";
 import type { DoorPlan, ServicePlan } from "../plan.ts";
 import { isTalkRule, type Talk } from "../talk.ts";
 import { checkEveryMs, mayHangUp } from "./health.ts";
@@ -218,7 +218,8 @@ function healthSection(plan: DoorPlan, service: ServicePlan): string[] {
 	const { health } = service;
 	if (health === "unchecked") return [];
 	const talks = health !== null && "rules" in health;
-	const { first, last } = checkPortsOf(plan.watched?.includes(service) ? "watched" : service.listen);
+	const share = service.share ?? usualShareOf(service.listen);
+	const { first, last } = checkPortsOf(plan.watched?.includes(service) ? "watched" : share);
 	// A server that expects to be told waits for it before it says a word.
 	const tells = service.proxy === undefined ? "" : `${tellsClients[service.proxy]} check-send-proxy`;
 	return section(`backend ${healthNameOf(service)} from health`, [

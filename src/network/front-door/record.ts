@@ -33,6 +33,8 @@ export interface DoorRecord {
 	groups: readonly string[];
 	/** Ports of the host that it listens on. */
 	listens: number[];
+	/** The shares of its services in their order (pace.ts); null for the usual one. Earlier versions had no other. */
+	shares?: (number | null)[];
 }
 
 /** Makes the folder, root's own, and in it a fresh one for HAProxy's sockets. */
@@ -50,7 +52,9 @@ export async function prepareFolders(plan: DoorPlan, files: DoorFiles): Promise<
 
 export async function writeRecord(files: DoorFiles, plan: DoorPlan, process: ProcessIdentity): Promise<void> {
 	const { namespace, uid, groups } = plan;
-	const record: DoorRecord = { process, namespace, uid, groups, listens: plan.services.map((s) => s.listen) };
+	const listens = plan.services.map(({ listen }) => listen);
+	const shares = plan.services.map(({ share = null }) => share);
+	const record: DoorRecord = { process, namespace, uid, groups, listens, shares };
 	await writeFileAtomic(files.record, `${JSON.stringify(record, null, "\t")}\n`);
 }
 

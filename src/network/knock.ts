@@ -4,15 +4,16 @@ import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { CommandError } from "../host/command.ts";
+import { CommandError, run } from "../host/command.ts";
 import { readIfThere } from "../host/files.ts";
 import type { PortRange } from "./inbound/plan.ts";
-import { inside } from "./namespace.ts";
+import { pathOf } from "./namespace.ts";
 
 /** The end of a child's standard error that goes into an error message, characters. */
 const mostSaid = 2000;
 /** Milliseconds: how often it is looked whether the kernel tells of connections already, and for how long at most. */
 const [lookEveryMs, listensWithinMs] = [10, 5000];
+const listedWithinMs = 10_000;
 
 /**
  * Waits until somebody opens a connection to one of a sleeping server's ports: its front door, or a client that reaches its
@@ -55,17 +56,18 @@ export async function waitForKnock(
 	const lookOnce = async () => {
 		if (child.pid !== undefined) await untilTold(child.pid, over.signal);
 		if (over.signal.aborted) return;
-		const lines = (await inside(namespace, ["conntrack", "-L", "-f", "ipv4", "-d", address])).split("\n");
-		if (lines.some((line) => isWaiting(line, address, ports, own))) resolve();
+		const list = [`--net=${pathOf(namespace)}`, "--", "conntrack", "-L", "-f", "ipv4", "-d", address];
+		const { stdout } = await run("nsenter", list, { deadlineMs: listedWithinMs, signal: over.signal });
+		if (stdout.split("\n").some((line) => isWaiting(line, address, ports, own))) resolve();
 	};
 	// Where it cannot be entered, what watches says why.
-	lookOnce().catch((error) => child.exitCode ?? reject(error));
+	const looked = lookOnce().catch((error) => child.exitCode ?? reject(error));
 	try {
 		await promise;
 	} finally {
 		over.abort();
 		signal.removeEventListener("abort", onAbort);
-		await end(child);
+		await Promise.all([end(child), looked]);
 	}
 }
 

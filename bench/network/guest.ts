@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { run } from "../../src/host/command.ts";
 import { instanceTag } from "../../src/store/paths.ts";
 import { Lab } from "../lab.ts";
@@ -63,14 +64,22 @@ async function letRootIn(namespace: string): Promise<void> {
 	await run("ip", ["netns", "exec", namespace, "nft", ...words], { deadlineMs: 10_000 });
 }
 
+/** After a transfer iperf3's server listens anew, and whoever had come before that is reset: an emulated one takes its time. */
+const listensAgainMs = 1500;
+
+async function nextTransfer(way: Way, seconds: number, reverse: boolean): Promise<number> {
+	await delay(listensAgainMs);
+	return await transfer(way, transferPort, seconds, reverse);
+}
+
 /** In turn, the first one changing from round to round, so that whatever else the host does hits both. */
 async function oneRound(ways: Ways, number: number, seconds: number, requests: number): Promise<GuestRound> {
 	const names = ["direct", "door"] as const;
 	const inTurn = number % 2 === 0 ? names : names.toReversed();
 	const none = () => ({ direct: 0, door: 0 });
 	const round: GuestRound = { up: none(), down: none(), page: none() };
-	for (const name of inTurn) round.up[name] = await transfer(ways[name], transferPort, seconds, false);
-	for (const name of inTurn) round.down[name] = await transfer(ways[name], transferPort, seconds, true);
+	for (const name of inTurn) round.up[name] = await nextTransfer(ways[name], seconds, false);
+	for (const name of inTurn) round.down[name] = await nextTransfer(ways[name], seconds, true);
 	for (const name of inTurn) round.page[name] = median(await ask(ways[name], pagePort, "/page", requests));
 	return round;
 }

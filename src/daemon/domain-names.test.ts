@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { type ControllerHealth, services } from "../directory/member/controllers.ts";
-import type { Forwarding } from "../directory/member/dns/forwarder.ts";
+import { type Forwarding, forwardingOf } from "../directory/member/dns/forwarder.ts";
 import type { Member } from "../directory/member/plan.ts";
 import type { Context } from "./context.ts";
 import { DomainNames } from "./domain-names.ts";
@@ -16,11 +16,12 @@ const both = [whole("10.0.0.1"), whole("10.0.0.2")];
 /** What dnsmasq was told, and how often it was begun. */
 let told: Forwarding | undefined;
 let begun = 0;
+let tellings = 0;
 let others: string[] = [];
 let names: DomainNames;
 
 beforeEach(() => {
-	[told, begun, others] = [undefined, 0, ["192.0.2.53", "198.51.100.53"]];
+	[told, begun, tellings, others] = [undefined, 0, 0, ["192.0.2.53", "198.51.100.53"]];
 	names = new DomainNames(
 		{ paths: { state: "/nowhere", domain: "/nowhere/domain" } } as unknown as Context,
 		new AbortController().signal,
@@ -36,6 +37,7 @@ beforeEach(() => {
 			},
 			tellForwarder: async (_, servers) => {
 				told = { config: told?.config ?? "", servers };
+				tellings++;
 			},
 		},
 	);
@@ -59,6 +61,12 @@ test("who is asked may change again at once, and what asks goes on", async () =>
 	others = ["203.0.113.53"];
 	await names.keep(member, both);
 	expect([begun, asks()?.[0]]).toEqual([1, "203.0.113.53"]);
+});
+
+test("what an earlier daemon wrote down, and may not have told, is told once", async () => {
+	told = forwardingOf({ realm: member.realm, controllers: member.controllers }, others[0] ?? null);
+	for (let i = 0; i < 3; i++) await names.keep(member, both);
+	expect([begun, tellings]).toEqual([0, 1]);
 });
 
 test("one that was begun otherwise is begun anew", async () => {

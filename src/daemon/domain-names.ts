@@ -46,6 +46,8 @@ export class DomainNames {
 	private readonly restarts = new Restarts();
 	private readonly asked = new AskedControllers();
 	private readonly own: OwnServers;
+	/** What this daemon has told what asks: an earlier one may have been killed after it had written that down. */
+	private toldServers: string | undefined;
 	private ledAt = Number.NEGATIVE_INFINITY;
 
 	/** @param gone aborts when the daemon ends */
@@ -88,13 +90,15 @@ export class DomainNames {
 		const wanted = forwardingOf(zone, other);
 		const told = await this.host.forwardedBy(domain);
 		if (told?.config === wanted.config) {
-			if (told.servers !== wanted.servers) await this.host.tellForwarder(domain, wanted.servers);
+			if (this.toldServers !== wanted.servers) await this.host.tellForwarder(domain, wanted.servers);
+			this.toldServers = wanted.servers;
 			return this.restarts.runs();
 		}
 		// One that runs is to do something else from now on, which is no sign of trouble.
 		if (told === undefined && this.restarts.due() === "no")
 			throw new Error(await this.host.forwarderWords(domain));
 		await this.host.begin(this.context, wanted);
+		this.toldServers = wanted.servers;
 	}
 
 	/** @throws Error when it does not end */
@@ -106,6 +110,7 @@ export class DomainNames {
 		await ControlGroup.at(domainNamesGroup(paths), groups).destroy();
 		this.restarts.forget();
 		this.asked.forget();
+		this.toldServers = undefined;
 		this.ledAt = Number.NEGATIVE_INFINITY;
 	}
 }

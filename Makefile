@@ -80,7 +80,7 @@ bench-disks: setup ## what was fsynced right before a panic is there afterwards,
 bench-wild: setup ## a guest without restraint beside host, daemon and another server; JSON in out/
 	@$(node) bench/wild.ts
 
-bench-network: setup ## what the network costs a client on the LAN in throughput and time, beside a plain bridge, and before a real guest; JSON in out/ (ROUNDS=12, GUEST=0, LINE=10 in Gbit/s, CONGESTION=reno)
+bench-network: setup ## what the network costs a client on the LAN in throughput and time, beside a plain bridge, and before a real guest; JSON in out/ (ROUNDS=12, GUEST=0, LINE=10 in Gbit/s, 0: judged without a limit, CONGESTION=reno)
 	@$(node) bench/network/main.ts
 
 bench-protocols: setup ## what clients of http, https, ldap, smtp and tcp feel of panics; thousands of idle connections; JSON in out/ (DRILLS=20, IDLE=9000)

@@ -53,6 +53,7 @@ test.each<[string, Drill, After, boolean, RegExp]>([
 		/waited, and was served/,
 	],
 	["a slow other", drill({ waits: { ...each(1), dns: 1001 } }), after(), true, /for dns/],
+	["a slow logon", drill({ waits: { ...each(1), logon: 1001 } }), after(), true, /for logon/],
 	["one that knows less", drill({ replicates: false }), after(), true, /both know/],
 	[
 		"a single lost user of few",
@@ -65,6 +66,15 @@ test.each<[string, Drill, After, boolean, RegExp]>([
 	const found = broken([one], then, several);
 	expect(found).toHaveLength(1);
 	expect(found[0]).toMatch(promise);
+});
+
+test("a slow other is told beside what the machine needs anyway", () => {
+	const slow = [
+		drill({ quiet: each(300) }),
+		drill({ waits: { ...each(900), ldap: 1400 }, quiet: { ...each(100), ldap: 1200 } }),
+	];
+	const told = judge(slow, after(), true).find(({ promise }) => promise.endsWith("ldap"))?.broken;
+	expect(told).toBe("median 1.15 s, worst 1.40 s; while both were there up to 1.20 s");
 });
 
 test("nothing is kept that nothing tried", () => {

@@ -41,7 +41,7 @@ import { Traffic } from "./traffic.ts";
 import { Turns } from "./turns.ts";
 import { unfinishedDomains } from "./unfinished-domains.ts";
 import { Units } from "./units.ts";
-import { addressesOf, Yielding } from "./yielding.ts";
+import { serverAddresses, Yielding } from "./yielding.ts";
 
 /** Milliseconds that a change of what is published waits for other changes of the site. */
 const turnWithinMs = 20_000;
@@ -95,7 +95,7 @@ export class Bulkhead {
 		});
 		this.membership = new Membership(
 			context,
-			() => new Map(this.list().map(({ stored }) => [stored.name, addressesOf(stored)])),
+			() => new Map(this.list().map(({ stored }) => [stored.name, serverAddresses(stored)])),
 		);
 		this.checks = this.watchDoors();
 		this.counting = this.traffic.watch(this.gone.signal);

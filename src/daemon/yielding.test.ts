@@ -3,7 +3,7 @@ import type { ServerState } from "../api/server.ts";
 import { createLog } from "../host/log.ts";
 import type { StoredServer } from "../store/servers.ts";
 import type { ServerUnit } from "./server-unit.ts";
-import { addressesOf, Yielding, yieldingServers } from "./yielding.ts";
+import { serverAddresses, Yielding, yieldingServers } from "./yielding.ts";
 
 const namesOf = (servers: Parameters<typeof yieldingServers>[0]) =>
 	yieldingServers(servers).map(({ name }) => name);
@@ -51,7 +51,10 @@ test.each<[ServerState, ServerState, string[]]>([
 });
 
 test("by both its addresses", () => {
-	expect(addressesOf(server("dc1", "failed", undefined, true).stored)).toEqual(["10.77.0.1", "fd00:77::1"]);
+	expect(serverAddresses(server("dc1", "failed", undefined, true).stored)).toEqual([
+		"10.77.0.1",
+		"fd00:77::1",
+	]);
 });
 
 test("not to a server that only has the name of a controller, nor without a domain of several", () => {
@@ -106,7 +109,7 @@ function domainOfTwo(refuses: boolean) {
 test("who had just asked one that yields is told, once, and only where anybody is refused", async () => {
 	const look = domainOfTwo(true);
 	expect(await look({})).toEqual(["yield: "]);
-	const [address] = addressesOf(server("dc1", "recovering").stored);
+	const [address] = serverAddresses(server("dc1", "recovering").stored);
 	expect(await look({ dc1: "recovering" })).toEqual([
 		`yield: ${address}`,
 		`askers of ${address}`,

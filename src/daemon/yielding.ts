@@ -1,4 +1,5 @@
 import { explain } from "../api/errors.ts";
+import { addressesOf } from "../network/addresses.ts";
 import { askersOf, tellClients } from "../network/inbound/farewell.ts";
 import { setYielding } from "../network/inbound/yielding.ts";
 import type { StoredServer } from "../store/servers.ts";
@@ -66,7 +67,7 @@ export class Yielding {
 	private async refuse(yielding: readonly StoredServer[], anew: boolean): Promise<void> {
 		const namespace = this.parts.namespace();
 		if (namespace === null) return;
-		const addresses = yielding.flatMap(addressesOf);
+		const addresses = yielding.flatMap(serverAddresses);
 		const wanted = [namespace, ...addresses];
 		const before = this.set;
 		if (wanted.join(" ") === before.join(" ") && !(anew && addresses.length > 0)) return;
@@ -94,10 +95,9 @@ export class Yielding {
 	}
 }
 
-/** By which it yields. Pure. */
-export function addressesOf({ definition: { network } }: StoredServer): string[] {
-	if (!network) return [];
-	return [network.address, ...(network.address6 === undefined ? [] : [network.address6])];
+/** By which it yields, and is known; none without a network. Pure. */
+export function serverAddresses({ definition: { network } }: StoredServer): string[] {
+	return network ? addressesOf(network) : [];
 }
 
 /** Controllers that are away while another of their domain is there. Pure. */

@@ -12,9 +12,14 @@ export function ipv4(address: string): string {
 	return address;
 }
 
-/** @returns it in its one form. @throws RangeError for what is none */
+/** @returns it in its one form (RFC 5952). @throws RangeError for what is none */
 export function ipv6(address: string): string {
 	const parsed = parseAddress6(address);
 	if (parsed === undefined) throw new RangeError(`not an address: ${address}`);
 	return formatAddress6(parsed);
+}
+
+/** @returns all addresses of a server. @throws RangeError for what is none */
+export function addressesOf({ address, address6 }: { address: string; address6?: string | undefined }) {
+	return [ipv4(address), ...(address6 === undefined ? [] : [ipv6(address6)])];
 }

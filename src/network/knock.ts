@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readlink } from "node:fs/promises";
+import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,28 +16,47 @@ const mostSaid = 2000;
 const [lookEveryMs, listensWithinMs] = [10, 5000];
 const listedWithinMs = 10_000;
 
+interface Watched {
+	/** The site's network namespace. */
+	namespace: string;
+	address: string;
+	/** Of the server. */
+	ports: readonly PortRange[];
+	/** Addresses of the sandbox: a health check may wait since before, and what waits for the front door tries again. */
+	own: readonly string[];
+}
+
 /**
  * Waits until somebody opens a connection to one of a sleeping server's ports: its front door, or a client that reaches its
  * own address. The kernel's connection tracking
  * tells, within a few milliseconds and at no cost while nobody comes. Of who came before this listened, and waits since, it
  * tells nothing, also not when he tries again: so it is asked for those once. The front door gives an attempt up after 100 ms
  * without an answer, and the next is seen. Health checks are connections too: pause them before.
- * @param namespace the site's network namespace
- * @param ports of the server
+ * @param watched with all addresses of the server, those of IPv6 in their one form (RFC 5952), which conntrack writes
  * @param signal ends the watching
- * @param own addresses of the sandbox: a health check may wait since before, and what waits for the front door tries again
  * @throws the signal's reason; CommandError when the watching ends by itself or cannot begin: it needs Debian's
  *   package conntrack
  */
 export async function waitForKnock(
-	namespace: string,
-	address: string,
-	ports: readonly PortRange[],
+	{ addresses, ...watched }: Omit<Watched, "address"> & { addresses: readonly string[] },
 	signal: AbortSignal,
-	own: readonly string[] = [],
 ): Promise<void> {
 	signal.throwIfAborted();
-	const [file = "", ...args] = watchCommand(namespace, address);
+	const over = new AbortController();
+	const either = AbortSignal.any([signal, over.signal]);
+	const all = addresses.map((address) => waitAt({ ...watched, address }, either));
+	try {
+		await Promise.race(all);
+	} finally {
+		over.abort();
+		await Promise.allSettled(all);
+	}
+}
+
+/** As `waitForKnock`, at one address: what watches can be told one, and would tell of every connection in the sandbox without. */
+async function waitAt(watched: Watched, signal: AbortSignal): Promise<void> {
+	const { namespace, address, ports, own } = watched;
+	const [file = "", ...args] = watchCommand(watched);
 	const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
 	const { promise, resolve, reject } = Promise.withResolvers<void>();
 	let said = "";
@@ -56,7 +76,7 @@ export async function waitForKnock(
 	const lookOnce = async () => {
 		if (child.pid !== undefined) await untilTold(child.pid, over.signal);
 		if (over.signal.aborted) return;
-		const list = [`--net=${pathOf(namespace)}`, "--", "conntrack", "-L", "-f", "ipv4", "-d", address];
+		const list = [`--net=${pathOf(namespace)}`, "--", "conntrack", "-L", ...only(address)];
 		const { stdout } = await run("nsenter", list, { deadlineMs: listedWithinMs, signal: over.signal });
 		if (stdout.split("\n").some((line) => isWaiting(line, address, ports, own))) resolve();
 	};
@@ -71,12 +91,17 @@ export async function waitForKnock(
 	}
 }
 
+/** conntrack's words for what goes to an address. */
+function only(address: string): string[] {
+	return ["-f", isIPv4(address) ? "ipv4" : "ipv6", "-d", address];
+}
+
 /** The kernel ends it together with its parent: nobody else knows of it. */
-function watchCommand(namespace: string, address: string): string[] {
+function watchCommand({ namespace, address }: Watched): string[] {
 	return [
 		...["setpriv", "--pdeathsig", "KILL", "--"],
 		...["nsenter", `--net=/run/netns/${namespace}`, "--"],
-		...["conntrack", "-E", "-e", "NEW", "-d", address],
+		...["conntrack", "-E", "-e", "NEW", ...only(address)],
 	];
 }
 

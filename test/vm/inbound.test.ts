@@ -165,6 +165,21 @@ async function sender(from: string, port: number, address: string, to: number) {
 	};
 }
 
+/** What stands between the server `dc` and its users, with what it says. */
+function doorOfDc(): { door: HostDoor; said: string[] } {
+	const server = {
+		...{ name: "dc", subnet: "192.168.7.0/24", lan: { interface: "lan0" }, installed: { services: {} } },
+		definition: {
+			network: { segment: "branch", address: dc.address, address6: dc.address6 },
+			publish: [{ service: "ldap", to: "lan" }],
+		},
+	} as unknown as StoredServer;
+	const said: string[] = [];
+	const history = { append: ({ text }: { text: string }) => said.push(text) };
+	const context = { history, log: { warn() {} } } as unknown as Context;
+	return { door: new HostDoor(server, context, sandbox), said };
+}
+
 interface Given {
 	yields?: boolean;
 	ways?: readonly InboundWay[];
@@ -514,16 +529,7 @@ describe("a server that has gone", () => {
 
 	test("a client that does not hear of it counts for nothing soon, and one that comes for the next session does", async () => {
 		await letIn({ dc: { ways: [ldap("lan")] } });
-		const server = {
-			...{ name: "dc", subnet: "192.168.7.0/24", lan: { interface: "lan0" }, installed: { services: {} } },
-			definition: {
-				network: { segment: "branch", address: dc.address, address6: dc.address6 },
-				publish: [{ service: "ldap", to: "lan" }],
-			},
-		} as unknown as StoredServer;
-		const said: string[] = [];
-		const history = { append: ({ text }: { text: string }) => said.push(text) };
-		const door = new HostDoor(server, { history, log: { warn() {} } } as unknown as Context, sandbox);
+		const { door, said } = doorOfDc();
 		const isFree = async (withinMs: number) => await door.drain(withinMs, new AbortController().signal);
 		const all = await Promise.all([dc.address, dc.address6].map(async (one) => await talk(pc, one, 389)));
 		expect(await isFree(0)).toBe(false);
@@ -546,6 +552,22 @@ describe("a server that has gone", () => {
 		expect(said).toEqual([]);
 		await inside(pc, "nft", "delete table inet t");
 		for (const one of all) await one[Symbol.asyncDispose]();
+	});
+
+	test("who comes for it while it sleeps is noticed, over IPv4 and IPv6; who comes for something else is not", async () => {
+		await letIn({ dc: { ways: [ldap("lan")] } });
+		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
+		for (const address of [dc.address, dc.address6]) {
+			// Who came to the other address got no answer, and would be noticed as one who still waits.
+			await inside(tag, "conntrack", "-F");
+			const knock = doorOfDc().door.knock(new AbortController().signal);
+			const noticed = knock.then(() => "noticed");
+			expect(await Promise.race([noticed, asks(pc, "tcp", address, 5000)])).toBeNull();
+			const asking = asks(pc, "tcp", address, 389);
+			expect(await noticed).toBe("noticed");
+			await asking;
+		}
+		await bring(dc);
 	});
 
 	test("its clients are told also while another guest answers in their names", async () => {

@@ -253,7 +253,11 @@ afterAll(async () => {
 	await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
-const tcp = (port: number) => [{ protocol: "tcp" as const, first: port, last: port }];
+/** What waits for the guest while it sleeps, at one port. */
+const knocks = (port: number, ...own: string[]) => ({
+	...{ namespace: tag, addresses: [guest.address], own },
+	ports: [{ protocol: "tcp" as const, first: port, last: port }],
+});
 
 describe("the sandbox", () => {
 	test("is brought to the plan again and again, and loses a segment that is no more", async () => {
@@ -884,7 +888,7 @@ describe("the front door", () => {
 		await die();
 		const end = new AbortController();
 		let knockedAt = 0;
-		const knock = waitForKnock(tag, guest.address, tcp(8000), end.signal, ["10.77.0.1"]).then(() => {
+		const knock = waitForKnock(knocks(8000, "10.77.0.1"), end.signal).then(() => {
 			knockedAt = performance.now();
 		});
 		await until("the watcher", async () => (await watchers()).length === 1);
@@ -917,7 +921,7 @@ describe("the front door", () => {
 			"-e",
 			waits,
 		);
-		await waitForKnock(tag, guest.address, tcp(8000), AbortSignal.timeout(30_000));
+		await waitForKnock(knocks(8000), AbortSignal.timeout(30_000));
 		expect(await watchers()).toEqual([]);
 		await comeBack();
 		await door?.resumeHealth();
@@ -925,23 +929,23 @@ describe("the front door", () => {
 
 	test("a watcher ends with its signal, with its parent, and tells when it ends by itself", async () => {
 		const end = new AbortController();
-		const stopped = waitForKnock(tag, guest.address, tcp(1), end.signal).catch((error: unknown) => error);
+		const stopped = waitForKnock(knocks(1), end.signal).catch((error: unknown) => error);
 		await until("the watcher", async () => (await watchers()).length === 1);
 		end.abort(new Error("slept enough"));
 		expect(String(await stopped)).toContain("slept enough");
 		expect(await watchers()).toEqual([]);
 
-		const alone = waitForKnock(tag, guest.address, tcp(1), new AbortController().signal);
+		const alone = waitForKnock(knocks(1), new AbortController().signal);
 		const outcome = alone.catch((error: unknown) => error);
 		await until("the watcher", async () => (await watchers()).length === 1);
 		const watcher = identify((await watchers())[0] ?? 0);
 		if (watcher) await endProcess(watcher, 0);
 		expect(String(await outcome)).toContain("ended with SIGKILL");
 
-		const nowhere = waitForKnock(`${tag}-none`, guest.address, tcp(1), new AbortController().signal);
+		const nowhere = waitForKnock({ ...knocks(1), namespace: `${tag}-none` }, new AbortController().signal);
 		await expect(nowhere).rejects.toThrow(/No such file/);
 
-		const script = `await (await import(${JSON.stringify(join(testing, "../knock.ts"))})).waitForKnock("${tag}", "${guest.address}", [], new AbortController().signal)`;
+		const script = `await (await import(${JSON.stringify(join(testing, "../knock.ts"))})).waitForKnock(${JSON.stringify(knocks(1))}, new AbortController().signal)`;
 		const parent = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
 		started.push(parent);
 		await until("the watcher", async () => (await watchers()).length === 1);

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { explain } from "../../api/errors.ts";
 import type { Felt } from "../../api/incident.ts";
+import { addressesOf } from "../../network/addresses.ts";
 import type { Answer } from "../../network/front-door/freshness.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
 import { doorFiles, readRecord } from "../../network/front-door/record.ts";
@@ -239,7 +240,9 @@ export class HostDoor implements Door {
 		const { network } = this.server.definition;
 		if (!network) throw new Error("the server has no network");
 		const own = [sandboxAddressOf(this.server)];
-		await waitForKnock(this.sandbox.namespace, network.address, usedPortsOf(this.server), signal, own);
+		const ports = usedPortsOf(this.server);
+		const { namespace } = this.sandbox;
+		await waitForKnock({ namespace, addresses: addressesOf(network), ports, own }, signal);
 	}
 
 	async dropHopeless(): Promise<void> {
@@ -267,9 +270,8 @@ export class HostDoor implements Door {
 	private async routedClients(): Promise<string[]> {
 		const { network, allow = [] } = this.server.definition;
 		if (!network || (allow.length === 0 && inboundServers([this.server]).length === 0)) return [];
-		const addresses = [network.address, ...(network.address6 === undefined ? [] : [network.address6])];
 		const own = [sandboxAddressOf(this.server)];
-		return await clientsOf(this.sandbox.namespace, addresses, own).catch((error) => {
+		return await clientsOf(this.sandbox.namespace, addressesOf(network), own).catch((error) => {
 			this.sayUntold(error);
 			return [];
 		});

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { BulkheadError } from "../../api/errors.ts";
-import { ipv4, ipv6, ourProtocol } from "../addresses.ts";
+import { addressesOf, ourProtocol } from "../addresses.ts";
 import { tableOf } from "../outbound/outer-rules.ts";
 import { at, interfacesOf, type Outside } from "../outbound/outside.ts";
 import type { OutboundServer } from "../outbound/plan.ts";
@@ -128,8 +128,4 @@ function routeLine(address: string, { outer, outerAddresses, innerAddresses }: L
 
 function removal(address: string, outer: string): string {
 	return `route del ${address} dev ${outer}`;
-}
-
-function addressesOf({ address, address6 }: Pick<OutboundServer, "address" | "address6">): string[] {
-	return [ipv4(address), ...(address6 === undefined ? [] : [ipv6(address6)])];
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { addressesOf } from "../../../network/addresses.ts";
 import { connectionsTo } from "../../../network/inbound/established.ts";
 import { namesOf, type PortRange, waysInto } from "../../../network/inbound/plan.ts";
 import { outboundCountersOf } from "../../../network/outbound/outbound.ts";
@@ -43,7 +44,7 @@ export async function untilNobodyIsConnected(
 ): Promise<boolean> {
 	const [own] = inboundServers([server]);
 	if (!own || own.ways.length === 0) return true;
-	const addresses = [own.address, ...(own.address6 === undefined ? [] : [own.address6])];
+	const addresses = addressesOf(own);
 	const sandbox = [sandboxAddressOf(server)];
 	for (;;) {
 		const open = await Promise.all(addresses.map((one) => connectionsTo(namespace, one, sandbox)));

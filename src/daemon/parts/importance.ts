@@ -7,7 +7,7 @@ export const importance = {
 	waiting: { cpuWeight: 1, expendable: 1000 },
 	/** One that is loaded to stand by: as long as there is anything else to do, it does nothing. */
 	loading: { cpuWeight: "idle", expendable: 1000 },
-	/** One whose loading takes too long, as nobody leaves it any time. */
+	/** One whose loading, or boot to be sealed, takes too long, as nobody leaves it any time. */
 	late: { cpuWeight: 25, expendable: 1000 },
 } as const;
 export type Importance = keyof typeof importance;

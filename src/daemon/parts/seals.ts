@@ -26,6 +26,8 @@ import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
 import { type Beginning, guestOf, hardwareOf, memoryOf, qemuUid } from "../resolve.ts";
 import { refuseWithoutRoom } from "../room.ts";
+import { consoleWords } from "./console-words.ts";
+import { hurryAfter } from "./hurry.ts";
 import type { Launcher } from "./launcher.ts";
 
 const dayMs = 86_400_000;
@@ -33,6 +35,11 @@ const settledPath = "/usr/lib/bulkhead/settled";
 const settledEveryMs = 500;
 const agentAnswersMs = 5000;
 const endsWithinMs = 10_000;
+/**
+ * Milliseconds that a boot to be sealed has what time others leave, which on a host whose guests keep it busy is a fiftieth
+ * of what each of them has, or less: it would not be over within its deadline, and be begun anew without end.
+ */
+const patienceMs = 15_000;
 /** The first descriptor that a confined process inherits. */
 const memoryDescriptor = 4;
 export const stateDescriptor = 5;
@@ -205,7 +212,13 @@ export class Seals {
 			},
 		);
 		try {
-			await this.untilSettled(qemu, () => failed, signal);
+			const { launcher, context } = this;
+			await using _ = hurryAfter(patienceMs, { number, launcher, log: context.log });
+			await this.untilSettled(qemu, () => failed, signal).catch(async (error: unknown) => {
+				signal.throwIfAborted();
+				const words = await consoleWords(this.launcher.files(number).console);
+				throw new Error(`${explain(error)}${words}`, { cause: error });
+			});
 			return await qemu.save();
 		} finally {
 			await qemu.close(true);

@@ -9,6 +9,7 @@ import type { Sign } from "../../session/evidence.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import { completeServicesOf, watchedServicesOf } from "../published.ts";
 import { dataDisksOf, gatewayEndOf, portOf } from "../resolve.ts";
+import { hurryAfter } from "./hurry.ts";
 import { importance } from "./importance.ts";
 import type { Launched, Launcher } from "./launcher.ts";
 import { type Seals, sealedHardware, stateDescriptor } from "./seals.ts";
@@ -82,22 +83,6 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	events.ready();
 	undo.move();
 	return new HostStandby(launched, loading, events, loading.recordOf(launched, server));
-}
-
-/** Gives a session that is being loaded a share of its own when it takes too long, until the result is disposed of. */
-function hurryAfter(ms: number, { number, launcher, log }: Loading): AsyncDisposable {
-	let hurried: Promise<unknown> = Promise.resolve();
-	const timer = setTimeout(() => {
-		hurried = launcher.setImportance(number, "late").catch((err) => {
-			log.warn({ err, server: launcher.server.name, session: number }, "its loading could not be hurried");
-		});
-	}, ms);
-	return {
-		[Symbol.asyncDispose]: async () => {
-			clearTimeout(timer);
-			await hurried;
-		},
-	};
 }
 
 async function wake(

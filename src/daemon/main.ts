@@ -11,7 +11,7 @@ import { completePath } from "../host/path.ts";
 import { chooseAccelerator } from "../qemu/accelerator.ts";
 import { History } from "../store/history.ts";
 import { IncidentStore } from "../store/incidents.ts";
-import { stateTrouble, takeLock } from "../store/lock.ts";
+import { refuseBesideAnother, stateTrouble, takeLock } from "../store/lock.ts";
 import { type Paths, paths as pathsOf } from "../store/paths.ts";
 import { ServerStore } from "../store/servers.ts";
 import { Bulkhead } from "./bulkhead.ts";
@@ -33,6 +33,7 @@ async function main(): Promise<void> {
 	await requireHost();
 	await makeFolders(paths);
 	const lock = takeLock(paths.lock, paths.state);
+	await refuseBesideAnother(paths.apiSocket, paths.state);
 	for (const folder of [paths.state, paths.run])
 		for (const err of await removeHalfWritten(folder))
 			log.error({ err }, "half-written files may be left there");

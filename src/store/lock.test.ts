@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BulkheadError } from "../api/errors.ts";
 import { run } from "../host/command.ts";
-import { stateTrouble, takeLock } from "./lock.ts";
+import { refuseBesideAnother, stateTrouble, takeLock } from "./lock.ts";
 
 let folder: string;
 let file: string;
@@ -48,6 +49,18 @@ test("a second taker is refused, with what to do", () => {
 	);
 	lock.release();
 	takeLock(file, folder).release();
+});
+
+test("one is refused also where the lock is free and somebody answers, and not by a socket that was left", async () => {
+	const socket = join(folder, "api.sock");
+	await refuseBesideAnother(socket, folder);
+	const server = createServer().listen(socket);
+	await once(server, "listening");
+	await expect(refuseBesideAnother(socket, folder)).rejects.toMatchObject({ code: "already-running" });
+	server.close();
+	await once(server, "close");
+	await writeFile(socket, "");
+	await refuseBesideAnother(socket, folder);
 });
 
 test("another process is refused too, and SIGKILL frees the lock", async () => {

@@ -1,12 +1,16 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { BulkheadError, explain } from "../api/errors.ts";
+import { accepts } from "../host/accepts.ts";
 import { errorCode } from "../host/files.ts";
 
 /** Held as long as the daemon lives; the kernel lets go of it when the daemon ends, however it ends. */
 export interface Lock {
 	release(): void;
 }
+
+/** The kernel takes a connection at once, however busy the daemon is. */
+const answersWithinMs = 2000;
 
 /** SQLITE_BUSY and SQLITE_LOCKED; the upper bits of an extended code tell more. */
 const heldByAnother = [5, 6];
@@ -30,6 +34,16 @@ export function takeLock(path: string, state: string): Lock {
 			? alreadyRunning(state, cause)
 			: unusable(path, state, cause);
 	}
+}
+
+/**
+ * Makes sure of it by another sign, too: a lock of fcntl is lost without a word when its process closes any descriptor of
+ * the file (fcntl(2)), and two daemons were seen on one directory once.
+ * @param socket of the API: while a daemon lives it takes connections there
+ * @throws BulkheadError already-running
+ */
+export async function refuseBesideAnother(socket: string, state: string): Promise<void> {
+	if (await accepts({ path: socket }, answersWithinMs)) throw alreadyRunning(state, undefined);
 }
 
 function resultCode(error: unknown): number {

@@ -37,7 +37,7 @@ const agentAnswersMs = 5000;
 const endsWithinMs = 10_000;
 /**
  * Milliseconds that a boot to be sealed has what time others leave, which on a host whose guests keep it busy is a fiftieth
- * of what each of them has, or less: it would not be over within its deadline, and be begun anew without end.
+ * of what each of them has: it would hardly be over within its deadline, and be begun anew.
  */
 const patienceMs = 15_000;
 /** The first descriptor that a confined process inherits. */

@@ -560,8 +560,9 @@ describe("a server that has gone", () => {
 		for (const address of [dc.address, dc.address6]) {
 			// Who came to the other address got no answer, and would be noticed as one who still waits.
 			await inside(tag, "conntrack", "-F");
-			const knock = doorOfDc().door.knock(new AbortController().signal);
-			const noticed = knock.then(() => "noticed");
+			const noticed = doorOfDc()
+				.door.knock(AbortSignal.timeout(30_000))
+				.then(() => "noticed");
 			expect(await Promise.race([noticed, asks(pc, "tcp", address, 5000)])).toBeNull();
 			const asking = asks(pc, "tcp", address, 389);
 			expect(await noticed).toBe("noticed");

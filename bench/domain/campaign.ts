@@ -58,6 +58,11 @@ const replicatesWithinMs = 180_000;
 const inspectedWithinMs = 330_000;
 /** What costs an emulated controller a good part of a second. */
 const seldomMs = 1000;
+/**
+ * From a new user to the next. Each costs an emulated controller two thirds of a second of a processor, and the other one half
+ * of that; where it is judged what a panic adds to an answer, they are not to be what everybody waits for.
+ */
+const newcomerEveryMs = several ? 5000 : 1500;
 /** How long everybody works before a panic: what they wait for then is what they are used to. */
 const quietMs = 4000;
 
@@ -295,7 +300,7 @@ function tell(made: readonly Drill[]): Record<string, unknown> {
 async function play(world: World, signal: AbortSignal): Promise<boolean> {
 	const { accelerator } = await world.lab.client.call("status", {}, null);
 	await told("sealed, and the next session stands by", async () => await untilPrepared(world, signal));
-	const newcomers = new Newcomers(world.admin, controllers, alice.password);
+	const newcomers = new Newcomers(world.admin, controllers, alice.password, newcomerEveryMs);
 	const made = await makeDrills(world, newcomers, signal).finally(async () => await newcomers.stop());
 	const held =
 		heldMs > 0

@@ -1,8 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { DomainClient } from "./client.ts";
 
-const pauseMs = 1500;
-
 /**
  * Adds users over LDAP, one after the other, each by another name; which of them the directory acknowledged is kept. Of one
  * that failed nobody knows whether it is there: it is not asked for again.
@@ -12,9 +10,12 @@ export class Newcomers {
 	private readonly stopping = new AbortController();
 	private readonly running: Promise<void>;
 
-	/** @param hosts the controllers, asked in this order until one can be reached */
-	constructor(client: DomainClient, hosts: readonly string[], password: string) {
-		this.running = this.run(client, hosts, password);
+	/**
+	 * @param hosts the controllers, asked in this order until one can be reached
+	 * @param pauseMs from one to the next
+	 */
+	constructor(client: DomainClient, hosts: readonly string[], password: string, pauseMs: number) {
+		this.running = this.run(client, hosts, password, pauseMs);
 	}
 
 	async stop(): Promise<void> {
@@ -22,7 +23,12 @@ export class Newcomers {
 		await this.running;
 	}
 
-	private async run(client: DomainClient, hosts: readonly string[], password: string): Promise<void> {
+	private async run(
+		client: DomainClient,
+		hosts: readonly string[],
+		password: string,
+		pauseMs: number,
+	): Promise<void> {
 		const { signal } = this.stopping;
 		for (let number = 1; !signal.aborted; number++) {
 			const name = `new${number}`;

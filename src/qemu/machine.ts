@@ -325,6 +325,11 @@ export class QemuMachine {
 		return await this.agent.run(path, args, deadlineMs, options);
 	}
 
+	/** Asks the guest's agent whether it lives, when it is not being asked; `hasAgent` tells later. */
+	askAgent(): void {
+		this.agent.ask();
+	}
+
 	/** Whether the guest's agent has answered. */
 	get hasAgent(): boolean {
 		return this.agentHeardAt !== null;

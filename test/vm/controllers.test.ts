@@ -76,10 +76,11 @@ test(
 				`${client.fullName(name)} has address ${addresses[name]}`,
 			]);
 		}
-		for (const service of ["_ldap._tcp", "_kerberos._udp", "_kerberos._tcp.dc._msdcs"]) {
+		for (const service of ["_ldap._tcp", "_kerberos._tcp", "_kerberos._tcp.dc._msdcs"]) {
 			const found = await client.run(["host", "-t", "SRV", `${service}.${realm}`]);
 			for (const name of ["dc1", "dc2"]) expect(found).toContain(` ${name}.${realm}.`);
 		}
+		await expect(client.run(["host", "-t", "SRV", `_kerberos._udp.${realm}`])).rejects.toThrow(/code 1/);
 		await client.addUser("dc1", "alice", "Al1ce-Passw0rd");
 		await client.addUser("dc2", "bob", "B0b-Passw0rd");
 		await until("alice on the other", async () => await knows("dc2", "alice"), patience.test);

@@ -121,7 +121,8 @@ describe("a domain", () => {
 			`${client.fullName("dc1")} has IPv6 address fd00:89::10`,
 			`${client.fullName("dc1")} has address ${address}`,
 		]);
-		expect(await client.run(["host", "-t", "SRV", `_kerberos._udp.${realm}`])).toContain(" 88 dc1.");
+		expect(await client.run(["host", "-t", "SRV", `_kerberos._tcp.${realm}`])).toContain(" 88 dc1.");
+		await expect(client.run(["host", "-t", "SRV", `_kerberos._udp.${realm}`])).rejects.toThrow(/code 1/);
 	});
 
 	test("takes logons by Kerberos, shows its directory by GSSAPI and TLS, and its files by SMB", async () => {

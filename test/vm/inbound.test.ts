@@ -606,11 +606,17 @@ describe("a server that has gone", () => {
 
 describe("a server that is away while another does its work", () => {
 	/** How an attempt ends, and how soon: `refused 3 ms`. */
-	const attempt = async (from: string, protocol: "tcp" | "udp", address: string, port: number) => {
+	const attempt = async (
+		from: string,
+		protocol: "tcp" | "udp",
+		address: string,
+		port: number,
+		patienceMs = 2000,
+	) => {
 		const script = `
 			const from = performance.now();
 			const end = (what) => { console.log(JSON.stringify({ what, ms: performance.now() - from })); process.exit(); };
-			setTimeout(() => end("silence"), 2000);
+			setTimeout(() => end("silence"), ${patienceMs});
 			if ("${protocol}" === "tcp") {
 				const c = require("node:net").connect(${port}, "${address}");
 				c.on("data", () => end("answer")); c.on("error", ({ code }) => end(code));
@@ -650,6 +656,22 @@ describe("a server that is away while another does its work", () => {
 		await tellClients(tag, await askersOf(tag, [dc.address, dc.address6]));
 		for (const { ended } of asked) expect(await ended).toBe("ECONNREFUSED");
 		await setYielding(tag, []);
+		await bring(dc);
+	});
+
+	test("refuses also who is about to connect, who would try again a second later", async () => {
+		await letIn({ dc: { ways: [ldap("lan")], yields: true } });
+		// It knows the way.
+		for (const address of [dc.address, dc.address6]) await attempt(pc, "tcp", address, 389);
+		await ip("-n", dc.namespace, "link", "set", "eth0", "down");
+		const connecting = [dc.address, dc.address6].map(
+			async (address) => await attempt(pc, "tcp", address, 389, 15_000),
+		);
+		const begun = async () => (await inside(pc, "ss", "-Htn", "state", "syn-sent")).trim().split("\n");
+		await vi.waitFor(async () => expect(await begun()).toHaveLength(2), 5000);
+		// Nothing refuses them yet when they try again: it is what they were told.
+		await tellClients(tag, await askersOf(tag, [dc.address, dc.address6]));
+		for (const attempted of connecting) expect((await attempted).what).toBe("ECONNRESET");
 		await bring(dc);
 	});
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { serverSchema } from "../../api/site.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
+import type { MachineEvent } from "../../qemu/machine.ts";
 import { paths as pathsOf } from "../../store/paths.ts";
 import type { StoredServer } from "../../store/servers.ts";
 import type { Context } from "../context.ts";
@@ -40,19 +41,25 @@ function contextOf(): Context {
 	return { paths: pathsOf(folder, folder), groups: {}, bootId: "b", acceleration, log: console } as never;
 }
 
+const asItShouldBe = {
+	hasAgent: true,
+	runInGuest: async () => {},
+	save: async () => Buffer.from("state"),
+	close: async () => true,
+};
+type OnEvent = (event: MachineEvent) => void;
+
 /** Seals a boot that leaves something where its overlay was. */
-async function seal(leave: (overlay: string) => Promise<void>): Promise<Seals> {
-	const qemu = {
-		runInGuest: async () => {},
-		save: async () => Buffer.from("state"),
-		close: async () => true,
-	};
+async function seal(
+	leave: (overlay: string, onEvent: OnEvent) => Promise<void>,
+	qemu: object = asItShouldBe,
+): Promise<Seals> {
 	const launcher = {
 		server,
 		files: (number: number) => paths().session(number),
 		cleanUp: async () => true,
-		start: async () => {
-			await leave(files().overlay);
+		start: async (_: unknown, onEvent: OnEvent) => {
+			await leave(files().overlay, onEvent);
 			return { qemu, ended: Promise.resolve(0) };
 		},
 	};
@@ -91,4 +98,27 @@ test("folders in the place of its files are cleared away as they would be", asyn
 	expect(await machines.cleanUp(8)).toBe(true);
 	for (const path of [files().overlay, files().dump]) await expect(stat(path)).rejects.toThrow("ENOENT");
 	expect(await readFile(host, "utf8")).toBe("the host's");
+});
+
+test("a boot whose kernel panics while it is asked is given up at once", async () => {
+	const panics = seal(
+		async (_, onEvent) =>
+			void setTimeout(() => onEvent({ kind: "qmp", event: { event: "GUEST_PANICKED", data: {} } } as never)),
+		{ ...asItShouldBe, runInGuest: async () => await new Promise(() => {}) },
+	);
+	await expect(panics).rejects.toThrow("the boot to be sealed failed: its kernel panicked");
+});
+
+test("nothing is run in a boot before its agent has answered: all of it would run at once when it does", async () => {
+	const done: string[] = [];
+	const qemu = {
+		...asItShouldBe,
+		hasAgent: false,
+		askAgent: () => {
+			qemu.hasAgent = done.push("asked") === 2;
+		},
+		runInGuest: async () => void done.push("run"),
+	};
+	await seal(async (overlay) => await writeFile(overlay, "overlay"), qemu);
+	expect(done).toEqual(["asked", "asked", "run"]);
 });

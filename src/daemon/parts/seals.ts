@@ -33,7 +33,8 @@ import type { Launcher } from "./launcher.ts";
 const dayMs = 86_400_000;
 const settledPath = "/usr/lib/bulkhead/settled";
 const settledEveryMs = 500;
-const agentAnswersMs = 5000;
+/** What is given up goes on in the guest, beside the next one. */
+const settledAnswersMs = 30_000;
 const endsWithinMs = 10_000;
 /**
  * Milliseconds that a boot to be sealed has what time others leave, which on a host whose guests keep it busy is a fiftieth
@@ -51,6 +52,20 @@ const reserveBytes = 2 ** 30;
 export interface OpenSeal {
 	manifest: Manifest;
 	memory: SharedMemory;
+}
+
+/** @returns undefined when the guest says that it may be sealed; why not, in words, else */
+async function whyNotSettled(qemu: QemuMachine, signal: AbortSignal): Promise<string | undefined> {
+	// What it is told to run before its agent reads is kept, and all of it run at once when it does.
+	if (!qemu.hasAgent) {
+		qemu.askAgent();
+		return "its guest agent has not answered yet";
+	}
+	const asked = async () => await qemu.runInGuest(settledPath, [], settledAnswersMs);
+	return await withDeadline(settledPath, settledAnswersMs + 1000, asked, signal).then(
+		() => undefined,
+		(error: unknown) => explain(error),
+	);
 }
 
 /** The seal of one server: what its sessions start from, instead of booting. */
@@ -203,21 +218,25 @@ export class Seals {
 
 	private async freeze(number: number, memory: SharedMemory, signal: AbortSignal): Promise<Buffer> {
 		const hardware = hardwareOf(this.server, this.beginning(number));
-		let failed: string | undefined;
+		const failure = new AbortController();
+		const fail = (why: string) => failure.abort(new Error(`the boot to be sealed failed: ${why}`));
 		const { qemu, ended } = await this.launcher.start(
 			{ number, hardware, importance: "waiting", descriptors: [memory.descriptor] },
 			(event) => {
-				if (event.kind === "qmp" && event.event.event === "GUEST_PANICKED") failed = "its kernel panicked";
-				if (event.kind === "ended") failed = "QEMU ended";
+				if (event.kind === "qmp" && event.event.event === "GUEST_PANICKED") fail("its kernel panicked");
+				if (event.kind === "ended") fail("QEMU ended");
 			},
 		);
 		try {
 			const { launcher, context } = this;
 			await using _ = hurryAfter(patienceMs, { number, launcher, log: context.log });
-			await this.untilSettled(qemu, () => failed, signal).catch(async (error: unknown) => {
+			const over = AbortSignal.any([signal, failure.signal]);
+			await this.untilSettled(qemu, over).catch(async (error: unknown) => {
 				signal.throwIfAborted();
+				const cause: unknown = failure.signal.aborted ? failure.signal.reason : error;
 				const words = await consoleWords(this.launcher.files(number).console);
-				throw new Error(`${explain(error)}${words}`, { cause: error });
+				// Not as its cause, whose words would be said twice.
+				throw new Error(`${explain(cause)}${words}`);
 			});
 			return await qemu.save();
 		} finally {
@@ -227,22 +246,13 @@ export class Seals {
 		}
 	}
 
-	private async untilSettled(
-		qemu: QemuMachine,
-		failed: () => string | undefined,
-		signal: AbortSignal,
-	): Promise<void> {
+	private async untilSettled(qemu: QemuMachine, signal: AbortSignal): Promise<void> {
 		const deadline = parseDuration(this.server.definition.recovery?.bootDeadline ?? "5m") ?? 300_000;
 		const end = performance.now() + deadline;
 		for (;;) {
 			signal.throwIfAborted();
-			const why = await qemu.runInGuest(settledPath, [], agentAnswersMs).then(
-				() => undefined,
-				(error: unknown) => explain(error),
-			);
+			const why = await whyNotSettled(qemu, signal);
 			if (why === undefined) return;
-			const ended = failed();
-			if (ended) throw new Error(`the boot to be sealed failed: ${ended}`);
 			if (performance.now() > end)
 				throw new Error(`the boot to be sealed was not settled within ${deadline / 1000} s: ${why}`);
 			await delay(settledEveryMs, undefined, { signal });

@@ -1,10 +1,13 @@
 # Tells clients that the server they are talking to has gone, in its name: otherwise whoever waits for its answer waits for
-# long, as nothing comes any more. One line of standard input for each: "tcp|udp CLIENT PORT SERVER PORT".
+# long, as nothing comes any more. One line of standard input for each: "tcp|udp|syn CLIENT PORT SERVER PORT", where syn is one
+# that is about to connect.
 #
 # By UDP: that the port is unreachable (RFC 792, RFC 4443). By TCP a reset is believed only with the number that the client
 # expects next (RFC 5961, 3.2), which nobody here knows; so the client is asked: to a segment outside of its window it answers
 # with an acknowledgement (RFC 9293, 3.10.7.4), and that carries the number. Those that send nothing within half a second
-# are left alone, and said: their lines are its output. What it opens, it opens with privileges; when it reads what others send it
+# are left alone, and said: their lines are its output. Who is about to connect believes a reset only with a number that was in
+# what it sent and is gone; but it takes the beginning of a connection from the other end for one that both begin at once
+# (RFC 9293, 3.5), and from then on the number is ours. What it opens, it opens with privileges; when it reads what others send it
 # has none.
 use strict;
 use warnings;
@@ -88,9 +91,15 @@ sub believed {
 my %asked;
 while (<STDIN>) {
 	my ($protocol, $client, $client_port, $server, $server_port) =
-		/^(tcp|udp) ([0-9a-f.:]+) (\d+) ([0-9a-f.:]+) (\d+)$/ or die "no connection: $_";
+		/^(tcp|udp|syn) ([0-9a-f.:]+) (\d+) ([0-9a-f.:]+) (\d+)$/ or die "no connection: $_";
 	my ($from, $to) = map { inet_pton(/:/ ? AF_INET6 : AF_INET, $_) // die "no address: $_\n" } $client, $server;
 	if ($protocol eq 'udp') { unreachable($to, $server_port, $from, $client_port); next }
+	if ($protocol eq 'syn') {
+		my $number = int rand 2**32 - 1;
+		segment($to, $server_port, $from, $client_port, $number, SYN);
+		segment($to, $server_port, $from, $client_port, $number + 1, RST);
+		next;
+	}
 	$asked{ join '', $from, $to, pack 'n n', $client_port, $server_port } = $_;
 	segment($to, $server_port, $from, $client_port, int rand 2**32, ACK);
 }

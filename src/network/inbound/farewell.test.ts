@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { forgettingOf, talkingIn } from "./farewell.ts";
+import { connectingIn, forgettingOf, talkingIn } from "./farewell.ts";
 
 test("who is connected, and who has just asked, is told; who is about to connect, or was answered a while ago, is not", () => {
 	const text = [
@@ -20,6 +20,18 @@ test("who is connected, and who has just asked, is told; who is about to connect
 		"udp 192.0.2.7 40004 10.77.0.10 53",
 		"tcp 2001:db8::7 40005 fd00:77::10 389",
 	]);
+});
+
+test("who is about to connect is told where another does the same work; not who has tried for long", () => {
+	const connecting = (state: string, seconds: number, port: number) =>
+		`tcp      6 ${seconds} ${state} src=192.0.2.7 dst=10.77.0.10 sport=${port} dport=389 [UNREPLIED] src=10.77.0.10 dst=192.0.2.7 sport=389 dport=${port} mark=0 use=1`;
+	const text = [
+		connecting("SYN_SENT", 119, 40000),
+		connecting("SYN_SENT", 110, 40001),
+		connecting("ESTABLISHED", 119, 40002),
+		connecting("SYN_RECV", 59, 40003),
+	].join("\n");
+	expect(connectingIn(text)).toEqual(["syn 192.0.2.7 40000 10.77.0.10 389"]);
 });
 
 test("what is forgotten is that connection and no other", () => {

@@ -10,6 +10,8 @@ const mostClients = 5000;
  * (nf_conntrack_udp_timeout), and says how many of them are left.
  */
 const [kept, waitedFor] = [30, 6];
+/** Seconds that the kernel keeps one that is about to connect and was not answered (nf_conntrack_tcp_timeout_syn_sent). */
+const connectingKept = 120;
 /**
  * Seconds: whoever was answered since may have asked another question from the same port, as resolvers do for both families
  * of addresses. The kernel does not say; whoever goes on for longer than that has a conversation (`[ASSURED]`), and asks again.
@@ -30,21 +32,24 @@ export async function clientsOf(
 	addresses: readonly string[],
 	own: readonly string[],
 ): Promise<string[]> {
-	const found = await Promise.all(
-		addresses.map(async (address) => {
-			const family = isIPv4(address) ? "ipv4" : "ipv6";
-			const list = ["conntrack", "-L", "-f", family, "-d", address];
-			return talkingIn(await inside(namespace, list, "", listedWithinMs));
-		}),
-	);
-	return found.flat().filter((line) => !own.includes(line.split(" ")[1] ?? ""));
+	const found = talkingIn(await trackedOf(namespace, addresses));
+	return found.filter((line) => !own.includes(line.split(" ")[1] ?? ""));
+}
+
+async function trackedOf(namespace: string, addresses: readonly string[]): Promise<string> {
+	const lists = addresses.map(async (address) => {
+		const list = ["conntrack", "-L", "-f", isIPv4(address) ? "ipv4" : "ipv6", "-d", address];
+		return await inside(namespace, list, "", listedWithinMs);
+	});
+	return (await Promise.all(lists)).join("\n");
 }
 
 /** For as many as are told, where each costs a look at a table that a flood has filled. */
 const forgottenWithinMs = 30_000;
 
 /**
- * Tells clients that the server has gone: ends their connections, and refuses what they have just asked by UDP. What the
+ * Tells clients that the server has gone: ends their connections, refuses what they have just asked by UDP, and those who are
+ * about to connect. What the
  * host's own firewall drops of it (packets that fit no connection, `ct state invalid`) does not arrive, and those clients
  * wait as long as they would. Connections of which nothing is heard, as of a client that is switched off, are forgotten:
  * they would count as open for five days (nf_conntrack_tcp_timeout_established).
@@ -69,28 +74,52 @@ export function forgettingOf(text: string): string {
 }
 
 /**
- * Who has just asked servers something by UDP that refuse questions from now on. One whose question came between the list of
- * `clientsOf` and that would wait for an answer as long as its patience is: 5 s for a name server (resolv.conf(5)). Some may
- * have their answer by the time they are told.
+ * Who has just asked servers something by UDP, or is about to connect to them, that refuse both from now on. One that came
+ * before that would wait for an answer as long as its patience is, 5 s for a name server (resolv.conf(5)), or until it tries
+ * again, after a second (RFC 6298, 2.1). Some may have their answer by the time they are told.
  * @returns lines for `tellClients`
  * @throws CommandError
  */
 export async function askersOf(namespace: string, addresses: readonly string[]): Promise<string[]> {
-	return (await clientsOf(namespace, addresses, [])).filter((line) => line.startsWith("udp "));
+	const text = await trackedOf(namespace, addresses);
+	return [...talkingIn(text).filter((line) => line.startsWith("udp ")), ...connectingIn(text)];
 }
 
 /** Pure. @param text answer of `conntrack -L` @returns the lines for the program */
 export function talkingIn(text: string): string[] {
+	return trackedIn(text).flatMap(({ protocol, seconds, state, line, ends }) => {
+		const waits =
+			protocol === "tcp"
+				? state === "ESTABLISHED"
+				: !line.includes("[ASSURED]") &&
+					seconds > kept - (line.includes("[UNREPLIED]") ? waitedFor : askedAgainWithin);
+		return waits ? [`${protocol} ${ends}`] : [];
+	});
+}
+
+/** Who is about to connect. Pure. @param text answer of `conntrack -L` @returns the lines for the program */
+export function connectingIn(text: string): string[] {
+	return trackedIn(text).flatMap(({ seconds, state, ends }) =>
+		state === "SYN_SENT" && seconds > connectingKept - waitedFor ? [`syn ${ends}`] : [],
+	);
+}
+
+interface Tracked {
+	line: string;
+	protocol: string;
+	/** Until it is forgotten. */
+	seconds: number;
+	/** Of TCP's. */
+	state: string | undefined;
+	ends: string;
+}
+
+function trackedIn(text: string): Tracked[] {
 	return text.split("\n").flatMap((line) => {
 		const [, protocol, seconds, state] = /^(tcp|udp)\s+\d+ (\d+) (?:([A-Z_]+) )?/.exec(line) ?? [];
 		const [, client = "", server = "", from, to] =
 			/ ?src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)/.exec(line) ?? [];
 		if (protocol === undefined || ![client, server].every((one) => isIPv4(one) || isIPv6(one))) return [];
-		const waits =
-			protocol === "tcp"
-				? state === "ESTABLISHED"
-				: !line.includes("[ASSURED]") &&
-					Number(seconds) > kept - (line.includes("[UNREPLIED]") ? waitedFor : askedAgainWithin);
-		return waits ? [`${protocol} ${client} ${from} ${server} ${to}`] : [];
+		return [{ line, protocol, seconds: Number(seconds), state, ends: `${client} ${from} ${server} ${to}` }];
 	});
 }

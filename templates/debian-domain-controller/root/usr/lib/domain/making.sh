@@ -54,6 +54,9 @@ configure() {
   # What this machine's addresses are while the domain is made is not what they are later.
   sed -i -E '/dns forwarder|interfaces/d' "$place/etc/smb.conf"
   for setting in "${settings[@]}"; do sed -i "/^\[global\]/a\\\t$setting" "$place/etc/smb.conf"; done
+  # A ticket is too large for one packet: who asks by UDP is told so, and asks again by TCP, for twice the work. Windows asks
+  # by TCP at once; so does MIT's Kerberos where no other way is in the domain's DNS.
+  sed -i '/_kerberos\._udp/d' "$place/samba/private/dns_update_list"
 }
 
 # Samba would make a key at its first start, for seconds.

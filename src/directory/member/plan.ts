@@ -87,6 +87,8 @@ export function etcOf(member: Member): Record<string, string> {
 			"dns_lookup_kdc = false",
 			"dns_canonicalize_hostname = false",
 			"rdns = false",
+			// By TCP at once: no ticket fits in a packet, and one that was asked for by UDP is made twice.
+			"udp_preference_limit = 0",
 			"[realms]",
 			`${realm} = {`,
 			...kdcs.flatMap((kdc) => [`kdc = ${kdc}`, `kpasswd_server = ${kdc}`]),

@@ -87,8 +87,10 @@ export function etcOf(member: Member): Record<string, string> {
 			"dns_lookup_kdc = false",
 			"dns_canonicalize_hostname = false",
 			"rdns = false",
-			// By TCP at once: no ticket fits in a packet, and one that was asked for by UDP is made twice.
+			// By TCP at once: no ticket fits in a packet, and one that was asked for by UDP is made twice. The first is MIT's word,
+			// the other that of Heimdal, which Samba's programs have in them.
 			"udp_preference_limit = 0",
+			"large_message_size = 0",
 			"[realms]",
 			`${realm} = {`,
 			...kdcs.flatMap((kdc) => [`kdc = ${kdc}`, `kpasswd_server = ${kdc}`]),
@@ -139,6 +141,8 @@ function smbConf({ realm, workgroup, name, controllers }: Member): string {
 		"max log size = 1000",
 		"winbind offline logon = yes",
 		"winbind refresh tickets = yes",
+		// What is said in krb5.conf is what it would write itself, but for how tickets are asked for.
+		"create krb5 conf = no",
 		...idmapLines(workgroup),
 		"template shell = /bin/bash",
 		"template homedir = /home/%D/%U",

@@ -84,7 +84,8 @@ export function etcOf(member: Member): Record<string, string> {
 			"[libdefaults]",
 			`default_realm = ${realm}`,
 			"dns_lookup_realm = false",
-			"dns_lookup_kdc = false",
+			// Of realms that the domain trusts; its own are below.
+			"dns_lookup_kdc = true",
 			"dns_canonicalize_hostname = false",
 			"rdns = false",
 			// By TCP at once: no ticket fits in a packet, and one that was asked for by UDP is made twice. The first is MIT's word,
@@ -141,7 +142,7 @@ function smbConf({ realm, workgroup, name, controllers }: Member): string {
 		"max log size = 1000",
 		"winbind offline logon = yes",
 		"winbind refresh tickets = yes",
-		// What is said in krb5.conf is what it would write itself, but for how tickets are asked for.
+		// What krb5.conf says is what it would write itself, but for how tickets are asked for.
 		"create krb5 conf = no",
 		...idmapLines(workgroup),
 		"template shell = /bin/bash",

@@ -55,14 +55,18 @@ export interface OpenSeal {
 }
 
 /** @returns undefined when the guest says that it may be sealed; why not, in words, else */
-async function whyNotSettled(qemu: QemuMachine, signal: AbortSignal): Promise<string | undefined> {
+async function whyNotSettled(
+	qemu: QemuMachine,
+	withinMs: number,
+	signal: AbortSignal,
+): Promise<string | undefined> {
 	// What it is told to run before its agent reads is kept, and all of it run at once when it does.
 	if (!qemu.hasAgent) {
 		qemu.askAgent();
 		return "its guest agent has not answered yet";
 	}
-	const asked = async () => await qemu.runInGuest(settledPath, [], settledAnswersMs);
-	return await withDeadline(settledPath, settledAnswersMs + 1000, asked, signal).then(
+	const asked = async () => await qemu.runInGuest(settledPath, [], withinMs);
+	return await withDeadline(settledPath, withinMs + 1000, asked, signal).then(
 		() => undefined,
 		(error: unknown) => explain(error),
 	);
@@ -251,7 +255,8 @@ export class Seals {
 		const end = performance.now() + deadline;
 		for (;;) {
 			signal.throwIfAborted();
-			const why = await whyNotSettled(qemu, signal);
+			const leftMs = Math.max(1000, Math.ceil(end - performance.now()));
+			const why = await whyNotSettled(qemu, Math.min(settledAnswersMs, leftMs), signal);
 			if (why === undefined) return;
 			if (performance.now() > end)
 				throw new Error(`the boot to be sealed was not settled within ${deadline / 1000} s: ${why}`);

@@ -5,6 +5,7 @@ import { BulkheadError, explain } from "../api/errors.ts";
 import { run } from "../host/command.ts";
 import { readIfThere } from "../host/files.ts";
 import { shipped } from "./catalogue.ts";
+import { packageVersions } from "./package-versions.ts";
 import type { Template } from "./template.ts";
 
 /**
@@ -31,7 +32,7 @@ const buildDeadlineMs = 30 * 60_000;
  * @throws BulkheadError template-failed, with the last words of the build
  */
 export async function ensureBuilt(template: Template, options: BuildOptions): Promise<Built> {
-	const hash = await fingerprint(template);
+	const hash = await fingerprint(template, options.signal);
 	const folder = join(options.cache, "templates", `${template.name}-${hash}`);
 	if (!(await isComplete(folder))) await build(template, folder, options);
 	return { folder, hash };
@@ -96,7 +97,7 @@ async function runBuild(
 }
 
 /** Everything that decides what the images hold: the template's own files, what all share, the packages' versions. */
-async function fingerprint(template: Template): Promise<string> {
+async function fingerprint(template: Template, signal: AbortSignal | undefined): Promise<string> {
 	const hash = createHash("sha256");
 	const folders = [join(shipped, template.name), join(shipped, "lib")];
 	const files = (await Promise.all(folders.map(filesBelow))).flat();
@@ -104,21 +105,11 @@ async function fingerprint(template: Template): Promise<string> {
 		hash.update(`${file.slice(shipped.length)}\0`);
 		hash.update(await readFile(file));
 	}
-	if (template.packages.length > 0) hash.update(await packageVersions(template.packages));
+	if (template.packages.length > 0) hash.update(await packageVersions(template.packages, signal));
 	return hash.digest("hex").slice(0, 16);
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
 	const entries = await readdir(folder, { recursive: true, withFileTypes: true });
 	return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-async function packageVersions(packages: readonly string[]): Promise<string> {
-	const { stdout } = await run("apt-cache", ["policy", ...packages], {
-		deadlineMs: 30_000,
-		env: { LC_ALL: "C" },
-	});
-	return [...stdout.matchAll(/^(\S+):\n.*\n\s+Candidate: (.*)$/gm)]
-		.map((match) => `${match[1]}=${match[2]}`)
-		.join("\n");
 }

@@ -26,9 +26,10 @@ export async function inside(
 	command: readonly string[],
 	input = "",
 	withinMs = deadlineMs,
+	signal?: AbortSignal,
 ): Promise<string> {
 	const args = [`--net=${pathOf(namespace)}`, "--", ...command];
-	return (await run("nsenter", args, { deadlineMs: withinMs, input })).stdout;
+	return (await run("nsenter", args, { deadlineMs: withinMs, input, ...(signal ? { signal } : {}) })).stdout;
 }
 
 /** @returns where a namespace can be entered */

@@ -6,7 +6,7 @@ import { addressesOf } from "../../network/addresses.ts";
 import type { Answer } from "../../network/front-door/freshness.ts";
 import type { FrontDoor } from "../../network/front-door/process.ts";
 import { doorFiles, readRecord } from "../../network/front-door/record.ts";
-import { clientsOf, tellClients } from "../../network/inbound/farewell.ts";
+import { type Clients, clientsOf, tellAskers, tellClients } from "../../network/inbound/farewell.ts";
 import { waitForKnock } from "../../network/knock.ts";
 import { usualShareOf } from "../../network/pace.ts";
 import type { DoorPlan, ServicePlan } from "../../network/plan.ts";
@@ -42,6 +42,9 @@ export class HostDoor implements Door {
 	private readonly shares = new CheckShares();
 	private readonly turns = new Turns();
 	private readonly telling = new Turns();
+	private readonly answering = new Turns();
+	/** Aborted when the session after the next one is waited for, or none. */
+	private nextFailure = new AbortController();
 	private orders: Orders = { held: false, resting: false };
 	/** For good: nothing that comes late opens one again. */
 	private closed = false;
@@ -123,9 +126,10 @@ export class HostDoor implements Door {
 	/** Ends them for good. */
 	async close(): Promise<void> {
 		this.closed = true;
+		this.nextFailure.abort();
 		// At once, so that none of them is tried again.
 		const closing = this.all().map((door) => door.close());
-		await together([...closing, this.turns.settled(), this.telling.settled()]);
+		await together([...closing, this.turns.settled(), this.telling.settled(), this.answering.settled()]);
 		await this.turns.take(async () => await this.remove(this.all()));
 	}
 
@@ -262,18 +266,34 @@ export class HostDoor implements Door {
 		const [clients] = await Promise.all([this.routedClients(), this.sandbox.cut(network.address)]);
 		// Beside what follows: nobody who waits for the next session waits for it.
 		void this.telling.take(
-			async () => await tellClients(this.sandbox.namespace, clients).catch((error) => this.sayUntold(error)),
+			async () =>
+				await tellClients(this.sandbox.namespace, clients.connected).catch((error) => this.sayUntold(error)),
+		);
+		this.tellAskers(clients.asking);
+	}
+
+	/** When the next session is heard. Who still waits for an earlier one is listed again. */
+	private tellAskers(asking: readonly string[]): void {
+		this.nextFailure.abort();
+		this.nextFailure = new AbortController();
+		const { signal } = this.nextFailure;
+		const untold = (error: unknown) => {
+			if (!signal.aborted) this.sayUntold(error);
+		};
+		void this.answering.take(
+			async () => await tellAskers(this.sandbox.namespace, asking, signal).catch(untold),
 		);
 	}
 
 	/** Those who talk to it without a front door: no connection of the sandbox's own tells them. None for most servers. */
-	private async routedClients(): Promise<string[]> {
+	private async routedClients(): Promise<Clients> {
+		const nobody = { connected: [], asking: [] };
 		const { network, allow = [] } = this.server.definition;
-		if (!network || (allow.length === 0 && inboundServers([this.server]).length === 0)) return [];
+		if (!network || (allow.length === 0 && inboundServers([this.server]).length === 0)) return nobody;
 		const own = [sandboxAddressOf(this.server)];
 		return await clientsOf(this.sandbox.namespace, addressesOf(network), own).catch((error) => {
 			this.sayUntold(error);
-			return [];
+			return nobody;
 		});
 	}
 

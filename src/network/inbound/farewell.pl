@@ -1,13 +1,17 @@
 # Tells clients that the server they are talking to has gone, in its name: otherwise whoever waits for its answer waits for
-# long, as nothing comes any more. One line of standard input for each: "tcp|udp|syn CLIENT PORT SERVER PORT", where syn is one
-# that is about to connect.
+# long, as nothing comes any more. One line of standard input for each: "tcp|udp|ask|syn CLIENT PORT SERVER PORT", where syn is one
+# that is about to connect, and ask one that has asked by UDP and is told when the server is heard again.
 #
 # By UDP: that the port is unreachable (RFC 792, RFC 4443). By TCP a reset is believed only with the number that the client
 # expects next (RFC 5961, 3.2), which nobody here knows; so the client is asked: to a segment outside of its window it answers
 # with an acknowledgement (RFC 9293, 3.10.7.4), and that carries the number. Those that send nothing within half a second
 # are left alone, and said: their lines are its output. Who is about to connect believes a reset only with a number that was in
 # what it sent and is gone; but it takes the beginning of a connection from the other end for one that both begin at once
-# (RFC 9293, 3.5), and from then on the number is ours. What it opens, it opens with privileges; when it reads what others send it
+# (RFC 9293, 3.5), and from then on the number is ours.
+#
+# A question that is refused is asked once more, and then given up (glibc 2.36, with one name server: refused at once, it waits
+# for 5 s and no longer). So where the server comes back, it is refused when that is seen to serve; not when it was asked again
+# meanwhile, nor after 5 s, when whoever asks does so by himself. What it opens, it opens with privileges; when it reads what others send it
 # has none.
 use strict;
 use warnings;
@@ -18,6 +22,10 @@ use Time::HiRes qw(time);
 # administer the network can set it.
 use constant { SO_MARK => 36, AF_PACKET => 17, ETH_P_ALL => 0x0003, SIOCGIFNAME => 0x8910, MARK => 0x62756c6b };
 use constant { TCP => 6, UDP => 17, ICMP6 => 58, ACK => 0x10, RST => 0x04, SYN => 0x02, WAIT => 0.5 };
+# resolv.conf(5): from a question to the next.
+use constant PATIENCE => 5;
+# asm-generic/socket.h; linux/filter.h: load a word, compare it and leave out one, accept the whole, accept nothing; linux/if_packet.h.
+use constant { SO_ATTACH_FILTER => 26, LOAD => 0x20, EQUAL => 0x15, RETURN => 0x06, OUTGOING => 4 };
 
 my %raw;
 for my $family (AF_INET, AF_INET6) {
@@ -81,45 +89,83 @@ sub unreachable {
 
 # Whether a packet was seen where it is known that its sender may send as who he says: at the cable to the host, and at
 # bridges. At a guest's port it is seen before the firewall has judged it, and a guest may have made it up.
-sub believed {
+sub seen_at {
 	my ($where) = @_;
 	# struct sockaddr_ll, struct ifreq
 	my $request = pack 'x16 i x20', unpack 'x4 i', $where;
-	return ioctl($heard, SIOCGIFNAME, $request) && unpack('Z16', $request) =~ /^(uplink$|br-)/;
+	return ioctl($heard, SIOCGIFNAME, $request) ? unpack 'Z16', $request : '';
 }
 
-my %asked;
+sub believed { return seen_at(@_) =~ /^(uplink$|br-)/ }
+
+# Whether it comes from a guest, and is not what is said here in its name.
+sub from_guest { my ($where) = @_; return unpack('x10 C', $where) != OUTGOING && seen_at($where) =~ /^br-/ }
+
+# Hears what comes from these addresses and goes to them, and nothing of what others say: there may be much of it. Of IPv6 the
+# last words are compared. Packets that are too short for the words asked for, as most by IPv4 are for those of IPv6, are not heard.
+sub hear_only {
+	my @of = sort { length $a <=> length $b } @_;
+	my @words = map { my $last = unpack 'N', substr $_, -4; my @places = length == 4 ? (12, 16) : (20, 36); map { [$_, $last] } @places } @of;
+	my $code = join '', (map { pack('S C C L', LOAD, 0, 0, $$_[0]) . pack('S C C L', EQUAL, 0, 1, $$_[1]) . pack('S C C L', RETURN, 0, 0, 0xffff) } @words),
+		pack('S C C L', RETURN, 0, 0, 0);
+	setsockopt($heard, SOL_SOCKET, SO_ATTACH_FILTER, pack 'S x6 P', length($code) / 8, $code) or die "filter: $!\n";
+}
+
+my (@lines, %servers);
 while (<STDIN>) {
 	my ($protocol, $client, $client_port, $server, $server_port) =
-		/^(tcp|udp|syn) ([0-9a-f.:]+) (\d+) ([0-9a-f.:]+) (\d+)$/ or die "no connection: $_";
+		/^(tcp|udp|ask|syn) ([0-9a-f.:]+) (\d+) ([0-9a-f.:]+) (\d+)$/ or die "no connection: $_";
 	my ($from, $to) = map { inet_pton(/:/ ? AF_INET6 : AF_INET, $_) // die "no address: $_\n" } $client, $server;
+	push @lines, [$_, $protocol, $from, $client_port, $to, $server_port];
+	$servers{$to} = 1;
+}
+# A filter has room for some hundreds of them; hearing all is as good, and slower.
+hear_only(keys %servers) if keys %servers <= 100;
+
+my (%asked, %waiting, %ports);
+for (@lines) {
+	my ($line, $protocol, $from, $client_port, $to, $server_port) = @$_;
+	my $one = join '', $from, $to, pack 'n n', $client_port, $server_port;
 	if ($protocol eq 'udp') { unreachable($to, $server_port, $from, $client_port); next }
+	if ($protocol eq 'ask') {
+		$waiting{$one} = [$to, $server_port, $from, $client_port];
+		$ports{$server_port} = 1;
+		next;
+	}
 	if ($protocol eq 'syn') {
 		my $number = int rand 2**32 - 1;
 		segment($to, $server_port, $from, $client_port, $number, SYN);
 		segment($to, $server_port, $from, $client_port, $number + 1, RST);
 		next;
 	}
-	$asked{ join '', $from, $to, pack 'n n', $client_port, $server_port } = $_;
+	$asked{$one} = $line;
 	segment($to, $server_port, $from, $client_port, int rand 2**32, ACK);
 }
 
-my $end = time + WAIT;
-while (%asked and (my $left = $end - time) > 0) {
+my $end = time + (%waiting ? PATIENCE : WAIT);
+while ((%asked or %waiting) and (my $left = $end - time) > 0) {
 	my $ready = '';
 	vec($ready, fileno $heard, 1) = 1;
 	select($ready, undef, undef, $left) or last;
 	my $where = recv $heard, my $packet, 65536, 0;
-	next if length $packet < 40;
+	next if length $packet < 28;
 	my $version = unpack('C', $packet) >> 4;
 	my ($protocol, $start, $from, $to) =
 		$version == 4 ? (unpack('C', substr $packet, 9, 1), 4 * (unpack('C', $packet) & 15), substr($packet, 12, 4), substr($packet, 16, 4))
 		: $version == 6 ? (unpack('C', substr $packet, 6, 1), 40, substr($packet, 8, 16), substr($packet, 24, 16))
 		: next;
-	next if $protocol != TCP or length $packet < $start + 20;
-	my ($from_port, $to_port, $number, $flags) = unpack 'n n x4 N x C', substr $packet, $start, 14;
+	next if ($protocol != TCP and $protocol != UDP) or length $packet < $start + ($protocol == TCP ? 20 : 8);
+	my ($from_port, $to_port) = unpack 'n n', substr $packet, $start, 4;
+	my ($number, $flags) = $protocol == TCP ? unpack 'N x C', substr $packet, $start + 8, 6 : (0, 0);
 	my $one = join '', $from, $to, pack 'n n', $from_port, $to_port;
-	next if !$asked{$one} or !believed($where);
+	# It accepts a connection, or answers at a port that was asked.
+	my $serves = $protocol == TCP ? ($flags & (SYN | ACK)) == (SYN | ACK) : $ports{$from_port};
+	if (%waiting and $servers{$from} and $serves and from_guest($where)) {
+		unreachable(@$_) for values %waiting;
+		%waiting = ();
+	}
+	delete $waiting{$one} if $protocol == UDP and $waiting{$one} and believed($where);
+	next if $protocol != TCP or !$asked{$one} or !believed($where);
 	delete $asked{$one};
 	# Whoever has ended it himself needs no reset, and whoever connects anew from the same port is to get none.
 	segment($to, $to_port, $from, $from_port, $number, RST) if ($flags & (SYN | ACK | RST)) == ACK;

@@ -20,20 +20,31 @@ const askedAgainWithin = 2;
 /** The next session waits for the list, and everybody for that: a flood of connections must not hold it up. */
 const listedWithinMs = 1000;
 
+/** Lines for the program, one for each. */
+export interface Clients {
+	/** For `tellClients`. */
+	connected: string[];
+	/** Who has just asked something by UDP, for `tellAskers`. */
+	asking: string[];
+}
+
 /**
- * Who talks to a server without a front door, or has just asked it something by UDP; not who is only about to connect.
- * To be asked before the next session gets packets: later, some of them talk to that one.
+ * Who talks to a server without a front door; not who is only about to connect. To be asked before the next session gets
+ * packets: later, some of them talk to that one.
  * @param own addresses of the sandbox: front doors' connections are ended otherwise, and their ports used again at once
- * @returns one line for each, for `tellClients`
  * @throws CommandError
  */
 export async function clientsOf(
 	namespace: string,
 	addresses: readonly string[],
 	own: readonly string[],
-): Promise<string[]> {
+): Promise<Clients> {
 	const found = talkingIn(await trackedOf(namespace, addresses));
-	return found.filter((line) => !own.includes(line.split(" ")[1] ?? ""));
+	const others = found.filter((line) => !own.includes(line.split(" ")[1] ?? ""));
+	return {
+		connected: others.filter((line) => !line.startsWith("udp ")),
+		asking: others.flatMap((line) => (line.startsWith("udp ") ? line.replace("udp ", "ask ") : [])),
+	};
 }
 
 async function trackedOf(namespace: string, addresses: readonly string[]): Promise<string> {
@@ -44,14 +55,15 @@ async function trackedOf(namespace: string, addresses: readonly string[]): Promi
 	return (await Promise.all(lists)).join("\n");
 }
 
+/** The program ends by itself after 5 s (`PATIENCE` there). */
+const askedWithinMs = 15_000;
 /** For as many as are told, where each costs a look at a table that a flood has filled. */
 const forgottenWithinMs = 30_000;
 
 /**
  * Tells clients that the server has gone: ends their connections, refuses what they have just asked by UDP, and those who are
- * about to connect. What the
- * host's own firewall drops of it (packets that fit no connection, `ct state invalid`) does not arrive, and those clients
- * wait as long as they would. Connections of which nothing is heard, as of a client that is switched off, are forgotten:
+ * about to connect. What the host's own firewall drops of it (packets that fit no connection, `ct state invalid`) does not
+ * arrive, and those clients wait as long as they would. Connections of which nothing is heard, as of a client that is switched off, are forgotten:
  * they would count as open for five days (nf_conntrack_tcp_timeout_established).
  * @throws CommandError
  */
@@ -62,6 +74,21 @@ export async function tellClients(namespace: string, clients: readonly string[])
 	// In one process, which minds none that has gone by itself. It opens its standard input once more, which has to be a pipe.
 	const forget = ["sh", "-c", "cat | conntrack -R -"];
 	if (silent !== "") await inside(namespace, forget, silent, forgottenWithinMs);
+}
+
+/**
+ * Has who had asked a server by UDP ask again as soon as the next session is heard, if that is within 5 s: their questions went
+ * to the one that has gone. Returns when that is done, or none of them waits for it any more.
+ * @throws CommandError, also when aborted
+ */
+export async function tellAskers(
+	namespace: string,
+	asking: readonly string[],
+	signal: AbortSignal,
+): Promise<void> {
+	const lines = asking.slice(0, mostClients);
+	if (lines.length > 0)
+		await inside(namespace, ["perl", program], `${lines.join("\n")}\n`, askedWithinMs, signal);
 }
 
 /** Commands of conntrack that forget exactly these connections, where they still count as open. Pure. @param text lines of the program */
@@ -85,7 +112,7 @@ export async function askersOf(namespace: string, addresses: readonly string[]):
 	return [...talkingIn(text).filter((line) => line.startsWith("udp ")), ...connectingIn(text)];
 }
 
-/** Pure. @param text answer of `conntrack -L` @returns the lines for the program */
+/** Who is connected, or has just asked. Pure. @param text answer of `conntrack -L` @returns the lines for the program */
 export function talkingIn(text: string): string[] {
 	return trackedIn(text).flatMap(({ protocol, seconds, state, line, ends }) => {
 		const waits =

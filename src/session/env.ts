@@ -47,10 +47,16 @@ export interface Machines {
 	dropSeal(): Promise<boolean>;
 	/**
 	 * Loads a session from the seal and pauses it.
+	 * @param awaited whether users wait for it: else it is done in what time others leave
 	 * @param onLost called when it fails while it waits
 	 * @throws Error in words; nothing of it is left then
 	 */
-	load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby>;
+	load(
+		number: number,
+		awaited: boolean,
+		onLost: (why: string) => void,
+		signal: AbortSignal,
+	): Promise<Standby>;
 	/** Makes room for changes of a disposable system disk; what is there of earlier ones stays. */
 	beginChanges(): Promise<void>;
 	/**

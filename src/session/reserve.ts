@@ -189,7 +189,7 @@ export class Reserve {
 	private async loadNext(): Promise<Outcome> {
 		const number = await this.ledger.planStandby();
 		try {
-			const standby = await this.standbys.load(number, this.work.signal);
+			const standby = await this.standbys.load(number, false, this.work.signal);
 			return { kind: "loaded", number, standby, error: undefined };
 		} catch (error) {
 			return { kind: "loaded", number, standby: undefined, error };
@@ -307,7 +307,7 @@ export class Reserve {
 
 	/** Loads a session while somebody waits for it. @throws Error in words, also when there is no seal */
 	async loadNow(number: number): Promise<Standby> {
-		return await this.standbys.load(number, AbortSignal.timeout(loadedWithinMs));
+		return await this.standbys.load(number, true, AbortSignal.timeout(loadedWithinMs));
 	}
 
 	/**

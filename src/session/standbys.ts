@@ -20,9 +20,9 @@ export class Standbys {
 		return this.waiting.length;
 	}
 
-	/** Loads one. @throws Error in words, also when there is no seal */
-	async load(number: number, signal: AbortSignal): Promise<Standby> {
-		return await this.machines.load(number, (why) => this.onLost(number, why), signal);
+	/** Loads one. @param awaited whether users wait for it. @throws Error in words, also when there is no seal */
+	async load(number: number, awaited: boolean, signal: AbortSignal): Promise<Standby> {
+		return await this.machines.load(number, awaited, (why) => this.onLost(number, why), signal);
 	}
 
 	/** From here on it stands by. */

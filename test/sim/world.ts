@@ -261,12 +261,22 @@ class SimulatedMachines implements Machines {
 		return await this.asked.step("drop the seal", drop, wasThere);
 	}
 
-	async load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby> {
+	async load(
+		number: number,
+		awaited: boolean,
+		onLost: (why: string) => void,
+		signal: AbortSignal,
+	): Promise<Standby> {
 		const { world } = this;
 		return await this.asked.step(`load #${number}`, async () => {
 			this.checkNoted(number);
 			if (!world.sealed) world.violate(`session ${number} is loaded from no seal`);
 			if (!world.sealFits) world.violate(`session ${number} is loaded from a seal of another definition`);
+			// What takes over at once has been planned; what stands by is in the list of those.
+			if (awaited !== (world.saved.planned === number))
+				world.violate(
+					`session ${number} is loaded as if ${awaited ? "users waited" : "nobody waited"} for it`,
+				);
 			await world.clock.sleep(took.load, signal);
 			if (world.trouble.load !== undefined) throw new Error(world.trouble.load);
 			const guest = new Guest(number, world, "seal");

@@ -31,7 +31,10 @@ function contextOf(): Context {
 }
 
 /** The server's machines, with processes that are none, and what is done at the moment when one has been started. */
-function machinesOf(server: StoredServer, whenStarted: (machines: HostMachines) => void): HostMachines {
+function machinesOf(
+	server: StoredServer,
+	whenStarted: (machines: HostMachines, importance: string) => void,
+): HostMachines {
 	const context = contextOf();
 	const { paths } = context;
 	const machines = new HostMachines(server, context, {} as Sandbox, async () => ({ services: {} }));
@@ -41,8 +44,8 @@ function machinesOf(server: StoredServer, whenStarted: (machines: HostMachines) 
 		server,
 		files: (number: number) => paths.server(server.name).session(number),
 		setImportance: async () => {},
-		start: async () => {
-			whenStarted(machines);
+		start: async ({ importance }: { importance: string }) => {
+			whenStarted(machines, importance);
 			return { qemu, identity: { pid: process.pid, startTime: 1 }, startedAt: 1 };
 		},
 	};
@@ -63,7 +66,7 @@ test("a session that boots has what was defined when it began, and says so, what
 
 test("so does one that was loaded, when it stands by and when it runs", async () => {
 	const { signal } = new AbortController();
-	const standby = await machinesOf(before, change).load(7, () => {}, signal);
+	const standby = await machinesOf(before, change).load(7, false, () => {}, signal);
 	const { session } = await standby.run(() => {});
 	expect(standby.session).toEqual(session);
 	expect(isOutdated(session.definition, after.definition)).toBe(true);
@@ -71,10 +74,18 @@ test("so does one that was loaded, when it stands by and when it runs", async ()
 
 test("so does one that stood by when the definition was changed", async () => {
 	const machines = machinesOf(before, () => {});
-	const standby = await machines.load(7, () => {}, new AbortController().signal);
+	const standby = await machines.load(7, false, () => {}, new AbortController().signal);
 	change(machines);
 	const { session } = await standby.run(() => {});
 	expect(isOutdated(session.definition, after.definition)).toBe(true);
+});
+
+test("one that users wait for has a share of its own at once; one that is to stand by takes what others leave", async () => {
+	const given: string[] = [];
+	const machines = machinesOf(before, (_, importance) => given.push(importance));
+	for (const awaited of [true, false])
+		await machines.load(7, awaited, () => {}, new AbortController().signal);
+	expect(given).toEqual(["late", "loading"]);
 });
 
 test("of a seal that is thrown away nothing stays, nor of one that a killed daemon was making", async () => {

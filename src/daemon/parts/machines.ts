@@ -128,9 +128,14 @@ export class HostMachines implements Machines {
 		return await this.seals.clear();
 	}
 
-	async load(number: number, onLost: (why: string) => void, signal: AbortSignal): Promise<Standby> {
+	async load(
+		number: number,
+		awaited: boolean,
+		onLost: (why: string) => void,
+		signal: AbortSignal,
+	): Promise<Standby> {
 		return await loadStandby({
-			number,
+			...{ number, awaited },
 			launcher: this.launcher,
 			seals: this.seals,
 			sandbox: this.sandbox,

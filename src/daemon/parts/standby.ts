@@ -17,14 +17,20 @@ import type { SessionMachine } from "./session-machine.ts";
 import { signOf } from "./signs.ts";
 
 const wakePath = "/usr/lib/bulkhead/wake";
+/** Beside what it is patient for. */
 const wakesWithinMs = 30_000;
 const rehearsesWithinMs = 10_000;
-/** Milliseconds that a session is loaded in what time the others leave; a busy host leaves none. */
-const patienceMs = 5000;
+/**
+ * Milliseconds that a session is loaded in what time the others leave; a busy host leaves none. As a rule one has just taken
+ * over, which has much to do until all that it serves is back (an emulated controller for fifteen seconds).
+ */
+const patienceMs = 20_000;
 const clockWithinMs = 2000;
 
 export interface Loading {
 	number: number;
+	/** Whether users wait for it. */
+	awaited: boolean;
 	launcher: Launcher;
 	seals: Seals;
 	sandbox: Sandbox;
@@ -47,7 +53,7 @@ export interface Loading {
  * @throws Error in words; nothing of it is left then
  */
 export async function loadStandby(loading: Loading): Promise<Standby> {
-	const { number, launcher, seals, accelerator, signal } = loading;
+	const { number, awaited, launcher, seals, accelerator, signal } = loading;
 	const seal = seals.open;
 	if (!seal) throw new Error("there is no seal to start from");
 	const events = new Events(loading.onLost);
@@ -64,7 +70,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 		const hardware = sealedHardware(server, number, accelerator);
 		const descriptors = [seal.memory.descriptor, state];
 		launched = await launcher.start(
-			{ number, hardware, importance: "loading", descriptors, fromSeal: true },
+			{ number, hardware, importance: awaited ? "late" : "loading", descriptors, fromSeal: true },
 			(event) => events.take(event),
 		);
 	} finally {
@@ -73,10 +79,11 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	signal.throwIfAborted();
 	const { qemu } = launched;
 	await using _ = hurryAfter(patienceMs, loading);
+	const withinMs = wakesWithinMs + (awaited ? 0 : patienceMs);
 	await withDeadline(
 		`waking session ${number}`,
-		wakesWithinMs,
-		async (signal) => await wake(qemu, loading, async () => await rehearsal.play(signal)),
+		withinMs,
+		async (signal) => await wake(qemu, loading, withinMs, async () => await rehearsal.play(signal)),
 		signal,
 	);
 	signal.throwIfAborted();
@@ -88,6 +95,7 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 async function wake(
 	qemu: QemuMachine,
 	{ number, launcher, sandbox }: Loading,
+	withinMs: number,
 	rehearse: () => Promise<void>,
 ): Promise<void> {
 	try {
@@ -95,12 +103,12 @@ async function wake(
 	} catch (cause) {
 		throw await launcher.withWords(number, cause);
 	}
-	const clock = qemu.setClock(wakesWithinMs);
+	const clock = qemu.setClock(withinMs);
 	clock.catch(() => {});
 	await qemu.resume();
 	await clock;
 	const seconds = String(Math.round(Date.now() / 1000));
-	await qemu.runInGuest(wakePath, [String(number), seconds], wakesWithinMs);
+	await qemu.runInGuest(wakePath, [String(number), seconds], withinMs);
 	await rehearse();
 	await qemu.pause();
 	const port = portOf(launcher.server, number);

@@ -1,6 +1,6 @@
 # Tells clients that the server they are talking to has gone, in its name: otherwise whoever waits for its answer waits for
-# long, as nothing comes any more. One line of standard input for each: "tcp|udp|ask|syn CLIENT PORT SERVER PORT", where syn is one
-# that is about to connect, and ask one that has asked by UDP and is told when the server is heard again.
+# long, as nothing comes any more. One line of standard input for each: "tcp|udp|ask|syn CLIENT PORT SERVER PORT", where syn is
+# one that is about to connect, and ask one that has asked by UDP and is told when the server is seen to serve again.
 #
 # By UDP: that the port is unreachable (RFC 792, RFC 4443). By TCP a reset is believed only with the number that the client
 # expects next (RFC 5961, 3.2), which nobody here knows; so the client is asked: to a segment outside of its window it answers
@@ -9,14 +9,15 @@
 # what it sent and is gone; but it takes the beginning of a connection from the other end for one that both begin at once
 # (RFC 9293, 3.5), and from then on the number is ours.
 #
-# A question that is refused is asked once more, and then given up (glibc 2.36, with one name server: refused at once, it waits
-# for 5 s and no longer). So where the server comes back, it is refused when that is seen to serve; not when it was asked again
-# meanwhile, nor after 5 s, when whoever asks does so by himself. What it opens, it opens with privileges; when it reads what others send it
-# has none.
+# A question that is refused is asked once more, and then no more (glibc 2.36 with one name server; the second one is waited for
+# for 5 s). So where the server itself comes back, it is refused when that serves. Not if it was asked again meanwhile, nor after
+# 5 s, when whoever asks does so by himself.
+#
+# What is opened here is opened with privileges; when it is read what others send there are none left.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 IPPROTO_RAW);
-use Time::HiRes qw(time);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 # asm-generic/socket.h; linux/if_ether.h; linux/if_packet.h; linux/sockios.h. The firewall lets out what bears the mark: only who may
 # administer the network can set it.
@@ -24,6 +25,8 @@ use constant { SO_MARK => 36, AF_PACKET => 17, ETH_P_ALL => 0x0003, SIOCGIFNAME 
 use constant { TCP => 6, UDP => 17, ICMP6 => 58, ACK => 0x10, RST => 0x04, SYN => 0x02, WAIT => 0.5 };
 # resolv.conf(5): from a question to the next.
 use constant PATIENCE => 5;
+# Seconds until what a server does at other ports counts. Its failed session may still have taken a connection before.
+use constant ELSEWHERE => 1;
 # asm-generic/socket.h; linux/filter.h: load a word, compare it and leave out one, accept the whole, accept nothing; linux/if_packet.h.
 use constant { SO_ATTACH_FILTER => 26, LOAD => 0x20, EQUAL => 0x15, RETURN => 0x06, OUTGOING => 4 };
 
@@ -87,8 +90,7 @@ sub unreachable {
 	out($client, packet($server, $client, $six ? ICMP6 : 1, $icmp));
 }
 
-# Whether a packet was seen where it is known that its sender may send as who he says: at the cable to the host, and at
-# bridges. At a guest's port it is seen before the firewall has judged it, and a guest may have made it up.
+# @return name of the interface
 sub seen_at {
 	my ($where) = @_;
 	# struct sockaddr_ll, struct ifreq
@@ -96,19 +98,26 @@ sub seen_at {
 	return ioctl($heard, SIOCGIFNAME, $request) ? unpack 'Z16', $request : '';
 }
 
+# Whether a packet was seen where it is known that its sender may send as who he says: at the cable to the host, and at
+# bridges. At a guest's port it is seen before the firewall has judged it, and a guest may have made it up.
 sub believed { return seen_at(@_) =~ /^(uplink$|br-)/ }
 
 # Whether it comes from a guest, and is not what is said here in its name.
 sub from_guest { my ($where) = @_; return unpack('x10 C', $where) != OUTGOING && seen_at($where) =~ /^br-/ }
 
 # Hears what comes from these addresses and goes to them, and nothing of what others say: there may be much of it. Of IPv6 the
-# last words are compared. Packets that are too short for the words asked for, as most by IPv4 are for those of IPv6, are not heard.
+# last words are compared, and after IPv4: a packet that is too short for the word that is looked at is not heard.
 sub hear_only {
-	my @of = sort { length $a <=> length $b } @_;
-	my @words = map { my $last = unpack 'N', substr $_, -4; my @places = length == 4 ? (12, 16) : (20, 36); map { [$_, $last] } @places } @of;
-	my $code = join '', (map { pack('S C C L', LOAD, 0, 0, $$_[0]) . pack('S C C L', EQUAL, 0, 1, $$_[1]) . pack('S C C L', RETURN, 0, 0, 0xffff) } @words),
-		pack('S C C L', RETURN, 0, 0, 0);
-	setsockopt($heard, SOL_SOCKET, SO_ATTACH_FILTER, pack 'S x6 P', length($code) / 8, $code) or die "filter: $!\n";
+	my $code = '';
+	for my $address (sort { length $a <=> length $b } @_) {
+		my $word = unpack 'N', substr $address, -4;
+		for my $place (length $address == 4 ? (12, 16) : (20, 36)) {
+			$code .= pack '(S C C L)3', LOAD, 0, 0, $place, EQUAL, 0, 1, $word, RETURN, 0, 0, 0xffff;
+		}
+	}
+	$code .= pack 'S C C L', RETURN, 0, 0, 0;
+	# Where there is no room for it, all is heard, which is as good and slower.
+	setsockopt $heard, SOL_SOCKET, SO_ATTACH_FILTER, pack 'S x6 P', length($code) / 8, $code;
 }
 
 my (@lines, %servers);
@@ -119,8 +128,7 @@ while (<STDIN>) {
 	push @lines, [$_, $protocol, $from, $client_port, $to, $server_port];
 	$servers{$to} = 1;
 }
-# A filter has room for some hundreds of them; hearing all is as good, and slower.
-hear_only(keys %servers) if keys %servers <= 100;
+hear_only(keys %servers);
 
 my (%asked, %waiting, %ports);
 for (@lines) {
@@ -142,8 +150,9 @@ for (@lines) {
 	segment($to, $server_port, $from, $client_port, int rand 2**32, ACK);
 }
 
-my $end = time + (%waiting ? PATIENCE : WAIT);
-while ((%asked or %waiting) and (my $left = $end - time) > 0) {
+my $begin = clock_gettime(CLOCK_MONOTONIC);
+my $end = $begin + (%waiting ? PATIENCE : WAIT);
+while ((%asked or %waiting) and (my $left = $end - clock_gettime(CLOCK_MONOTONIC)) > 0) {
 	my $ready = '';
 	vec($ready, fileno $heard, 1) = 1;
 	select($ready, undef, undef, $left) or last;
@@ -158,13 +167,18 @@ while ((%asked or %waiting) and (my $left = $end - time) > 0) {
 	my ($from_port, $to_port) = unpack 'n n', substr $packet, $start, 4;
 	my ($number, $flags) = $protocol == TCP ? unpack 'N x C', substr $packet, $start + 8, 6 : (0, 0);
 	my $one = join '', $from, $to, pack 'n n', $from_port, $to_port;
-	# It accepts a connection, or answers at a port that was asked.
-	my $serves = $protocol == TCP ? ($flags & (SYN | ACK)) == (SYN | ACK) : $ports{$from_port};
+	if (%waiting and $protocol == UDP and believed($where)) {
+		# Asked again, or answered.
+		delete $waiting{$one};
+		delete $waiting{ join '', $to, $from, pack 'n n', $to_port, $from_port };
+	}
+	# It answers or takes a connection at a port that was asked; after a while, at any, as nobody else may ask there.
+	my $serves = ($protocol == UDP or ($flags & (SYN | ACK)) == (SYN | ACK))
+		&& ($ports{$from_port} || ($protocol == TCP and clock_gettime(CLOCK_MONOTONIC) > $begin + ELSEWHERE));
 	if (%waiting and $servers{$from} and $serves and from_guest($where)) {
 		unreachable(@$_) for values %waiting;
 		%waiting = ();
 	}
-	delete $waiting{$one} if $protocol == UDP and $waiting{$one} and believed($where);
 	next if $protocol != TCP or !$asked{$one} or !believed($where);
 	delete $asked{$one};
 	# Whoever has ended it himself needs no reset, and whoever connects anew from the same port is to get none.

@@ -12,7 +12,10 @@ import { isOutdated } from "../definition-mark.ts";
 import { HostMachines } from "./machines.ts";
 
 let folder: string;
+/** For how many seconds at most free processors were waited for. */
+let waited: number[];
 beforeEach(async () => {
+	waited = [];
 	folder = await mkdtemp(join(tmpdir(), "bulkhead-machines-"));
 });
 afterEach(async () => await rm(folder, { recursive: true }));
@@ -49,7 +52,8 @@ function machinesOf(
 			return { qemu, identity: { pid: process.pid, startTime: 1 }, startedAt: 1 };
 		},
 	};
-	Object.assign(machines, { launcher, seals });
+	const untilProcessorsAreFree = async (ms: number) => void waited.push(Math.round(ms / 1000));
+	Object.assign(machines, { launcher, seals, untilProcessorsAreFree });
 	return machines;
 }
 
@@ -86,6 +90,19 @@ test("one that users wait for has a share of its own at once; one that is to sta
 	for (const awaited of [true, false])
 		await machines.load(7, awaited, () => {}, new AbortController().signal);
 	expect(given).toEqual(["late", "loading"]);
+});
+
+test("the next one stands back behind one that has just begun to serve, unless users wait for it", async () => {
+	const machines = machinesOf(before, () => {});
+	const load = async (awaited: boolean) =>
+		await machines.load(7, awaited, () => {}, new AbortController().signal);
+	const standby = await load(false);
+	expect(waited).toEqual([]);
+	await standby.run(() => {});
+	await load(true);
+	expect(waited).toEqual([]);
+	await load(false);
+	expect(waited).toEqual([20]);
 });
 
 test("of a seal that is thrown away nothing stays, nor of one that a killed daemon was making", async () => {

@@ -3,6 +3,7 @@ import { rm, statfs } from "node:fs/promises";
 import { formatSize } from "../../api/units.ts";
 import { readUntrustedTail } from "../../host/files.ts";
 import { isAlive } from "../../host/process.ts";
+import { untilProcessorsAreFree } from "../../host/processors.ts";
 import type { Sandbox } from "../../network/sandbox.ts";
 import { platformOf } from "../../qemu/guests.ts";
 import type { Disk } from "../../qemu/hardware.ts";
@@ -39,11 +40,19 @@ const consoleTailBytes = 64 * 1024;
 /** What is left free for everybody else. */
 const dumpReserveBytes = 2 ** 30;
 const thawsWithinMs = 10_000;
+/**
+ * Milliseconds from when a session began to serve, in which the next one is not loaded while all processors are busy, unless users
+ * wait for it: until all that it serves is back it has much to do (an emulated controller for fifteen seconds).
+ */
+const standsBackForMs = 20_000;
 
 /** Sessions of one server on the real host. */
 export class HostMachines implements Machines {
 	/** The session that was started or taken over last. */
 	current: SessionMachine | undefined;
+	/** When it was, by a clock that nobody sets. */
+	private currentSinceMs = Number.NEGATIVE_INFINITY;
+	private readonly untilProcessorsAreFree = untilProcessorsAreFree;
 	readonly seals: Seals;
 	private readonly launcher: Launcher;
 	private readonly context: Context;
@@ -134,6 +143,8 @@ export class HostMachines implements Machines {
 		onLost: (why: string) => void,
 		signal: AbortSignal,
 	): Promise<Standby> {
+		const standsBackMs = this.currentSinceMs + standsBackForMs - performance.now();
+		if (!awaited && standsBackMs > 0) await this.untilProcessorsAreFree(standsBackMs, signal);
 		return await loadStandby({
 			...{ number, awaited },
 			launcher: this.launcher,
@@ -246,6 +257,7 @@ export class HostMachines implements Machines {
 	): SessionMachine {
 		const keep = async (incident: string, name: string, content: string | Buffer) =>
 			await this.context.incidents.keep(this.server.name, incident, name, content);
+		this.currentSinceMs = performance.now();
 		this.current = new SessionMachine(qemu, session, {
 			services: this.services,
 			files: this.launcher.files(session.number),

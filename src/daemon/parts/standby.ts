@@ -17,14 +17,10 @@ import type { SessionMachine } from "./session-machine.ts";
 import { signOf } from "./signs.ts";
 
 const wakePath = "/usr/lib/bulkhead/wake";
-/** Beside what it is patient for. */
 const wakesWithinMs = 30_000;
 const rehearsesWithinMs = 10_000;
-/**
- * Milliseconds that a session is loaded in what time the others leave; a busy host leaves none. As a rule one has just taken
- * over, which has much to do until all that it serves is back (an emulated controller for fifteen seconds).
- */
-const patienceMs = 20_000;
+/** Milliseconds that it is loaded in what time the others leave; a busy host leaves none. */
+const patienceMs = 5000;
 const clockWithinMs = 2000;
 
 export interface Loading {
@@ -79,11 +75,10 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 	signal.throwIfAborted();
 	const { qemu } = launched;
 	await using _ = hurryAfter(patienceMs, loading);
-	const withinMs = wakesWithinMs + (awaited ? 0 : patienceMs);
 	await withDeadline(
 		`waking session ${number}`,
-		withinMs,
-		async (signal) => await wake(qemu, loading, withinMs, async () => await rehearsal.play(signal)),
+		wakesWithinMs,
+		async (signal) => await wake(qemu, loading, async () => await rehearsal.play(signal)),
 		signal,
 	);
 	signal.throwIfAborted();
@@ -95,7 +90,6 @@ export async function loadStandby(loading: Loading): Promise<Standby> {
 async function wake(
 	qemu: QemuMachine,
 	{ number, launcher, sandbox }: Loading,
-	withinMs: number,
 	rehearse: () => Promise<void>,
 ): Promise<void> {
 	try {
@@ -103,12 +97,12 @@ async function wake(
 	} catch (cause) {
 		throw await launcher.withWords(number, cause);
 	}
-	const clock = qemu.setClock(withinMs);
+	const clock = qemu.setClock(wakesWithinMs);
 	clock.catch(() => {});
 	await qemu.resume();
 	await clock;
 	const seconds = String(Math.round(Date.now() / 1000));
-	await qemu.runInGuest(wakePath, [String(number), seconds], withinMs);
+	await qemu.runInGuest(wakePath, [String(number), seconds], wakesWithinMs);
 	await rehearse();
 	await qemu.pause();
 	const port = portOf(launcher.server, number);

@@ -93,9 +93,11 @@ export class Bulkhead {
 			units: () => this.list(),
 			namespace: () => this.sandbox.namespace,
 		});
-		this.membership = new Membership(
-			context,
-			() => new Map(this.list().map(({ stored }) => [stored.name, serverAddresses(stored)])),
+		this.membership = new Membership(context, () =>
+			this.list().map(({ stored, record: { state } }) => ({
+				...{ name: stored.name, addresses: serverAddresses(stored) },
+				isAway: state === "recovering" || state === "failed",
+			})),
 		);
 		this.checks = this.watchDoors();
 		this.counting = this.traffic.watch(this.gone.signal);

@@ -22,7 +22,7 @@ describe.runIf(process.getuid?.() === 0)("a membership that is ended", () => {
 		let onTold = (_text: string) => {};
 		const history = { append: ({ text }: { text: string }) => onTold(text), subscribe: () => () => {} };
 		const context = { paths, history, log: createLog("silent"), groups: detectGroupSupport() };
-		const membership = new Membership(context as unknown as Context, () => new Map());
+		const membership = new Membership(context as unknown as Context, () => []);
 		const accepted = Promise.withResolvers<Socket>();
 		await membership.socket.serve(createServer().on("connection", accepted.resolve));
 		await membership.socket.open(3_001_105);

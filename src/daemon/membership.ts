@@ -53,10 +53,23 @@ const lookForOneEveryMs = 250;
  * was told in that moment is what we take for the reason.
  */
 const settledAfterMs = 300;
+/**
+ * winbindd goes over to another controller so long after the one that it was with. An emulated controller is busy for two seconds
+ * with that, in which everybody else who comes over would wait; and whoever logs in to the host meanwhile is answered from what
+ * is known here.
+ */
+const restsForMs = 2000;
 const answersWithinMs = 500;
 const joinWithinMs = 120_000;
 /** As Kerberos does: 300 s; told earlier. */
 const tellSkewSeconds = 120;
+
+/** A server of this host's, and whether it is known that none of its sessions serves. */
+export interface OwnServer {
+	name: string;
+	addresses: readonly string[];
+	isAway: boolean;
+}
 
 /** What is known of the controllers, and since when: as people are told it, and by a clock that nobody sets. */
 interface Seen {
@@ -87,6 +100,8 @@ export class Membership {
 	private seen: Seen | undefined;
 	/** What winbindd was told last. */
 	private told: DomainView["state"] | undefined;
+	/** By a clock that nobody sets. */
+	private restsUntilMs = 0;
 	private trouble: string | null = null;
 	private sharesTrouble: string | null = null;
 	private readonly restarts = new Restarts();
@@ -107,8 +122,8 @@ export class Membership {
 	private readonly unsubscribe: () => void;
 	private readonly watching: Promise<void>;
 
-	/** @param own addresses of this host's servers, by name: controllers may be among them */
-	constructor(context: Context, own: () => ReadonlyMap<string, readonly string[]>) {
+	/** @param own this host's servers: controllers may be among them */
+	constructor(context: Context, own: () => readonly OwnServer[]) {
 		this.context = context;
 		this.names = new DomainNames(context, this.gone.signal);
 		this.shares = new DomainShares(context);
@@ -122,13 +137,16 @@ export class Membership {
 			keytabAt: async () => await keytabAt(context.paths.domain),
 			writeKeytab: async () => await this.writeKeytab(),
 		});
-		const isOwn = (address: string) => [...own().values()].flat().includes(address);
-		this.controllers = ControllerWatch.asking(answersWithinMs, isOwn, this.gone.signal);
+		const known = (address: string) => {
+			const server = own().find(({ addresses }) => addresses.includes(address));
+			return { isOwn: server !== undefined, isAway: server?.isAway ?? false };
+		};
+		this.controllers = ControllerWatch.asking(answersWithinMs, known, this.gone.signal);
 		this.begun = this.turns.take(async () => await this.begin());
-		// A controller may be a server of this host's: one that fails is asked at once.
+		// A controller may be a server of this host's: what happens to it is known at once.
 		this.unsubscribe = context.history.subscribe(({ kind, server }) => {
 			if (kind !== "state" || server === null) return;
-			this.controllers.forget(own().get(server) ?? []);
+			this.controllers.forget(own().find(({ name }) => name === server)?.addresses ?? []);
 			this.hurry();
 		});
 		this.watching = this.watch();
@@ -151,6 +169,8 @@ export class Membership {
 		const found = await Promise.all(answering.map(async ({ address }) => await this.factsOf(address)));
 		const facts = found.flatMap((one) => one ?? []);
 		const [worst] = facts.filter(({ clockAheadSeconds }) => Number.isFinite(clockAheadSeconds)).sort(bySkew);
+		// While winbindd rests it would go over for that, and everybody who logs in would wait.
+		await this.untilRested();
 		const doubt = answering.length === 0 ? null : await trustTrouble(domain);
 		const stranger = this.strangers.trouble(member.controllers, member.realm);
 		const { realm, workgroup, name, joinedAt, logins, allowed, admins, dns } = member;
@@ -473,12 +493,14 @@ export class Membership {
 		await arrange(domain, member, inOrder(this.strangers.but(controllers, member.realm)));
 		await this.keepWinbind(member);
 		const { signal } = this.gone;
-		if (state === "online" && this.told === "offline" && performance.now() < sinceMs + settledAfterMs) return;
-		if (state !== this.told) await tellWinbind(domain, state, signal);
+		const notBefore = Math.max(sinceMs + settledAfterMs, this.restsUntilMs);
+		const rests = state === "online" && this.told === "offline" && performance.now() < notBefore;
+		if (!rests && state !== this.told) await tellWinbind(domain, state, signal);
 		// Also what it began before it read that. While another controller answers, winbindd goes to that one.
 		const gone = controllers.filter(({ answers }) => state === "offline" || answers.length === 0);
 		const cut = await this.cut(gone);
-		// So that it goes over to another controller at once, and not when somebody logs in, who would wait for that.
+		if (rests) return;
+		// So that it goes over to another controller by itself, and not when somebody logs in, who would wait for that.
 		const lost = gone.filter(({ address }) => before.some((one) => one.address === address && isWhole(one)));
 		if (state === "online" && lost.some(({ address }) => cut.has(address))) return await this.letRest(signal);
 		if (state === this.told) return;
@@ -502,11 +524,16 @@ export class Membership {
 		await ensureWinbind(paths.domain, group.entries);
 	}
 
-	/** winbindd is with no controller until it is told that there is one, which the next look does. */
+	private async untilRested(): Promise<void> {
+		const ms = this.restsUntilMs - performance.now();
+		if (ms > 0) await delay(ms, undefined, { signal: this.gone.signal });
+	}
+
+	/** winbindd is with no controller for a while, and then it is told that there is one. */
 	private async letRest(signal: AbortSignal): Promise<void> {
 		await tellWinbind(this.context.paths.domain, "offline", signal);
 		this.told = "offline";
-		this.hurry();
+		this.restsUntilMs = performance.now() + restsForMs;
 	}
 
 	/**

@@ -7,18 +7,20 @@ let now = 0;
 /** What is answered, and what was asked since the last look. */
 let answers = new Set<ControllerService>();
 let asked: ControllerService[] = [];
+let away = false;
 let watch: ControllerWatch;
 
 beforeEach(() => {
 	now = 0;
 	answers = new Set(services);
 	asked = [];
+	away = false;
 	watch = new ControllerWatch(
 		async (_, service) => {
 			asked.push(service);
 			return answers.has(service);
 		},
-		(address) => address.startsWith("10.0."),
+		(address) => ({ isOwn: address.startsWith("10.0."), isAway: away }),
 		() => now,
 	);
 });
@@ -52,6 +54,14 @@ test("what was not answered is asked at each look, and that alone", async () => 
 	expect(await look(750)).toEqual({ answers: services, asked: cheap });
 });
 
+test("one that is known to be away is not asked, and then all of it", async () => {
+	await look(0);
+	away = true;
+	expect(await look(1000)).toEqual({ answers: [], asked: [] });
+	away = false;
+	expect(await look(1250)).toEqual({ answers: services, asked: all });
+});
+
 test("nothing is believed of one that is gone, until it says so again", async () => {
 	await look(0);
 	answers.clear();
@@ -81,7 +91,7 @@ test("nor does an answer count that was on its way when it happened", async () =
 	let asks = 0;
 	const slow = new ControllerWatch(
 		async () => (++asks > services.length ? true : await answered.promise),
-		() => true,
+		() => ({ isOwn: true, isAway: false }),
 		() => now,
 	);
 	const first = slow.look(["10.0.0.1"]);
@@ -99,7 +109,7 @@ test("one that is no server of this host's may have been away without a word: al
 test("controllers have nothing to do with each other", async () => {
 	const silent = new ControllerWatch(
 		async (address) => address === "10.0.0.1",
-		() => true,
+		() => ({ isOwn: true, isAway: false }),
 	);
 	for (let times = 0; times < 2; times++)
 		expect(await silent.look(["10.0.0.1", "10.0.0.2"])).toEqual([

@@ -13,38 +13,41 @@ const countsForMs = 10_000;
 
 type Ask = (address: string, service: ControllerService) => Promise<boolean>;
 
+/** What is known of a controller without asking it: that it is a server of this host's, and that none of its sessions serves now. */
+export interface Known {
+	isOwn: boolean;
+	isAway: boolean;
+}
+
 /**
  * Asks the controllers of a domain again and again how they are. Of this host's own servers, whose failures are known here
  * (`forget`), at little cost to them: whether one is there shows in what costs it nothing, at each look; the rest is asked
- * when it is not known, and every ten seconds. Others may fail and come back between two looks: they are asked all of it.
+ * when it is not known, and every ten seconds. One that is away is not asked at all: it would be silent until a look is over.
+ * Others may fail and come back between two looks: they are asked all of it.
  */
 export class ControllerWatch {
 	/** When a controller last answered what is costly. */
 	readonly #answered = new Map<string, Map<ControllerService, number>>();
 	readonly #ask: Ask;
-	readonly #isOwn: (address: string) => boolean;
+	readonly #known: (address: string) => Known;
 	readonly #now: () => number;
 
 	/**
 	 * @param ask whether a controller takes a connection for a service
-	 * @param isOwn whether it is a server of this host's
+	 * @param known what is known of it
 	 * @param now milliseconds, by a clock that nobody sets
 	 */
-	constructor(ask: Ask, isOwn: (address: string) => boolean, now: () => number = () => performance.now()) {
+	constructor(ask: Ask, known: (address: string) => Known, now: () => number = () => performance.now()) {
 		this.#ask = ask;
-		this.#isOwn = isOwn;
+		this.#known = known;
 		this.#now = now;
 	}
 
 	/** @param deadlineMs for each question */
-	static asking(
-		deadlineMs: number,
-		isOwn: (address: string) => boolean,
-		signal: AbortSignal,
-	): ControllerWatch {
+	static asking(deadlineMs: number, known: (address: string) => Known, signal: AbortSignal): ControllerWatch {
 		return new ControllerWatch(
 			async (host, service) => await accepts({ host, port: controllerPorts[service] }, deadlineMs, signal),
-			isOwn,
+			known,
 		);
 	}
 
@@ -59,6 +62,10 @@ export class ControllerWatch {
 	}
 
 	async #lookAt(address: string): Promise<ControllerHealth> {
+		if (this.#known(address).isAway) {
+			this.#answered.delete(address);
+			return { address, answers: [] };
+		}
 		const counting = services.filter((service) => this.#counts(address, service));
 		const asked = services.filter((service) => !counting.includes(service));
 		const answers = await this.#askAll(address, asked);
@@ -88,6 +95,6 @@ export class ControllerWatch {
 
 	#counts(address: string, service: ControllerService): boolean {
 		const at = this.#answered.get(address)?.get(service);
-		return this.#isOwn(address) && at !== undefined && this.#now() < at + countsForMs;
+		return this.#known(address).isOwn && at !== undefined && this.#now() < at + countsForMs;
 	}
 }

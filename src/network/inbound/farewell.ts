@@ -41,9 +41,10 @@ export async function clientsOf(
 ): Promise<Clients> {
 	const found = talkingIn(await trackedOf(namespace, addresses));
 	const others = found.filter((line) => !own.includes(line.split(" ")[1] ?? ""));
+	const asks = (line: string) => line.startsWith("udp ");
 	return {
-		connected: others.filter((line) => !line.startsWith("udp ")),
-		asking: others.flatMap((line) => (line.startsWith("udp ") ? line.replace("udp ", "ask ") : [])),
+		connected: others.filter((line) => !asks(line)),
+		asking: others.filter(asks).map((line) => line.replace("udp ", "ask ")),
 	};
 }
 
@@ -63,8 +64,8 @@ const forgottenWithinMs = 30_000;
 /**
  * Tells clients that the server has gone: ends their connections, refuses what they have just asked by UDP, and those who are
  * about to connect. What the host's own firewall drops of it (packets that fit no connection, `ct state invalid`) does not
- * arrive, and those clients wait as long as they would. Connections of which nothing is heard, as of a client that is switched off, are forgotten:
- * they would count as open for five days (nf_conntrack_tcp_timeout_established).
+ * arrive, and those clients wait as long as they would. Connections of which nothing is heard, as of a client that is switched
+ * off, are forgotten: they would count as open for five days (nf_conntrack_tcp_timeout_established).
  * @throws CommandError
  */
 export async function tellClients(namespace: string, clients: readonly string[]): Promise<void> {
@@ -77,9 +78,9 @@ export async function tellClients(namespace: string, clients: readonly string[])
 }
 
 /**
- * Has who had asked a server by UDP ask again as soon as the next session is heard, if that is within 5 s: their questions went
- * to the one that has gone. Returns when that is done, or none of them waits for it any more.
- * @throws CommandError, also when aborted
+ * Has who had asked a server by UDP ask again as soon as the next session is seen to serve, if that is within 5 s: their
+ * questions went to the one that has gone. Returns when that is done, or none of them waits for it any more.
+ * @throws CommandError; DOMException or CommandError when aborted
  */
 export async function tellAskers(
 	namespace: string,

@@ -100,7 +100,7 @@ export class Membership {
 	private seen: Seen | undefined;
 	/** What winbindd was told last. */
 	private told: DomainView["state"] | undefined;
-	/** By a clock that nobody sets. */
+	/** Until when winbindd is not told of another controller (`letRest`), by a clock that nobody sets. */
 	private restsUntilMs = 0;
 	private trouble: string | null = null;
 	private sharesTrouble: string | null = null;
@@ -159,19 +159,16 @@ export class Membership {
 	async view(): Promise<DomainView | null> {
 		await this.begun;
 		this.refuseUnreadable();
-		const { member, context } = this;
+		const { member } = this;
 		if (!member) return null;
 		// A person asks: it is to be true now.
 		this.controllers.forget(member.controllers);
 		const seen = await this.look(member);
 		const answering = seen.controllers.filter(isWhole);
-		const { domain } = context.paths;
 		const found = await Promise.all(answering.map(async ({ address }) => await this.factsOf(address)));
 		const facts = found.flatMap((one) => one ?? []);
 		const [worst] = facts.filter(({ clockAheadSeconds }) => Number.isFinite(clockAheadSeconds)).sort(bySkew);
-		// While winbindd rests it would go over for that, and everybody who logs in would wait.
-		await this.untilRested();
-		const doubt = answering.length === 0 ? null : await trustTrouble(domain);
+		const doubt = answering.length === 0 ? null : await this.doubt();
 		const stranger = this.strangers.trouble(member.controllers, member.realm);
 		const { realm, workgroup, name, joinedAt, logins, allowed, admins, dns } = member;
 		const view: DomainView = {
@@ -524,9 +521,11 @@ export class Membership {
 		await ensureWinbind(paths.domain, group.entries);
 	}
 
-	private async untilRested(): Promise<void> {
+	/** Why the domain does not believe this host. While winbindd rests it would go over for that, and who logs in would wait. */
+	private async doubt(): Promise<string | null> {
 		const ms = this.restsUntilMs - performance.now();
 		if (ms > 0) await delay(ms, undefined, { signal: this.gone.signal });
+		return await trustTrouble(this.context.paths.domain);
 	}
 
 	/** winbindd is with no controller for a while, and then it is told that there is one. */

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -23,9 +24,10 @@ test.each([
 
 test("on a host that is busy it is waited for, and not for ever", async () => {
 	const busy = Array.from({ length: availableParallelism() }, () =>
-		spawn(process.execPath, ["-e", "while (true);"], { stdio: "ignore" }),
+		spawn(process.execPath, ["-e", "console.log(1); while (true);"], { stdio: ["ignore", "pipe", "ignore"] }),
 	);
 	try {
+		await Promise.all(busy.map(async ({ stdout }) => await once(stdout, "data")));
 		let over = false;
 		const waited = untilProcessorsAreFree(3000, new AbortController().signal).then(() => {
 			over = true;

@@ -28,13 +28,13 @@ export function areFree(before: ProcessorTime, after: ProcessorTime): boolean {
 
 /**
  * Waits until this host has half a processor to spare for half a second, and not longer than that many milliseconds.
- * @throws Error when aborted, or when the kernel does not say
+ * @throws DOMException when aborted
  */
 export async function untilProcessorsAreFree(withinMs: number, signal: AbortSignal): Promise<void> {
 	const end = performance.now() + withinMs;
 	let before = await processorTime();
 	while (performance.now() < end) {
-		await delay(lookEveryMs, undefined, { signal });
+		await delay(Math.min(lookEveryMs, end - performance.now()), undefined, { signal });
 		const now = await processorTime();
 		if (areFree(before, now)) return;
 		before = now;

@@ -42,8 +42,8 @@ export class HostDoor implements Door {
 	private readonly shares = new CheckShares();
 	private readonly turns = new Turns();
 	private readonly telling = new Turns();
-	private readonly answering = new Turns();
-	/** Aborted when the session after the next one is waited for, or none. */
+	private readonly tellingAskers = new Turns();
+	/** Aborted at the next failure, and when this is closed. */
 	private nextFailure = new AbortController();
 	private orders: Orders = { held: false, resting: false };
 	/** For good: nothing that comes late opens one again. */
@@ -129,7 +129,7 @@ export class HostDoor implements Door {
 		this.nextFailure.abort();
 		// At once, so that none of them is tried again.
 		const closing = this.all().map((door) => door.close());
-		await together([...closing, this.turns.settled(), this.telling.settled(), this.answering.settled()]);
+		await together([...closing, this.turns.settled(), this.telling.settled(), this.tellingAskers.settled()]);
 		await this.turns.take(async () => await this.remove(this.all()));
 	}
 
@@ -272,7 +272,7 @@ export class HostDoor implements Door {
 		this.tellAskers(clients.asking);
 	}
 
-	/** When the next session is heard. Who still waits for an earlier one is listed again. */
+	/** When the next session is seen to serve. Who still waits for an earlier one is listed again. */
 	private tellAskers(asking: readonly string[]): void {
 		this.nextFailure.abort();
 		this.nextFailure = new AbortController();
@@ -280,7 +280,7 @@ export class HostDoor implements Door {
 		const untold = (error: unknown) => {
 			if (!signal.aborted) this.sayUntold(error);
 		};
-		void this.answering.take(
+		void this.tellingAskers.take(
 			async () => await tellAskers(this.sandbox.namespace, asking, signal).catch(untold),
 		);
 	}
